@@ -1,0 +1,56 @@
+"""The root of every refusal, and the few phrases their sentences share."""
+
+from collections.abc import Collection
+from datetime import date
+from typing import ClassVar
+
+MOST_CULPRITS = 5
+
+
+class BackfillAssetsError(Exception):
+    """A refusal in three sentences: the culprit, what was left untouched, the next move.
+
+    Subclasses take their culprits as data and write their own sentences. A message carries no colon,
+    because Python prints one before it.
+
+    ``exit_code`` is what the command line ends with: 2 bad input, 4 refused or failed validation, 1 else.
+    ``retryable`` says whether the same call may succeed later without anybody changing anything.
+    """
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+
+class BadInput(BackfillAssetsError):
+    """What was asked, or what landed, cannot be used as it is."""
+
+    exit_code = 2
+
+
+class Refused(BackfillAssetsError):
+    """What was asked would harm published numbers, or has not earned its gate."""
+
+    exit_code = 4
+
+
+def listed(culprits: Collection[object]) -> str:
+    """Name at most five culprits, sorted, and how many there are beyond them.
+
+    >>> listed(["b", "a"])
+    'a, b'
+    """
+    names = sorted(str(culprit) for culprit in culprits)
+    shown = ", ".join(names[:MOST_CULPRITS])
+    beyond = len(names) - MOST_CULPRITS
+    return f"{shown} and {beyond} more" if beyond > 0 else shown
+
+
+def days_listed(days: Collection[date], of: int | None = None) -> str:
+    """Count the days and name at most five.
+
+    >>> days_listed([date(2026, 1, 2)], of=90)
+    '1 of 90 days (2026-01-02)'
+    """
+    total = "" if of is None else f" of {of}"
+    noun = "day" if len(days) == 1 and of is None else "days"
+    return f"{len(days)}{total} {noun} ({listed(days)})"
