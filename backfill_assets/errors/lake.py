@@ -1,0 +1,168 @@
+"""Refusals of the lake: its names, its tables, its writes."""
+
+from collections.abc import Collection
+from datetime import date
+
+from backfill_assets.errors.base import BadInput, Refused, days_listed, listed
+
+
+class NameUnfit(BadInput):
+    """A name cannot be part of a path of the lake."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(
+            f"The {what} {name!r} cannot be part of a path of the lake. Nothing was opened or written. "
+            "Use letters, digits, underscores and hyphens, and a lake root without a percent sign."
+        )
+
+
+class TableMissing(Refused):
+    """A table was read or written before it was created."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"There is no Delta table at {uri}. Nothing was read or written. "
+            "Create it first, or look whether the lake root is the right one."
+        )
+
+
+class FeatureUnsupported(Refused):
+    """A table has a Delta property with which a swap would lose or double rows."""
+
+    def __init__(self, uri: str, features: Collection[str]) -> None:
+        super().__init__(
+            f"The table {uri} has {listed(features)}, with which files cannot be swapped safely. "
+            "Nothing was written. Rewrite it into a table without, and use that one."
+        )
+
+
+class SchemasDiffer(Refused):
+    """The lake's schema and the code's differ by more than new nullable columns."""
+
+    def __init__(self, uri: str, columns: Collection[str]) -> None:
+        super().__init__(
+            f"The schema of {uri} differs from the code's in {listed(columns)}. Nothing was written. "
+            "Only a new nullable column can be added to a live table, any other change needs a new table."
+        )
+
+
+class FrameUnfit(BadInput):
+    """A frame does not have the columns and types of the table it was to be written to."""
+
+    def __init__(self, uri: str, columns: Collection[str]) -> None:
+        super().__init__(
+            f"The frame for {uri} does not fit the table's schema in {listed(columns)}. Nothing was written. "
+            "Give it exactly the table's columns, with values that its types hold without loss."
+        )
+
+
+class RowsOfOtherDays(BadInput):
+    """A frame carries rows of another day than the one it was to be written to."""
+
+    def __init__(self, uri: str, day: date | None) -> None:
+        super().__init__(
+            f"The frame for {day} of {uri} carries rows of other days. Nothing was written. "
+            "Split the rows by their day before writing them."
+        )
+
+
+class CommitContended(Refused):
+    """Other writers committed first, every time, until the deadline."""
+
+    retryable = True
+
+    def __init__(self, uri: str, attempts: int, seconds: float) -> None:
+        super().__init__(
+            f"Other writers came first in each of {attempts} attempts within {seconds:.0f} seconds to commit to {uri}. "
+            "The table holds none of this write. Run the same call again when fewer writers are at work."
+        )
+
+
+class SwapUnverified(Refused):
+    """After the commit, the affected days do not hold exactly the files that the plan named."""
+
+    def __init__(self, correction: str, commit: int, days: Collection[date]) -> None:
+        super().__init__(
+            f"Commit {commit} of correction {correction} left {days_listed(days)} with other files than planned. "
+            "The earlier files are still in the lake. Roll the correction back before anything reads these days."
+        )
+
+
+class LiveDaysMoved(Refused):
+    """Live days are not the ones the certificate was given for."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"Live moved under correction {correction} on {days_listed(days)} since it was validated or planned. "
+            "Live is untouched. Stage and validate these days again."
+        )
+
+
+class StagedDaysMoved(Refused):
+    """Staged days are not the ones the certificate was given for."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"The staged version of correction {correction} is not the validated one on {days_listed(days)}. "
+            "Live is untouched. Validate these days again."
+        )
+
+
+class StagedFilesMissing(Refused):
+    """Files that were to enter live are not in the lake."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"Staged files of correction {correction} are gone from the lake on {days_listed(days)}. "
+            "Live is untouched. Stage and validate these days again."
+        )
+
+
+class RetiredFilesMissing(Refused):
+    """Files that a roll back was to bring back are not in the lake."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"Retired files that roll back of correction {correction} needs are gone on {days_listed(days)}. "
+            "Live is untouched. Roll back the other days, and correct these with a new correction."
+        )
+
+
+class DaysRewritten(Refused):
+    """Someone wrote other content to days since the correction swapped them."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"Other content was written on {days_listed(days)} after correction {correction} had swapped them. "
+            "Live is untouched. Roll back the other days, and correct these with a new correction."
+        )
+
+
+class LaterCorrectionFirst(Refused):
+    """Days were swapped by another correction since."""
+
+    def __init__(self, correction: str, later: Collection[str], days: Collection[date]) -> None:
+        super().__init__(
+            f"Correction {listed(later)} has swapped {days_listed(days)} after correction {correction}. "
+            "Live is untouched. Roll back the later correction first, or leave these days out."
+        )
+
+
+class NothingSwapped(Refused):
+    """A roll back named days which the correction has not swapped, or has already brought back."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"Correction {correction} has not swapped {days_listed(days)}, or has brought them back already. "
+            "Live is untouched. Name only days that the correction has in live."
+        )
+
+
+class SwapNumberTaken(Refused):
+    """The number of a swap was used by another swap of the same correction."""
+
+    def __init__(self, correction: str, version: int, days: Collection[date]) -> None:
+        super().__init__(
+            f"Swap {version} of correction {correction} was another one, which did not swap {days_listed(days)}. "
+            "Live is untouched by this one. Plan it again with the next number."
+        )

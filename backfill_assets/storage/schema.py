@@ -1,0 +1,118 @@
+"""Polars schemas as Delta schemas, and whether a table of the lake is one that the code may write."""
+
+from typing import cast
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake import Schema as DeltaSchema
+from deltalake.schema import Field, PrimitiveType
+
+from backfill_assets.errors.lake import FeatureUnsupported, FrameUnfit, SchemasDiffer
+from backfill_assets.storage.layout import DAY
+
+DELTA_NAMES: dict[type[pl.DataType], str] = {
+    pl.String: "string",
+    pl.Date: "date",
+    pl.Boolean: "boolean",
+    pl.Int64: "long",
+    pl.Int32: "integer",
+    pl.Int16: "short",
+    pl.Int8: "byte",
+    pl.Float64: "double",
+    pl.Float32: "float",
+    pl.Binary: "binary",
+}
+UNSAFE_FEATURES = ("deletionVectors", "columnMapping", "rowTracking")
+# Table properties that put a feature in force, and the value that leaves it off.
+UNSAFE_PROPERTIES = {
+    "delta.enableDeletionVectors": "false",
+    "delta.columnMapping.mode": "none",
+    "delta.enableRowTracking": "false",
+    "delta.appendOnly": "false",
+}
+
+
+def delta_schema(uri: str, schema: pl.Schema) -> DeltaSchema:
+    """The Delta schema of a Polars schema, every column nullable.
+
+    Raises:
+        FrameUnfit: naming the columns whose type a table of the lake cannot hold.
+    """
+    unfit = [name for name, kind in schema.items() if _delta_name(kind) is None]
+    if unfit:
+        raise FrameUnfit(uri, unfit)
+    return DeltaSchema([Field(name, PrimitiveType(cast("str", _delta_name(kind)))) for name, kind in schema.items()])
+
+
+def _delta_name(kind: pl.DataType) -> str | None:
+    match kind:
+        case pl.Decimal():
+            return f"decimal({kind.precision},{kind.scale})"
+        case pl.Datetime(time_unit="us", time_zone="UTC"):
+            return "timestamp"
+        case _:
+            return DELTA_NAMES.get(type(kind))
+
+
+def refuse_unsafe(uri: str, handle: DeltaTable) -> None:
+    """Refuse a table with a Delta property under which a swap would lose or double rows.
+
+    Raises:
+        FeatureUnsupported: naming the properties.
+    """
+    protocol = handle.protocol()
+    features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())}
+    properties = handle.metadata().configuration
+    unsafe = [name for name in UNSAFE_FEATURES if name in features]
+    unsafe += [name for name, off in UNSAFE_PROPERTIES.items() if properties.get(name, off).lower() != off]
+    if unsafe:
+        raise FeatureUnsupported(uri, unsafe)
+
+
+def missing_columns(uri: str, handle: DeltaTable, schema: pl.Schema, *, by_day: bool) -> list[Field]:
+    """The columns that the code has and the table does not yet.
+
+    Raises:
+        SchemasDiffer: naming every column that differs otherwise, or the partitioning.
+    """
+    partitions = handle.metadata().partition_columns
+    if partitions != ([DAY] if by_day else []):
+        raise SchemasDiffer(uri, ["the partition columns", *partitions])
+    wanted = {column.name: column for column in delta_schema(uri, schema).fields}
+    there = {column.name: column for column in handle.schema().fields}
+    differing = [name for name, column in there.items() if name not in wanted or column.type != wanted[name].type]
+    if differing:
+        raise SchemasDiffer(uri, differing)
+    return [column for name, column in wanted.items() if name not in there]
+
+
+def fitted(uri: str, frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The frame with exactly the schema's columns in its order and types.
+
+    Raises:
+        FrameUnfit: naming columns that are missing, unknown, or hold values the type does not.
+    """
+    strange = set(frame.columns) ^ set(schema.names())
+    if strange:
+        raise FrameUnfit(uri, strange)
+    lossy = [name for name, kind in schema.items() if not _keeps_every_value(frame[name], kind)]
+    if lossy:
+        raise FrameUnfit(uri, lossy)
+    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
+
+
+def _keeps_every_value(values: pl.Series, kind: pl.DataType) -> bool:
+    """Whether the cast is one between like types that loses nothing, down to the last decimal."""
+    if values.dtype in (kind, pl.Null):
+        return True
+    like = (
+        (values.dtype.is_integer() and (kind.is_integer() or kind.is_decimal()))
+        or (values.dtype.is_decimal() and kind.is_decimal())
+        or (values.dtype.is_float() and kind.is_float())
+        or (isinstance(values.dtype, pl.Categorical | pl.Enum) and kind == pl.String)
+        or (isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone == "UTC" and isinstance(kind, pl.Datetime))
+    )
+    if not like:
+        return False
+    there = values.cast(kind, strict=False)
+    return there.null_count() == values.null_count() and there.cast(values.dtype, strict=False).equals(values)

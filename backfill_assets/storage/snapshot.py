@@ -1,0 +1,92 @@
+"""One commit of one table, with the handle it was read from."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
+
+import polars as pl
+from deltalake import DeltaTable
+
+from backfill_assets.storage.actions import DataFile, files_in, fingerprint_of
+from backfill_assets.storage.files import Folder
+from backfill_assets.storage.layout import DAY
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One commit of one table; a decision taken on it is committed from its handle or not at all.
+
+    ``schema`` is the code's schema: a column the table does not have yet reads as null.
+    """
+
+    handle: DeltaTable
+    folder: Folder
+    schema: pl.Schema
+    by_day: bool
+
+    @property
+    def commit(self) -> int:
+        """Delta's number of the commit, from 0."""
+        return self.handle.version()
+
+    @cached_property
+    def files(self) -> Mapping[date | None, tuple[DataFile, ...]]:
+        """Every file with complete statistics, by day."""
+        return self._by_day(self._actions)
+
+    @cached_property
+    def days(self) -> frozenset[date]:
+        """The days that have a file, with rows or without."""
+        return frozenset(day for day in self._names if day is not None)
+
+    def files_of(self, days: Collection[date]) -> dict[date, tuple[DataFile, ...]]:
+        """The files of some days, with complete statistics; the empty tuple for a day without."""
+        wanted = self._actions.filter(pl.col("partition").struct.field(DAY).is_in(list(days)))
+        there = self._by_day(wanted)
+        return {day: there.get(day, ()) for day in days}
+
+    def names(self, day: date | None) -> frozenset[tuple[str, int]]:
+        """Path and size of every file of a day."""
+        return self._names.get(day, frozenset())
+
+    def fingerprint(self, day: date | None) -> str:
+        """SHA-256 over path and size of the day's files; the empty string for a day without files."""
+        return fingerprint_of(self.names(day))
+
+    def scan(self, days: Collection[date] | None = None) -> pl.LazyFrame:
+        """The rows of all or some days, with the ``day`` column; a day without files has none."""
+        wanted = self._names if days is None else {day: self._names.get(day, ()) for day in sorted(set(days))}
+        return self.folder.scan([(path, day) for day, names in wanted.items() for path, _ in names], self.schema)
+
+    def transaction_version(self, app_id: str) -> int:
+        """The highest number an application has written to this table, 0 when none."""
+        return self.handle.transaction_version(app_id) or 0
+
+    @cached_property
+    def _actions(self) -> pl.DataFrame:
+        return pl.DataFrame(self.handle.get_add_actions(flatten=False))
+
+    @cached_property
+    def _names(self) -> dict[date | None, frozenset[tuple[str, int]]]:
+        columns = self._actions.select("path", "size_bytes", *([pl.col("partition").struct.field(DAY)] * self.by_day))
+        found: dict[date | None, set[tuple[str, int]]] = {}
+        for path, size, *day in columns.iter_rows():
+            found.setdefault(day[0] if day else None, set()).add((unquote(path), size))
+        return {day: frozenset(names) for day, names in found.items()}
+
+    def _by_day(self, actions: pl.DataFrame) -> dict[date | None, tuple[DataFile, ...]]:
+        found: dict[date | None, list[DataFile]] = {}
+        for file in files_in(actions, by_day=self.by_day):
+            found.setdefault(file.day, []).append(file)
+        return {day: tuple(files) for day, files in found.items()}
+
+
+def same_rows(left: pl.DataFrame, right: pl.DataFrame) -> bool:
+    """Whether two frames hold the same rows, as multisets."""
+    if left.schema != right.schema or left.height != right.height:
+        return False
+    names: list[Any] = left.columns
+    return left.sort(names).equals(right.sort(names), null_equal=True)

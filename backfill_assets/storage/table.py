@@ -1,0 +1,350 @@
+"""Delta tables of the lake, and the one way to write them: compare and swap on the commit one has read."""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import count
+from typing import Any
+
+import polars as pl
+import simplejson
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.lake import CommitContended, RowsOfOtherDays, TableMissing
+from backfill_assets.storage.actions import DataFile, milliseconds, statistics
+from backfill_assets.storage.files import Folder, in_threads
+from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.schema import delta_schema, fitted, missing_columns, refuse_unsafe
+from backfill_assets.storage.snapshot import Snapshot, same_rows
+
+__all__ = ["Change", "Commit", "Snapshot", "Table"]
+
+DEADLINE_SECONDS = 120.0
+LONGEST_PAUSE_SECONDS = 1.0
+# The unique mark of one attempt to commit, by which it is known again when the answer was lost on the way.
+ATTEMPT = "backfill_assets/attempt"
+
+# Time travel is part of the design, so nothing is cleaned without being asked.
+PROPERTIES: Mapping[str, str] = {
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.deletedFileRetentionDuration": "interval 3650 days",
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.checkpointInterval": "100",
+}
+AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit does: files that enter, files that leave, an application's number, metadata.
+
+    ``metadata`` goes into the commit's info; values that are not strings are written as JSON.
+    ``data_change`` is False when the rows stay the same, as in a compaction.
+    """
+
+    adds: tuple[DataFile, ...] = ()
+    removes: tuple[DataFile, ...] = ()
+    app: tuple[str, int] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    data_change: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit that happened: its number, its time in the table's log (UTC), refused attempts, and how long it took."""
+
+    number: int
+    at: datetime
+    retries: int
+    milliseconds: float
+
+
+def _allow(_: Snapshot) -> None:
+    """Allow every write."""
+
+
+class Table:
+    """A Delta table of the lake.
+
+    ``schema`` is the code's schema, with ``day`` (Date) in it when the table is partitioned by day.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        schema: pl.Schema,
+        *,
+        by_day: bool = True,
+        storage_options: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] = PROPERTIES,
+    ) -> None:
+        self.uri = uri
+        self.schema = schema
+        self.by_day = by_day
+        self.properties = properties
+        self.folder = Folder(uri, dict(storage_options or {}))
+
+    def exists(self) -> bool:
+        """Whether the table has been created."""
+        return DeltaTable.is_deltatable(self.uri, self.folder.storage_options)
+
+    def create(self) -> None:
+        """Create the empty table with its properties; one that exists is left as it is.
+
+        Any number of creators may call this at once.
+        """
+        schema = delta_schema(self.uri, self.schema)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not self.exists():
+            try:
+                DeltaTable.create(
+                    self.uri,
+                    schema,
+                    mode="ignore",
+                    partition_by=[DAY] if self.by_day else [],
+                    configuration={**self.properties},
+                    storage_options=self.folder.storage_options,
+                )
+            except (DeltaError, OSError):
+                # Another creator came first, or is about to: then the table exists the next time round.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0, 0.1))  # noqa: S311
+
+    def snapshot(self, commit: int | None = None) -> Snapshot:
+        """The newest commit, or an earlier one.
+
+        Raises:
+            TableMissing: when the table was never created.
+        """
+        try:
+            handle = DeltaTable(self.uri, version=commit, storage_options=self.folder.storage_options)
+        except TableNotFoundError as error:
+            raise TableMissing(self.uri) from error
+        return Snapshot(handle, self.folder, self.schema, self.by_day)
+
+    def commit(
+        self, decide: Callable[[Snapshot], Change | None], *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> Commit | None:
+        """Read the newest commit, decide on it, and commit from that very handle; when refused, all of it again.
+
+        ``decide`` raises to refuse, and returns None when there is nothing to do. It may be called many times.
+        A column that the table lacks is added first, by a commit of its own.
+
+        Raises:
+            CommitContended: when others came first every time until the deadline.
+            FeatureUnsupported: when the table has a property under which a swap is not safe.
+            SchemasDiffer: when the schema differs by more than new nullable columns.
+        """
+        started = time.monotonic()
+        for attempt in count():
+            snapshot = self.snapshot()
+            refuse_unsafe(self.uri, snapshot.handle)
+            lacking = missing_columns(self.uri, snapshot.handle, self.schema, by_day=self.by_day)
+            change = decide(snapshot)
+            if change is None:
+                return None
+            if lacking:
+                self.add_nullable_columns()
+                continue
+            at = self._attempt(snapshot, change)
+            taken = time.monotonic() - started
+            if at is not None:
+                return Commit(snapshot.commit + 1, at, attempt, taken * 1000)
+            if taken > deadline_seconds:
+                raise CommitContended(self.uri, attempt + 1, taken)
+            _pause(attempt)
+        raise AssertionError  # pragma: no cover
+
+    def add_nullable_columns(self) -> None:
+        """Add the columns that the code has and the table does not yet, by a commit of its own.
+
+        Raises:
+            SchemasDiffer: when the schema differs by more than that.
+        """
+        started = time.monotonic()
+        for attempt in count():
+            snapshot = self.snapshot()
+            refuse_unsafe(self.uri, snapshot.handle)
+            lacking = missing_columns(self.uri, snapshot.handle, self.schema, by_day=self.by_day)
+            if not lacking:
+                return
+            with suppress(CommitFailedError):
+                snapshot.handle.alter.add_columns(
+                    lacking,
+                    commit_properties=CommitProperties(max_commit_retries=0),
+                    post_commithook_properties=AFTER_COMMIT,
+                )
+            if time.monotonic() - started > DEADLINE_SECONDS:
+                raise CommitContended(self.uri, attempt + 1, DEADLINE_SECONDS)
+
+    def write_files(self, frames: Mapping[date | None, pl.DataFrame]) -> dict[date | None, DataFile]:
+        """Write one Parquet file a day, visible to nobody yet; a frame without rows becomes a file without rows.
+
+        Raises:
+            FrameUnfit: naming columns that are missing, unknown, or whose values the table's types do not hold.
+            RowsOfOtherDays: when a frame has a ``day`` column with another day in it.
+        """
+        fitting = {day: self._fitted(day, frame) for day, frame in frames.items()}
+        written = in_threads(lambda day: self._write(day, fitting[day]), list(fitting))
+        return {file.day: file for file in written}
+
+    def replace_days(
+        self,
+        frames: Mapping[date, pl.DataFrame],
+        *,
+        allow: Callable[[Snapshot], None] = _allow,
+        metadata: Mapping[str, Any] | None = None,
+        skip_equal: bool = False,
+    ) -> Commit | None:
+        """Make the frames the whole content of their days, in one commit.
+
+        ``allow`` raises to refuse, on the snapshot the write is committed from. With ``skip_equal`` days that hold
+        the same rows already are left out; None when that is all of them.
+        """
+        fitting: dict[date, pl.DataFrame] = {day: self._fitted(day, frame) for day, frame in frames.items()}
+        written: dict[date | None, DataFile] = {} if skip_equal else self.write_files({**fitting})
+        compared: dict[date, tuple[str, bool]] = {}
+        committed: set[str] = set()
+
+        def decide(snapshot: Snapshot) -> Change | None:
+            allow(snapshot)
+            if skip_equal:
+                compared.update(_compared(snapshot, fitting, compared))
+            days = [day for day in fitting if not (skip_equal and compared[day][1])]
+            if not days:
+                return None
+            written.update(self.write_files({day: fitting[day] for day in days if day not in written}))
+            adds = tuple(written[day] for day in days)
+            committed.clear()
+            committed.update(file.path for file in adds)
+            removes = tuple(file for files in snapshot.files_of(days).values() for file in files)
+            return Change(adds, removes, metadata=metadata or {})
+
+        return self._committed_or_deleted(decide, written.values, committed)
+
+    def append(
+        self,
+        frame: pl.DataFrame,
+        *,
+        allow: Callable[[Snapshot], None] = _allow,
+        metadata: Mapping[str, Any] | None = None,
+        day: date | None = None,
+    ) -> Commit:
+        """Add rows: to one day, to the days that the ``day`` column names, or to a table without days."""
+        frames: Mapping[date | None, pl.DataFrame] = {day: frame}
+        if self.by_day and day is None:
+            frames = {key: rows for (key,), rows in frame.partition_by(DAY, as_dict=True).items()}
+        files = self.write_files(frames)
+
+        def decide(snapshot: Snapshot) -> Change:
+            allow(snapshot)
+            return Change(tuple(files.values()), metadata=metadata or {})
+
+        commit = self._committed_or_deleted(decide, files.values, {file.path for file in files.values()})
+        assert commit is not None  # noqa: S101
+        return commit
+
+    def _fitted(self, day: date | None, frame: pl.DataFrame) -> pl.DataFrame:
+        if not self.by_day or day is None:
+            return fitted(self.uri, frame, self.schema)
+        if DAY not in frame.columns:
+            frame = frame.with_columns(pl.lit(day).alias(DAY))
+        fitting = fitted(self.uri, frame, self.schema)
+        if fitting.select((pl.col(DAY) != day).fill_null(value=True).any()).item():
+            raise RowsOfOtherDays(self.uri, day)
+        return fitting
+
+    def _write(self, day: date | None, frame: pl.DataFrame) -> DataFile:
+        inside = frame.drop(DAY) if self.by_day else frame
+        name = f"part-{uuid.uuid4()}.parquet"
+        path = f"{DAY}={day}/{name}" if self.by_day else name
+        size = self.folder.write(path, inside)
+        return DataFile(path, size, day, milliseconds(datetime.now(UTC)), inside.height, statistics(inside))
+
+    def _committed_or_deleted(
+        self,
+        decide: Callable[[Snapshot], Change | None],
+        written: Callable[[], Collection[DataFile]],
+        committed: Collection[str],
+    ) -> Commit | None:
+        """Commit, and delete the files that were written but did not become part of the commit."""
+        try:
+            commit = self.commit(decide)
+        except BackfillAssetsError:
+            # Any other error may hide a commit that did happen: then every file stays.
+            self._delete_quietly(written())
+            raise
+        kept = committed if commit is not None else ()
+        self._delete_quietly([file for file in written() if file.path not in kept])
+        return commit
+
+    def _delete_quietly(self, files: Collection[DataFile]) -> None:
+        with suppress(DeltaError, OSError):
+            self.folder.delete([file.path for file in files])
+
+    def _attempt(self, snapshot: Snapshot, change: Change) -> datetime | None:
+        """Commit from the snapshot's handle; the commit's time, or None when another commit came first."""
+        mark = uuid.uuid4().hex
+        try:
+            snapshot.handle.create_write_transaction(
+                [
+                    *(file.add_action(data_change=change.data_change) for file in change.adds),
+                    *(file.remove_action(datetime.now(UTC), data_change=change.data_change) for file in change.removes),
+                ],
+                mode="append",
+                schema=snapshot.handle.schema(),
+                partition_by=[DAY] if self.by_day else [],
+                commit_properties=CommitProperties(
+                    custom_metadata={**_texts(change.metadata), ATTEMPT: mark},
+                    max_commit_retries=0,
+                    app_transactions=[Transaction(*change.app)] if change.app else None,
+                ),
+                post_commithook_properties=AFTER_COMMIT,
+            )
+        except CommitFailedError:
+            return self._committed_at(snapshot.commit + 1, mark)
+        except (DeltaError, OSError):
+            at = self._committed_at(snapshot.commit + 1, mark)
+            if at is None:
+                raise
+            return at
+        return self._committed_at(snapshot.commit + 1, mark)
+
+    def _committed_at(self, number: int, mark: str) -> datetime | None:
+        """The time of a commit in the log, None when it does not exist or is not the attempt with this mark."""
+        try:
+            info = DeltaTable(self.uri, version=number, storage_options=self.folder.storage_options).history(1)[0]
+        except (DeltaError, OSError):
+            return None
+        if info.get(ATTEMPT) != mark:
+            return None
+        return datetime.fromtimestamp(info["timestamp"] / 1000, UTC)
+
+
+def _texts(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value if isinstance(value, str) else simplejson.dumps(value) for key, value in metadata.items()}
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))))  # noqa: S311
+
+
+def _compared(
+    snapshot: Snapshot, frames: Mapping[date, pl.DataFrame], known: Mapping[date, tuple[str, bool]]
+) -> dict[date, tuple[str, bool]]:
+    """By day the fingerprint of its files and whether they hold the frame's rows; only what is not known yet."""
+    prints = {day: snapshot.fingerprint(day) for day in frames}
+    open_days = [day for day in frames if day not in known or known[day][0] != prints[day]]
+    rows = {day: [file.rows for file in files] for day, files in snapshot.files_of(open_days).items()}
+    alike = [day for day in open_days if rows[day] and (sum(rows[day]) == frames[day].height or min(rows[day]) < 0)]
+    there = snapshot.scan(alike).collect().partition_by(DAY, as_dict=True) if alike else {}
+    nothing = pl.DataFrame(schema=snapshot.schema)
+    equal = {day for day in alike if same_rows(there.get((day,), nothing), frames[day])}
+    return {day: (prints[day], day in equal) for day in open_days}
