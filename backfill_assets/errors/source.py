@@ -1,0 +1,197 @@
+"""Refusals of what landed: transactions, fixings and the rates made of them, finance's ledger."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import ClassVar
+
+from backfill_assets.errors.base import BadInput, days_listed, listed
+
+
+class BadLanding(BadInput):
+    """A landed file of one day cannot be used; ``finding`` says why, as the rest of a sentence."""
+
+    advice: ClassVar[str] = "Ask upstream for a corrected file of the day."
+
+    def __init__(self, file: str, day: date, finding: str) -> None:
+        self.file = file
+        self.day = day
+        self.finding = finding
+        super().__init__(f"`{file}` of {day} {finding}. Nothing of it was kept. {self.advice}")
+
+
+class UnreadableFile(BadLanding):
+    """A truncated or damaged file. ``culprits`` are lines, or nothing where the format has none."""
+
+    advice = "Land the file again, complete; a day without trade is a complete file without rows."
+
+    def __init__(self, file: str, day: date, culprits: Collection[str] = ()) -> None:
+        where = f" at {listed(culprits)}" if culprits else ""
+        super().__init__(file, day, f"is truncated or damaged{where}")
+
+
+class WrongColumns(BadLanding):
+    """Columns are missing, or nobody expects them."""
+
+    def __init__(self, file: str, day: date, missing: Collection[str], unexpected: Collection[str]) -> None:
+        lacks = [f"lacks the columns {listed(missing)}"] if missing else []
+        has = [f"has the unexpected columns {listed(unexpected)}"] if unexpected else []
+        super().__init__(file, day, " and ".join(lacks + has))
+
+
+class WrongTypes(BadLanding):
+    """Columns hold another type; ``columns`` maps each to the type that was found."""
+
+    def __init__(self, file: str, day: date, columns: Mapping[str, str]) -> None:
+        found = listed([f"{column} as {kind}" for column, kind in columns.items()])
+        super().__init__(file, day, f"holds columns of a wrong type ({found})")
+
+
+class MissingValues(BadLanding):
+    """Required values are absent; ``columns`` maps each column to the number of rows."""
+
+    def __init__(self, file: str, day: date, columns: Mapping[str, int]) -> None:
+        gaps = listed([f"{column} in {rows} rows" for column, rows in columns.items()])
+        super().__init__(file, day, f"lacks values ({gaps})")
+
+
+class DuplicateTransactions(BadLanding):
+    """Transaction ids occur more than once in one file."""
+
+    def __init__(self, file: str, day: date, ids: Collection[str]) -> None:
+        super().__init__(file, day, f"holds {len(ids)} transaction ids more than once ({listed(ids)})")
+
+
+class UnusableAmounts(BadLanding):
+    """Amounts that are not finite numbers of at most 14 digits and four decimals."""
+
+    advice = "Ask upstream for exact amounts, at most 14 digits before the point and four after it."
+
+    def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
+        super().__init__(file, day, f"holds {len(culprits)} unusable amounts ({listed(culprits)})")
+
+
+class UnknownCurrencies(BadLanding):
+    """Currency codes that are not three capital letters."""
+
+    def __init__(self, file: str, day: date, codes: Collection[str]) -> None:
+        super().__init__(file, day, f"holds {len(codes)} unknown currency codes ({listed(codes)})")
+
+
+class UnusableTimes(BadLanding):
+    """Text that is no time with an offset from UTC; the culprits are transactions."""
+
+    advice = "Ask upstream for ISO 8601 times that end in Z or an offset."
+
+    def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
+        super().__init__(file, day, f"holds {len(culprits)} unusable times ({listed(culprits)})")
+
+
+class OutsideDay(BadLanding):
+    """Transactions occurred on another UTC day than the file's."""
+
+    def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
+        super().__init__(file, day, f"holds {len(culprits)} transactions of another UTC day ({listed(culprits)})")
+
+
+class SeveralProblems(BadLanding):
+    """All that is wrong with one file, in one report; ``problems`` are the single refusals."""
+
+    def __init__(self, problems: Sequence[BadLanding]) -> None:
+        self.problems = tuple(problems)
+        findings = "; it ".join(problem.finding for problem in problems)
+        super().__init__(problems[0].file, problems[0].day, findings)
+
+
+class MissingDays(BadInput):
+    """No file landed for these days."""
+
+    def __init__(self, days: Collection[date]) -> None:
+        self.days = frozenset(days)
+        super().__init__(
+            f"No transactions landed for {days_listed(days)}. Nothing was read or written. "
+            f"Land transactions/{min(days)}.parquet (or .csv, .ndjson) and its like; "
+            "a day without trade is a file without rows."
+        )
+
+
+class AmbiguousDay(BadInput):
+    """A day landed in several formats at once."""
+
+    def __init__(self, day: date, files: Collection[str]) -> None:
+        super().__init__(
+            f"{day} landed as {len(files)} files ({listed(files)}). Nothing of the day was kept. "
+            "Remove all but the one that counts."
+        )
+
+
+class UnusableFixings(BadInput):
+    """A file of fixings holds something else than days, currencies and positive rates."""
+
+    def __init__(self, file: str, culprits: Collection[str]) -> None:
+        super().__init__(
+            f"`{file}` holds {len(culprits)} unusable fixings ({listed(culprits)}). "
+            "The fixings known before stay in force. Land the ECB's history file again, as published."
+        )
+
+
+class StaleFixings(BadInput):
+    """A file of fixings ends before the newest fixing that is already known."""
+
+    def __init__(self, arrived: date, known: date) -> None:
+        super().__init__(
+            f"The fixings that landed end on {arrived}, but those known reach {known}. Nothing was appended. "
+            "Land the current history file; an older one would withdraw fixings that are in force."
+        )
+
+
+class MissingRates(BadInput):
+    """Money was traded in a currency for which no rate is in force; ``gaps`` are days and currencies."""
+
+    def __init__(self, gaps: Collection[tuple[date, str]]) -> None:
+        self.gaps = frozenset(gaps)
+        named = listed([f"{currency} on {day}" for day, currency in self.gaps])
+        super().__init__(
+            f"No rate is in force for {len(self.gaps)} traded days and currencies ({named}). No revenue was computed. "
+            "Land the fixings of these days or of the seven before them, or correct the currency in a new file."
+        )
+
+
+class AmbiguousRates(BadInput):
+    """A currency has more than one rate on a day."""
+
+    def __init__(self, culprits: Collection[tuple[date, str]]) -> None:
+        named = listed([f"{currency} on {day}" for day, currency in culprits])
+        super().__init__(
+            f"More than one rate is in force for {len(culprits)} days and currencies ({named}). "
+            "No revenue was computed. Rebuild fx_rates for these days."
+        )
+
+
+class RevenueTooLarge(BadInput):
+    """Amounts so large that a sum in USD could leave decimal(38,4)."""
+
+    def __init__(self, days: Collection[date]) -> None:
+        super().__init__(
+            f"The revenue of {days_listed(days)} may exceed 33 digits. No revenue was computed. "
+            "Look for absurd amounts or rates in these days and land corrected files."
+        )
+
+
+class UnusableLedger(BadInput):
+    """A file of finance's ledger lacks its header, or is no text."""
+
+    def __init__(self, file: str, expected: str) -> None:
+        super().__init__(
+            f"`{file}` does not begin with the header {expected}. No line of finance's ledger was used. "
+            "Ask finance for the file in that format."
+        )
+
+
+class MissingKey(BadInput):
+    """Customers cannot be tokenised without a key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key that tokenises customers is empty. No customer was read or written. "
+            "Set the key to at least 16 random bytes, and keep it as long as the tokens must match."
+        )

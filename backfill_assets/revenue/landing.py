@@ -1,0 +1,219 @@
+"""What upstream drops: one file of transactions a day, finance's ledger, the ECB's fixings.
+
+    transactions/YYYY-MM-DD.parquet (or .csv, .ndjson)
+    ledger/*.csv
+    fx/*.csv
+
+A file is read once, so that its SHA-256 and its rows belong together also while upstream overwrites it.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+
+from backfill_assets.errors.source import (
+    AmbiguousDay,
+    BadLanding,
+    MissingDays,
+    SeveralProblems,
+    UnreadableFile,
+    UnusableLedger,
+)
+from backfill_assets.revenue.landing_checks import LANDED, as_landed
+from backfill_assets.revenue.landing_formats import PARSERS
+from backfill_assets.revenue.schemas import CURRENCY, schema_of
+from backfill_assets.revenue.tokens import tokenised
+
+FOLDER = "transactions"
+LEDGER = pl.Schema(
+    {"day": pl.Date(), "currency": pl.String(), "transactions": pl.Int64(), "revenue_usd": pl.Decimal(38, 4)}
+)
+EXACT_SUM = re.compile(r"[+-]?\d{1,33}(\.\d{0,4}0*)?")
+ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One landed file of one day, checked; ``path`` is relative to the landing's root.
+
+    ``frame`` has the columns of ``LANDED``, customers still in clear. ``sha256`` is that of the file.
+    """
+
+    day: date
+    path: str
+    sha256: str
+    frame: pl.DataFrame = field(compare=False, repr=False)
+
+    @property
+    def rows(self) -> int:
+        """How many transactions landed."""
+        return self.frame.height
+
+    @property
+    def totals(self) -> Mapping[str, Decimal]:
+        """The exact sum of amounts per currency, in that currency."""
+        sums = self.frame.group_by("currency").agg(pl.col("amount").sum()).sort("currency")
+        return dict(sums.iter_rows())
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A malformed line of finance's ledger; ``day`` is the day it speaks of, where one can be made out."""
+
+    file: str
+    number: int
+    text: str
+    why: str
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class FinanceLedger:
+    """Finance's external record: the lines that can be used, in the shape of ``LEDGER``, and those that cannot."""
+
+    frame: pl.DataFrame = field(compare=False, repr=False)
+    bad_lines: tuple[BadLine, ...] = ()
+
+    @property
+    def incomplete_days(self) -> frozenset[date]:
+        """The days of malformed lines."""
+        return frozenset(line.day for line in self.bad_lines if line.day)
+
+
+def landed_days(root: Path) -> frozenset[date]:
+    """The days for which a file of transactions lies in the landing."""
+    files = (root / FOLDER).glob("*-*-*.*")
+    return frozenset(date.fromisoformat(file.stem) for file in files if file.suffix in PARSERS)
+
+
+def missing_days(root: Path, days: Collection[date]) -> frozenset[date]:
+    """Those of the days for which nothing landed."""
+    return frozenset(day for day in days if not _files_of(root, day))
+
+
+def read_day(root: Path, day: date) -> Arrival:
+    """Read and check what landed for a day.
+
+    Raises:
+        MissingDays: nothing landed.
+        AmbiguousDay: the day landed in two formats.
+        BadLanding: the one thing that is wrong with the file, or ``SeveralProblems`` with all of them.
+    """
+    match _files_of(root, day):
+        case []:
+            raise MissingDays([day])
+        case [file]:
+            path = file.relative_to(root).as_posix()
+            content = file.read_bytes()
+        case files:
+            raise AmbiguousDay(day, [file.name for file in files])
+    parsed = PARSERS[file.suffix](content)
+    if parsed.frame is None:
+        raise UnreadableFile(path, day, parsed.damaged)
+    frame, problems = as_landed(parsed.frame, path, day)
+    if parsed.damaged:
+        problems = (UnreadableFile(path, day, parsed.damaged), *problems)
+    _refuse(problems)
+    return Arrival(day, path, hashlib.sha256(content).hexdigest(), frame)
+
+
+def as_raw(arrival: Arrival, number: int, key: bytes) -> pl.DataFrame:
+    """The rows of ``raw_transactions`` for an arrival: numbered, with tokens for customers."""
+    frame = arrival.frame.with_columns(
+        tokenised(arrival.frame["customer_id"], key).alias("customer"),
+        day=pl.lit(arrival.day),
+        arrival=pl.lit(number, dtype=pl.Int64),
+    )
+    return frame.select(list(schema_of("raw_transactions")))
+
+
+def fixing_files(root: Path) -> tuple[Path, ...]:
+    """The ECB's history files that landed, by name."""
+    return tuple(sorted((root / "fx").glob("*.csv")))
+
+
+def read_ledger(root: Path) -> FinanceLedger:
+    """All lines of ``ledger/*.csv``, in the order of the files' names; no file is an empty ledger.
+
+    A malformed line, or one that contradicts an earlier one, is listed and left out.
+
+    Raises:
+        UnusableLedger: a file does not begin with the header.
+    """
+    used: dict[tuple[date, str], tuple[int, Decimal]] = {}
+    bad: list[BadLine] = []
+    for file in sorted((root / "ledger").glob("*.csv")):
+        path = file.relative_to(root).as_posix()
+        header, *lines = file.read_text("utf-8-sig", errors="replace").splitlines() or [""]
+        if header.strip() != ",".join(LEDGER):
+            raise UnusableLedger(path, ",".join(LEDGER))
+        for number, text in enumerate(lines, 2):
+            if text.strip() and (why := _use_line(text, used)):
+                bad.append(BadLine(path, number, text, why, _day_within(text)))
+    rows = [(*key, *value) for key, value in sorted(used.items())]
+    return FinanceLedger(pl.DataFrame(rows, schema=LEDGER, orient="row"), tuple(bad))
+
+
+def _use_line(text: str, used: dict[tuple[date, str], tuple[int, Decimal]]) -> str:
+    """Add a line to those used, or say why not."""
+    fields = [value.strip() for value in text.split(",")]
+    if len(fields) != len(LEDGER):
+        return f"{len(fields)} fields instead of {len(LEDGER)}"
+    day, currency, transactions, revenue = fields
+    rules = {
+        "no day": ISO_DAY.fullmatch(day) and _day_within(day),
+        "no currency code": re.fullmatch(CURRENCY, currency),
+        "no number of transactions": re.fullmatch(r"\d{1,18}", transactions),
+        "no revenue of at most four decimals": EXACT_SUM.fullmatch(revenue),
+    }
+    if broken := [why for why, holds in rules.items() if not holds]:
+        return ", ".join(broken)
+    value = (int(transactions), Decimal(revenue))
+    if used.setdefault((date.fromisoformat(day), currency), value) != value:
+        return "contradicts an earlier line"
+    return ""
+
+
+def _day_within(text: str) -> date | None:
+    """The first ISO day in a text."""
+    found = ISO_DAY.search(text)
+    try:
+        return date.fromisoformat(found[0]) if found else None
+    except ValueError:
+        return None
+
+
+def _files_of(root: Path, day: date) -> list[Path]:
+    candidates = [root / FOLDER / f"{day}{suffix}" for suffix in PARSERS]
+    return [file for file in candidates if file.is_file()]
+
+
+def _refuse(problems: tuple[BadLanding, ...]) -> None:
+    match problems:
+        case ():
+            return
+        case (only,):
+            raise only
+        case _:
+            raise SeveralProblems(problems)
+
+
+__all__ = [
+    "LANDED",
+    "LEDGER",
+    "Arrival",
+    "BadLine",
+    "FinanceLedger",
+    "as_raw",
+    "fixing_files",
+    "landed_days",
+    "missing_days",
+    "read_day",
+    "read_ledger",
+]

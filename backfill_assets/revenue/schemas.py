@@ -1,0 +1,216 @@
+"""The shape of every table of the example pipeline: one model each, and the Polars schema derived from it.
+
+Money in a customer's currency and in USD has four decimals, a rate eight (units per EUR, as the ECB prints them).
+"""
+
+from typing import Annotated, ClassVar
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.model_config import BaseConfig
+
+CURRENCY = r"^[A-Z]{3}$"
+MAX_FIXING_AGE_DAYS = 7
+REASONS = (
+    "equal",
+    "missing_in_ledger",
+    "missing_in_fact",
+    "amount_differs",
+    "count_differs",
+    "ledger_incomplete",
+)
+
+Amount = Annotated[pl.Decimal, 18, 4]
+Sum = Annotated[pl.Decimal, 38, 4]
+Rate = Annotated[pl.Decimal, 18, 8]
+Moment = Annotated[pl.Datetime, "us", "UTC"]
+
+
+def _fixing_in_force(data: pa.PolarsData) -> pl.LazyFrame:
+    age = pl.col("day") - pl.col("fixing_day")
+    return data.lazyframe.select(age.is_between(pl.duration(days=0), pl.duration(days=MAX_FIXING_AGE_DAYS)))
+
+
+class RawTransactions(pa.DataFrameModel):
+    """The raw log: every transaction of every arrival. ``customer`` is a token; refunds are negative."""
+
+    day: pl.Date
+    transaction_id: str = pa.Field(str_length={"min_value": 1})
+    occurred_at: Moment
+    customer: str = pa.Field(nullable=True)
+    country: str = pa.Field(str_length={"min_value": 1})
+    currency: str = pa.Field(str_matches=CURRENCY)
+    amount: Amount
+    arrival: pl.Int64 = pa.Field(ge=1)
+
+    @pa.dataframe_check
+    @classmethod
+    def occurred_on_its_day(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """Every transaction lies within its UTC day."""
+        return data.lazyframe.select(pl.col("occurred_at").dt.date() == pl.col("day"))
+
+    class Config(BaseConfig):
+        """Exactly these columns; an arrival holds a transaction once."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["day", "transaction_id", "arrival"]
+
+
+class RawFixings(pa.DataFrameModel):
+    """The log of fixings: what each arrival added or changed. A null rate is a fixing that was withdrawn."""
+
+    fixing_day: pl.Date
+    currency: str = pa.Field(str_matches=CURRENCY)
+    rate: Rate = pa.Field(gt=0, nullable=True)
+    arrival: pl.Int64 = pa.Field(ge=1)
+
+    class Config(BaseConfig):
+        """Exactly these columns; an arrival says one thing about a fixing."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["fixing_day", "currency", "arrival"]
+
+
+class FxRates(pa.DataFrameModel):
+    """The rate in force per day and currency, units per EUR, and the day it was fixed."""
+
+    day: pl.Date
+    currency: str = pa.Field(str_matches=CURRENCY)
+    rate: Rate = pa.Field(gt=0)
+    fixing_day: pl.Date
+
+    @pa.dataframe_check
+    @classmethod
+    def fixing_is_in_force(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """No fixing of the future, none older than seven days."""
+        return _fixing_in_force(data)
+
+    class Config(BaseConfig):
+        """Exactly these columns; one rate per day and currency."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["day", "currency"]
+
+
+class FctDailyRevenue(pa.DataFrameModel):
+    """Revenue per day, currency and country. ``fixing_day`` is the older of the two rates' fixings."""
+
+    day: pl.Date
+    currency: str = pa.Field(str_matches=CURRENCY)
+    country: str = pa.Field(str_length={"min_value": 1})
+    transactions: pl.Int64 = pa.Field(ge=1)
+    amount: Sum
+    rate_currency: Rate = pa.Field(gt=0)
+    rate_usd: Rate = pa.Field(gt=0)
+    fixing_day: pl.Date
+    revenue_usd: Sum
+
+    @pa.dataframe_check
+    @classmethod
+    def fixing_is_in_force(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """No fixing of the future, none older than seven days."""
+        return _fixing_in_force(data)
+
+    class Config(BaseConfig):
+        """Exactly these columns; one row per key."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["day", "currency", "country"]
+
+
+class ExecutiveDashboard(pa.DataFrameModel):
+    """Per day: revenue, and its mean over those of the trailing seven days that are published."""
+
+    day: pl.Date = pa.Field(unique=True)
+    transactions: pl.Int64 = pa.Field(ge=0)
+    revenue_usd: Sum
+    trailing_mean_7d_usd: Sum
+    days_in_mean: pl.Int64 = pa.Field(ge=1, le=7)
+
+    class Config(BaseConfig):
+        """Exactly these columns."""
+
+        strict = True
+        ordered = True
+
+
+class FinanceReconciliationExport(pa.DataFrameModel):
+    """Per day and currency: our revenue beside finance's. ``difference_usd`` is ours less finance's, absent as zero."""
+
+    day: pl.Date
+    currency: str = pa.Field(str_matches=CURRENCY)
+    transactions: pl.Int64 = pa.Field(ge=1, nullable=True)
+    revenue_usd: Sum = pa.Field(nullable=True)
+    ledger_transactions: pl.Int64 = pa.Field(ge=0, nullable=True)
+    ledger_revenue_usd: Sum = pa.Field(nullable=True)
+    difference_usd: Sum
+    reason: str = pa.Field(isin=REASONS)
+
+    class Config(BaseConfig):
+        """Exactly these columns; one row per day and currency."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["day", "currency"]
+
+
+class BoardPack(pa.DataFrameModel):
+    """Per month, whose first day is ``day``, and currency. ``days_present`` of ``days_expected`` are published."""
+
+    day: pl.Date
+    currency: str = pa.Field(str_matches=CURRENCY)
+    transactions: pl.Int64 = pa.Field(ge=1)
+    amount: Sum
+    revenue_usd: Sum
+    days_present: pl.Int64 = pa.Field(ge=1, le=31)
+    days_expected: pl.Int64 = pa.Field(ge=28, le=31)
+
+    @pa.dataframe_check
+    @classmethod
+    def day_begins_its_month(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """A month is named by its first day."""
+        return data.lazyframe.select(pl.col("day").dt.day() == 1)
+
+    @pa.dataframe_check
+    @classmethod
+    def no_more_days_than_expected(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """A month does not hold more days than it has."""
+        return data.lazyframe.select(pl.col("days_present") <= pl.col("days_expected"))
+
+    class Config(BaseConfig):
+        """Exactly these columns; one row per month and currency."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["day", "currency"]
+
+
+MODELS: dict[str, type[pa.DataFrameModel]] = {
+    "raw_transactions": RawTransactions,
+    "raw_fixings": RawFixings,
+    "fx_rates": FxRates,
+    "fct_daily_revenue": FctDailyRevenue,
+    "executive_dashboard": ExecutiveDashboard,
+    "finance_reconciliation_export": FinanceReconciliationExport,
+    "board_pack": BoardPack,
+}
+
+
+def schema_of(table: str) -> pl.Schema:
+    """The columns of a table, in order, as its model declares them."""
+    columns = MODELS[table].to_schema().columns
+    return pl.Schema({name: column.dtype.type for name, column in columns.items()})
+
+
+def checked(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame as it is, once every rule of the table's model holds.
+
+    Raises:
+        pandera.errors.SchemaErrors: all rules that are broken, in one report.
+    """
+    MODELS[table].validate(frame, lazy=True)
+    return frame

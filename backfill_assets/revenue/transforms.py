@@ -1,0 +1,122 @@
+"""From raw transactions and rates to revenue, exactly, in scaled 128-bit integers."""
+
+from collections.abc import Collection
+from datetime import date
+
+import polars as pl
+
+from backfill_assets.errors.source import AmbiguousRates, MissingRates, RevenueTooLarge
+from backfill_assets.revenue.schemas import schema_of
+
+KEY = ("day", "currency", "country")
+LARGEST_SUM = 1e37
+
+
+def divided_half_even(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """Divide integers (Int128, positive denominator) and round the exact quotient half to even."""
+    quotient = numerator // denominator
+    twice_left = (numerator - quotient * denominator) * 2
+    up = (twice_left > denominator) | ((twice_left == denominator) & (quotient % 2 == 1))
+    return quotient + up.cast(pl.Int128)
+
+
+def rearrived_days(raw: pl.LazyFrame) -> frozenset[date]:
+    """The days that landed more than once. Reads one column."""
+    arrivals = raw.select("day", "arrival").unique().collect(engine="streaming")
+    return frozenset(arrivals.filter(pl.col("day").is_duplicated())["day"])
+
+
+def latest_transactions(raw: pl.LazyFrame, rearrived: Collection[date] | None = None) -> pl.LazyFrame:
+    """Each transaction of a day as its latest arrival has it.
+
+    Days that landed once pass untouched. ``rearrived`` names the others where they are known (from the manifest);
+    otherwise they are looked up.
+    """
+    days = rearrived_days(raw) if rearrived is None else rearrived
+    if not days:
+        return raw
+    again = pl.col("day").is_in(list(days))
+    latest = pl.col("arrival") == pl.col("arrival").max().over("day", "transaction_id")
+    return pl.concat([raw.filter(~again), raw.filter(again).filter(latest)])
+
+
+def daily_revenue(
+    raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame, rearrived: Collection[date] | None = None
+) -> pl.DataFrame:
+    """Revenue per day, currency and country, in the shape of ``fct_daily_revenue``, sorted by its key.
+
+    revenue_usd of a transaction is amount * rate(USD) / rate(currency), the exact value rounded half to even at four
+    decimals; then it is summed. Days come from the transactions: pass those of the days wanted.
+
+    Raises:
+        MissingRates: money was traded in a currency, or on a day, without rate.
+        AmbiguousRates: a currency has two rates on a day.
+        RevenueTooLarge: a sum could leave 128 bits.
+    """
+    pairs = _rate_pairs(fx_rates)
+    integers = pairs.select("day", "currency", pl.col("rate_currency", "rate_usd").to_physical())
+    wanted = schema_of("raw_transactions")
+    columns = (*KEY, "transaction_id", "arrival", "amount")
+    raw = raw_transactions.select(columns).match_to_schema({name: wanted[name] for name in columns})
+    revenue = divided_half_even(pl.col("amount").to_physical() * pl.col("rate_usd"), pl.col("rate_currency"))
+    sums = (
+        latest_transactions(raw, rearrived)
+        .select(*KEY, "amount")
+        .join(integers.lazy(), on=["day", "currency"], how="left")
+        .group_by(KEY)
+        .agg(
+            transactions=pl.len().cast(pl.Int64),
+            amount=pl.col("amount").sum().cast(pl.Decimal(38, 4)),
+            revenue_usd=revenue.sum(),
+            smallest=pl.col("amount").min().to_physical(),
+            largest=pl.col("amount").max().to_physical(),
+        )
+        .collect(engine="streaming")
+        .join(pairs, on=["day", "currency"], how="left")
+    )
+    _refuse_missing_rates(sums, fx_rates)
+    _refuse_overflow(sums)
+    named = sums.with_columns(pl.col("revenue_usd").reinterpret(dtype=pl.Decimal(38, 4)))
+    return named.select(list(schema_of("fct_daily_revenue"))).sort(KEY)
+
+
+def control_totals(raw: pl.LazyFrame) -> pl.DataFrame:
+    """Rows and native sum per day, arrival and currency, to compare with the manifest of what landed."""
+    totals = raw.group_by("day", "arrival", "currency").agg(
+        rows=pl.len().cast(pl.Int64), amount=pl.col("amount").sum().cast(pl.Decimal(38, 4))
+    )
+    return totals.collect(engine="streaming").sort("day", "arrival", "currency")
+
+
+def _rate_pairs(fx_rates: pl.LazyFrame) -> pl.DataFrame:
+    """Both rates of every day and currency that has them, and the older of their fixings."""
+    rates = fx_rates.filter(pl.col("rate") > 0).collect()
+    twice = rates.filter(pl.struct("day", "currency").is_duplicated())
+    if twice.height:
+        raise AmbiguousRates(set(twice.select("day", "currency").iter_rows()))
+    usd = rates.filter(pl.col("currency") == "USD").select("day", rate_usd="rate", fixing_of_usd="fixing_day")
+    return rates.join(usd, on="day").select(
+        "day",
+        "currency",
+        "rate_usd",
+        rate_currency="rate",
+        fixing_day=pl.min_horizontal("fixing_day", "fixing_of_usd"),
+    )
+
+
+def _refuse_missing_rates(sums: pl.DataFrame, fx_rates: pl.LazyFrame) -> None:
+    gaps = sums.filter(pl.col("rate_currency").is_null()).select("day", "currency").unique()
+    if gaps.is_empty():
+        return
+    with_usd = gaps.vstack(gaps.select("day", currency=pl.lit("USD"))).unique()
+    rates = fx_rates.filter(pl.col("rate") > 0).select("day", "currency").collect()
+    raise MissingRates(set(with_usd.join(rates, on=["day", "currency"], how="anti").iter_rows()))
+
+
+def _refuse_overflow(sums: pl.DataFrame) -> None:
+    """Bound the sum of absolute values by the largest amount; a product itself always fits (10^18 x 10^18)."""
+    largest = pl.max_horizontal(pl.col("smallest", "largest").cast(pl.Float64).abs())
+    bound = pl.col("transactions") * largest * pl.col("rate_usd").cast(pl.Float64)
+    bound = bound / pl.col("rate_currency").cast(pl.Float64)
+    if (absurd := sums.filter(bound > LARGEST_SUM)).height:
+        raise RevenueTooLarge(set(absurd["day"]))
