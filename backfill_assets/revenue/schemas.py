@@ -3,7 +3,7 @@
 Money in a customer's currency and in USD has four decimals, a rate eight (units per EUR, as the ECB prints them).
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import pandera.polars as pa
 import polars as pl
@@ -19,6 +19,11 @@ REASONS = (
     "count_differs",
     "ledger_incomplete",
 )
+
+DAY_AND_CURRENCY = ["day", "currency"]
+FACT_KEY = ["day", "currency", "country"]
+FIXING_OF_ARRIVAL = ["fixing_day", "currency", "arrival"]
+TRANSACTION_OF_ARRIVAL = ["day", "transaction_id", "arrival"]
 
 Amount = Annotated[pl.Decimal, 18, 4]
 Sum = Annotated[pl.Decimal, 38, 4]
@@ -52,9 +57,10 @@ class RawTransactions(pa.DataFrameModel):
     class Config(BaseConfig):
         """Exactly these columns; an arrival holds a transaction once."""
 
+        name = "raw_transactions"
         strict = True
         ordered = True
-        unique: ClassVar[list[str]] = ["day", "transaction_id", "arrival"]
+        unique = TRANSACTION_OF_ARRIVAL
 
 
 class RawFixings(pa.DataFrameModel):
@@ -68,9 +74,10 @@ class RawFixings(pa.DataFrameModel):
     class Config(BaseConfig):
         """Exactly these columns; an arrival says one thing about a fixing."""
 
+        name = "raw_fixings"
         strict = True
         ordered = True
-        unique: ClassVar[list[str]] = ["fixing_day", "currency", "arrival"]
+        unique = FIXING_OF_ARRIVAL
 
 
 class FxRates(pa.DataFrameModel):
@@ -90,9 +97,10 @@ class FxRates(pa.DataFrameModel):
     class Config(BaseConfig):
         """Exactly these columns; one rate per day and currency."""
 
+        name = "fx_rates"
         strict = True
         ordered = True
-        unique: ClassVar[list[str]] = ["day", "currency"]
+        unique = DAY_AND_CURRENCY
 
 
 class FctDailyRevenue(pa.DataFrameModel):
@@ -117,9 +125,10 @@ class FctDailyRevenue(pa.DataFrameModel):
     class Config(BaseConfig):
         """Exactly these columns; one row per key."""
 
+        name = "fct_daily_revenue"
         strict = True
         ordered = True
-        unique: ClassVar[list[str]] = ["day", "currency", "country"]
+        unique = FACT_KEY
 
 
 class ExecutiveDashboard(pa.DataFrameModel):
@@ -134,6 +143,7 @@ class ExecutiveDashboard(pa.DataFrameModel):
     class Config(BaseConfig):
         """Exactly these columns."""
 
+        name = "executive_dashboard"
         strict = True
         ordered = True
 
@@ -153,9 +163,10 @@ class FinanceReconciliationExport(pa.DataFrameModel):
     class Config(BaseConfig):
         """Exactly these columns; one row per day and currency."""
 
+        name = "finance_reconciliation_export"
         strict = True
         ordered = True
-        unique: ClassVar[list[str]] = ["day", "currency"]
+        unique = DAY_AND_CURRENCY
 
 
 class BoardPack(pa.DataFrameModel):
@@ -184,9 +195,10 @@ class BoardPack(pa.DataFrameModel):
     class Config(BaseConfig):
         """Exactly these columns; one row per month and currency."""
 
+        name = "board_pack"
         strict = True
         ordered = True
-        unique: ClassVar[list[str]] = ["day", "currency"]
+        unique = DAY_AND_CURRENCY
 
 
 MODELS: dict[str, type[pa.DataFrameModel]] = {

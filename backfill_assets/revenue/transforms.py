@@ -6,9 +6,8 @@ from datetime import date
 import polars as pl
 
 from backfill_assets.errors.source import AmbiguousRates, MissingRates, RevenueTooLarge
-from backfill_assets.revenue.schemas import schema_of
+from backfill_assets.revenue.schemas import FACT_KEY, schema_of
 
-KEY = ("day", "currency", "country")
 LARGEST_SUM = 1e37
 
 
@@ -56,14 +55,14 @@ def daily_revenue(
     pairs = _rate_pairs(fx_rates)
     integers = pairs.select("day", "currency", pl.col("rate_currency", "rate_usd").to_physical())
     wanted = schema_of("raw_transactions")
-    columns = (*KEY, "transaction_id", "arrival", "amount")
+    columns = (*FACT_KEY, "transaction_id", "arrival", "amount")
     raw = raw_transactions.select(columns).match_to_schema({name: wanted[name] for name in columns})
     revenue = divided_half_even(pl.col("amount").to_physical() * pl.col("rate_usd"), pl.col("rate_currency"))
     sums = (
         latest_transactions(raw, rearrived)
-        .select(*KEY, "amount")
+        .select(*FACT_KEY, "amount")
         .join(integers.lazy(), on=["day", "currency"], how="left")
-        .group_by(KEY)
+        .group_by(FACT_KEY)
         .agg(
             transactions=pl.len().cast(pl.Int64),
             amount=pl.col("amount").sum().cast(pl.Decimal(38, 4)),
@@ -77,7 +76,7 @@ def daily_revenue(
     _refuse_missing_rates(sums, fx_rates)
     _refuse_overflow(sums)
     named = sums.with_columns(pl.col("revenue_usd").reinterpret(dtype=pl.Decimal(38, 4)))
-    return named.select(list(schema_of("fct_daily_revenue"))).sort(KEY)
+    return named.select(list(schema_of("fct_daily_revenue"))).sort(FACT_KEY)
 
 
 def control_totals(raw: pl.LazyFrame) -> pl.DataFrame:
