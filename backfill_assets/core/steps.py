@@ -43,6 +43,7 @@ class Outcome(StrEnum):
     REQUESTED = "requested"
     PLANNED = "planned"
     STARTED = "started"
+    PROGRESSED = "progressed"
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"

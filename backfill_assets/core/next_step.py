@@ -1,0 +1,168 @@
+"""What is next: one pure, total function of a correction's progress and the time.
+
+Sensor, command line and tests call the same function, so a correction does not care who drives it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import Step
+from backfill_assets.core.waves import plan_waves
+from backfill_assets.core.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSteps:
+    """Take these steps, in order, in one run."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageWaves:
+    """Recompute these waves into the staged version, up to ``at_once`` of them side by side."""
+
+    waves: tuple[Window, ...]
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReports:
+    """Build these report partitions: report to partition keys."""
+
+    partitions: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForPerson:
+    """Nothing happens until somebody approves, cuts over again, or abandons."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Nothing happens until the roll-back deadline, and not before these external holders have advanced."""
+
+    deadline: datetime
+    holders: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The step failed; a person has to look, then run again."""
+
+    step: Step
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The correction is closed and owes nothing."""
+
+    ending: str
+
+
+NextStep = TakeSteps | StageWaves | RebuildReports | WaitForPerson | WaitUntil | Stuck | Finished
+
+PREPARATION = (Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS)
+
+
+def next_step(progress: Progress, now: datetime) -> NextStep:
+    """Say what is next. Total: every progress has an answer.
+
+    What was written down but is not known to have happened comes first, then what readers are owed, then the
+    correction's own course.
+    """
+    if progress.planned is not None:
+        return TakeSteps((progress.planned,))
+    if progress.ending == "decommissioned":
+        return Finished(progress.ending)
+    if progress.is_closed or Step.CUT_OVER in progress.done or progress.owes_notice:
+        return _after_publication(progress, now)
+    return _before_publication(progress)
+
+
+def _after_publication(progress: Progress, now: datetime) -> NextStep:
+    if Step.REBUILD_DOWNSTREAM not in progress.done:
+        return _rebuild(progress)
+    if progress.owes_notice:
+        return TakeSteps((Step.COMMUNICATE,))
+    if progress.is_closed:
+        return Finished(progress.ending)
+    if Step.CUT_OVER not in progress.done and not progress.swapped:
+        return _before_publication(progress)
+    return _rest(progress, now)
+
+
+def _rebuild(progress: Progress) -> NextStep:
+    if Step.REBUILD_DOWNSTREAM in progress.failures:
+        return Stuck(Step.REBUILD_DOWNSTREAM, progress.failures[Step.REBUILD_DOWNSTREAM])
+    if progress.owed:
+        owed: dict[str, list[str]] = {}
+        for report, key in sorted(progress.owed):
+            owed.setdefault(report, []).append(key)
+        return RebuildReports({report: tuple(keys) for report, keys in owed.items()})
+    return TakeSteps((Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE))
+
+
+def _rest(progress: Progress, now: datetime) -> NextStep:
+    """Inside the rollback window, and at its end."""
+    if progress.approval is not None and Step.CUT_OVER not in progress.done:
+        return TakeSteps((Step.CUT_OVER,))
+    swapped_at = progress.swapped_at or progress.plan.opened_at
+    deadline = progress.plan.roll_back_deadline(swapped_at)
+    if now < deadline or progress.awaited_holders:
+        return WaitUntil(deadline, progress.awaited_holders)
+    return TakeSteps((Step.DECOMMISSION,))
+
+
+def _before_publication(progress: Progress) -> NextStep:
+    preparing = tuple(step for step in PREPARATION if step not in progress.done)
+    for step in (*preparing, Step.VALIDATE, Step.CUT_OVER):
+        if step in progress.failures and not _may_pass(progress, step):
+            return Stuck(step, progress.failures[step])
+    if preparing:
+        return TakeSteps(preparing)
+    if progress.missing:
+        return _stage(progress)
+    if Step.VALIDATE not in progress.done and not _may_pass(progress, Step.VALIDATE):
+        staging = () if Step.STAGE in progress.done else (Step.STAGE,)
+        return TakeSteps((*staging, Step.VALIDATE))
+    if not progress.is_approved:
+        return WaitForPerson(_what_is_waited_for(progress))
+    return TakeSteps((Step.CUT_OVER,))
+
+
+def _may_pass(progress: Progress, step: Step) -> bool:
+    """Whether a person has let a failed validation through by name."""
+    return step is Step.VALIDATE and progress.approval is not None and progress.is_approved
+
+
+def _stage(progress: Progress) -> NextStep:
+    policy = progress.plan.request.waves
+    failed = {day for day in progress.missing if progress.tries.get(day, 0)}
+    fresh = progress.missing - failed
+    retried = {day for day in failed if progress.tries[day] < policy.attempts}
+    if not fresh and not retried:
+        return Stuck(Step.STAGE, _reasons(progress, progress.missing))
+    waves = plan_waves(fresh, policy, canary_done=bool(progress.staged or failed))
+    alone = tuple(Window(day, day) for day in sorted(retried))
+    return StageWaves((*waves, *alone) if waves else alone, policy.at_once)
+
+
+def _reasons(progress: Progress, days: Collection[date]) -> str:
+    """The reasons of the failed days, each once, with the first day that has it."""
+    first_day: dict[str, date] = {}
+    for day in sorted(days):
+        first_day.setdefault(progress.reasons.get(day, "no reason recorded"), day)
+    return " ".join(f"[{day}] {reason}" for reason, day in first_day.items())
+
+
+def _what_is_waited_for(progress: Progress) -> str:
+    correction = progress.plan.correction
+    if progress.version:
+        return f"Correction {correction} is rolled back. Approve it to cut over again, or abandon it."
+    return f"Correction {correction} is validated and waits for approval."

@@ -1,0 +1,157 @@
+"""The plan: what a correction intends. Built without side effects, printed by the dry run, kept in the ledger."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.waves import WaveOrder, WavePolicy
+from backfill_assets.core.window import Window
+
+
+class Approval(StrEnum):
+    """Who lets a validated correction through: a person, or the met expectation itself."""
+
+    MANUAL = "manual"
+    AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks for: the fields of the request file.
+
+    ``days`` narrows the window to some of its days (a launch over a broken selection); empty means all.
+    ``correction`` is the id asked for; empty takes the UTC date of opening.
+    """
+
+    table: str
+    window: Window
+    reason: str
+    watchers: tuple[str, ...] = ()
+    expectation: Expectation = field(default_factory=Expectation)
+    approval: Approval = Approval.MANUAL
+    correction: str = ""
+    days: tuple[date, ...] = ()
+    waves: WavePolicy = field(default_factory=WavePolicy)
+    origin: str = ""
+
+    @property
+    def all_days(self) -> tuple[date, ...]:
+        """The days to correct, oldest first."""
+        return self.days or self.window.days
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the correction will do, frozen at its opening.
+
+    ``pins`` are the commits of the sources that the days are staged from. ``reports`` maps each report to the
+    partition keys that the window reaches. ``origin`` names the Dagster backfill or run whose launch opened the
+    correction, empty for a request. ``bytes_staged`` and ``seconds`` are estimates from what is live.
+    """
+
+    correction: str
+    request: Request
+    opened_at: datetime
+    opened_by: str
+    pins: Mapping[str, int] = field(default_factory=dict[str, int])
+    reports: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    holders: tuple[str, ...] = ()
+    rollback_days: int = 14
+    code_version: str = ""
+    bytes_staged: int = 0
+    seconds: float = 0.0
+
+    @property
+    def table(self) -> str:
+        """The correctable table."""
+        return self.request.table
+
+    @property
+    def window(self) -> Window:
+        """The window of the request."""
+        return self.request.window
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days to correct, oldest first."""
+        return self.request.all_days
+
+    @property
+    def version_name(self) -> str:
+        """What people call the staged version."""
+        return f"{self.table}__backfill_{self.correction}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the plan's canonical JSON: what an approval binds."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
+
+    def roll_back_deadline(self, swapped_at: datetime) -> datetime:
+        """Until when the retired days are kept."""
+        return swapped_at + timedelta(days=self.rollback_days)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as JSON-ready values; :meth:`from_json` reads it back."""
+        request = self.request
+        return {
+            "correction": self.correction,
+            "table": request.table,
+            "window": {"first": str(request.window.first), "last": str(request.window.last)},
+            "days": [str(day) for day in request.days],
+            "reason": request.reason,
+            "watchers": list(request.watchers),
+            "expect": request.expectation.as_json(),
+            "approval": str(request.approval),
+            "waves": {
+                "max_days": request.waves.max_days,
+                "at_once": request.waves.at_once,
+                "order": str(request.waves.order),
+                "attempts": request.waves.attempts,
+            },
+            "origin": request.origin,
+            "opened_at": self.opened_at.isoformat(),
+            "opened_by": self.opened_by,
+            "pins": dict(self.pins),
+            "reports": {report: list(keys) for report, keys in self.reports.items()},
+            "holders": list(self.holders),
+            "rollback_days": self.rollback_days,
+            "code_version": self.code_version,
+            "bytes_staged": self.bytes_staged,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what :meth:`as_json` wrote."""
+        window = Window(date.fromisoformat(value["window"]["first"]), date.fromisoformat(value["window"]["last"]))
+        waves = value["waves"]
+        request = Request(
+            table=value["table"],
+            window=window,
+            reason=value["reason"],
+            watchers=tuple(value["watchers"]),
+            expectation=Expectation.from_request(value["expect"]),
+            approval=Approval(value["approval"]),
+            correction=value["correction"],
+            days=tuple(date.fromisoformat(day) for day in value["days"]),
+            waves=WavePolicy(waves["max_days"], waves["at_once"], WaveOrder(waves["order"]), waves["attempts"]),
+            origin=value["origin"],
+        )
+        return cls(
+            correction=value["correction"],
+            request=request,
+            opened_at=datetime.fromisoformat(value["opened_at"]),
+            opened_by=value["opened_by"],
+            pins=dict(value["pins"]),
+            reports={report: tuple(keys) for report, keys in value["reports"].items()},
+            holders=tuple(value["holders"]),
+            rollback_days=value["rollback_days"],
+            code_version=value["code_version"],
+            bytes_staged=value["bytes_staged"],
+            seconds=value["seconds"],
+        )

@@ -1,0 +1,314 @@
+"""Progress: what the ledger's events add up to. Crash, retry, double tick and resume are all "fold again"."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import assert_never
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.steps import Outcome, Step
+
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Who let the correction through, over which certificate, and whether validation had failed."""
+
+    by: str
+    note: str
+    certificate: str
+    override: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a correction stands. Made by :func:`fold`, never changed.
+
+    ``swapped`` are the days this correction has live now; ``version`` counts its swaps and roll backs that the
+    ledger knows to have happened, ``planned`` is one written down but not yet known to have happened. Report
+    partitions (report, key): ``reached`` by the last swaps and roll backs, ``rebuilt`` since, ``refused`` while frozen.
+    """
+
+    plan: Plan
+    sequence: int = 0
+    done: frozenset[Step] = frozenset()
+    failures: Mapping[Step, str] = field(default_factory=dict[Step, str])
+    staged: frozenset[date] = frozenset()
+    drifted: frozenset[date] = frozenset()
+    tries: Mapping[date, int] = field(default_factory=dict[date, int])
+    reasons: Mapping[date, str] = field(default_factory=dict[date, str])
+    certificate: str = ""
+    passed: bool = False
+    changed: frozenset[date] = frozenset()
+    approval: Approved | None = None
+    swapped: frozenset[date] = frozenset()
+    version: int = 0
+    planned: Step | None = None
+    swapped_at: datetime | None = None
+    reached: frozenset[tuple[str, str]] = frozenset()
+    rebuilt: frozenset[tuple[str, str]] = frozenset()
+    refused: frozenset[tuple[str, str]] = frozenset()
+    owes_notice: str = ""
+    frozen: frozenset[str] = frozenset()
+    awaited_holders: frozenset[str] = frozenset()
+    ending: str = ""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was decommissioned or abandoned."""
+        return bool(self.ending)
+
+    @property
+    def accepts_stagings(self) -> bool:
+        """Whether a launch inside the window still joins it: until its first cut over is written down."""
+        return not self.is_closed and self.version == 0 and self.planned is None and Step.CUT_OVER not in self.done
+
+    @property
+    def owed(self) -> frozenset[tuple[str, str]]:
+        """Report partitions still to build: reached by a swap or roll back, or refused while frozen."""
+        return (self.reached | self.refused) - self.rebuilt
+
+    @property
+    def missing(self) -> frozenset[date]:
+        """Days of the plan that are not staged."""
+        return frozenset(self.plan.days) - self.staged
+
+    @property
+    def claimed(self) -> frozenset[date]:
+        """Days that nightly leaves to this correction: all until its cut over, and again once all are rolled back."""
+        if self.is_closed or self.swapped or (Step.CUT_OVER in self.done and self.version == 0):
+            return frozenset()
+        return frozenset(self.plan.days)
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the gate is open for the certificate as it stands."""
+        if self.approval is None:
+            return self.may_pass_by_itself and self.version == 0
+        return self.passed or (self.approval.override and self.approval.certificate == self.certificate)
+
+    @property
+    def may_pass_by_itself(self) -> bool:
+        """Whether the met expectation is approval enough: it was declared, asked to be, and is met."""
+        expectation = self.plan.request.expectation
+        return self.passed and self.plan.request.approval == "automatic" and not expectation.is_empty
+
+
+def fold(plan: Plan, events: Iterable[Event]) -> Progress:
+    """Add the events up, in the order of their sequence."""
+    progress = Progress(plan)
+    for event in sorted(events, key=lambda event: event.sequence):
+        progress = replace(_after(progress, event), sequence=event.sequence)
+    return progress
+
+
+def history(events: Sequence[Event]) -> Progress:
+    """Fold the events of one correction, the first of which carries its plan."""
+    opening = next(event for event in events if event.step is Step.OPEN)
+    return fold(Plan.from_json(opening.detail["plan"]), events)
+
+
+def _after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911 - one arm a step, and no other logic
+    match event.step:
+        case Step.OPEN:
+            return _tried_again(progress, event)
+        case Step.FREEZE_REPORTS:
+            return _after_freeze(progress, event)
+        case Step.VERIFY_SOURCE:
+            return _settled(progress, event)
+        case Step.RESET_WATERMARKS:
+            return replace(
+                _settled(progress, event),
+                awaited_holders=frozenset(event.detail.get("external", ())) or progress.awaited_holders,
+            )
+        case Step.STAGE:
+            return _after_stage(progress, event)
+        case Step.VALIDATE:
+            return _after_validate(progress, event)
+        case Step.APPROVE:
+            return _after_approve(progress, event)
+        case Step.CUT_OVER:
+            return _after_cut_over(progress, event)
+        case Step.REBUILD_DOWNSTREAM:
+            return _after_rebuild(progress, event)
+        case Step.COMMUNICATE:
+            return replace(_settled(progress, event), owes_notice="") if _is_done(event) else _settled(progress, event)
+        case Step.DECOMMISSION:
+            return _after_decommission(progress, event)
+        case Step.ROLL_BACK:
+            return _after_roll_back(progress, event)
+        case Step.ABANDON:
+            return _after_abandon(progress, event)
+        case _:
+            assert_never(event.step)
+
+
+def _is_done(event: Event) -> bool:
+    return event.outcome is Outcome.DONE
+
+
+def _days(event: Event, name: str = "days") -> frozenset[date]:
+    return frozenset(date.fromisoformat(day) for day in event.detail.get(name, ()))
+
+
+def _settled(progress: Progress, event: Event) -> Progress:
+    """Done steps stand, failed ones keep their reason until somebody starts them again."""
+    failures = {step: reason for step, reason in progress.failures.items() if step is not event.step}
+    done = progress.done - {event.step}
+    if event.outcome is Outcome.DONE:
+        done |= {event.step}
+    elif event.outcome is Outcome.FAILED:
+        failures[event.step] = str(event.detail.get("reason", ""))
+    return replace(progress, done=done, failures=failures)
+
+
+def _tried_again(progress: Progress, event: Event) -> Progress:
+    """A person asks for another try: failures and the tries of each day are forgotten."""
+    if event.outcome is not Outcome.REQUESTED:
+        return progress
+    return replace(progress, failures={}, tries={}, reasons={})
+
+
+def _after_freeze(progress: Progress, event: Event) -> Progress:
+    if event.outcome is Outcome.REFUSED:
+        report = str(event.detail["report"])
+        return replace(progress, refused=progress.refused | {(report, key) for key in event.detail["partitions"]})
+    settled = _settled(progress, event)
+    return replace(settled, frozen=frozenset(event.detail.get("reports", ()))) if _is_done(event) else settled
+
+
+def _after_stage(progress: Progress, event: Event) -> Progress:
+    if event.outcome is Outcome.PROGRESSED:
+        days = _days(event)
+        keeps_approval = days <= progress.drifted
+        return replace(
+            progress,
+            staged=progress.staged | days,
+            drifted=progress.drifted - days,
+            done=progress.done - {Step.STAGE, Step.VALIDATE},
+            failures={step: why for step, why in progress.failures.items() if step is not Step.VALIDATE},
+            reasons={day: why for day, why in progress.reasons.items() if day not in days},
+            approval=progress.approval if keeps_approval else None,
+            certificate="",
+            passed=False,
+        )
+    if event.outcome is Outcome.FAILED and "days" in event.detail:
+        reasons = {date.fromisoformat(day): str(why) for day, why in event.detail["days"].items()}
+        tries = {day: progress.tries.get(day, 0) + 1 for day in reasons}
+        return replace(progress, tries={**progress.tries, **tries}, reasons={**progress.reasons, **reasons})
+    return _settled(progress, event)
+
+
+def _after_validate(progress: Progress, event: Event) -> Progress:
+    settled = _settled(progress, event)
+    if event.outcome not in {Outcome.DONE, Outcome.FAILED} or "certificate" not in event.detail:
+        return settled
+    return replace(
+        settled,
+        certificate=str(event.detail["certificate"]),
+        passed=_is_done(event),
+        changed=_days(event, "changed"),
+    )
+
+
+def _after_approve(progress: Progress, event: Event) -> Progress:
+    if not _is_done(event):
+        return progress
+    approval = Approved(
+        by=event.actor,
+        note=str(event.detail.get("note", "")),
+        certificate=str(event.detail["certificate"]),
+        override=bool(event.detail.get("override", False)),
+        at=event.at,
+    )
+    failures = {step: why for step, why in progress.failures.items() if step is not Step.CUT_OVER}
+    return replace(progress, approval=approval, failures=failures)
+
+
+def _after_cut_over(progress: Progress, event: Event) -> Progress:
+    match event.outcome:
+        case Outcome.PLANNED:
+            return replace(progress, planned=Step.CUT_OVER)
+        case Outcome.REFUSED:
+            drifted = _days(event, "restage")
+            return replace(
+                progress,
+                planned=None,
+                staged=progress.staged - drifted,
+                drifted=progress.drifted | drifted,
+                done=progress.done - {Step.STAGE, Step.VALIDATE},
+            )
+        case Outcome.DONE:
+            days = _days(event)
+            settled = _settled(progress, event)
+            return replace(
+                settled,
+                done=settled.done - {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE},
+                planned=None,
+                version=int(event.detail["version"]),
+                swapped=progress.swapped | days,
+                swapped_at=datetime.fromisoformat(event.detail["swapped_at"]),
+                reached=progress.reached | _reach(event),
+                rebuilt=frozenset(),
+                owes_notice="published",
+            )
+        case _:
+            return _settled(progress, event)
+
+
+def _after_roll_back(progress: Progress, event: Event) -> Progress:
+    match event.outcome:
+        case Outcome.PLANNED:
+            return replace(progress, planned=Step.ROLL_BACK)
+        case Outcome.REFUSED:
+            return replace(progress, planned=None)
+        case Outcome.DONE:
+            days = _days(event)
+            return replace(
+                progress,
+                planned=None,
+                version=int(event.detail["version"]),
+                swapped=progress.swapped - days,
+                approval=None,
+                done=progress.done - {Step.CUT_OVER, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE},
+                reached=progress.reached | _reach(event),
+                rebuilt=frozenset(),
+                owes_notice="rolled_back",
+            )
+        case _:
+            return progress
+
+
+def _reach(event: Event) -> frozenset[tuple[str, str]]:
+    return frozenset((report, key) for report, keys in event.detail.get("reach", {}).items() for key in keys)
+
+
+def _after_abandon(progress: Progress, event: Event) -> Progress:
+    """Reports are let go, and what was refused while they were held is still owed."""
+    if not _is_done(event):
+        return progress
+    done = progress.done - {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE}
+    return replace(progress, ending="abandoned", done=done, planned=None, frozen=frozenset(), owes_notice="abandoned")
+
+
+def _after_rebuild(progress: Progress, event: Event) -> Progress:
+    if event.outcome is Outcome.PROGRESSED:
+        report = str(event.detail["report"])
+        return replace(progress, rebuilt=progress.rebuilt | {(report, key) for key in event.detail["partitions"]})
+    settled = _settled(progress, event)
+    if not _is_done(event):
+        return settled
+    return replace(settled, reached=frozenset(), refused=frozenset(), rebuilt=frozenset(), frozen=frozenset())
+
+
+def _after_decommission(progress: Progress, event: Event) -> Progress:
+    settled = _settled(progress, event)
+    match event.outcome:
+        case Outcome.STARTED:
+            return replace(settled, planned=Step.DECOMMISSION)
+        case Outcome.DONE:
+            return replace(settled, planned=None, ending="decommissioned")
+        case _:
+            return settled

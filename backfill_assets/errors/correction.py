@@ -1,0 +1,192 @@
+"""Refusals on the way of a correction: its gate, its guard, its steps."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from backfill_assets.errors.base import MOST_CULPRITS, BadInput, BackfillAssetsError, Refused, days_listed, listed
+
+
+class LiveWriteRefused(Refused):
+    """A run wanted to rewrite published days of a correctable table."""
+
+    def __init__(self, table: str, days: Collection[date], why: str) -> None:
+        super().__init__(
+            f"This run would overwrite {days_listed(days)} of {table} that {'is' if len(days) == 1 else 'are'} "
+            f"published, {why}. Nothing was computed or written, live is untouched. "
+            f"To recompute history launch the same partitions on backfill/{table}, which stages them for a correction."
+        )
+
+
+class ReportFrozen(Refused):
+    """A report was asked to rebuild while a correction holds it."""
+
+    def __init__(self, report: str, partitions: Collection[str], corrections: Collection[str]) -> None:
+        super().__init__(
+            f"{report} is frozen by correction {listed(corrections)}, so {listed(partitions)} cannot be built now. "
+            "The report keeps its last good state, and what was refused is remembered. "
+            f"It is built by itself when {listed(corrections)} has rebuilt downstream or is abandoned."
+        )
+
+
+class DaysFailed(BackfillAssetsError):
+    """Some days of a wave could not be computed; the others were written."""
+
+    def __init__(self, table: str, reasons: Mapping[date, str], written: int) -> None:
+        self.reasons = dict(reasons)
+        shown = " ".join(f"[{day}] {why}" for day, why in sorted(reasons.items())[:MOST_CULPRITS])
+        super().__init__(
+            f"{days_listed(reasons)} of {table} could not be computed. "
+            f"The other {written} of the wave are written, these are as they were. Mend the cause and run again. {shown}"
+        )
+
+
+class SourceDayMissing(BackfillAssetsError):
+    """A day is not there in a source it is computed from."""
+
+    def __init__(self, source: str, day: date) -> None:
+        super().__init__(
+            f"{source} has no {day}. The day was not written and keeps what it had. "
+            f"Materialize {source} for {day} first, an empty day counts as there."
+        )
+
+
+class SourceUnfit(Refused):
+    """The source of some days is not complete or was altered."""
+
+    def __init__(self, correction: str, problems: Mapping[str, Collection[date]], recoverable: str) -> None:
+        shown = "; ".join(f"{problem} on {days_listed(days)}" for problem, days in list(problems.items())[:MOST_CULPRITS])
+        super().__init__(
+            f"The source of correction {correction} is not fit, {shown}. Nothing was staged and live is untouched. "
+            f"Mend the source and run {correction} again, or open a correction for {recoverable}."
+        )
+
+
+class StagingIncomplete(Refused):
+    """Days of the plan are not in the staged version."""
+
+    def __init__(self, correction: str, missing: Collection[date], of: int) -> None:
+        super().__init__(
+            f"Correction {correction} has {days_listed(missing, of)} not staged yet. Live is untouched. "
+            f"Run {correction} to stage them."
+        )
+
+
+class StagingClosed(Refused):
+    """A launch names a correction that accepts no stagings any more."""
+
+    exit_code = 2
+
+    def __init__(self, correction: str, state: str) -> None:
+        super().__init__(
+            f"Correction {correction} is {state} and accepts no further days. Nothing was computed or written. "
+            "Launch without the tag to open a new correction, or name one that is still being staged."
+        )
+
+
+class DaysOutsideCorrection(BadInput):
+    """A launch wants to stage days that its correction does not have."""
+
+    def __init__(self, correction: str, days: Collection[date], window: object) -> None:
+        super().__init__(
+            f"{days_listed(days)} lie outside correction {correction}, whose window is {window}. "
+            "Nothing was computed or written. Launch days inside the window, or open another correction."
+        )
+
+
+class ValidationFailed(Refused):
+    """Checks of a correction failed."""
+
+    def __init__(self, version: str, failed: Collection[str], sentences: Collection[str], correction: str) -> None:
+        super().__init__(
+            f"{version} failed {listed(failed)}. {' '.join(sentences)} Live is untouched. "
+            f"Look at the checks of correction {correction}, then stage the days again, "
+            "or approve it with an override that names you and the reason."
+        )
+
+
+class NotApproved(Refused):
+    """The gate of a cut over is closed."""
+
+    def __init__(self, correction: str, why: str) -> None:
+        super().__init__(
+            f"Correction {correction} may not cut over, {why}. Live is untouched. "
+            f"Approve {correction} with your name and a note."
+        )
+
+
+class ApprovalPremature(Refused):
+    """There is nothing to approve yet, or what there is has failed."""
+
+    def __init__(self, correction: str, why: str, move: str) -> None:
+        super().__init__(f"Correction {correction} cannot be approved, {why}. Nothing was recorded. {move}.")
+
+
+class CertificateUnknown(Refused):
+    """A certificate that an approval or a cut over names is not on record."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"There is no certificate {digest[:12] or '(none)'}. Live is untouched. Validate the correction again."
+        )
+
+
+class CertificateOutdated(Refused):
+    """Live, staged or input files are not those that passed validation."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        self.days = frozenset(days)
+        super().__init__(
+            f"{days_listed(days)} of correction {correction} moved since validation. Live is untouched. "
+            f"Run {correction}, exactly these days are staged and validated again."
+        )
+
+
+class NothingToRollBack(Refused):
+    """No day of the correction is live."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        which = f"none of {days_listed(days)}" if days else "no day"
+        super().__init__(
+            f"Correction {correction} has {which} live. Nothing was changed. See its status for the days it swapped."
+        )
+
+
+class RollBackClosed(Refused):
+    """The retired files are being deleted or are gone."""
+
+    def __init__(self, correction: str) -> None:
+        super().__init__(
+            f"Correction {correction} is decommissioned or about to be, its retired files may be gone. "
+            "Live is untouched. Open a new correction to change these days again."
+        )
+
+
+class RetirementPremature(Refused):
+    """The rollback window is still open."""
+
+    def __init__(self, correction: str, why: str) -> None:
+        super().__init__(
+            f"Correction {correction} cannot be decommissioned, {why}. Nothing was deleted. "
+            "Wait, or decommission it now by saying so."
+        )
+
+
+class StillLive(Refused):
+    """A correction cannot be abandoned while days of it are live."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"Correction {correction} has {days_listed(days)} live and cannot be abandoned. Nothing was changed. "
+            f"Roll back {correction} first."
+        )
+
+
+class RebuildIncomplete(BackfillAssetsError):
+    """Report partitions that a change reaches are not rebuilt."""
+
+    def __init__(self, correction: str, owed: Collection[tuple[str, str]]) -> None:
+        names = listed([f"{report} {key}" for report, key in owed])
+        super().__init__(
+            f"Correction {correction} still owes {names}. The reports stay frozen at their last good state. "
+            f"Run {correction} again to build them."
+        )

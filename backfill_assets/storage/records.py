@@ -1,0 +1,70 @@
+"""The records of one lake: its ledger, watermarks, builds and certificates, and a way to its tables."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from backfill_assets.storage.builds import Builds
+from backfill_assets.storage.certificates import Certificates
+from backfill_assets.storage.layout import DAY, Lake
+from backfill_assets.storage.ledger import Ledger
+from backfill_assets.storage.stored import stored_schema
+from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.table import Table
+from backfill_assets.storage.watermarks import Watermarks
+
+
+@dataclass(frozen=True)
+class Records:
+    """Everything that is written down about a lake."""
+
+    lake: Lake
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What happened in every correction."""
+        return Ledger(self.lake)
+
+    @cached_property
+    def watermarks(self) -> Watermarks:
+        """How far each holder has come."""
+        return Watermarks(self.lake)
+
+    @cached_property
+    def builds(self) -> Builds:
+        """What each file was computed from."""
+        return Builds(self.lake)
+
+    @cached_property
+    def certificates(self) -> Certificates:
+        """What validation proved."""
+        return Certificates(self.lake)
+
+    def table(self, name: str, schema: pl.Schema | None = None) -> Table:
+        """A live table; without a schema of the code's, with the one it is stored with.
+
+        Raises:
+            TableMissing: when no schema is given and the table was never created.
+        """
+        return self._table(self.lake.table_uri(name), schema)
+
+    def staged(self, name: str, correction: str, schema: pl.Schema | None = None) -> Table:
+        """The staged version of a table, as :meth:`table`."""
+        return self._table(self.lake.staged_uri(name, correction), schema)
+
+    def exists(self, name: str) -> bool:
+        """Whether a live table was ever created."""
+        return self._table(self.lake.table_uri(name), pl.Schema()).exists()
+
+    def staged_exists(self, name: str, correction: str) -> bool:
+        """Whether the staged version of a table was ever created."""
+        return self._table(self.lake.staged_uri(name, correction), pl.Schema()).exists()
+
+    def snapshot(self, name: str, commit: int | None = None) -> Snapshot:
+        """The newest commit of a live table, or an earlier one."""
+        return self.table(name).snapshot(commit)
+
+    def _table(self, uri: str, schema: pl.Schema | None) -> Table:
+        known = schema if schema is not None else stored_schema(uri, self.lake.storage_options)
+        return Table(uri, known, by_day=DAY in known, storage_options=self.lake.storage_options)

@@ -1,0 +1,39 @@
+"""The schema a table is stored with, as Polars names it."""
+
+import re
+from collections.abc import Mapping
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from backfill_assets.errors.lake import FeatureUnsupported, TableMissing
+from backfill_assets.storage.schema import DELTA_NAMES
+
+POLARS_TYPES: dict[str, pl.DataType] = {name: kind() for kind, name in DELTA_NAMES.items()}
+DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+
+
+def stored_schema(uri: str, storage_options: Mapping[str, str]) -> pl.Schema:
+    """The columns of a table of the lake, in order.
+
+    Raises:
+        TableMissing: when the table was never created.
+        FeatureUnsupported: naming columns of a type that the lake does not hold.
+    """
+    try:
+        fields = DeltaTable(uri, storage_options=dict(storage_options)).schema().fields
+    except TableNotFoundError as error:
+        raise TableMissing(uri) from error
+    types = {field.name: _polars_type(str(getattr(field.type, "type", field.type))) for field in fields}
+    if strange := [name for name, kind in types.items() if kind is None]:
+        raise FeatureUnsupported(uri, strange)
+    return pl.Schema({name: kind for name, kind in types.items() if kind is not None})
+
+
+def _polars_type(name: str) -> pl.DataType | None:
+    if name == "timestamp":
+        return pl.Datetime("us", "UTC")
+    if decimal := DECIMAL.fullmatch(name):
+        return pl.Decimal(int(decimal[1]), int(decimal[2]))
+    return POLARS_TYPES.get(name)
