@@ -166,3 +166,15 @@ class SwapNumberTaken(Refused):
             f"Swap {version} of correction {correction} was another one, which did not swap {days_listed(days)}. "
             "Live is untouched by this one. Plan it again with the next number."
         )
+
+
+class RollBackOvertaken(Refused):
+    """Live days were written between the plan of a roll back and its commit."""
+
+    retryable = True
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"Live was written on {days_listed(days)} after the roll back of correction {correction} was planned. "
+            "Live is untouched by the roll back. Plan it again, which finds out whether the rows are the same."
+        )

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Self, cast
+from typing import Any, Self
 from urllib.parse import unquote
 
 import polars as pl
@@ -66,7 +66,15 @@ class DataFile:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of ``as_json``."""
-        return cls(**{**fields, "day": fields["day"] and date.fromisoformat(fields["day"])})
+        day: str | None = fields["day"]
+        return cls(
+            path=fields["path"],
+            size=fields["size"],
+            day=None if day is None else date.fromisoformat(day),
+            modified=fields["modified"],
+            rows=fields["rows"],
+            stats=fields["stats"],
+        )
 
 
 def fingerprint(files: Iterable[DataFile]) -> str:
@@ -87,7 +95,7 @@ def milliseconds(at: datetime) -> int:
 
 def statistics(frame: pl.DataFrame) -> str:
     """Delta statistics of a frame that becomes one file: rows, and per column minimum, maximum and nulls."""
-    ordered = [name for name, kind in frame.schema.items() if kind not in UNORDERED]
+    ordered = [name for name, kind in frame.schema.items() if not isinstance(kind, UNORDERED)]
     lowest = frame.select(pl.col(ordered).min()).row(0, named=True)
     highest = frame.select(pl.col(ordered).max()).row(0, named=True)
     nulls = frame.null_count().row(0, named=True)
@@ -120,7 +128,7 @@ def _as_stats(rows: int, lowest: Mapping[str, Any], highest: Mapping[str, Any], 
         "maxValues": {name: _bound(value, upper=True) for name, value in highest.items() if value is not None},
         "nullCount": {name: count for name, count in nulls.items() if count is not None},
     }
-    return cast("str", simplejson.dumps(stats, use_decimal=True, ensure_ascii=False))
+    return simplejson.dumps(stats, use_decimal=True, ensure_ascii=False)
 
 
 def _bound(value: object, *, upper: bool) -> object:

@@ -1,20 +1,24 @@
 """Parquet files below one root: written, scanned, looked for, listed and deleted, on disk or in an object store."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
-import pyarrow.fs as pafs
 from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from backfill_assets.storage.layout import DAY
 
 FILE_URI = "file://"
 MOST_THREADS = 8
+# An object store answers one listing faster than this many single questions.
+MOST_QUESTIONS = 16
+FILE_COLUMN = "_backfill_assets_file"
 
 Given = TypeVar("Given")
 Got = TypeVar("Got")
@@ -26,14 +30,14 @@ class Found:
 
     path: str
     size: int
-    modified: datetime | None
+    modified: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A folder or object-store prefix whose files are named by relative, unquoted paths.
 
-    ``storage_options`` are delta-rs's; polars takes the same keys.
+    ``storage_options`` are delta-rs's; Polars takes the same keys.
     """
 
     uri: str
@@ -65,57 +69,76 @@ class Folder:
         """
         if not files:
             return pl.LazyFrame(schema=schema)
-        root = str(self.local) if self.local is not None else self.uri
-        inside = pl.Schema({name: kind for name, kind in schema.items() if name != DAY or files[0][1] is None})
-        names = [f"{root}/{path}" for path, _ in files]
+        by_day = files[0][1] is not None
+        names = [f"{self.local or self.uri}/{path}" for path, _ in files]
         rows = pl.scan_parquet(
             names,
+            schema=pl.Schema({name: kind for name, kind in schema.items() if not (by_day and name == DAY)}),
             glob=False,
-            schema=inside,
             hive_partitioning=False,
             missing_columns="insert",
             extra_columns="ignore",
             cast_options=pl.ScanCastOptions(integer_cast="upcast", datetime_cast="nanosecond-downcast"),
-            include_file_paths="_file",
+            include_file_paths=FILE_COLUMN if by_day else None,
             storage_options=self.storage_options or None,
         )
-        if files[0][1] is None:
-            return rows.select(schema.names())
-        days = pl.LazyFrame({"_file": names, DAY: [day for _, day in files]}, schema_overrides={DAY: pl.Date})
-        return rows.join(days, on="_file", how="inner").select(schema.names())
+        if by_day:
+            days = pl.LazyFrame({FILE_COLUMN: names, DAY: [day for _, day in files]}, schema_overrides={DAY: pl.Date})
+            rows = rows.join(days, on=FILE_COLUMN, how="inner")
+        return rows.select(schema.names())
 
     def find(self, paths: Collection[str]) -> list[Found]:
         """Those of the files that exist."""
+        if self.local is None and len(paths) > MOST_QUESTIONS:
+            below = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
+            there = {found.path: found for found in self.listing(below)}
+            return [there[path] for path in paths if path in there]
         if self.local is None:
-            infos = in_threads(lambda path: self._files().get_file_info(path), paths)
-        else:
-            infos = pafs.LocalFileSystem().get_file_info([str(self.local / path) for path in paths])
-        return [
-            Found(path, info.size, info.mtime)
-            for path, info in zip(paths, infos, strict=True)
-            if info.type == pafs.FileType.File
-        ]
+            return _found(self._store().get_file_info(list(paths)))
+        return [found for path in paths if (found := _on_disk(self.local, path))]
 
     def missing(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of the files that do not exist."""
         wanted = frozenset(paths)
         return wanted - {found.path for found in self.find(wanted)}
 
+    def listing(self, below: str = "") -> list[Found]:
+        """Every file below a path, however deep; none when there is no such path."""
+        if self.local is None:
+            return _found(
+                self._store().get_file_info_selector(FileSelector(below, allow_not_found=True, recursive=True))
+            )
+        root = self.local
+        places = (place for place in (root / below).rglob("*") if place.is_file())
+        return [found for place in places if (found := _on_disk(root, place.relative_to(root).as_posix()))]
+
     def delete(self, paths: Collection[str]) -> None:
         """Delete the files; one that is gone already is no error."""
-        in_threads(self._delete, paths)
+        store = None if self.local is not None else self._store()
 
-    def _delete(self, path: str) -> None:
-        if self.local is not None:
-            (self.local / path).unlink(missing_ok=True)
-            return
-        try:
-            self._files().delete_file(path)
-        except FileNotFoundError:
-            return
+        def delete_one(path: str) -> None:
+            if self.local is not None:
+                (self.local / path).unlink(missing_ok=True)
+            elif store is not None:
+                store.delete_file(path)
 
-    def _files(self) -> pafs.FileSystem:
-        return pafs.PyFileSystem(DeltaStorageHandler(self.uri, self.storage_options))
+        in_threads(delete_one, paths)
+
+    def _store(self) -> Any:
+        return DeltaStorageHandler(self.uri, self.storage_options)
+
+
+def _on_disk(root: Path, path: str) -> Found | None:
+    try:
+        stat = (root / path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Found(path, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def _found(infos: Iterable[Any]) -> list[Found]:
+    """The files among pyarrow's answers; folders and absent paths are not."""
+    return [Found(info.path, info.size, info.mtime) for info in infos if info.is_file]
 
 
 def in_threads(work: Callable[[Given], Got], items: Collection[Given]) -> list[Got]:

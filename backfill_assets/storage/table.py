@@ -5,19 +5,18 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
 import polars as pl
-import simplejson
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.lake import CommitContended, RowsOfOtherDays, TableMissing
 from backfill_assets.storage.actions import DataFile, milliseconds, statistics
+from backfill_assets.storage.commits import AFTER_COMMIT, Change, Commit, attempt, pause
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.schema import delta_schema, fitted, missing_columns, refuse_unsafe
@@ -26,9 +25,6 @@ from backfill_assets.storage.snapshot import Snapshot, same_rows
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
 
 DEADLINE_SECONDS = 120.0
-LONGEST_PAUSE_SECONDS = 1.0
-# The unique mark of one attempt to commit, by which it is known again when the answer was lost on the way.
-ATTEMPT = "backfill_assets/attempt"
 
 # Time travel is part of the design, so nothing is cleaned without being asked.
 PROPERTIES: Mapping[str, str] = {
@@ -37,32 +33,6 @@ PROPERTIES: Mapping[str, str] = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.checkpointInterval": "100",
 }
-AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one commit does: files that enter, files that leave, an application's number, metadata.
-
-    ``metadata`` goes into the commit's info; values that are not strings are written as JSON.
-    ``data_change`` is False when the rows stay the same, as in a compaction.
-    """
-
-    adds: tuple[DataFile, ...] = ()
-    removes: tuple[DataFile, ...] = ()
-    app: tuple[str, int] | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    data_change: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit that happened: its number, its time in the table's log (UTC), refused attempts, and how long it took."""
-
-    number: int
-    at: datetime
-    retries: int
-    milliseconds: float
 
 
 def _allow(_: Snapshot) -> None:
@@ -143,7 +113,7 @@ class Table:
             SchemasDiffer: when the schema differs by more than new nullable columns.
         """
         started = time.monotonic()
-        for attempt in count():
+        for refused in count():
             snapshot = self.snapshot()
             refuse_unsafe(self.uri, snapshot.handle)
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, by_day=self.by_day)
@@ -153,13 +123,13 @@ class Table:
             if lacking:
                 self.add_nullable_columns()
                 continue
-            at = self._attempt(snapshot, change)
+            at = attempt(snapshot, change)
             taken = time.monotonic() - started
             if at is not None:
-                return Commit(snapshot.commit + 1, at, attempt, taken * 1000)
+                return Commit(snapshot.commit + 1, at, refused, taken * 1000)
             if taken > deadline_seconds:
-                raise CommitContended(self.uri, attempt + 1, taken)
-            _pause(attempt)
+                raise CommitContended(self.uri, refused + 1, taken)
+            pause(refused)
         raise AssertionError  # pragma: no cover
 
     def add_nullable_columns(self) -> None:
@@ -169,7 +139,7 @@ class Table:
             SchemasDiffer: when the schema differs by more than that.
         """
         started = time.monotonic()
-        for attempt in count():
+        for refused in count():
             snapshot = self.snapshot()
             refuse_unsafe(self.uri, snapshot.handle)
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, by_day=self.by_day)
@@ -182,7 +152,8 @@ class Table:
                     post_commithook_properties=AFTER_COMMIT,
                 )
             if time.monotonic() - started > DEADLINE_SECONDS:
-                raise CommitContended(self.uri, attempt + 1, DEADLINE_SECONDS)
+                raise CommitContended(self.uri, refused + 1, DEADLINE_SECONDS)
+            pause(refused)
 
     def write_files(self, frames: Mapping[date | None, pl.DataFrame]) -> dict[date | None, DataFile]:
         """Write one Parquet file a day, visible to nobody yet; a frame without rows becomes a file without rows.
@@ -288,52 +259,6 @@ class Table:
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
         with suppress(DeltaError, OSError):
             self.folder.delete([file.path for file in files])
-
-    def _attempt(self, snapshot: Snapshot, change: Change) -> datetime | None:
-        """Commit from the snapshot's handle; the commit's time, or None when another commit came first."""
-        mark = uuid.uuid4().hex
-        try:
-            snapshot.handle.create_write_transaction(
-                [
-                    *(file.add_action(data_change=change.data_change) for file in change.adds),
-                    *(file.remove_action(datetime.now(UTC), data_change=change.data_change) for file in change.removes),
-                ],
-                mode="append",
-                schema=snapshot.handle.schema(),
-                partition_by=[DAY] if self.by_day else [],
-                commit_properties=CommitProperties(
-                    custom_metadata={**_texts(change.metadata), ATTEMPT: mark},
-                    max_commit_retries=0,
-                    app_transactions=[Transaction(*change.app)] if change.app else None,
-                ),
-                post_commithook_properties=AFTER_COMMIT,
-            )
-        except CommitFailedError:
-            return self._committed_at(snapshot.commit + 1, mark)
-        except (DeltaError, OSError):
-            at = self._committed_at(snapshot.commit + 1, mark)
-            if at is None:
-                raise
-            return at
-        return self._committed_at(snapshot.commit + 1, mark)
-
-    def _committed_at(self, number: int, mark: str) -> datetime | None:
-        """The time of a commit in the log, None when it does not exist or is not the attempt with this mark."""
-        try:
-            info = DeltaTable(self.uri, version=number, storage_options=self.folder.storage_options).history(1)[0]
-        except (DeltaError, OSError):
-            return None
-        if info.get(ATTEMPT) != mark:
-            return None
-        return datetime.fromtimestamp(info["timestamp"] / 1000, UTC)
-
-
-def _texts(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value if isinstance(value, str) else simplejson.dumps(value) for key, value in metadata.items()}
-
-
-def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))))  # noqa: S311
 
 
 def _compared(

@@ -3,11 +3,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
-import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 
-from backfill_assets.errors.lake import FrameUnfit
-from backfill_assets.storage.table import Change, Snapshot, Table
+from backfill_assets.storage.table import Change, Table
 
 SCHEMA = pl.Schema(
     {

@@ -1,0 +1,103 @@
+"""One attempt to commit a change from the very handle it was decided on, and whether it happened."""
+
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import simplejson
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import DeltaError
+
+from backfill_assets.storage.actions import DataFile, milliseconds
+from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.snapshot import Snapshot
+
+LONGEST_PAUSE_SECONDS = 1.0
+# The unique mark of one attempt to commit, by which it is known again when the answer was lost on the way.
+ATTEMPT = "backfill_assets/attempt"
+
+AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit does: files that enter, files that leave, an application's number, metadata.
+
+    ``metadata`` goes into the commit's info; values that are not strings are written as JSON.
+    ``data_change`` is False when the rows stay the same, as in a compaction.
+    """
+
+    adds: tuple[DataFile, ...] = ()
+    removes: tuple[DataFile, ...] = ()
+    app: tuple[str, int] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    data_change: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit that happened: its number, its time in the table's log (UTC), refused attempts, and how long it took."""
+
+    number: int
+    at: datetime
+    retries: int
+    milliseconds: float
+
+
+def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
+    """Commit from the snapshot's handle; the commit's time, or None when another commit came first.
+
+    An error after which it is not known whether the commit happened is raised as it came.
+    """
+    mark = uuid.uuid4().hex
+    now = datetime.now(UTC)
+    try:
+        snapshot.handle.create_write_transaction(
+            [
+                *(file.add_action(data_change=change.data_change) for file in change.adds),
+                *(file.remove_action(now, data_change=change.data_change) for file in change.removes),
+            ],
+            mode="append",
+            schema=snapshot.handle.schema(),
+            partition_by=[DAY] if snapshot.by_day else [],
+            commit_properties=CommitProperties(
+                custom_metadata={**_texts(change.metadata), ATTEMPT: mark},
+                max_commit_retries=0,
+                app_transactions=[Transaction(*change.app)] if change.app else None,
+            ),
+            post_commithook_properties=AFTER_COMMIT,
+        )
+    except (DeltaError, OSError):
+        # The answer can be lost although the commit happened; a repeated append would then double its rows.
+        info = _next_commit(snapshot)
+        if info is None:
+            raise
+        return _time(info) if info.get(ATTEMPT) == mark else None
+    return _time(_next_commit(snapshot) or {"timestamp": milliseconds(now)})
+
+
+def _next_commit(snapshot: Snapshot) -> dict[str, Any] | None:
+    """The info of the commit after the snapshot, None when it cannot be read."""
+    folder = snapshot.folder
+    with suppress(DeltaError, OSError):
+        handle = DeltaTable(folder.uri, version=snapshot.commit + 1, storage_options=folder.storage_options)
+        return handle.history(1)[0]
+    return None
+
+
+def _time(info: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(info["timestamp"] / 1000, UTC)
+
+
+def _texts(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value if isinstance(value, str) else simplejson.dumps(value) for key, value in metadata.items()}
+
+
+def pause(attempt: int) -> None:
+    """Wait a moment, longer and less predictably after every refusal."""
+    time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))))  # noqa: S311

@@ -1,0 +1,281 @@
+"""Cut over and roll back: one metadata commit that exchanges the files of days, and the plan written down before it."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Self
+
+import polars as pl
+
+from backfill_assets.errors.base import Refused
+from backfill_assets.errors.lake import (
+    DaysRewritten,
+    LaterCorrectionFirst,
+    LiveDaysMoved,
+    NothingSwapped,
+    RetiredFilesMissing,
+    RollBackOvertaken,
+    StagedDaysMoved,
+    StagedFilesMissing,
+    SwapNumberTaken,
+    SwapUnverified,
+)
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.layout import correction_of, staged_folder
+from backfill_assets.storage.snapshot import Snapshot, same_rows
+from backfill_assets.storage.table import Change, Commit, Table
+
+Names = frozenset[tuple[str, int]]
+DaysRefused = Callable[[str, Collection[date]], Refused]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The complete add actions of both sides of one swap, before it is committed.
+
+    ``version`` is the number that this swap writes under ``app_id``; it counts every cut over and roll back of the
+    correction. ``retired`` leave live, ``arriving`` enter it; all paths are as seen from the live root.
+    """
+
+    correction: str
+    version: int
+    retired: tuple[DataFile, ...]
+    arriving: tuple[DataFile, ...]
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Every day of either side, oldest first."""
+        return tuple(sorted({file.day for file in (*self.retired, *self.arriving) if file.day is not None}))
+
+    def for_days(self, days: Collection[date]) -> Self:
+        """The part of the manifest that is about these days."""
+        return replace(
+            self,
+            retired=tuple(file for file in self.retired if file.day in days),
+            arriving=tuple(file for file in self.arriving if file.day in days),
+        )
+
+    def reversed(self, version: int) -> Self:
+        """The swap that undoes this one."""
+        return replace(self, version=version, retired=self.arriving, arriving=self.retired)
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {
+            "correction": self.correction,
+            "version": self.version,
+            "retired": [file.as_json() for file in self.retired],
+            "arriving": [file.as_json() for file in self.arriving],
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of ``as_json``."""
+        retired: list[Mapping[str, Any]] = fields["retired"]
+        arriving: list[Mapping[str, Any]] = fields["arriving"]
+        return cls(
+            correction=fields["correction"],
+            version=fields["version"],
+            retired=tuple(DataFile.from_json(file) for file in retired),
+            arriving=tuple(DataFile.from_json(file) for file in arriving),
+        )
+
+
+def app_id(correction: str) -> str:
+    """The application under which the swaps of a correction are numbered in the live table's log."""
+    return f"correction/{correction}"
+
+
+def plan_cut_over(  # noqa: PLR0913  # both sides and both certificates, all named
+    live: Snapshot,
+    staged: Snapshot,
+    *,
+    correction: str,
+    version: int,
+    days: Collection[date],
+    certified_live: Mapping[date, str],
+    certified_staged: Mapping[date, str],
+) -> Manifest:
+    """The swap that makes the staged files of the days live, if both sides still are what was certified.
+
+    The certificate maps days to fingerprints; a day that was not live has the empty string, or is not in it.
+
+    Raises:
+        StagedDaysMoved: naming days whose staged files are not the certified ones, or that have none.
+        LiveDaysMoved: naming days whose live files are not the certified ones.
+    """
+    restaged = [day for day in days if staged.fingerprint(day) != (certified_staged.get(day) or None)]
+    if restaged:
+        raise StagedDaysMoved(correction, restaged)
+    moved = [day for day in days if live.fingerprint(day) != certified_live.get(day, "")]
+    if moved:
+        raise LiveDaysMoved(correction, moved)
+    folder = staged_folder(correction)
+    arriving = tuple(file.under(folder) for files in staged.files_of(days).values() for file in files)
+    retired = tuple(file for files in live.files_of(days).values() for file in files)
+    return Manifest(correction, version, retired, arriving)
+
+
+def cut_over(live: Table, manifest: Manifest, *, metadata: Mapping[str, Any] | None = None) -> Commit | None:
+    """Commit a planned cut over, exactly once however often it is called; None when it had happened already.
+
+    Raises:
+        LiveDaysMoved: naming days that live holds other files of than the manifest retires.
+        StagedFilesMissing: naming days of which a file is gone.
+        SwapNumberTaken: when another swap of the correction was committed under this number.
+        SwapUnverified: when live does not hold what was planned after the commit.
+    """
+    return _swap(live, manifest, metadata or {}, moved=LiveDaysMoved, missing=StagedFilesMissing)
+
+
+def plan_roll_back(
+    live: Snapshot,
+    swaps: Sequence[Manifest],
+    *,
+    correction: str,
+    version: int,
+    days: Collection[date] | None = None,
+) -> Manifest:
+    """The swap that brings back what the correction retired, of the given days or of all it has in live.
+
+    ``swaps`` are the correction's manifests, cut overs and roll backs. A day that holds its retired files already is
+    left out; a day that was not live before the correction is live no more afterwards.
+
+    Raises:
+        NothingSwapped: naming given days which the correction does not have in live.
+        LaterCorrectionFirst: naming days that another correction has swapped since.
+        DaysRewritten: naming days that hold other rows than the correction swapped in.
+        RetiredFilesMissing: naming days of which a file to bring back is gone.
+    """
+    reached = live.transaction_version(app_id(correction))
+    swapped = _in_live([swap for swap in swaps if swap.version <= reached])
+    absent = set(days or ()) - swapped.keys()
+    if absent:
+        raise NothingSwapped(correction, absent)
+    wanted = sorted(swapped if days is None else set(days))
+    wanted = [day for day in wanted if live.names(day) != _names(swapped[day].before)]
+    _refuse_if_not_ours(live, correction, {day: swapped[day].after for day in wanted})
+    arriving = tuple(file for day in wanted for file in swapped[day].before)
+    gone = _days_missing(live, arriving)
+    if gone:
+        raise RetiredFilesMissing(correction, gone)
+    retired = tuple(file for files in live.files_of(wanted).values() for file in files)
+    return Manifest(correction, version, retired, arriving)
+
+
+def roll_back(live: Table, manifest: Manifest, *, metadata: Mapping[str, Any] | None = None) -> Commit | None:
+    """Commit a planned roll back, exactly once however often it is called; None when it had happened already.
+
+    Raises:
+        RollBackOvertaken: naming days that were written since the plan.
+        RetiredFilesMissing: naming days of which a file to bring back is gone.
+        SwapNumberTaken: when another swap of the correction was committed under this number.
+        SwapUnverified: when live does not hold what was planned after the commit.
+    """
+    return _swap(live, manifest, metadata or {}, moved=RollBackOvertaken, missing=RetiredFilesMissing)
+
+
+def _swap(
+    live: Table, manifest: Manifest, metadata: Mapping[str, Any], *, moved: DaysRefused, missing: DaysRefused
+) -> Commit | None:
+    before, after = _by_day(manifest.retired), _by_day(manifest.arriving)
+    held = {day: _names(before.get(day, ())) for day in manifest.days}
+    planned = {day: _names(after.get(day, ())) for day in manifest.days}
+
+    def decide(snapshot: Snapshot) -> Change | None:
+        reached = snapshot.transaction_version(app_id(manifest.correction))
+        if reached >= manifest.version:
+            undone = [day for day in manifest.days if held[day] != planned[day] and snapshot.names(day) == held[day]]
+            if reached == manifest.version and undone:
+                raise SwapNumberTaken(manifest.correction, manifest.version, undone)
+            return None
+        strange = [day for day in manifest.days if snapshot.names(day) != held[day]]
+        if strange:
+            raise moved(manifest.correction, strange)
+        gone = _days_missing(snapshot, manifest.arriving)
+        if gone:
+            raise missing(manifest.correction, gone)
+        return _change(manifest, metadata)
+
+    commit = live.commit(decide)
+    if commit is not None:
+        there = live.snapshot(commit.number)
+        wrong = [day for day in manifest.days if there.names(day) != planned[day]]
+        if wrong:
+            raise SwapUnverified(manifest.correction, commit.number, wrong)
+    return commit
+
+
+def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
+    """Adds and removes; a file on both sides stays, because Delta refuses a path that does both."""
+    leaving, entering = _names(manifest.retired), _names(manifest.arriving)
+    return Change(
+        adds=tuple(file for file in manifest.arriving if (file.path, file.size) not in leaving),
+        removes=tuple(file for file in manifest.retired if (file.path, file.size) not in entering),
+        app=(app_id(manifest.correction), manifest.version),
+        metadata={
+            "backfill_assets/correction": manifest.correction,
+            "backfill_assets/swap": str(manifest.version),
+            **metadata,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Swapped:
+    """What a day held before the correction, and what the correction put there."""
+
+    before: tuple[DataFile, ...]
+    after: tuple[DataFile, ...]
+
+
+def _in_live(swaps: Iterable[Manifest]) -> dict[date, _Swapped]:
+    """The days that the correction has in live after all its swaps, folded in their order."""
+    there: dict[date, _Swapped] = {}
+    for swap in sorted(swaps, key=lambda swap: swap.version):
+        retired, arriving = _by_day(swap.retired), _by_day(swap.arriving)
+        for day in swap.days:
+            before, after = retired.get(day, ()), arriving.get(day, ())
+            earlier = there.pop(day, None)
+            if earlier is None or _names(before) != _names(earlier.after):
+                there[day] = _Swapped(before, after)
+            elif _names(after) != _names(earlier.before):
+                there[day] = _Swapped(earlier.before, after)
+    return there
+
+
+def _refuse_if_not_ours(live: Snapshot, correction: str, ours: Mapping[date, tuple[DataFile, ...]]) -> None:
+    """Refuse days that hold neither the correction's files nor, after a compaction, its rows."""
+    strange = [day for day, files in ours.items() if live.names(day) != _names(files)]
+    others = {day: {correction_of(path) for path, _ in live.names(day)} - {None, correction} for day in strange}
+    taken = [day for day in strange if others[day]]
+    if taken:
+        raise LaterCorrectionFirst(correction, {str(other) for day in taken for other in others[day]}, taken)
+    rewritten = [day for day in strange if not _same_content(live, day, ours[day])]
+    if rewritten:
+        raise DaysRewritten(correction, rewritten)
+
+
+def _same_content(live: Snapshot, day: date, files: Collection[DataFile]) -> bool:
+    if not live.names(day) or not files or _days_missing(live, files):
+        return False
+    rows: pl.DataFrame = live.folder.scan([(file.path, day) for file in files], live.schema).collect()
+    return same_rows(live.scan([day]).collect(), rows)
+
+
+def _days_missing(live: Snapshot, files: Collection[DataFile]) -> list[date]:
+    """The days of which a file is gone, or is not the size that it was."""
+    sizes = {found.path: found.size for found in live.folder.find([file.path for file in files])}
+    return sorted({file.day for file in files if file.day and sizes.get(file.path) != file.size})
+
+
+def _by_day(files: Iterable[DataFile]) -> dict[date, tuple[DataFile, ...]]:
+    found: dict[date, list[DataFile]] = {}
+    for file in files:
+        if file.day is not None:
+            found.setdefault(file.day, []).append(file)
+    return {day: tuple(of_day) for day, of_day in found.items()}
+
+
+def _names(files: Iterable[DataFile]) -> Names:
+    return frozenset((file.path, file.size) for file in files)
