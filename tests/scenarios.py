@@ -1,4 +1,4 @@
-"""Fresh values for tests of the example pipeline: small landings, transactions, fixings, rates. Nothing is a fixture."""
+"""Fresh values for tests of the example pipeline: small landings, fixings, rates. Nothing is a fixture."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -7,6 +7,10 @@ from typing import ClassVar
 from backfill_assets.errors.base import BadInput, days_listed, listed
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class BadLanding(BadInput):
     """A landed file of one day cannot be used; ``finding`` says why, as the rest of a sentence."""
 
@@ -50,7 +54,7 @@ class MissingValues(BadLanding):
     """Required values are absent; ``columns`` maps each column to the number of rows."""
 
     def __init__(self, file: str, day: date, columns: Mapping[str, int]) -> None:
-        gaps = listed([f"{column} in {rows} rows" for column, rows in columns.items()])
+        gaps = listed([f"{column} in {_counted(rows, 'row')}" for column, rows in columns.items()])
         super().__init__(file, day, f"lacks values ({gaps})")
 
 
@@ -58,7 +62,7 @@ class DuplicateTransactions(BadLanding):
     """Transaction ids occur more than once in one file."""
 
     def __init__(self, file: str, day: date, ids: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {len(ids)} transaction ids more than once ({listed(ids)})")
+        super().__init__(file, day, f"holds {_counted(len(ids), 'transaction id')} more than once ({listed(ids)})")
 
 
 class UnusableAmounts(BadLanding):
@@ -67,14 +71,14 @@ class UnusableAmounts(BadLanding):
     advice = "Ask upstream for exact amounts, at most 14 digits before the point and four after it."
 
     def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {len(culprits)} unusable amounts ({listed(culprits)})")
+        super().__init__(file, day, f"holds {_counted(len(culprits), 'unusable amount')} ({listed(culprits)})")
 
 
 class UnknownCurrencies(BadLanding):
     """Currency codes that are not three capital letters."""
 
     def __init__(self, file: str, day: date, codes: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {len(codes)} unknown currency codes ({listed(codes)})")
+        super().__init__(file, day, f"holds {_counted(len(codes), 'unknown currency code')} ({listed(codes)})")
 
 
 class UnusableTimes(BadLanding):
@@ -83,14 +87,16 @@ class UnusableTimes(BadLanding):
     advice = "Ask upstream for ISO 8601 times that end in Z or an offset."
 
     def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {len(culprits)} unusable times ({listed(culprits)})")
+        super().__init__(file, day, f"holds {_counted(len(culprits), 'unusable time')} ({listed(culprits)})")
 
 
 class OutsideDay(BadLanding):
     """Transactions occurred on another UTC day than the file's."""
 
     def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {len(culprits)} transactions of another UTC day ({listed(culprits)})")
+        super().__init__(
+            file, day, f"holds {_counted(len(culprits), 'transaction')} of another UTC day ({listed(culprits)})"
+        )
 
 
 class SeveralProblems(BadLanding):
@@ -129,7 +135,7 @@ class UnusableFixings(BadInput):
 
     def __init__(self, file: str, culprits: Collection[str]) -> None:
         super().__init__(
-            f"`{file}` holds {len(culprits)} unusable fixings ({listed(culprits)}). "
+            f"`{file}` holds {_counted(len(culprits), 'unusable fixing')} ({listed(culprits)}). "
             "The fixings known before stay in force. Land the ECB's history file again, as published."
         )
 
@@ -137,9 +143,10 @@ class UnusableFixings(BadInput):
 class StaleFixings(BadInput):
     """A file of fixings ends before the newest fixing that is already known."""
 
-    def __init__(self, arrived: date, known: date) -> None:
+    def __init__(self, arrived: date | None, known: date) -> None:
+        end = "hold no day" if arrived is None else f"end on {arrived}"
         super().__init__(
-            f"The fixings that landed end on {arrived}, but those known reach {known}. Nothing was appended. "
+            f"The fixings that landed {end}, but those known reach {known}. Nothing was appended. "
             "Land the current history file; an older one would withdraw fixings that are in force."
         )
 
@@ -151,8 +158,9 @@ class MissingRates(BadInput):
         self.gaps = frozenset(gaps)
         named = listed([f"{currency} on {day}" for day, currency in self.gaps])
         super().__init__(
-            f"No rate is in force for {len(self.gaps)} traded days and currencies ({named}). No revenue was computed. "
-            "Land the fixings of these days or of the seven before them, or correct the currency in a new file."
+            f"No rate is in force for {_counted(len(self.gaps), 'traded currency-day')} ({named}). "
+            "No revenue was computed. Land the fixings of these days or of the seven "
+            "before them, or correct the currency in a new file."
         )
 
 
@@ -162,7 +170,7 @@ class AmbiguousRates(BadInput):
     def __init__(self, culprits: Collection[tuple[date, str]]) -> None:
         named = listed([f"{currency} on {day}" for day, currency in culprits])
         super().__init__(
-            f"More than one rate is in force for {len(culprits)} days and currencies ({named}). "
+            f"More than one rate is in force for {_counted(len(culprits), 'currency-day')} ({named}). "
             "No revenue was computed. Rebuild fx_rates for these days."
         )
 

@@ -63,9 +63,10 @@ def new_fixings(known: pl.DataFrame, arrived: pl.DataFrame, arrival: int) -> pl.
         StaleFixings: the file ends before what is known.
     """
     in_force = fixings_known(known)
-    first, last, newest = arrived["fixing_day"].min(), arrived["fixing_day"].max(), in_force["fixing_day"].max()
-    if isinstance(newest, date) and (not isinstance(last, date) or last < newest):
-        raise StaleFixings(last if isinstance(last, date) else date.min, newest)
+    first, last = _span(arrived)
+    _, newest = _span(in_force)
+    if newest and (not last or last < newest):
+        raise StaleFixings(last, newest)
     added = arrived.join(in_force, on=[*FIXING, "rate"], how="anti")
     withdrawn = in_force.filter(pl.col("fixing_day") >= first).join(arrived, on=FIXING, how="anti")
     gone = withdrawn.select(*FIXING, rate=pl.lit(None, PUBLISHED["rate"]))
@@ -95,3 +96,7 @@ def rates_in_force(
     )
     rates = pl.concat([in_force.filter(pl.col("rate").is_not_null()), euro], how="diagonal")
     return rates.select(list(schema_of("fx_rates"))).sort("day", "currency")
+
+
+def _span(fixings: pl.DataFrame) -> tuple[date | None, date | None]:
+    return fixings.select(first=pl.col("fixing_day").min(), last=pl.col("fixing_day").max()).row(0)

@@ -88,8 +88,8 @@ class FinanceLedger:
 
 def landed_days(root: Path) -> frozenset[date]:
     """The days for which a file of transactions lies in the landing."""
-    files = (root / FOLDER).glob("*-*-*.*")
-    return frozenset(date.fromisoformat(file.stem) for file in files if file.suffix in PARSERS)
+    files = [file for file in (root / FOLDER).glob("*") if file.suffix in PARSERS and ISO_DAY.fullmatch(file.stem)]
+    return frozenset(day for file in files if (day := _day_within(file.stem)))
 
 
 def missing_days(root: Path, days: Collection[date]) -> frozenset[date]:
