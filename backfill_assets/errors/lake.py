@@ -178,3 +178,13 @@ class RollBackOvertaken(Refused):
             f"Live was written on {days_listed(days)} after the roll back of correction {correction} was planned. "
             "Live is untouched by the roll back. Plan it again, which finds out whether the rows are the same."
         )
+
+
+class StagedVersionKept(Refused):
+    """Maintenance was asked for a staged version, whose files live may point to."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"The table {uri} is a staged version, and live may point to files that its own log has dropped. "
+            "Nothing was compacted or deleted. Decommission its correction when the rollback window is over."
+        )

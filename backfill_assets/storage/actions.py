@@ -16,6 +16,9 @@ from backfill_assets.storage.layout import DAY
 # The Delta protocol keeps only a prefix of long strings; a cut maximum must still lie above every value.
 LONGEST_TEXT = 32
 HIGHEST_CHARACTER = "\U0010ffff"
+EXACT_JSON = simplejson.JSONEncoder(use_decimal=True, ensure_ascii=False)
+# What ``rows`` says of a file that somebody wrote without statistics.
+UNKNOWN_ROWS = -1
 # No bounds for floats: NaN has no place in JSON, and its order differs between readers.
 UNORDERED = (pl.Binary, pl.Boolean, pl.Float32, pl.Float64)
 
@@ -96,49 +99,57 @@ def milliseconds(at: datetime) -> int:
 def statistics(frame: pl.DataFrame) -> str:
     """Delta statistics of a frame that becomes one file: rows, and per column minimum, maximum and nulls."""
     ordered = [name for name, kind in frame.schema.items() if not isinstance(kind, UNORDERED)]
-    lowest = frame.select(pl.col(ordered).min()).row(0, named=True)
-    highest = frame.select(pl.col(ordered).max()).row(0, named=True)
-    nulls = frame.null_count().row(0, named=True)
-    return _as_stats(frame.height, lowest, highest, nulls)
+    lowest = _bounds(frame.select(pl.col(ordered).min()), upper=False)[0]
+    highest = _bounds(frame.select(pl.col(ordered).max()), upper=True)[0]
+    return _as_stats(frame.height, lowest, highest, frame.null_count().row(0, named=True))
 
 
 def files_in(actions: pl.DataFrame, *, by_day: bool) -> list[DataFile]:
     """The files of ``DeltaTable.get_add_actions(flatten=False)``, with statistics rebuilt from its columns."""
-    return [_file(row, by_day=by_day) for row in actions.iter_rows(named=True)]
-
-
-def _file(row: Mapping[str, Any], *, by_day: bool) -> DataFile:
-    stats = "{}"
-    if row["num_records"] is not None:
-        stats = _as_stats(row["num_records"], row.get("min") or {}, row.get("max") or {}, row.get("null_count") or {})
-    return DataFile(
-        path=unquote(row["path"]),
-        size=row["size_bytes"],
-        day=row["partition"][DAY] if by_day else None,
-        modified=row["modification_time"],
-        rows=-1 if row["num_records"] is None else row["num_records"],
-        stats=stats,
+    days = actions["partition"].struct.field(DAY).to_list() if by_day else [None] * actions.height
+    stats = map(
+        _as_stats,
+        actions["num_records"].to_list(),
+        _bounds(_fields(actions, "min"), upper=False),
+        _bounds(_fields(actions, "max"), upper=True),
+        _fields(actions, "null_count").to_dicts(),
     )
+    plain = actions.select("path", "size_bytes", "modification_time", "num_records").iter_rows()
+    return [
+        DataFile(unquote(path), size, day, modified, UNKNOWN_ROWS if rows is None else rows, text)
+        for (path, size, modified, rows), day, text in zip(plain, days, stats, strict=True)
+    ]
 
 
-def _as_stats(rows: int, lowest: Mapping[str, Any], highest: Mapping[str, Any], nulls: Mapping[str, int | None]) -> str:
+def _fields(actions: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The fields of one struct of statistics as columns; rows without fields when the log has none."""
+    return actions[name].struct.unnest() if name in actions.columns else pl.DataFrame(height=actions.height)
+
+
+def _bounds(values: pl.DataFrame, *, upper: bool) -> list[dict[str, Any]]:
+    """Minima or maxima in the textual form that Delta readers expect, one dictionary a row."""
+    texts: list[pl.Expr] = []
+    for name, kind in values.schema.items():
+        column = pl.col(name)
+        if isinstance(kind, pl.Datetime):
+            texts.append(column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+        elif isinstance(kind, pl.Date):
+            texts.append(column.dt.strftime("%Y-%m-%d"))
+        elif isinstance(kind, pl.String):
+            cut = column.str.slice(0, LONGEST_TEXT) + pl.lit(HIGHEST_CHARACTER if upper else "")
+            texts.append(pl.when(column.str.len_chars() > LONGEST_TEXT).then(cut).otherwise(column).alias(name))
+    return values.with_columns(texts).to_dicts()
+
+
+def _as_stats(
+    rows: int | None, lowest: Mapping[str, Any], highest: Mapping[str, Any], nulls: Mapping[str, int | None]
+) -> str:
+    if rows is None:
+        return "{}"
     stats = {
         "numRecords": rows,
-        "minValues": {name: _bound(value, upper=False) for name, value in lowest.items() if value is not None},
-        "maxValues": {name: _bound(value, upper=True) for name, value in highest.items() if value is not None},
+        "minValues": {name: value for name, value in lowest.items() if value is not None},
+        "maxValues": {name: value for name, value in highest.items() if value is not None},
         "nullCount": {name: count for name, count in nulls.items() if count is not None},
     }
-    return simplejson.dumps(stats, use_decimal=True, ensure_ascii=False)
-
-
-def _bound(value: object, *, upper: bool) -> object:
-    """One minimum or maximum in the textual form that Delta readers expect."""
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case str() if len(value) > LONGEST_TEXT:
-            return value[:LONGEST_TEXT] + (HIGHEST_CHARACTER if upper else "")
-        case _:
-            return value
+    return EXACT_JSON.encode(stats)

@@ -1,16 +1,16 @@
 """One attempt to commit a change from the very handle it was decided on, and whether it happened."""
 
+import json
 import random
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import simplejson
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
 
 from backfill_assets.storage.actions import DataFile, milliseconds
@@ -82,12 +82,14 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
 
 
 def _next_commit(snapshot: Snapshot) -> dict[str, Any] | None:
-    """The info of the commit after the snapshot, None when it cannot be read."""
-    folder = snapshot.folder
-    with suppress(DeltaError, OSError):
-        handle = DeltaTable(folder.uri, version=snapshot.commit + 1, storage_options=folder.storage_options)
-        return handle.history(1)[0]
-    return None
+    """The info of the commit after the snapshot, None when there is no such commit or it cannot be read."""
+    try:
+        # Opening the table at that commit would read the whole table's log again.
+        lines = snapshot.folder.read(f"_delta_log/{snapshot.commit + 1:020}.json").splitlines()
+    except OSError:
+        return None
+    infos: list[dict[str, dict[str, Any]]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]
+    return infos[0]["commitInfo"] if infos else {}
 
 
 def _time(info: Mapping[str, Any]) -> datetime:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -87,6 +88,17 @@ class Folder:
             rows = rows.join(days, on=FILE_COLUMN, how="inner")
         return rows.select(schema.names())
 
+    def read(self, path: str) -> bytes:
+        """One file's bytes.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+        """
+        if self.local is not None:
+            return (self.local / path).read_bytes()
+        with self._store().open_input_file(path) as stream:
+            return stream.read()
+
     def find(self, paths: Collection[str]) -> list[Found]:
         """Those of the files that exist."""
         if self.local is None and len(paths) > MOST_QUESTIONS:
@@ -123,6 +135,14 @@ class Folder:
                 store.delete_file(path)
 
         in_threads(delete_one, paths)
+
+    def prune(self, below: str) -> None:
+        """Remove folders on disk that hold nothing, below a path and that path itself."""
+        if self.local is None:
+            return
+        for folder, _, _ in os.walk(self.local / below, topdown=False):
+            with suppress(OSError):
+                Path(folder).rmdir()
 
     def _store(self) -> Any:
         return DeltaStorageHandler(self.uri, self.storage_options)

@@ -182,7 +182,6 @@ class Table:
         fitting: dict[date, pl.DataFrame] = {day: self._fitted(day, frame) for day, frame in frames.items()}
         written: dict[date | None, DataFile] = {} if skip_equal else self.write_files({**fitting})
         compared: dict[date, tuple[str, bool]] = {}
-        committed: set[str] = set()
 
         def decide(snapshot: Snapshot) -> Change | None:
             allow(snapshot)
@@ -193,12 +192,34 @@ class Table:
                 return None
             written.update(self.write_files({day: fitting[day] for day in days if day not in written}))
             adds = tuple(written[day] for day in days)
-            committed.clear()
-            committed.update(file.path for file in adds)
             removes = tuple(file for files in snapshot.files_of(days).values() for file in files)
             return Change(adds, removes, metadata=metadata or {})
 
-        return self._committed_or_deleted(decide, written.values, committed)
+        return self.commit_written(decide, written.values)
+
+    def commit_written(
+        self, decide: Callable[[Snapshot], Change | None], written: Callable[[], Collection[DataFile]]
+    ) -> Commit | None:
+        """Commit, and delete those of the written files that did not become part of the commit."""
+        kept: set[str] = set()
+
+        def recorded(snapshot: Snapshot) -> Change | None:
+            change = decide(snapshot)
+            kept.clear()
+            kept.update(file.path for file in (change.adds if change else ()))
+            return change
+
+        try:
+            return self.commit(recorded)
+        except BackfillAssetsError:
+            # Any other error may hide a commit that did happen: then every file stays.
+            kept.clear()
+            raise
+        except BaseException:
+            kept.update(file.path for file in written())
+            raise
+        finally:
+            self._delete_quietly([file for file in written() if file.path not in kept])
 
     def append(
         self,
@@ -218,7 +239,7 @@ class Table:
             allow(snapshot)
             return Change(tuple(files.values()), metadata=metadata or {})
 
-        commit = self._committed_or_deleted(decide, files.values, {file.path for file in files.values()})
+        commit = self.commit_written(decide, files.values)
         assert commit is not None  # noqa: S101
         return commit
 
@@ -238,23 +259,6 @@ class Table:
         path = f"{DAY}={day}/{name}" if self.by_day else name
         size = self.folder.write(path, inside)
         return DataFile(path, size, day, milliseconds(datetime.now(UTC)), inside.height, statistics(inside))
-
-    def _committed_or_deleted(
-        self,
-        decide: Callable[[Snapshot], Change | None],
-        written: Callable[[], Collection[DataFile]],
-        committed: Collection[str],
-    ) -> Commit | None:
-        """Commit, and delete the files that were written but did not become part of the commit."""
-        try:
-            commit = self.commit(decide)
-        except BackfillAssetsError:
-            # Any other error may hide a commit that did happen: then every file stays.
-            self._delete_quietly(written())
-            raise
-        kept = committed if commit is not None else ()
-        self._delete_quietly([file for file in written() if file.path not in kept])
-        return commit
 
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
         with suppress(DeltaError, OSError):

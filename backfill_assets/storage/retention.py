@@ -1,0 +1,178 @@
+"""What may be deleted: a correction's files after its rollback window, and what maintenance finds unused."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from backfill_assets.errors.lake import StagedVersionKept
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.layout import STAGED_PREFIX, staged_folder
+from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.swap import Manifest
+from backfill_assets.storage.table import Change, Commit, Table
+
+LOG_FOLDER = "_delta_log"
+RETIRED = "retired by the correction"
+LEFTOVER = "staged and not live"
+LIVE = "live"
+OUTSIDE = "not below the table's root"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One file that exists, whether it is deleted or kept, and why; ``path`` as seen from the live root."""
+
+    path: str
+    size: int
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {"path": self.path, "size": self.size, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a decommission deletes, what it keeps, and the files of the staged log, which go last."""
+
+    correction: str
+    deleted: tuple[Judgement, ...]
+    kept: tuple[Judgement, ...]
+    log: tuple[str, ...]
+
+    @property
+    def bytes_freed(self) -> int:
+        """The size of the data files that are deleted."""
+        return sum(file.size for file in self.deleted)
+
+    def as_json(self) -> dict[str, Any]:
+        """The proof, JSON-ready: counts, bytes, and why each kept file was kept."""
+        return {
+            "correction": self.correction,
+            "files_deleted": len(self.deleted),
+            "bytes_freed": self.bytes_freed,
+            "files_kept": len(self.kept),
+            "log_files_deleted": len(self.log),
+            "deleted": [file.as_json() for file in self.deleted],
+            "kept": [file.as_json() for file in self.kept],
+        }
+
+
+def plan_decommission(
+    live: Snapshot, *, correction: str, own_manifests: Iterable[Manifest], other_manifests: Iterable[Manifest]
+) -> Deletion:
+    """Judge every file that the correction staged or retired and that still exists.
+
+    ``other_manifests`` are those of every other correction of the table that is not decommissioned, planned ones too.
+    A file goes only when neither live's commit nor any of them names it.
+    """
+    folder = staged_folder(correction)
+    leftover = live.folder.listing(folder)
+    log = tuple(found.path for found in leftover if found.path.startswith(f"{folder}/{LOG_FOLDER}/"))
+    reasons = {found.path: LEFTOVER for found in leftover if found.path not in log}
+    reasons |= {file.path: RETIRED for swap in own_manifests for file in _both(swap)}
+    inside = [path for path in reasons if _is_inside(path)]
+    sizes = {found.path: found.size for found in (*leftover, *live.folder.find(inside))}
+    needed = {file.path: f"named by correction {swap.correction}" for swap in other_manifests for file in _both(swap)}
+    needed |= {path: LIVE for day in live.files for path, _ in live.names(day)}
+    needed |= {path: OUTSIDE for path in reasons if path not in inside}
+    there = sorted(path for path in reasons if path in sizes)
+    return Deletion(
+        correction,
+        deleted=tuple(Judgement(path, sizes[path], reasons[path]) for path in there if path not in needed),
+        kept=tuple(Judgement(path, sizes[path], needed[path]) for path in there if path in needed),
+        log=log,
+    )
+
+
+def decommission(
+    live: Table, *, correction: str, own_manifests: Iterable[Manifest], other_manifests: Iterable[Manifest]
+) -> Deletion:
+    """Delete what ``plan_decommission`` allows, then the staged log; returns what was deleted and kept.
+
+    May be repeated after a kill, and then deletes the rest. Never deletes the staged folder as a whole, because live
+    points into it.
+    """
+    plan = plan_decommission(
+        live.snapshot(), correction=correction, own_manifests=own_manifests, other_manifests=other_manifests
+    )
+    live.folder.delete([file.path for file in plan.deleted])
+    live.folder.delete(plan.log)
+    live.folder.prune(staged_folder(correction))
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What maintenance did: the days it compacted and their commit, and the files it deleted."""
+
+    compacted: tuple[date | None, ...]
+    commit: Commit | None
+    deleted: tuple[str, ...]
+
+
+def maintain(
+    live: Table,
+    *,
+    keep_days: Collection[date],
+    keep_paths: Collection[str],
+    retention: timedelta,
+    keep_commits: Collection[int] = (),
+) -> Maintenance:
+    """Compact days of several files, then delete files that no commit within the retention names.
+
+    ``keep_days`` are days of open corrections: they are not compacted. ``keep_paths`` are files that their manifests
+    name, ``keep_commits`` commits that must stay readable. Nothing in a folder with a leading underscore is deleted.
+
+    Raises:
+        StagedVersionKept: when the table is a staged version.
+    """
+    if live.uri.rstrip("/").rpartition("/")[2].startswith(STAGED_PREFIX):
+        raise StagedVersionKept(live.uri)
+    days, commit = _compact(live, keep_days)
+    unused = live.snapshot().handle.vacuum(
+        retention_hours=int(retention / timedelta(hours=1)),
+        dry_run=True,
+        enforce_retention_duration=False,
+        full=True,
+        keep_versions=sorted(keep_commits) or None,
+    )
+    deleted = tuple(sorted(path for path in unused if path not in keep_paths and _is_public(path)))
+    live.folder.delete(deleted)
+    return Maintenance(days, commit, deleted)
+
+
+def _compact(live: Table, keep_days: Collection[date]) -> tuple[tuple[date | None, ...], Commit | None]:
+    """One file for every day of several, through the same compare and swap as every other write."""
+    before = live.snapshot()
+    days = [day for day in before.files if day not in keep_days and len(before.names(day)) > 1]
+    if not days:
+        return (), None
+    written = live.write_files({day: before.scan(None if day is None else [day]).collect() for day in days})
+    still: list[date | None] = []
+
+    def decide(snapshot: Snapshot) -> Change | None:
+        still[:] = [day for day in days if snapshot.names(day) == before.names(day)]
+        adds: tuple[DataFile, ...] = tuple(written[day] for day in still)
+        removes = tuple(file for day in still for file in snapshot.files[day])
+        metadata: Mapping[str, Any] = {"backfill_assets/maintenance": "compaction"}
+        return Change(adds, removes, metadata=metadata, data_change=False) if still else None
+
+    commit = live.commit_written(decide, written.values)
+    return tuple(still), commit
+
+
+def _both(swap: Manifest) -> tuple[DataFile, ...]:
+    return (*swap.retired, *swap.arriving)
+
+
+def _is_inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and ".." not in parts and not path.startswith("/") and "://" not in path
+
+
+def _is_public(path: str) -> bool:
+    """Whether no folder or file on the way is hidden from a vacuum by its first character."""
+    return _is_inside(path) and not any(part.startswith(("_", ".")) for part in PurePosixPath(path).parts)
