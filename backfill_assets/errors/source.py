@@ -176,11 +176,11 @@ class AmbiguousRates(BadInput):
 
 
 class RevenueTooLarge(BadInput):
-    """Amounts so large that a sum in USD could leave decimal(38,4)."""
+    """Amounts so large that sums of revenue could leave decimal(38,4)."""
 
     def __init__(self, days: Collection[date]) -> None:
         super().__init__(
-            f"The revenue of {days_listed(days)} may exceed 33 digits. No revenue was computed. "
+            f"The revenue of {days_listed(days)} may reach 10^29 USD. No revenue was computed. "
             "Look for absurd amounts or rates in these days and land corrected files."
         )
 

@@ -1,6 +1,5 @@
 """From raw transactions and rates to revenue, exactly, in scaled 128-bit integers."""
 
-from collections.abc import Collection
 from datetime import date
 
 import polars as pl
@@ -8,15 +7,16 @@ import polars as pl
 from backfill_assets.errors.source import AmbiguousRates, MissingRates, RevenueTooLarge
 from backfill_assets.revenue.schemas import FACT_KEY, schema_of
 
-LARGEST_SUM = 1e37
+LARGEST_SUM = 1e33
+"""In ten-thousandths of a USD: thousands of such sums still add up within decimal(38,4) and 128 bits."""
 
 
 def divided_half_even(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     """Divide integers (Int128, positive denominator) and round the exact quotient half to even."""
-    quotient = numerator // denominator
-    twice_left = (numerator - quotient * denominator) * 2
-    up = (twice_left > denominator) | ((twice_left == denominator) & (quotient % 2 == 1))
-    return quotient + up.cast(pl.Int128)
+    doubled = numerator * 2 + denominator
+    half_up = doubled // (denominator * 2)
+    is_odd_tie = (half_up * denominator * 2 == doubled) & ((half_up & 1) == 1)
+    return half_up - is_odd_tie.cast(pl.Int128)
 
 
 def rearrived_days(raw: pl.LazyFrame) -> frozenset[date]:
@@ -25,54 +25,35 @@ def rearrived_days(raw: pl.LazyFrame) -> frozenset[date]:
     return frozenset(arrivals.filter(pl.col("day").is_duplicated())["day"])
 
 
-def latest_transactions(raw: pl.LazyFrame, rearrived: Collection[date] | None = None) -> pl.LazyFrame:
-    """Each transaction of a day as its latest arrival has it.
-
-    Days that landed once pass untouched. ``rearrived`` names the others where they are known (from the manifest);
-    otherwise they are looked up.
-    """
-    days = rearrived_days(raw) if rearrived is None else rearrived
-    if not days:
+def latest_transactions(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Each transaction of a day as its latest arrival has it; days that landed once pass untouched."""
+    again = rearrived_days(raw)
+    if not again:
         return raw
-    again = pl.col("day").is_in(list(days))
-    latest = pl.col("arrival") == pl.col("arrival").max().over("day", "transaction_id")
-    return pl.concat([raw.filter(~again), raw.filter(again).filter(latest)])
+    is_again = pl.col("day").is_in(list(again))
+    return pl.concat([raw.filter(~is_again), _latest(raw.filter(is_again))])
 
 
-def daily_revenue(
-    raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame, rearrived: Collection[date] | None = None
-) -> pl.DataFrame:
+def daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
     """Revenue per day, currency and country, in the shape of ``fct_daily_revenue``, sorted by its key.
 
     revenue_usd of a transaction is amount * rate(USD) / rate(currency), the exact value rounded half to even at four
-    decimals; then it is summed. Days come from the transactions: pass those of the days wanted.
+    decimals; then it is summed. Each transaction counts once, as its latest arrival has it. The days are those of the
+    transactions that are passed.
 
     Raises:
         MissingRates: money was traded in a currency, or on a day, without rate.
         AmbiguousRates: a currency has two rates on a day.
-        RevenueTooLarge: a sum could leave 128 bits.
+        RevenueTooLarge: a sum could reach 10^29 USD.
     """
-    pairs = _rate_pairs(fx_rates)
-    integers = pairs.select("day", "currency", pl.col("rate_currency", "rate_usd").to_physical())
     wanted = schema_of("raw_transactions")
     columns = (*FACT_KEY, "transaction_id", "arrival", "amount")
     raw = raw_transactions.select(columns).match_to_schema({name: wanted[name] for name in columns})
-    revenue = divided_half_even(pl.col("amount").to_physical() * pl.col("rate_usd"), pl.col("rate_currency"))
-    sums = (
-        latest_transactions(raw, rearrived)
-        .select(*FACT_KEY, "amount")
-        .join(integers.lazy(), on=["day", "currency"], how="left")
-        .group_by(FACT_KEY)
-        .agg(
-            transactions=pl.len().cast(pl.Int64),
-            amount=pl.col("amount").sum().cast(pl.Decimal(38, 4)),
-            revenue_usd=revenue.sum(),
-            smallest=pl.col("amount").min().to_physical(),
-            largest=pl.col("amount").max().to_physical(),
-        )
-        .collect(engine="streaming")
-        .join(pairs, on=["day", "currency"], how="left")
-    )
+    again = rearrived_days(raw)
+    once = raw.filter(~pl.col("day").is_in(list(again))) if again else raw
+    pairs = _rate_pairs(fx_rates)
+    parts = (once, *(_latest(raw.filter(pl.col("day") == day)) for day in sorted(again)))
+    sums = pl.concat(_sums(part, pairs) for part in parts).join(pairs, on=["day", "currency"], how="left")
     _refuse_missing_rates(sums, fx_rates)
     _refuse_overflow(sums)
     named = sums.with_columns(pl.col("revenue_usd").reinterpret(dtype=pl.Decimal(38, 4)))
@@ -85,6 +66,32 @@ def control_totals(raw: pl.LazyFrame) -> pl.DataFrame:
         rows=pl.len().cast(pl.Int64), amount=pl.col("amount").sum().cast(pl.Decimal(38, 4))
     )
     return totals.collect(engine="streaming").sort("day", "arrival", "currency")
+
+
+def _latest(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Each transaction's latest arrival. Holds every transaction id in memory: best a day at a time."""
+    latest = raw.group_by("day", "transaction_id").agg(pl.col("arrival").max())
+    return raw.join(latest, on=["day", "transaction_id", "arrival"], how="semi")
+
+
+def _sums(transactions: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """The sums per key, revenue in ten-thousandths, and what bounds them; null where a rate is missing."""
+    integers = pairs.lazy().select("day", "currency", pl.col("rate_currency", "rate_usd").to_physical())
+    revenue = divided_half_even(pl.col("amount").to_physical() * pl.col("rate_usd"), pl.col("rate_currency"))
+    return (
+        transactions.select(*FACT_KEY, "amount")
+        .join(integers, on=["day", "currency"], how="left")
+        .select(*FACT_KEY, "amount", revenue_usd=revenue)
+        .group_by(FACT_KEY)
+        .agg(
+            transactions=pl.len().cast(pl.Int64),
+            amount=pl.col("amount").sum().cast(pl.Decimal(38, 4)),
+            revenue_usd=pl.col("revenue_usd").sum(),
+            smallest=pl.col("amount").min().to_physical(),
+            largest=pl.col("amount").max().to_physical(),
+        )
+        .collect(engine="streaming")
+    )
 
 
 def _rate_pairs(fx_rates: pl.LazyFrame) -> pl.DataFrame:

@@ -72,7 +72,7 @@ TIE_RATES = st.sampled_from([Decimal(text) for text in ("0.5", "1", "2", "4", "0
 @example([(Decimal("99999999999999.9999"), Decimal("9999999999.99999999"), Decimal("9999999999.99999998"))])
 @example([(Decimal("-0.0005"), Decimal("0.5"), Decimal(1)), (Decimal("0.0003"), Decimal(1), Decimal(2))])
 def test_scaled_integers_equal_fractions(cases):
-    cases = [(amount, up, down) for amount, up, down in cases if abs(in_usd(amount, up, down)) < 10**31]
+    cases = [(amount, up, down) for amount, up, down in cases if abs(in_usd(amount, up, down)) < 10**28]
     days = [FRIDAY + timedelta(days=at) for at in range(len(cases))]
     rows = [transaction(f"t{day}", day, amount=case[0], currency="XTS") for day, case in zip(days, cases, strict=True)]
     rates = {}
@@ -160,7 +160,6 @@ def test_days_of_one_arrival_pass_untouched():
     raw = raw_transactions([transaction("t1"), transaction("t2", SATURDAY)]).lazy()
 
     assert latest_transactions(raw).explain() == raw.explain()
-    assert latest_transactions(raw, rearrived=[]).explain() == raw.explain()
 
 
 def test_control_totals_are_per_arrival():
