@@ -213,7 +213,7 @@ def _condition(value: object) -> str | None:
 def _columns(value: object) -> tuple[str, ...] | None:
     if value is None:
         return None
-    names = list(cast("Sequence[object]", value)) if isinstance(value, (list, tuple)) else [None]
+    names = cast("Sequence[object]", value) if type(value) in {list, tuple} else [None]
     if not all(isinstance(name, str) and name for name in names):
         raise ExpectationUnreadable("columns", value, "a list of column names")
     return tuple(dict.fromkeys(str(name) for name in names))

@@ -183,19 +183,3 @@ class CertificateAltered(Refused):
             f"The certificate of correction {correction} was altered after it was written. Live is untouched, and the "
             "certificate opens no gate. Validate the correction again."
         )
-
-
-class ValidationFailed(Refused):
-    """Validation found what the expectation or the source does not allow.
-
-    Args:
-        correction: its id.
-        sentences: the sentences of the checks that failed.
-    """
-
-    def __init__(self, correction: str, sentences: Collection[str]) -> None:
-        super().__init__(
-            f"Correction {correction} failed {len(sentences)} of its checks. {' '.join(sentences)} Live is untouched. "
-            f"Look at the reconciliation of correction {correction}, then stage these days again or open a correction "
-            "with another expectation."
-        )

@@ -1,0 +1,164 @@
+"""Hold what was staged against the source: control totals, an external ledger, cells computed a second time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, examples
+from backfill_assets.core.comparison import compare
+from backfill_assets.core.day_comparison import DayComparison
+from backfill_assets.core.reconciliation import Comparison
+from backfill_assets.errors.base import days_listed
+from backfill_assets.errors.validation import TypesDiffer
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the source states about itself: measures summed per group, one row or several a group.
+
+    ``groups`` and ``measures`` are columns of the frame and of the staged table; the day is one of the groups.
+    """
+
+    frame: pl.LazyFrame
+    groups: tuple[str, ...]
+    measures: tuple[str, ...]
+
+
+def control_totals(
+    staged: pl.LazyFrame, control: Control, *, by: str = "day", days: Collection[date] | None = None
+) -> Check:
+    """Check that the staged sums of every group equal the stated ones to the last digit.
+
+    A group whose sums are all zero counts as absent. With ``days`` only those are looked at, on both sides.
+    """
+    frames = [_on(frame, by, days) for frame in (control.frame, staged)]
+    stated, actual = _summed(frames, control.groups, control.measures)
+    groups = [name for name in control.groups if name != by]
+    found = compare(stated, actual, keys=groups, measures=control.measures, by=by)
+    if found.agrees:
+        sentence = f"The staged totals of {', '.join(control.measures)} equal those of the source in every group."
+        return Check.passing(Clause.CONTROL_TOTALS, sentence)
+    worst = found.largest_rows(EXAMPLES_SHOWN)
+    sentence = (
+        f"Staged totals differ from those of the source on {days_listed(found.changed_days, len(found.days))}, "
+        f"the most in {worst[0]}."
+    )
+    detail = {"examples": examples(worst), "totals": found.as_json()["totals"]}
+    return Check.failing(Clause.CONTROL_TOTALS, sentence, found.changed_days, detail)
+
+
+def closer_to_ledger(  # noqa: PLR0913  three frames and how to read them
+    live: pl.LazyFrame,
+    staged: pl.LazyFrame,
+    ledger: pl.LazyFrame,
+    *,
+    measures: Sequence[str],
+    by: str = "day",
+    excluded: Collection[date] = (),
+) -> Check:
+    """Check that the correction brings the days whose sums it moves closer to a ledger kept by somebody else.
+
+    In total the absolute difference has to shrink, and no day may end farther away than it was.
+
+    Args:
+        live: what readers see.
+        staged: what would replace it.
+        ledger: the day and the measures; several rows of a day are added up.
+        measures: to be held against the ledger.
+        by: the column that holds the day.
+        excluded: days that say nothing about the correction, because live was built on other inputs.
+    """
+    known = set(ledger.select(by).unique().collect().to_series()) - set(excluded)
+    ours = _daily(live, staged, measures, by)
+    moved = [day.day for day in ours.days if any(sums.change for sums in day.sums.values())]
+    judged = {day for day in moved if day in known}
+    before = _distances(_daily(_on(live, by, judged), _on(ledger, by, judged), measures, by))
+    after = _distances(_daily(_on(staged, by, judged), _on(ledger, by, judged), measures, by))
+    return _closer(before, after, judged, [day for day in moved if day not in judged]).leaving_out(excluded)
+
+
+def sample_rederived(sample: pl.LazyFrame, *, by: str = "day", nothing_to_sample: bool = False) -> Check:
+    """Check that cells computed a second time, independently, equal the staged ones.
+
+    Args:
+        sample: one row a cell, with the day, ``expected``, ``actual`` and whatever says which cell it is.
+        by: the column that holds the day.
+        nothing_to_sample: whether an empty sample is right, because nothing is staged.
+    """
+    types = sample.collect_schema()
+    if types["expected"] != types["actual"]:
+        raise TypesDiffer({"expected and actual": (str(types["expected"]), str(types["actual"]))})
+    cells = sample.collect(engine="streaming")
+    wrong = cells.filter(pl.col("expected").ne_missing(pl.col("actual")))
+    days = tuple(sorted(set(wrong[by])))
+    detail = {"cells": cells.height, "examples": [_text(row) for row in wrong.head(EXAMPLES_SHOWN).to_dicts()]}
+    if days:
+        sentence = f"{wrong.height} of {cells.height} cells computed a second time differ on {days_listed(days)}."
+    elif cells.height or nothing_to_sample:
+        sentence = f"All {cells.height} cells computed a second time are equal."
+    else:
+        sentence = "No cell was computed a second time."
+    passed = not days and bool(cells.height or nothing_to_sample)
+    return Check(Clause.SAMPLE_REDERIVED, passed, sentence, days, detail)
+
+
+def _text(row: dict[str, Any]) -> dict[str, str | None]:
+    return {name: None if value is None else str(value) for name, value in row.items()}
+
+
+def _on(frame: pl.LazyFrame, by: str, days: Collection[date] | None) -> pl.LazyFrame:
+    return frame if days is None else frame.filter(pl.col(by).is_in(sorted(days)))
+
+
+def _summed(frames: Sequence[pl.LazyFrame], groups: Sequence[str], measures: Sequence[str]) -> list[pl.LazyFrame]:
+    """The sums of every group, as decimals of one scale whatever exact types the sides have; zero groups dropped."""
+    schemas = [frame.collect_schema() for frame in frames]
+    sums: list[pl.Expr] = []
+    for name in measures:
+        types = [schema[name] for schema in schemas if name in schema]
+        exact = all(dtype.is_decimal() or dtype.is_integer() for dtype in types)
+        scale = max((getattr(dtype, "scale", 0) for dtype in types), default=0)
+        sums.append((pl.col(name).cast(pl.Decimal(38, scale)) if exact else pl.col(name)).sum())
+    something = pl.any_horizontal(pl.col(name) != 0 for name in measures)
+    return [frame.group_by(groups).agg(sums).filter(something) for frame in frames]
+
+
+def _daily(old: pl.LazyFrame, new: pl.LazyFrame, measures: Sequence[str], by: str) -> Comparison:
+    return compare(*_summed([old, new], [by], measures), keys=(), measures=measures, by=by)
+
+
+def _closer(
+    before: Mapping[date, Fraction], after: Mapping[date, Fraction], judged: Collection[date], unknown: Collection[date]
+) -> Check:
+    distances = [sum(found.values(), Fraction(0)) for found in (before, after)]
+    told = f"from {float(distances[0]):.4f} to {float(distances[1]):.4f}"
+    detail = {"days": len(judged), "unknown_to_ledger": [day.isoformat() for day in sorted(unknown)], "distance": told}
+    farther = {day: after.get(day, Fraction(0)) - before.get(day, Fraction(0)) for day in judged}
+    days = [day for day, by_how_much in farther.items() if by_how_much > 0]
+    if not judged and unknown:
+        sentence = f"The ledger knows none of the days whose sums move, {days_listed(unknown)}."
+        return Check.failing(Clause.CLOSER_TO_LEDGER, sentence, unknown, detail)
+    if days:
+        worst = max(days, key=lambda day: (farther[day], day))
+        sentence = (
+            f"{days_listed(days, len(judged))} end farther from the ledger, "
+            f"the most {worst} by {float(farther[worst]):.4f}."
+        )
+        return Check.failing(Clause.CLOSER_TO_LEDGER, sentence, days, detail)
+    if judged and distances[1] >= distances[0]:
+        sentence = f"The difference from the ledger does not shrink on {days_listed(judged)}, it goes {told}."
+        return Check.failing(Clause.CLOSER_TO_LEDGER, sentence, judged, detail)
+    sentence = f"The difference from the ledger goes {told} over {len(judged)} days, and no day ends farther away."
+    return Check.passing(Clause.CLOSER_TO_LEDGER, sentence, detail)
+
+
+def _distances(comparison: Comparison) -> dict[date, Fraction]:
+    return {day.day: _distance(day) for day in comparison.days}
+
+
+def _distance(day: DayComparison) -> Fraction:
+    return sum((abs(Fraction(sums.change)) for sums in day.sums.values()), Fraction(0))
