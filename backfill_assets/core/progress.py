@@ -10,7 +10,6 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Outcome, Step
 
 
-
 @dataclass(frozen=True, slots=True)
 class Approved:
     """Who let the correction through, over which certificate, and whether validation had failed."""

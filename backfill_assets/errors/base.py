@@ -54,3 +54,16 @@ def days_listed(days: Collection[date], of: int | None = None) -> str:
     total = "" if of is None else f" of {of}"
     noun = "day" if len(days) == 1 and of is None else "days"
     return f"{len(days)}{total} {noun} ({listed(days)})"
+
+
+def retold(class_name: str, message: str) -> BackfillAssetsError | None:
+    """The error of that class with that message, as it came out of another process; None when it is none of ours."""
+    kinds = [BackfillAssetsError]
+    while kinds:
+        kind = kinds.pop()
+        if kind.__name__ == class_name:
+            error = kind.__new__(kind)
+            error.args = (message,)
+            return error
+        kinds += kind.__subclasses__()
+    return None

@@ -54,7 +54,9 @@ class SourceUnfit(Refused):
     """The source of some days is not complete or was altered."""
 
     def __init__(self, correction: str, problems: Mapping[str, Collection[date]], recoverable: str) -> None:
-        shown = "; ".join(f"{problem} on {days_listed(days)}" for problem, days in list(problems.items())[:MOST_CULPRITS])
+        shown = "; ".join(
+            f"{problem} on {days_listed(days)}" for problem, days in list(problems.items())[:MOST_CULPRITS]
+        )
         super().__init__(
             f"The source of correction {correction} is not fit, {shown}. Nothing was staged and live is untouched. "
             f"Mend the source and run {correction} again, or open a correction for {recoverable}."
@@ -189,4 +191,15 @@ class RebuildIncomplete(BackfillAssetsError):
         super().__init__(
             f"Correction {correction} still owes {names}. The reports stay frozen at their last good state. "
             f"Run {correction} again to build them."
+        )
+
+
+class RunFailed(BackfillAssetsError):
+    """A Dagster run of a correction failed before it could write anything down."""
+
+    def __init__(self, correction: str, errors: Collection[str]) -> None:
+        shown = " ".join(errors) or "Dagster gives no reason."
+        super().__init__(
+            f"A run of correction {correction} failed. Live is as its ledger says, see the status of {correction}. "
+            f"Mend the cause and run {correction} again. {shown}"
         )

@@ -13,7 +13,6 @@ class Window(Protocol):
     def __str__(self) -> str: ...
 
 
-
 class WindowReversed(BadInput):
     """The last day of a window lies before its first."""
 
@@ -47,9 +46,7 @@ class RequestFieldInvalid(BadInput):
     """A field of a request has a value of another shape."""
 
     def __init__(self, name: str, value: object, wanted: str) -> None:
-        super().__init__(
-            f"The request's field {name} is {value!r}. Nothing was opened. It takes {wanted}."
-        )
+        super().__init__(f"The request's field {name} is {value!r}. Nothing was opened. It takes {wanted}.")
 
 
 class RequestUnreadable(BadInput):

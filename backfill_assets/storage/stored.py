@@ -1,7 +1,8 @@
-"""The schema a table is stored with, as Polars names it."""
+"""What a table of the lake says of itself: its schema, as Polars names it, and when a commit was made."""
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import polars as pl
 from deltalake import DeltaTable
@@ -9,6 +10,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from backfill_assets.errors.lake import FeatureUnsupported, TableMissing
 from backfill_assets.storage.schema import DELTA_NAMES
+from backfill_assets.storage.snapshot import Snapshot
 
 POLARS_TYPES: dict[str, pl.DataType] = {name: kind() for kind, name in DELTA_NAMES.items()}
 DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
@@ -37,3 +39,11 @@ def _polars_type(name: str) -> pl.DataType | None:
     if decimal := DECIMAL.fullmatch(name):
         return pl.Decimal(int(decimal[1]), int(decimal[2]))
     return POLARS_TYPES.get(name)
+
+
+def committed_at(snapshot: Snapshot, metadata: Mapping[str, str]) -> datetime | None:
+    """When the newest commit with this metadata was made, by the table's log; None when the log has none."""
+    for info in snapshot.handle.history():
+        if all(info.get(key) == value for key, value in metadata.items()):
+            return datetime.fromtimestamp(info["timestamp"] / 1000, UTC)
+    return None

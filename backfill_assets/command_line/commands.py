@@ -1,0 +1,177 @@
+"""The commands, one function each; what they print is in ``printing``."""
+
+import getpass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backfill_assets.command_line import printing
+from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Large historical corrections of daily tables. [dim]A correction is opened by a request, staged beside live, "
+    "validated, approved, cut over by one commit, and can be rolled back for two weeks.[/]",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Id = Annotated[str, typer.Argument(help="The correction, such as 20260123.", show_default=False)]
+By = Annotated[str, typer.Option("--by", help="Your name, for the ledger and the notice.")]
+Note = Annotated[str, typer.Option("--note", help="Why.")]
+File = Annotated[Path, typer.Argument(help="A request, as the README shows.", show_default=False)]
+
+
+@app.command(epilog="Example: backfill-assets nightly --through 2026-01-22")
+def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "", json: Json = False) -> None:  # noqa: FBT002
+    """Publish every pending day up to a day (default yesterday): raw, rates, fact, reports."""
+    from backfill_assets.command_line.work import publish_pending  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        session = Session()
+        last = _day(through) if through else session.lake.now().date() - timedelta(days=1)
+        done = publish_pending(session, last, answer)
+        answer.give(printing.nightly_json(done), lambda console: printing.print_nightly(console, done))
+    raise typer.Exit(OTHER if done.failed else DONE)
+
+
+@app.command(epilog="Example: backfill-assets plan correction.yaml")
+def plan(file: File, json: Json = False) -> None:  # noqa: FBT002
+    """Say what a correction would do, and do nothing."""
+    from backfill_assets.command_line.work import desk_of, read_file  # noqa: PLC0415
+    from backfill_assets.runbook import plan_correction  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        request = read_file(file)
+        planned = plan_correction(desk_of(Session(), request.table), request)
+        answer.give(planned.as_json(), lambda console: printing.print_plan(console, planned))
+
+
+@app.command("open", epilog="Example: backfill-assets open correction.yaml")
+def open_(file: File, by: By = "", json: Json = False) -> None:  # noqa: FBT002
+    """Open a correction and print its id."""
+    from backfill_assets.command_line.work import desk_of, read_file  # noqa: PLC0415
+    from backfill_assets.runbook import open_correction  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        request = read_file(file)
+        opened = open_correction(desk_of(Session(), request.table, by or _me()), request)
+        answer.give({"correction": opened.correction}, lambda _console: typer.echo(opened.correction))
+
+
+@app.command(epilog="Example: backfill-assets run 20260123")
+def run(correction: Id, json: Json = False) -> None:  # noqa: FBT002
+    """Drive a correction until it is done or waits. Kill it anywhere and run it again."""
+    from backfill_assets.command_line.work import drive  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        ended = drive(Session(), correction, answer, _me())
+        told = printing.next_step_json(correction, ended)
+        answer.give(told, lambda console: printing.print_next_step(console, correction, ended))
+    raise typer.Exit(_code(told["waits_for"]))
+
+
+@app.command(epilog='Example: backfill-assets approve 20260123 --by "Ada" --note "looked at all 90 days"')
+def approve(
+    correction: Id,
+    by: Annotated[str, typer.Option("--by", help="Your name, for the ledger and the notice.", show_default=False)],
+    note: Note = "",
+    override: Annotated[bool, typer.Option("--override", help="Although checks failed; needs a note.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Let a validated correction through the gate."""
+    _by_hand(correction, "approve", {"by": by, "note": note, "override": override}, as_json=json)
+
+
+@app.command("cut-over", epilog="Example: backfill-assets cut-over 20260123")
+def cut_over(correction: Id, json: Json = False) -> None:  # noqa: FBT002
+    """Take the cut over now, if the gate is open; then use run for the rest."""
+    from backfill_assets.command_line.work import take_cut_over  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        take_cut_over(Session(), correction, answer, _me())
+        told = {"correction": correction, "state": "cut over"}
+        answer.give(told, lambda console: console.print(f"Correction {correction} is cut over."))
+
+
+@app.command("roll-back", epilog="Example: backfill-assets roll-back 20260123 --day 2026-01-05")
+def roll_back(
+    correction: Id,
+    day: Annotated[list[str] | None, typer.Option("--day", help="Only this day; may be repeated.")] = None,
+    by: By = "",
+    note: Note = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Bring the retired days back; days that landed since stay. Reports are rebuilt and the watchers told."""
+    days = [str(_day(one)) for one in day or ()]
+    _by_hand(correction, "roll_back", {"by": by, "note": note, "days": days}, as_json=json, then_drive=True)
+
+
+@app.command(epilog="Example: backfill-assets abandon 20260123 --note 'the analysis was wrong'")
+def abandon(correction: Id, by: By = "", note: Note = "", json: Json = False) -> None:  # noqa: FBT002
+    """Give a correction up: its days are unclaimed and the reports thaw."""
+    _by_hand(correction, "abandon", {"by": by, "note": note}, as_json=json, then_drive=True)
+
+
+@app.command(epilog="Example: backfill-assets decommission 20260123 --now")
+def decommission(
+    correction: Id,
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for the end of the rollback window.")] = False,  # noqa: FBT002
+    by: By = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Drop the retired files, with proof that nothing needs them. There is no way back after it."""
+    _by_hand(correction, "decommission", {"by": by, "now": now}, as_json=json)
+
+
+@app.command(epilog="Example: backfill-assets status 20260123")
+def status(correction: Annotated[str, typer.Argument(help="All when left out.")] = "", json: Json = False) -> None:  # noqa: FBT002
+    """Show where one correction stands, or all."""
+    from backfill_assets.command_line.work import standings  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        found = standings(Session(), correction)
+        told = printing.standing_json(found[0]) if correction else printing.standings_json(found)
+        answer.give(told, lambda console: printing.print_standings(console, found, whole=bool(correction)))
+
+
+def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool, then_drive: bool = False) -> None:
+    from backfill_assets.command_line.work import drive, standings, take_by_hand  # noqa: PLC0415
+
+    answer = Answer(as_json=as_json)
+    waits_for = ""
+    with answer.refusals():
+        session = Session()
+        config["by"] = config["by"] or _me()
+        take_by_hand(session, correction, job, config)
+        if then_drive:
+            waits_for = printing.next_step_json(correction, drive(session, correction, answer, config["by"]))[
+                "waits_for"
+            ]
+        told = printing.standing_json(standings(session, correction)[0])
+        answer.give(told, lambda console: console.print(printing.sentence_of(told), highlight=False))
+    raise typer.Exit(REFUSED if waits_for == "repair" else DONE)
+
+
+def _code(waits_for: str) -> int:
+    return {"person": WAITS_FOR_PERSON, "repair": REFUSED}.get(waits_for, DONE)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = f"{text} is not a day such as 2026-01-22"
+        raise typer.BadParameter(message) from None
+
+
+def _me() -> str:
+    return getpass.getuser()

@@ -1,0 +1,172 @@
+"""What the commands print, for people and as JSON."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, assert_never
+
+from rich.console import Console
+from rich.table import Table
+
+from backfill_assets.core.next_step import (
+    Finished,
+    NextStep,
+    RebuildReports,
+    StageWaves,
+    Stuck,
+    TakeSteps,
+    WaitForPerson,
+    WaitUntil,
+)
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.steps import LANES, NINE_STEPS
+from backfill_assets.errors.base import days_listed
+
+if TYPE_CHECKING:
+    from backfill_assets.command_line.work import Whereabouts
+    from backfill_assets.orchestration.nightly import Nightly
+
+
+def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
+    """What a correction waits for: nothing, time, a person, repair, or a run."""
+    told = {"correction": correction, "waits_for": "", "sentence": ""}
+    match step:
+        case Finished(ending=ending):
+            return {**told, "waits_for": "nothing", "sentence": f"Correction {correction} is {ending}."}
+        case WaitUntil(deadline=deadline, holders=holders):
+            waiting = f" and for {', '.join(sorted(holders))}" if holders else ""
+            sentence = f"Correction {correction} is live. It may be rolled back until {deadline:%Y-%m-%d}{waiting}."
+            return {**told, "waits_for": "time", "deadline": deadline.isoformat(), "sentence": sentence}
+        case WaitForPerson(sentence=sentence):
+            return {**told, "waits_for": "person", "sentence": sentence}
+        case Stuck(step=at, reason=reason):
+            sentence = f"Correction {correction} is stuck at {at}. {reason}"
+            return {**told, "waits_for": "repair", "step": str(at), "sentence": sentence}
+        case TakeSteps(steps=steps):
+            named = ", ".join(steps)
+            return {**told, "waits_for": "run", "sentence": f"Correction {correction} goes on with {named}."}
+        case StageWaves(waves=waves):
+            days = sum(len(wave) for wave in waves)
+            return {**told, "waits_for": "run", "sentence": f"Correction {correction} has {days} days to stage."}
+        case RebuildReports():
+            return {**told, "waits_for": "run", "sentence": f"Correction {correction} has reports to rebuild."}
+        case _:
+            assert_never(step)
+
+
+def print_next_step(console: Console, correction: str, step: NextStep) -> None:
+    """Say what a correction waits for."""
+    told = next_step_json(correction, step)
+    colour = {"person": "yellow", "repair": "red"}.get(told["waits_for"], "green")
+    console.print(f"[{colour}]{told['sentence']}[/]", highlight=False, soft_wrap=True)
+
+
+def standing_json(found: "Whereabouts") -> dict[str, Any]:
+    """One correction: its plan's essentials, the steps that are done, and what is next."""
+    progress, plan = found.progress, found.progress.plan
+    return {
+        **next_step_json(plan.correction, found.next_step),
+        "table": plan.table,
+        "window": {"first": str(plan.window.first), "last": str(plan.window.last)},
+        "reason": plan.request.reason,
+        "version": plan.version_name,
+        "done": [str(step) for step in NINE_STEPS if step in progress.done],
+        "days": len(plan.days),
+        "staged": len(progress.staged),
+        "changed": len(progress.changed),
+        "live": len(progress.swapped),
+        "certificate": progress.certificate,
+        "approved_by": progress.approval.by if progress.approval else None,
+        "frozen": sorted(progress.frozen),
+        "ending": progress.ending or None,
+        "checks": _checks(found),
+    }
+
+
+def standings_json(found: Sequence["Whereabouts"]) -> dict[str, Any]:
+    """All corrections."""
+    return {"corrections": [standing_json(one) for one in found]}
+
+
+def sentence_of(told: dict[str, Any]) -> str:
+    """The sentence of what is next."""
+    return str(told["sentence"])
+
+
+def print_standings(console: Console, found: Sequence["Whereabouts"], *, whole: bool) -> None:
+    """One correction with its steps and checks, or all in a line each."""
+    if not found:
+        console.print("No correction was ever opened here.")
+        return
+    if not whole:
+        table = Table("correction", "table", "window", "staged", "live", "what is next", box=None)
+        for one in found:
+            told = standing_json(one)
+            window = f"{told['window']['first']}..{told['window']['last']}"
+            days = f"{told['staged']} of {told['days']}"
+            table.add_row(told["correction"], told["table"], window, days, str(told["live"]), told["sentence"])
+        console.print(table)
+        return
+    _print_whole(console, found[0])
+
+
+def _print_whole(console: Console, found: "Whereabouts") -> None:
+    told = standing_json(found)
+    console.print(f"[bold]Correction {told['correction']}[/] of {told['table']}, {told['days']} days")
+    console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", highlight=False)
+    table = Table("step", "lane", "done", "at", "by", box=None)
+    at = {event.step: event for event in found.events if event.outcome == "done"}
+    for step in NINE_STEPS:
+        done = str(step) in told["done"]
+        event = at.get(step) if done else None
+        when = f"{event.at:%Y-%m-%d %H:%M}" if event else ""
+        table.add_row(str(step), str(LANES[step]), "yes" if done else "", when, event.actor if event else "")
+    console.print(table)
+    for check in told["checks"]:
+        mark = "[green]passed[/]" if check["passed"] else "[red]failed[/]"
+        console.print(f"{mark} {check['name']}  {check['sentence']}", highlight=False, soft_wrap=True)
+    print_next_step(console, told["correction"], found.next_step)
+
+
+def _checks(found: "Whereabouts") -> list[dict[str, Any]]:
+    validated = [event for event in found.events if "checks" in event.detail]
+    return list(validated[-1].detail["checks"]) if validated else []
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """The plan, as the dry run shows it."""
+    console.print(f"[bold]{plan.version_name}[/] would correct {len(plan.days)} days, {plan.window}", highlight=False)
+    table = Table(box=None, show_header=False)
+    table.add_row("reason", plan.request.reason)
+    table.add_row("approval", str(plan.request.approval))
+    table.add_row("expected", str(plan.request.expectation.as_json() or "nothing declared"))
+    table.add_row("waves", f"{plan.request.waves.max_days} days at most, {plan.request.waves.order} first")
+    for report, keys in plan.reports.items():
+        table.add_row("rebuilds", f"{report}, {len(keys)} partitions, {keys[0]}..{keys[-1]}")
+    table.add_row("watermarks", ", ".join(plan.holders))
+    table.add_row("replaces", f"{plan.bytes_staged / 1e6:.1f} MB")
+    console.print(table)
+
+
+def nightly_json(done: "Nightly") -> dict[str, Any]:
+    """What nightly did, days as ISO strings."""
+    return {
+        "published": [str(day) for day in done.published],
+        "rebuilt": [str(day) for day in done.rebuilt],
+        "failed": {str(day): why for day, why in sorted(done.failed.items())},
+        "late": [str(day) for day in done.late],
+        "claimed": [str(day) for day in done.claimed],
+        "frozen": list(done.frozen),
+    }
+
+
+def print_nightly(console: Console, done: "Nightly") -> None:
+    """What nightly did."""
+    first_to_last = f", {done.published[0]}..{done.published[-1]}" if done.published else ""
+    console.print(f"Published {len(done.published)} days{first_to_last}.", highlight=False)
+    if done.rebuilt:
+        console.print(f"Rebuilt {days_listed(done.rebuilt)} for late data.", highlight=False)
+    if done.late:
+        console.print(f"[yellow]{days_listed(done.late)} have late data beyond the look-back, open a correction.[/]")
+    if done.frozen:
+        console.print(f"[yellow]{', '.join(done.frozen)} stay frozen, what they missed is remembered.[/]")
+    for day, why in sorted(done.failed.items()):
+        console.print(f"[red]{day}[/] {why}", highlight=False, soft_wrap=True)

@@ -1,0 +1,88 @@
+"""One call of the command: its Dagster instance, its driver, and how it answers."""
+
+import getpass
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from backfill_assets.errors.base import BackfillAssetsError
+
+DONE, OTHER, BAD_INPUT, WAITS_FOR_PERSON, REFUSED = 0, 1, 2, 3, 4
+
+
+def prepare_home() -> Path:
+    """Make ``DAGSTER_HOME`` (default ``data/dagster_home``) and put the instance's configuration into it."""
+    home = Path(os.environ.get("DAGSTER_HOME") or "data/dagster_home").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    if not (home / "dagster.yaml").exists():
+        with (files("backfill_assets.orchestration") / "dagster.yaml").open("rb") as source:
+            (home / "dagster.yaml").write_bytes(source.read())
+    return home
+
+
+class Answer:
+    """How a command answers: one JSON object on standard output, or text for a person."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(stderr=as_json)
+
+    def give(self, told: Mapping[str, Any], text: Callable[[Console], None]) -> None:
+        """Answer with the object, or with the text."""
+        if self.as_json:
+            typer.echo(json.dumps(told, default=str))
+        else:
+            text(self.console)
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Turn a refusal into its sentences and its exit code."""
+        try:
+            yield
+        except BackfillAssetsError as error:
+            if self.as_json:
+                told = {"error": type(error).__name__, "message": str(error)}
+                typer.echo(json.dumps(told))
+            else:
+                Console(stderr=True).print(
+                    f"[bold red]{type(error).__name__}[/] {error}", highlight=False, soft_wrap=True
+                )
+            raise typer.Exit(error.exit_code) from error
+
+
+class Session:
+    """Definitions, instance and driver, loaded when they are first needed."""
+
+    def __init__(self) -> None:
+        prepare_home()
+
+    @cached_property
+    def definitions(self) -> Any:
+        """The module of the code location."""
+        from backfill_assets import definitions  # noqa: PLC0415 - seconds of imports that --help does not need
+
+        return definitions
+
+    @cached_property
+    def runner(self) -> Any:
+        """Runs assets in this process."""
+        import dagster as dg  # noqa: PLC0415
+
+        from backfill_assets.orchestration.in_process import Runner  # noqa: PLC0415
+
+        return Runner(self.definitions.defs, dg.DagsterInstance.get(), {"user": getpass.getuser()})
+
+    @cached_property
+    def lake(self) -> Any:
+        """The lake as a resource."""
+        return self.definitions.LAKE

@@ -1,0 +1,187 @@
+"""What the commands do, once Dagster is needed."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.core.events import Event
+from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, TakeSteps, next_step
+from backfill_assets.core.plan import Request
+from backfill_assets.core.progress import Progress as Standing
+from backfill_assets.core.progress import history
+from backfill_assets.core.request import read_request
+from backfill_assets.core.steps import Step
+from backfill_assets.core.window import Window
+from backfill_assets.errors.correction import RunFailed
+from backfill_assets.errors.request import CorrectionUnknown, RequestUnreadable, TableUnknown
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.driving import Driver
+from backfill_assets.orchestration.hands import hand_job_name
+from backfill_assets.orchestration.in_process import Ran
+from backfill_assets.orchestration.nightly import Nightly, NightlyRun
+from backfill_assets.orchestration.staging import partitions_name
+from backfill_assets.revenue.pipeline import NIGHTLY
+from backfill_assets.runbook import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """A correction with its events, its progress, and what is next."""
+
+    progress: Standing
+    events: tuple[Event, ...]
+    next_step: NextStep
+
+
+def read_file(path: Path) -> Request:
+    """Read a request file.
+
+    Raises:
+        RequestUnreadable: when it is not there or no YAML mapping.
+    """
+    try:
+        fields: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestUnreadable(str(path), getattr(error, "strerror", None) or "it is not text") from error
+    except yaml.YAMLError as error:
+        raise RequestUnreadable(str(path), "it is not YAML") from error
+    if not isinstance(fields, dict):
+        raise RequestUnreadable(str(path), "it is not a mapping of fields")
+    return read_request(fields)
+
+
+def office_of(session: Session, table: str) -> Office:
+    """The office of a table.
+
+    Raises:
+        TableUnknown: when no correction was built around it.
+    """
+    offices = session.definitions.OFFICES
+    if table not in offices:
+        raise TableUnknown(table, offices)
+    return offices[table]
+
+
+def desk_of(session: Session, table: str, actor: str = "command line") -> Desk:
+    """A desk at a table's office."""
+    return office_of(session, table).desk(session.lake, actor)
+
+
+def office_of_correction(session: Session, correction: str) -> Office:
+    """The office of the table that a correction is about.
+
+    Raises:
+        CorrectionUnknown: when the ledger has none of that id.
+    """
+    events = session.lake.records().ledger.events(correction)
+    return office_of(session, history(events).plan.table)
+
+
+def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:
+    """Run nightly through a day."""
+    with _bar(answer.console) as bar:
+        task = bar.add_task("publishing", total=None)
+
+        def told(what: str, window: Window) -> None:
+            bar.update(task, description=f"{what} {window}")
+
+        return NightlyRun(replace(NIGHTLY, told=told), session.runner, session.lake).publish(through)
+
+
+def drive(session: Session, correction: str, answer: Answer, actor: str) -> NextStep:
+    """Drive a correction as far as it goes."""
+    office = office_of_correction(session, correction)
+    with _bar(answer.console) as bar:
+        reporter = _Reporter(bar, correction)
+        return Driver(office, session.runner, session.lake, actor, reporter.told).drive(correction)
+
+
+def take_cut_over(session: Session, correction: str, answer: Answer, actor: str) -> None:
+    """Take the cut over by hand.
+
+    Raises:
+        RunFailed: with the refusal of the gate, among others.
+    """
+    office = office_of_correction(session, correction)
+    driver = Driver(office, session.runner, session.lake, actor, lambda _step, _desk: None)
+    with answer.console.status("cutting over"):
+        _refuse_failed(correction, driver.take(correction, Step.CUT_OVER))
+
+
+def take_by_hand(session: Session, correction: str, step: str, config: dict[str, Any]) -> None:
+    """Run one of the jobs for things done by hand.
+
+    Raises:
+        RunFailed: with what the job refused.
+    """
+    office = office_of_correction(session, correction)
+    session.runner.instance.add_dynamic_partitions(partitions_name(office.table), [correction])
+    job = hand_job_name(office.table, Step(step))
+    _refuse_failed(correction, session.runner.run_job(job, correction, f"{job}_by_hand", config))
+
+
+def standings(session: Session, correction: str = "") -> list[Whereabouts]:
+    """Where one correction stands, or all, oldest first.
+
+    Raises:
+        CorrectionUnknown: when the ledger has none of that id.
+    """
+    histories = session.lake.records().ledger.histories()
+    if correction and correction not in histories:
+        raise CorrectionUnknown(correction, histories)
+    chosen = [correction] if correction else sorted(histories)
+    folded = [(history(histories[name]), histories[name]) for name in chosen]
+    return [Whereabouts(progress, events, next_step(progress, session.lake.now())) for progress, events in folded]
+
+
+def _refuse_failed(correction: str, ran: Ran) -> None:
+    if ran.refusal is not None:
+        raise ran.refusal
+    if not ran.success:
+        raise RunFailed(correction, ran.errors)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=False,
+    )
+
+
+class _Reporter:
+    """Shows every next step before it is taken: a line a step, a bar for the days and for the report partitions."""
+
+    def __init__(self, bar: Progress, correction: str) -> None:
+        self.bar = bar
+        self.correction = correction
+        self.days: Any = None
+        self.reports: Any = None
+
+    def told(self, step: NextStep, desk: Desk) -> None:
+        progress = desk.progress(self.correction)
+        if self.days is not None:
+            self.bar.update(self.days, completed=len(progress.staged))
+        if self.reports is not None:
+            self.bar.update(self.reports, completed=self.owed - len(progress.owed))
+        match step:
+            case TakeSteps(steps=steps):
+                for one in steps:
+                    self.bar.console.print(f"  [bold]{one}[/]")
+            case StageWaves() if self.days is None:
+                total = len(progress.plan.days)
+                self.days = self.bar.add_task("  staging days", total=total, completed=len(progress.staged))
+            case RebuildReports(partitions=partitions) if self.reports is None:
+                self.owed = sum(len(keys) for keys in partitions.values())
+                self.reports = self.bar.add_task("  rebuilding report partitions", total=self.owed)
+            case _:
+                pass

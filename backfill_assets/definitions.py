@@ -1,0 +1,25 @@
+"""The code location: the revenue pipeline, and the machinery of corrections around its fact."""
+
+import dagster as dg
+
+from backfill_assets.orchestration.build import correction_definitions
+from backfill_assets.orchestration.io_manager import DeltaLakeIOManager
+from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.revenue.assets import LandingResource
+from backfill_assets.revenue.pipeline import DAILY_REVENUE, pipeline_definitions
+
+LAKE = LakeResource()
+OFFICES = {DAILY_REVENUE.table: DAILY_REVENUE}
+
+defs = dg.Definitions.merge(
+    pipeline_definitions(),
+    correction_definitions(DAILY_REVENUE),
+    dg.Definitions(
+        resources={
+            "lake": LAKE,
+            "lake_io_manager": DeltaLakeIOManager(lake=LAKE),
+            "landing_zone": LandingResource(),
+        },
+        executor=dg.in_process_executor,
+    ),
+)

@@ -1,0 +1,35 @@
+"""Refusals at load: definitions that cannot work."""
+
+from collections.abc import Collection
+
+from backfill_assets.errors.base import BadInput, listed
+
+
+class ReportUnreachable(BadInput):
+    """A report was named that does not read the table, or that has no partitions to rebuild."""
+
+    def __init__(self, report: str) -> None:
+        super().__init__(
+            f"{report} was given as a report, but reads neither the table nor another of its reports by partitions. "
+            "Nothing was loaded. Give it partitions and a dependency on the table, or leave it out."
+        )
+
+
+class SourcesUnknown(BadInput):
+    """The compute function's parameters do not name the sources given."""
+
+    def __init__(self, table: str, unknown: Collection[str]) -> None:
+        super().__init__(
+            f"{table} reads {listed(unknown)}, which is not among the sources given. Nothing was loaded. "
+            "Pass the asset of each parameter of the function in sources."
+        )
+
+
+class PartitionsNotDaily(BadInput):
+    """A correctable asset needs daily partitions."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"{table} is not partitioned by day with ISO keys. Nothing was loaded. "
+            "Give it a DailyPartitionsDefinition with the default format."
+        )

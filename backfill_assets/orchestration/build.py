@@ -1,0 +1,72 @@
+"""One builder call around anyone's own asset."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from backfill_assets.errors.setup import SourcesUnknown
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.hands import hand_jobs
+from backfill_assets.orchestration.reach import Reports, in_order
+from backfill_assets.orchestration.siblings import CorrectableAsset
+from backfill_assets.orchestration.staging import staged_sibling
+from backfill_assets.orchestration.steps import job_name, step_assets
+from backfill_assets.runbook.desk import Prove, Verify
+
+
+def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one meaning
+    asset: CorrectableAsset,
+    *,
+    sources: Sequence[dg.AssetsDefinition] = (),
+    reports: Sequence[dg.AssetsDefinition] = (),
+    rollback_days: int = 14,
+    verify: Sequence[Verify] = (),
+    prove: Sequence[Prove] = (),
+) -> dg.Definitions:
+    """Everything that makes a table's history correctable, without resources; merge it with your own definitions.
+
+    Both siblings, the nine steps as assets, and their job. Resources ``lake`` and ``lake_io_manager`` are yours to
+    give.
+
+    Args:
+        asset: what ``correctable_asset`` made.
+        sources: the assets it is computed from.
+        reports: the assets computed from it, directly or through each other, that step 7 rebuilds.
+        rollback_days: how long retired days are kept after a cut over.
+        verify: further looks at the sources, at step 2.
+        prove: further checks of the staged days against the source, at step 5.
+
+    Raises:
+        SourcesUnknown, ReportUnreachable: when these definitions cannot work.
+    """
+    return correction_definitions(
+        build_office(asset, sources=sources, reports=reports, rollback_days=rollback_days, verify=verify, prove=prove)
+    )
+
+
+def correction_definitions(office: Office) -> dg.Definitions:
+    """The definitions of an office: both siblings, the nine steps, and their job."""
+    steps = step_assets(office)
+    job = dg.define_asset_job(
+        job_name(office.table),
+        selection=[step.key for step in steps],
+        description=f"The nine steps of a correction of {office.table}: a column a correction, a row a step.",
+    )
+    return dg.Definitions(assets=[office.asset.live, staged_sibling(office), *steps], jobs=[job, *hand_jobs(office)])
+
+
+def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
+    asset: CorrectableAsset,
+    *,
+    sources: Sequence[dg.AssetsDefinition],
+    reports: Sequence[dg.AssetsDefinition],
+    rollback_days: int = 14,
+    verify: Sequence[Verify] = (),
+    prove: Sequence[Prove] = (),
+) -> Office:
+    """The office behind the definitions; see :func:`build_correction_definitions`."""
+    given = {key.path[-1] for source in sources for key in source.keys}
+    if sources and (unknown := set(asset.recipe.sources.values()) - given):
+        raise SourcesUnknown(asset.table, unknown)
+    known = Reports(asset.live.key, asset.partitions_def, in_order(asset.live.key, reports))
+    return Office(asset, known, rollback_days, tuple(verify), tuple(prove))

@@ -1,0 +1,125 @@
+"""Driving a correction in this process: ask what is next, do it, fold again, until it is done or waits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from backfill_assets.core.next_step import (
+    Finished,
+    NextStep,
+    RebuildReports,
+    StageWaves,
+    Stuck,
+    TakeSteps,
+    WaitForPerson,
+    WaitUntil,
+    next_step,
+)
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.window import Window
+from backfill_assets.errors.correction import RunFailed
+from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.freezer import Freezer
+from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.staging import partitions_name
+from backfill_assets.orchestration.steps import step_key
+from backfill_assets.runbook import Desk
+from backfill_assets.runbook.opening import try_again
+
+Told = Callable[[NextStep, Desk], None]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Takes a correction forward with runs in this process. ``told`` hears of every next step before it is taken."""
+
+    office: Office
+    runner: Runner
+    lake: LakeResource
+    actor: str
+    told: Told
+
+    def drive(self, correction: str) -> NextStep:
+        """Take the correction as far as it goes now; returns what it waits for, or where it is stuck.
+
+        Raises:
+            RunFailed: when a run failed without leaving a word in the ledger.
+        """
+        self._forget_failures(correction)
+        self.runner.instance.add_dynamic_partitions(partitions_name(self.office.table), [correction])
+        while True:
+            before = self.desk().progress(correction)
+            action = next_step(before, self.lake.now())
+            self.told(action, self.desk())
+            match action:
+                case TakeSteps(steps=steps):
+                    ran = [self._take(correction, steps)]
+                case StageWaves(waves=waves):
+                    ran = [self._stage(correction, wave) for wave in waves]
+                case RebuildReports(partitions=partitions):
+                    ran = self._rebuild(correction, partitions)
+                case WaitForPerson() | WaitUntil() | Stuck() | Finished():
+                    return action
+            if self.desk().progress(correction).sequence == before.sequence:
+                raise RunFailed(correction, [error for one in ran for error in one.errors])
+
+    def take(self, correction: str, step: Step) -> Ran:
+        """Take one step by hand."""
+        self.runner.instance.add_dynamic_partitions(partitions_name(self.office.table), [correction])
+        return self._take(correction, (step,))
+
+    def desk(self) -> Desk:
+        """The desk of whoever drives, at this moment."""
+        return self.office.desk(self.lake, self.actor)
+
+    def _take(self, correction: str, steps: Sequence[Step]) -> Ran:
+        keys = [step_key(self.office.table, step) for step in steps]
+        return self.runner.run_partition(keys, correction, {tags.CORRECTION: correction})
+
+    def _stage(self, correction: str, wave: Window) -> Ran:
+        return self.runner.run_days([self.office.asset.staged_key], wave, {tags.CORRECTION: correction})
+
+    def _rebuild(self, correction: str, partitions: dict[str, tuple[str, ...]]) -> list[Ran]:
+        """Build the partitions of each report, nearest first; what another correction holds is handed over to it."""
+        ran: list[Ran] = []
+        for asset in self.office.reports.assets:
+            keys = partitions.get(asset.key.path[-1], ())
+            if keys and not self._handed_over(correction, asset.key.path[-1], keys):
+                marks = {tags.REBUILD_FOR: correction, tags.CORRECTION: correction}
+                ran += [self.runner.run_keys([asset.key], *ends, marks) for ends in runs_of_keys(asset, keys)]
+        return ran
+
+    def _handed_over(self, correction: str, report: str, keys: Sequence[str]) -> bool:
+        desk = self.desk()
+        freezer = Freezer(desk.records, {}, desk.now)
+        others = {name: held for name, held in freezer.held_by(report).items() if name != correction}
+        if not others:
+            return False
+        for name in others:
+            desk.tell(name, Step.FREEZE_REPORTS, Outcome.REFUSED, {"report": report, "partitions": list(keys)})
+        detail = {"report": report, "partitions": list(keys), "handed_over_to": sorted(others)}
+        desk.tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail)
+        return True
+
+    def _forget_failures(self, correction: str) -> None:
+        desk = self.desk()
+        progress = desk.progress(correction)
+        if progress.failures or progress.tries:
+            try_again(desk, correction)
+
+
+def runs_of_keys(asset: dg.AssetsDefinition, keys: Sequence[str]) -> list[tuple[str, str]]:
+    """Group partition keys into runs of consecutive ones, each as its first and last."""
+    wanted = set(keys)
+    runs: list[tuple[str, str]] = []
+    previous = False
+    partitions = asset.partitions_def
+    between = partitions.get_partition_keys_in_range(dg.PartitionKeyRange(min(keys), max(keys))) if partitions else []
+    for key in between:
+        if key in wanted:
+            runs = [*runs[:-1], (runs[-1][0], key)] if previous else [*runs, (key, key)]
+        previous = key in wanted
+    return runs

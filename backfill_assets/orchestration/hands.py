@@ -1,0 +1,105 @@
+"""What a person does to a correction by hand: approve it, roll it back, abandon it, decommission it early.
+
+Each is a job on the same partitions as the nine steps, so that it is launched, and seen, in the same place.
+"""
+
+from datetime import date
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets import runbook
+from backfill_assets.core.steps import Step
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.resources import actor_of
+from backfill_assets.orchestration.staging import partitions_name
+from backfill_assets.orchestration.steps import tell_changed
+from backfill_assets.runbook import Desk
+
+
+class ApproveConfig(dg.Config):
+    """Who approves, and why."""
+
+    by: str = Field(description="Your name; it goes into the ledger and the notice.")
+    note: str = Field(default="", description="What you looked at, or for an override the reason.")
+    override: bool = Field(default=False, description="Let it through although checks failed.")
+
+
+class RollBackConfig(dg.Config):
+    """Which days go back, and why."""
+
+    by: str = Field(default="", description="Your name.")
+    note: str = Field(default="", description="Why; it goes into the ledger and the notice.")
+    days: list[str] = Field(default=[], description="ISO days; empty means every day the correction has live.")
+
+
+class AbandonConfig(dg.Config):
+    """Why a correction is given up."""
+
+    by: str = Field(default="", description="Your name.")
+    note: str = Field(default="", description="Why.")
+
+
+class DecommissionConfig(dg.Config):
+    """Whether to wait for the rollback window."""
+
+    by: str = Field(default="", description="Your name.")
+    now: bool = Field(default=False, description="Do not wait for the end of the rollback window.")
+
+
+def hand_job_name(table: str, step: Step) -> str:
+    """The job of a thing done by hand."""
+    return f"{table}__{step}"
+
+
+def hand_jobs(office: Office) -> list[dg.JobDefinition]:
+    """The four jobs of a table."""
+    return [_approve(office), _roll_back(office), _abandon(office), _decommission(office)]
+
+
+def _desk(context: dg.OpExecutionContext, office: Office, by: str) -> Desk:
+    return office.desk(context.resources.lake, by or actor_of(context.run_tags), context.run_id)
+
+
+def _job(office: Office, step: Step, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
+    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
+
+    @dg.job(name=hand_job_name(office.table, step), partitions_def=partitions, description=about)
+    def by_hand() -> None:
+        op()
+
+    return by_hand
+
+
+def _approve(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__approve_by_hand", required_resource_keys={"lake"})
+    def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
+        runbook.approve(_desk(context, office, config.by), context.partition_key, config.note, override=config.override)
+
+    return _job(office, Step.APPROVE, approve, "Let a validated correction through the gate.")
+
+
+def _roll_back(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__roll_back_by_hand", required_resource_keys={"lake"})
+    def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
+        days = [date.fromisoformat(day) for day in config.days]
+        event = runbook.roll_back(_desk(context, office, config.by), context.partition_key, days, config.note)
+        tell_changed(context.log_event, office, event)
+
+    return _job(office, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
+
+
+def _abandon(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__abandon_by_hand", required_resource_keys={"lake"})
+    def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
+        runbook.abandon(_desk(context, office, config.by), context.partition_key, config.note)
+
+    return _job(office, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
+
+
+def _decommission(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__decommission_by_hand", required_resource_keys={"lake"})
+    def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
+        runbook.decommission(_desk(context, office, config.by), context.partition_key, now=config.now)
+
+    return _job(office, Step.DECOMMISSION, decommission, "Drop the retired files, with proof that nothing needs them.")

@@ -1,0 +1,233 @@
+"""Nightly: publish every pending day, in waves, and say which published days were computed from older inputs.
+
+What is to be done is read from the tables, never from how earlier runs ended: a day goes through the assets that do
+not have it yet, and one bad day does not stop the others.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import dagster as dg
+
+from backfill_assets.core.window import ONE_DAY, Window, contiguous
+from backfill_assets.errors.correction import ReportFrozen
+from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.driving import runs_of_keys
+from backfill_assets.orchestration.freezer import Freezer
+from backfill_assets.orchestration.guard import claims
+from backfill_assets.orchestration.in_process import Runner
+from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.runbook.opening import NIGHTLY
+from backfill_assets.storage.records import Records
+
+DAYS_PER_WAVE = 90
+MARKED = {tags.PUBLISH: tags.PUBLISH_LIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Nightly:
+    """What one nightly did.
+
+    ``late`` are published days whose inputs have moved since, too old for nightly to rewrite: a correction is
+    proposed for them. ``claimed`` are days left to open corrections.
+    """
+
+    published: tuple[date, ...]
+    rebuilt: tuple[date, ...]
+    failed: Mapping[date, str]
+    late: tuple[date, ...] = ()
+    claimed: tuple[date, ...] = ()
+    frozen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What nightly runs: an office, the assets its table is computed from in order, and the first day there is.
+
+    ``undated`` are refreshed once before all days. ``inputs`` are by day, the sources of the table among them.
+    """
+
+    office: Office
+    undated: tuple[dg.AssetsDefinition, ...]
+    inputs: tuple[dg.AssetsDefinition, ...]
+    first_day: Callable[[], date | None]
+    told: Callable[[str, Window], None] = field(default=lambda _what, _window: None)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables a day goes through until it is published, in order."""
+        return (*(asset.key.path[-1] for asset in self.inputs), self.office.table)
+
+
+class NightlyRun:
+    """One nightly in this process, through a day."""
+
+    def __init__(self, pipeline: Pipeline, runner: Runner, lake: LakeResource) -> None:
+        self.pipeline = pipeline
+        self.runner = runner
+        self.lake = lake
+        self.failed: dict[date, str] = {}
+
+    def publish(self, through: date) -> Nightly:
+        """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports."""
+        records, office = self.lake.records(), self.pipeline.office
+        claimed = {day for days in claims(records, office.table).values() for day in days}
+        window = self._window(records, through)
+        if window is None:
+            return Nightly((), (), {})
+        live = self._live(records)
+        pending = [day for day in window if day not in live and day not in claimed]
+        latest = self._look_back(live, claimed)
+        self._refresh(pending or latest)
+        self._through_tables(pending)
+        self._run_inputs_again(latest)
+        stale = self._stale(records, live)
+        rebuilt = self._rebuild([day for day in stale if day in latest])
+        published = sorted(self._live(records) & set(pending))
+        frozen = self._build_reports(records, {*published, *rebuilt})
+        self._advance(records, window)
+        late = [day for day in stale if day not in latest and day not in claimed]
+        return Nightly(
+            published=tuple(published),
+            rebuilt=tuple(rebuilt),
+            failed=self.failed,
+            late=tuple(late),
+            claimed=tuple(sorted(day for day in claimed if day in window)),
+            frozen=frozen,
+        )
+
+    def _window(self, records: Records, through: date) -> Window | None:
+        """From the day after the watermark, or from the first day there is."""
+        standing = records.watermarks.holders(self.pipeline.office.table).get(NIGHTLY)
+        first = standing.effective + ONE_DAY if standing and standing.effective else self.pipeline.first_day()
+        if first is None or first > through:
+            first = through
+        return Window(first, through) if self.pipeline.first_day() is not None else None
+
+    def _live(self, records: Records) -> frozenset[date]:
+        table = self.pipeline.office.table
+        return records.snapshot(table).days if records.exists(table) else frozenset()
+
+    def _look_back(self, live: Collection[date], claimed: Collection[date]) -> list[date]:
+        """The published days that nightly may still rewrite, oldest first."""
+        oldest = self.lake.now().date() - timedelta(days=self.pipeline.office.asset.recipe.look_back_days)
+        return sorted(day for day in live if day >= oldest and day not in claimed)
+
+    def _refresh(self, days: Sequence[date]) -> None:
+        if days:
+            for asset in self.pipeline.undated:
+                ran = self.runner.run_unpartitioned([asset.key], MARKED)
+                if not ran.success:
+                    self.failed |= dict.fromkeys(days[:1], " ".join(ran.errors))
+
+    def _through_tables(self, pending: Sequence[date]) -> None:
+        """Take each day through the tables that lack it; a day that gets no further is failed with its reason."""
+        assets = [*self.pipeline.inputs, self.pipeline.office.asset.live]
+        while waves := self._waves([day for day in pending if day not in self.failed]):
+            for lacking, wave in waves:
+                self.pipeline.told("publishing", wave)
+                ran = self.runner.run_days(
+                    [asset.key for asset in assets if asset.key.path[-1] in lacking], wave, MARKED
+                )
+                if not ran.success:
+                    self._fail_stuck(lacking, wave, ran.errors)
+
+    def _waves(self, days: Sequence[date]) -> list[tuple[tuple[str, ...], Window]]:
+        """Consecutive days that lack the same tables, at most ``DAYS_PER_WAVE`` together."""
+        records = self.lake.records()
+        there = {
+            table: records.snapshot(table).days if records.exists(table) else frozenset[date]()
+            for table in self.pipeline.tables
+        }
+        lacking: dict[tuple[str, ...], list[date]] = {}
+        for day in days:
+            tables = tuple(table for table in self.pipeline.tables if day not in there[table])
+            if tables:
+                lacking.setdefault(tables, []).append(day)
+        return [
+            (tables, Window(run.days[start], run.days[min(start + DAYS_PER_WAVE, len(run)) - 1]))
+            for tables, wanted in lacking.items()
+            for run in contiguous(wanted)
+            for start in range(0, len(run), DAYS_PER_WAVE)
+        ]
+
+    def _fail_stuck(self, lacking: Sequence[str], wave: Window, errors: Sequence[str]) -> None:
+        """The first table of the wave was tried for every day: those that it still lacks have failed."""
+        records = self.lake.records()
+        there = {table: records.snapshot(table).days if records.exists(table) else frozenset() for table in lacking}
+        first_tried = next((table for table in lacking if set(wave) - there[table]), lacking[0])
+        reason = " ".join(errors)
+        self.failed |= {day: _about(day, reason) for day in wave if day not in there[first_tried]}
+
+    def _run_inputs_again(self, latest: Sequence[date]) -> None:
+        """Look once more at what landed for the days of the look-back: a changed file is a new arrival."""
+        for window in contiguous(latest):
+            self.runner.run_days([asset.key for asset in self.pipeline.inputs], window, MARKED)
+
+    def _stale(self, records: Records, live: Collection[date]) -> list[date]:
+        """Published days that were computed from other inputs than there are now."""
+        recipe = self.pipeline.office.asset.recipe
+        if not records.exists(recipe.table):
+            return []
+        snapshot = records.snapshot(recipe.table)
+        sources = {source: records.snapshot(source) for source in recipe.sources.values()}
+        builds = records.builds.of_days(
+            recipe.table, {day: snapshot.files[day] for day in snapshot.days if day in live}
+        )
+        return sorted(
+            day
+            for day, build in builds.items()
+            if any(
+                source in sources and inputs != sources[source].fingerprint(day if sources[source].by_day else None)
+                for source, inputs in build.inputs.items()
+            )
+        )
+
+    def _rebuild(self, days: Sequence[date]) -> list[date]:
+        rebuilt: list[date] = []
+        for window in contiguous(days):
+            self.pipeline.told("rebuilding late days", window)
+            ran = self.runner.run_days([self.pipeline.office.asset.live.key], window, MARKED)
+            if ran.success:
+                rebuilt += window.days
+            else:
+                self.failed |= {day: _about(day, " ".join(ran.errors)) for day in window}
+        return rebuilt
+
+    def _build_reports(self, records: Records, days: Collection[date]) -> tuple[str, ...]:
+        """Build what the days reach; a frozen report is left, and what it missed is remembered."""
+        frozen: list[str] = []
+        reach = self.pipeline.office.reach(records, days) if days else {}
+        freezer = Freezer(records, {}, self.lake.now())
+        for asset in self.pipeline.office.reports.assets:
+            keys = reach.get(asset.key.path[-1], ())
+            if not keys:
+                continue
+            try:
+                freezer.refuse(asset.key.path[-1], keys)
+            except ReportFrozen:
+                frozen.append(asset.key.path[-1])
+                continue
+            for first, last in runs_of_keys(asset, keys):
+                self.runner.run_keys([asset.key], first, last, MARKED)
+        return tuple(frozen)
+
+    def _advance(self, records: Records, window: Window) -> None:
+        """Move nightly's mark to the last day before which none is missing."""
+        live = self._live(records)
+        reached: date | None = None
+        for day in window:
+            if day not in live:
+                break
+            reached = day
+        if reached is not None:
+            table = self.pipeline.office.table
+            records.watermarks.advance(NIGHTLY, table, reached, by=NIGHTLY, at=self.lake.now())
+
+
+def _about(day: date, reason: str) -> str:
+    """The part of a wave's reason that speaks of the day, or all of it."""
+    parts = [part for part in reason.split(" [") if part.startswith(f"{day}]")]
+    return parts[0].removeprefix(f"{day}] ") if parts else reason

@@ -1,0 +1,30 @@
+"""Reports: runs that build what people read, and are refused while a correction holds it."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+
+from backfill_assets.orchestration.freezer import Freezer
+from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.storage.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRun:
+    """A run of a report that may go ahead: the lake's records, and its partitions as the days they begin with."""
+
+    records: Records
+    days: tuple[date, ...]
+
+
+def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> ReportRun:
+    """Start a report's run, or refuse it before any compute and remember what was refused.
+
+    Raises:
+        ReportFrozen: while a correction other than the run's own holds the report.
+    """
+    records = lake.records()
+    keys = sorted(context.partition_keys)
+    Freezer(records, context.run.tags, lake.now()).refuse(context.asset_key.path[-1], keys)
+    return ReportRun(records, tuple(date.fromisoformat(key) for key in keys))

@@ -1,0 +1,75 @@
+"""The lake as a Dagster resource: where it is, what time it is, and which code is running."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.records import Records
+
+
+class LakeResource(dg.ConfigurableResource):
+    """The root of the lake, a path or an object-store URI.
+
+    Empty fields are taken from the environment when a run needs them: ``BACKFILL_LAKE`` (default ``data/lake``)
+    and ``BACKFILL_NOW``, an ISO time that stands in for the clock in demonstrations.
+    """
+
+    root: str = Field(default="", description="Path or URI of the lake; empty takes BACKFILL_LAKE or data/lake.")
+    storage_options: dict[str, str] = Field(
+        default={}, description="Object-store options as delta-rs takes them, such as AWS_ENDPOINT_URL."
+    )
+
+    def lake(self) -> Lake:
+        """The layout of the lake."""
+        return Lake(place(self.root, "BACKFILL_LAKE", "data/lake"), self.storage_options)
+
+    def records(self) -> Records:
+        """The records of the lake."""
+        return Records(self.lake())
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return now_utc()
+
+
+def now_utc() -> datetime:
+    """The clock's time, or that of ``BACKFILL_NOW``."""
+    told = os.environ.get("BACKFILL_NOW")
+    return datetime.fromisoformat(told).astimezone(UTC) if told else datetime.now(UTC)
+
+
+def place(given: str, variable: str, default: str) -> str:
+    """A place: as given, else from the environment, else the default; a path is made absolute."""
+    root = given or os.environ.get(variable) or default
+    return root.rstrip("/") if "://" in root else str(Path(root).absolute())
+
+
+@cache
+def git_commit(folder: str = str(Path(__file__).parent)) -> str:
+    """The commit of the running code, empty outside a checkout."""
+    told = os.environ.get("BACKFILL_GIT_COMMIT")
+    if told:
+        return told
+    try:
+        found = subprocess.run(  # noqa: S603
+            ["git", "-C", folder, "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
+
+
+def actor_of(tags: Mapping[str, str]) -> str:
+    """Who launched a run, as far as its tags tell."""
+    return tags.get("user") or tags.get("dagster/schedule_name") or tags.get("dagster/sensor_name") or "dagster"

@@ -1,0 +1,116 @@
+"""A correctable table as two assets with one compute function: live, which is published, and its staged sibling."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from backfill_assets.errors.setup import PartitionsNotDaily
+from backfill_assets.orchestration.guard import LOOK_BACK_DAYS, Guard
+from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.wave import Compute, FrameSchema, Recipe, Wave, source_version
+from backfill_assets.storage.layout import DAY
+
+IO_MANAGER = "lake_io_manager"
+DAYS_PER_RUN = 15
+
+
+@dataclass(frozen=True)
+class CorrectableAsset:
+    """What :func:`correctable_asset` makes: the live asset, and all that its sibling needs."""
+
+    live: dg.AssetsDefinition
+    recipe: Recipe
+    partitions_def: dg.DailyPartitionsDefinition
+    keys: tuple[str, ...]
+    measures: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def table(self) -> str:
+        """The table's name, the last part of the live asset's key."""
+        return self.recipe.table
+
+    @property
+    def staged_key(self) -> dg.AssetKey:
+        """The key under which history is recomputed."""
+        return dg.AssetKey(["backfill", self.table])
+
+
+def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorator
+    *,
+    partitions_def: dg.DailyPartitionsDefinition,
+    keys: Sequence[str],
+    measures: Sequence[str],
+    schema: FrameSchema | None = None,
+    sources: Mapping[str, str] | None = None,
+    code_version: str | None = None,
+    look_back_days: int = LOOK_BACK_DAYS,
+    days_per_run: int = DAYS_PER_RUN,
+    **options: Any,
+) -> Callable[[Compute], CorrectableAsset]:
+    """Turn a function over lazy frames into a live asset whose history can be corrected.
+
+    Each parameter of the function is a source: a table of the lake, by its own name or as ``sources`` maps it. The
+    function is given the days of the run and returns rows for them, with a ``day`` column.
+
+    Args:
+        partitions_def: daily, with ISO keys.
+        keys: the columns that identify a row, ``day`` among them or not.
+        measures: decimal or integer columns that are summed and compared.
+        schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
+        sources: parameter name to table name, where they differ.
+        code_version: what lineage records; a hash of the function's source when not given.
+        look_back_days: how far back nightly may rewrite published days.
+        days_per_run: how many days one run of a Dagster backfill recomputes.
+        options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and description.
+
+    Raises:
+        PartitionsNotDaily: when the partitions are not days.
+    """
+
+    def made(compute: Compute) -> CorrectableAsset:
+        name = getattr(compute, "__name__", "")
+        if not isinstance(partitions_def, dg.DailyPartitionsDefinition) or partitions_def.fmt != "%Y-%m-%d":
+            raise PartitionsNotDaily(name)
+        parameters = [*inspect.signature(compute).parameters]
+        tables = {parameter: (sources or {}).get(parameter, parameter) for parameter in parameters}
+        version = code_version or source_version(compute)
+        recipe = Recipe(name, compute, tables, version, schema, look_back_days)
+        shared = {
+            "partitions_def": partitions_def,
+            "deps": [dg.AssetKey(table) for table in tables.values()],
+            "backfill_policy": dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run),
+            "io_manager_key": IO_MANAGER,
+            "required_resource_keys": {"lake"},
+            "code_version": version,
+            "kinds": {"deltalake", "polars"},
+            "description": inspect.getdoc(compute),
+            **options,
+        }
+        live = _live(recipe, shared)
+        others = tuple(key for key in keys if key != DAY)
+        return CorrectableAsset(live, recipe, partitions_def, others, tuple(measures), shared)
+
+    return made
+
+
+def days_of_run(context: dg.AssetExecutionContext) -> list[date]:
+    """The days a run is about, oldest first, whether it was launched for one or for a range."""
+    return sorted(date.fromisoformat(key) for key in context.partition_keys)
+
+
+def _live(recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
+    @dg.asset(key=recipe.table, **options)
+    def live(context: dg.AssetExecutionContext) -> Wave:
+        lake: LakeResource = context.resources.lake
+        records, days = lake.records(), days_of_run(context)
+        published = records.snapshot(recipe.table).days if records.exists(recipe.table) else frozenset[date]()
+        guard = Guard(records, recipe.table, context.run.tags, lake.now().date(), recipe.look_back_days)
+        guard.refuse(days, published)
+        return recipe.wave(records, days)
+
+    return live

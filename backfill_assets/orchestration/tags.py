@@ -1,0 +1,22 @@
+"""Every run tag and metadata key of the project, spelled out, so that one search finds every producer and consumer."""
+
+CORRECTION = "backfill_assets/correction"
+PUBLISH = "backfill_assets/publish"
+REBUILD_FOR = "backfill_assets/rebuild_for"
+STEP = "backfill_assets/step"
+ATTEMPT = "backfill_assets/attempt"
+
+PUBLISH_LIVE = "live"
+
+BACKFILL = "dagster/backfill"
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+PARTITION = "dagster/partition"
+
+ROWS = "dagster/row_count"
+TABLE = "backfill_assets/table"
+COMMIT = "backfill_assets/commit"
+VERSION = "backfill_assets/version"
+CODE_VERSION = "backfill_assets/code_version"
+GIT_COMMIT = "backfill_assets/git_commit"
+RUN = "backfill_assets/run"

@@ -1,0 +1,136 @@
+"""Computing the days of a wave: together where all is well, one by one where it is not."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+import polars as pl
+
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.correction import SourceDayMissing
+from backfill_assets.storage.layout import DAY, staged_name
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import Snapshot
+
+Compute = Callable[..., pl.LazyFrame | pl.DataFrame]
+
+
+class FrameSchema(Protocol):
+    """What a schema has to be able to do: return the frame, or raise. Pandera's models can."""
+
+    def validate(self, check_obj: Any, /) -> Any:
+        """Return the frame if it is valid."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """The days of one run: their rows, the reasons of those that failed, and what each was computed from.
+
+    ``inputs`` maps a day to the fingerprint of each source's files of that day. With a ``correction`` the days belong
+    into its staged version of the table, without into the live one.
+    """
+
+    table: str
+    frames: Mapping[date, pl.DataFrame]
+    reasons: Mapping[date, str]
+    inputs: Mapping[date, Mapping[str, str]]
+    code_version: str
+    correction: str = ""
+    look_back_days: int = 3
+
+    @property
+    def name(self) -> str:
+        """What people call the table that the days go to."""
+        return staged_name(self.table, self.correction) if self.correction else self.table
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a table is computed: the function, its sources by parameter name, the schema of its rows, its version."""
+
+    table: str
+    compute: Compute
+    sources: Mapping[str, str]
+    code_version: str
+    schema: FrameSchema | None = None
+    look_back_days: int = 3
+
+    def wave(
+        self, records: Records, days: Collection[date], *, correction: str = "", pins: Mapping[str, int] | None = None
+    ) -> Wave:
+        """Compute the days from the newest commits of the sources, or from pinned ones.
+
+        A day that fails fails alone: the others are computed again without it.
+        """
+        snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
+        reasons = _absent(self.sources, snapshots, days)
+        sound = sorted(set(days) - reasons.keys())
+        frames: dict[date, pl.DataFrame] = {}
+        try:
+            frames = self._days(snapshots, sound) if sound else {}
+        except Exception as error:  # noqa: BLE001 - whatever an author's function raises is the day's reason
+            if len(sound) == 1:
+                reasons[sound[0]] = said(error)
+                sound = []
+            for day in sound:
+                try:
+                    frames |= self._days(snapshots, [day])
+                except Exception as alone:  # noqa: BLE001
+                    reasons[day] = said(alone)
+        inputs = {
+            day: {
+                self.sources[name]: snapshot.fingerprint(day if snapshot.by_day else None)
+                for name, snapshot in snapshots.items()
+            }
+            for day in frames
+        }
+        return Wave(self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days)
+
+    def _days(self, snapshots: Mapping[str, Snapshot], days: Collection[date]) -> dict[date, pl.DataFrame]:
+        inputs = {
+            name: snapshot.scan(days) if snapshot.by_day else snapshot.scan() for name, snapshot in snapshots.items()
+        }
+        made = self.compute(**inputs)
+        frame = made.collect(engine="streaming") if isinstance(made, pl.LazyFrame) else made
+        if self.schema is not None:
+            frame = self.schema.validate(frame)
+        return split_days(frame, days)
+
+
+def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.DataFrame]:
+    """The frame's rows by day; a day without rows has an empty frame.
+
+    Raises:
+        ValueError: when rows belong to none of the days.
+    """
+    parts = {key[0]: part for key, part in frame.partition_by(DAY, as_dict=True).items()}
+    if strange := parts.keys() - set(days):
+        message = f"rows of {sorted(map(str, strange))[:5]} were returned, which were not asked for"
+        raise ValueError(message)
+    return {day: parts.get(day, frame.clear()) for day in days}
+
+
+def said(error: Exception) -> str:
+    """The sentence of an error: its own for a refusal, with its type for anything else."""
+    if isinstance(error, BackfillAssetsError):
+        return str(error)
+    first = str(error).strip().split("\n\n")[0]
+    return f"{type(error).__name__} {first[:500]}"
+
+
+def source_version(*made: Any) -> str:
+    """A short hash of the source of functions or modules: a code version that changes with any character of it."""
+    text = "".join(inspect.getsource(part) for part in made)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _absent(sources: Mapping[str, str], snapshots: Mapping[str, Snapshot], days: Collection[date]) -> dict[date, str]:
+    reasons: dict[date, str] = {}
+    for name, snapshot in snapshots.items():
+        if snapshot.by_day:
+            reasons |= {day: said(SourceDayMissing(sources[name], day)) for day in set(days) - snapshot.days}
+    return reasons

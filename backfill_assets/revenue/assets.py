@@ -1,0 +1,179 @@
+"""The example pipeline as Dagster assets: raw log, rates, the fact, and three reports."""
+
+import os
+import secrets
+from collections.abc import Collection
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from backfill_assets.errors.correction import DaysFailed
+from backfill_assets.orchestration.reports import begin_report
+from backfill_assets.orchestration.resources import LakeResource, place
+from backfill_assets.orchestration.siblings import IO_MANAGER, correctable_asset, days_of_run
+from backfill_assets.orchestration.wave import source_version
+from backfill_assets.revenue import fixings, landing, raw_log, reports, transforms
+from backfill_assets.revenue.schemas import (
+    BoardPack,
+    ExecutiveDashboard,
+    FctDailyRevenue,
+    FinanceReconciliationExport,
+    FxRates,
+)
+
+DAYS = dg.DailyPartitionsDefinition(start_date="2010-12-01")
+MONTHS = dg.MonthlyPartitionsDefinition(start_date="2010-12-01")
+IN_ONE_RUN = dg.BackfillPolicy.single_run()
+TRAILING = dg.TimeWindowPartitionMapping(start_offset=1 - reports.TRAILING_DAYS)
+ENGINEERS, FINANCE = ["team:data-engineering"], ["team:finance"]
+
+
+class LandingResource(dg.ConfigurableResource):
+    """Where upstream drops its files; empty takes ``BACKFILL_LANDING`` or ``data/landing``."""
+
+    root: str = ""
+
+    def path(self) -> Path:
+        """The root of the landing."""
+        return Path(place(self.root, "BACKFILL_LANDING", "data/landing"))
+
+    def token_key(self) -> bytes:
+        """The key of the tokens that stand for customers.
+
+        ``BACKFILL_TOKEN_KEY`` where it is set; otherwise one is made once and kept in ``DAGSTER_HOME``, outside the
+        lake. Without the key nobody can tell which customer a token stands for.
+        """
+        told = os.environ.get("BACKFILL_TOKEN_KEY")
+        if told:
+            return told.encode()
+        kept = Path(os.environ.get("DAGSTER_HOME", "data/dagster_home")).absolute() / "token.key"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass
+        return kept.read_text().encode()
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=IN_ONE_RUN,
+    group_name="raw",
+    owners=ENGINEERS,
+    kinds={"deltalake", "parquet"},
+)
+def raw_transactions(
+    context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
+) -> dg.MaterializeResult[None]:
+    """The raw log: every transaction of every file that ever landed, append-only, kept for ever.
+
+    Customers are stored as tokens. The same file again is a no-op, a changed one is a new arrival.
+    """
+    days = days_of_run(context)
+    done = raw_log.ingest_days(lake.records(), landing_zone.path(), days, landing_zone.token_key(), lake.now())
+    told = {"rows_appended": done.rows, "arrivals": len(done.arrived), "files_known_already": len(done.known)}
+    if done.reasons:
+        for day in sorted({*done.arrived, *done.known}):
+            context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=told))
+        raise DaysFailed("raw_transactions", done.reasons, len(days) - len(done.reasons))
+    return dg.MaterializeResult(metadata=told)
+
+
+@dg.asset(group_name="raw", owners=ENGINEERS, kinds={"deltalake", "csv"})
+def raw_fixings(lake: LakeResource, landing_zone: LandingResource) -> dg.MaterializeResult[None]:
+    """The ECB's euro fixings as a log of what each published file said anew, append-only, kept for ever.
+
+    Not partitioned: every file that lands tells of all days at once, and is one arrival.
+    """
+    rows = raw_log.ingest_fixings(lake.records(), landing_zone.path(), lake.now())
+    return dg.MaterializeResult(metadata={"rows_appended": rows})
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    deps=[raw_fixings],
+    backfill_policy=IN_ONE_RUN,
+    group_name="rates",
+    owners=ENGINEERS,
+    kinds={"deltalake", "polars"},
+    io_manager_key=IO_MANAGER,
+)
+def fx_rates(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
+    """The rate in force per day and currency, units per EUR: the latest fixing, at most seven days old."""
+    known = lake.records().snapshot("raw_fixings").scan().collect()
+    rates = fixings.rates_in_force(fixings.fixings_known(known), days_of_run(context))
+    return FxRates.validate(rates)
+
+
+@correctable_asset(
+    partitions_def=DAYS,
+    keys=["day", "currency", "country"],
+    measures=["transactions", "amount", "revenue_usd"],
+    schema=FctDailyRevenue,
+    code_version=source_version(transforms),
+    group_name="revenue",
+    owners=ENGINEERS,
+)
+def fct_daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
+    """Revenue per day, currency and country, in the customer's currency and in USD, exact to the last digit."""
+    return transforms.daily_revenue(raw_transactions, fx_rates)
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    deps=[dg.AssetDep(fct_daily_revenue.live, partition_mapping=TRAILING)],
+    backfill_policy=IN_ONE_RUN,
+    group_name="reports",
+    owners=["team:exec-ops"],
+    kinds={"deltalake", "polars"},
+    io_manager_key=IO_MANAGER,
+)
+def executive_dashboard(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
+    """Revenue of the day with its trailing seven-day mean, so that a corrected day changes the six after it too."""
+    run = begin_report(context, lake)
+    fact = run.records.snapshot(fct_daily_revenue.table)
+    published = fact.days & _with_days_before(run.days, reports.TRAILING_DAYS - 1)
+    return ExecutiveDashboard.validate(reports.executive_dashboard(fact.scan(published), published, run.days))
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    deps=[fct_daily_revenue.live],
+    backfill_policy=IN_ONE_RUN,
+    group_name="reports",
+    owners=FINANCE,
+    kinds={"deltalake", "polars"},
+    io_manager_key=IO_MANAGER,
+)
+def finance_reconciliation_export(
+    context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
+) -> pl.DataFrame:
+    """Our revenue of the day beside finance's ledger: the difference, and why there is one."""
+    run = begin_report(context, lake)
+    fact = run.records.snapshot(fct_daily_revenue.table).scan(run.days)
+    ledger = landing.read_ledger(landing_zone.path())
+    return FinanceReconciliationExport.validate(reports.finance_reconciliation_export(fact, ledger, run.days))
+
+
+@dg.asset(
+    partitions_def=MONTHS,
+    deps=[fct_daily_revenue.live],
+    backfill_policy=IN_ONE_RUN,
+    group_name="reports",
+    owners=["team:board-prep"],
+    kinds={"deltalake", "polars"},
+    io_manager_key=IO_MANAGER,
+)
+def board_pack(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
+    """The month per currency, with the number of its days that are published."""
+    run = begin_report(context, lake)
+    fact = run.records.snapshot(fct_daily_revenue.table)
+    published = frozenset(day for day in fact.days if day.replace(day=1) in run.days)
+    return BoardPack.validate(reports.board_pack(fact.scan(published), published, run.days))
+
+
+def _with_days_before(days: Collection[date], before: int) -> frozenset[date]:
+    return frozenset(day - timedelta(days=offset) for day in days for offset in range(before + 1))

@@ -1,0 +1,175 @@
+"""The raw log: what landed is appended and kept for ever, with a manifest of control totals.
+
+The row of the manifest is written before the data it speaks of becomes visible, and counts only when it is; so a
+crash between the two, and two runs at once, neither lose nor double an arrival.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.revenue.fixings import new_fixings, read_fixings
+from backfill_assets.revenue.landing import Arrival, as_raw, fixing_files, read_day
+from backfill_assets.revenue.schemas import RawFixings, RawTransactions, schema_of
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.table import Change
+
+RAW = "raw_transactions"
+FIXINGS = "raw_fixings"
+MANIFEST = pl.Schema(
+    {
+        "source": pl.String(),
+        "day": pl.Date(),
+        "arrival": pl.Int64(),
+        "path": pl.String(),
+        "sha256": pl.String(),
+        "rows": pl.Int64(),
+        "totals": pl.String(),
+        "file": pl.String(),
+        "at": pl.Datetime("us", "UTC"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an ingestion did: days that brought an arrival, days whose file was known already, and failures."""
+
+    arrived: tuple[date, ...]
+    known: tuple[date, ...]
+    reasons: Mapping[date, str]
+    rows: int
+
+
+def raw_manifest(records: Records) -> ControlTable:
+    """``_control/raw_manifest``: a row for each arrival of each source."""
+    return ControlTable(records.lake, "raw_manifest", MANIFEST)
+
+
+def arrivals(records: Records) -> pl.DataFrame:
+    """The manifest's rows of transactions whose data is in the raw log, in order of day and arrival."""
+    if not records.exists(RAW):
+        return pl.DataFrame(schema=MANIFEST)
+    return _visible(records, records.snapshot(RAW), RAW).sort("day", "arrival")
+
+
+def ingest_days(records: Records, landing: Path, days: Collection[date], key: bytes, at: datetime) -> Ingested:
+    """Append what landed for the days. The same file again is a no-op, a changed one a new arrival.
+
+    A day that cannot be read is left out and its reason returned; the others are appended in one commit.
+    """
+    raw = records.table(RAW, schema_of(RAW))
+    raw.create()
+    read, reasons = _read_days(landing, days)
+    while True:
+        before = raw.snapshot()
+        known = _visible(records, before, RAW)
+        latest = {row["day"]: row for row in known.sort("arrival").iter_rows(named=True)}
+        new = [arrival for arrival in read if latest.get(arrival.day, {}).get("sha256") != arrival.sha256]
+        if not new:
+            return Ingested((), tuple(arrival.day for arrival in read), reasons, 0)
+        numbers = {arrival.day: latest.get(arrival.day, {"arrival": 0})["arrival"] + 1 for arrival in new}
+        frames = {a.day: RawTransactions.validate(as_raw(a, numbers[a.day], key)) for a in new}
+        files = raw.write_files({**frames})
+        rows = [_manifest_row(arrival, numbers[arrival.day], files[arrival.day], at) for arrival in new]
+        raw_manifest(records).append(lambda _, rows=rows: pl.DataFrame(rows, schema=MANIFEST))
+        touched = frozenset(numbers)
+
+        def decide(
+            now: Snapshot, before: Snapshot = before, files: Any = files, touched: Any = touched
+        ) -> Change | None:
+            moved = any(now.names(day) != before.names(day) for day in touched)
+            return None if moved else Change(tuple(files.values()))
+
+        if raw.commit(decide) is not None:
+            arrived = tuple(sorted(touched))
+            rest = tuple(arrival.day for arrival in read if arrival.day not in touched)
+            return Ingested(arrived, rest, reasons, sum(arrival.rows for arrival in new))
+
+
+def ingest_fixings(records: Records, landing: Path, at: datetime) -> int:
+    """Append what the ECB's files say anew, an arrival a file that changed; returns the rows appended."""
+    table = records.table(FIXINGS, schema_of(FIXINGS))
+    table.create()
+    appended = 0
+    for file in fixing_files(landing):
+        appended += _ingest_fixing_file(records, landing, file, at)
+    return appended
+
+
+def _ingest_fixing_file(records: Records, landing: Path, file: Path, at: datetime) -> int:
+    content = file.read_bytes()
+    sha256, path = hashlib.sha256(content).hexdigest(), file.relative_to(landing).as_posix()
+    table = records.table(FIXINGS, schema_of(FIXINGS))
+    published: pl.DataFrame | None = None
+    while True:
+        before = table.snapshot()
+        known = _visible(records, before, FIXINGS).sort("arrival")
+        of_file = known.filter(pl.col("path") == path)
+        if len(of_file) and of_file["sha256"][-1] == sha256:
+            return 0
+        published = read_fixings(content, path) if published is None else published
+        number = int(known["arrival"].max() or 0) + 1  # pyright: ignore[reportArgumentType]
+        rows = RawFixings.validate(new_fixings(before.scan().collect(), published, number))
+        files = table.write_files({None: rows})
+        row = {
+            "source": FIXINGS,
+            "day": published["fixing_day"].max(),
+            "arrival": number,
+            "path": path,
+            "sha256": sha256,
+            "rows": len(rows),
+            "totals": "{}",
+            "file": files[None].path,
+            "at": at,
+        }
+        raw_manifest(records).append(lambda _, row=row: pl.DataFrame([row], schema=MANIFEST))
+
+        def decide(now: Snapshot, before: Snapshot = before, files: Any = files) -> Change | None:
+            return Change(tuple(files.values())) if now.commit == before.commit else None
+
+        if table.commit(decide) is not None:
+            return len(rows)
+
+
+def _read_days(landing: Path, days: Collection[date]) -> tuple[list[Arrival], dict[date, str]]:
+    read: list[Arrival] = []
+    reasons: dict[date, str] = {}
+    for day in sorted(days):
+        try:
+            read.append(read_day(landing, day))
+        except BackfillAssetsError as error:
+            reasons[day] = str(error)
+    return read, reasons
+
+
+def _visible(records: Records, snapshot: Snapshot, source: str) -> pl.DataFrame:
+    """The manifest's rows of a source whose data files are in the snapshot."""
+    days = snapshot.days or (None,)
+    names = {path for day in days for path, _ in snapshot.names(day)}
+    rows = raw_manifest(records).rows().filter(pl.col("source") == source)
+    return rows.filter(pl.col("file").is_in(list(names)))
+
+
+def _manifest_row(arrival: Arrival, number: int, file: DataFile, at: datetime) -> dict[str, Any]:
+    return {
+        "source": RAW,
+        "day": arrival.day,
+        "arrival": number,
+        "path": arrival.path,
+        "sha256": arrival.sha256,
+        "rows": arrival.rows,
+        "totals": json.dumps({currency: str(total) for currency, total in arrival.totals.items()}),
+        "file": file.path,
+        "at": at,
+    }

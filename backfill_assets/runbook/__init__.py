@@ -1,0 +1,49 @@
+"""The runbook: the nine steps of a correction and roll back, ten functions in order, and what surrounds them.
+
+Each function takes a :class:`Desk` and the id of a correction, does its part of the work on the lake, writes down
+what happened, and may be called again after a crash at any point.
+"""
+
+from backfill_assets.runbook.desk import Desk, Evidence, Problem, Subject
+from backfill_assets.runbook.finishing import communicate, decommission, rebuild_downstream
+from backfill_assets.runbook.opening import abandon, join_or_open, named_correction, open_correction, plan_correction
+from backfill_assets.runbook.preparing import freeze_reports, reset_watermarks, verify_source
+from backfill_assets.runbook.swapping import cut_over, roll_back
+from backfill_assets.runbook.validating import approve, stage, validate
+
+TEN_FUNCTIONS = (
+    freeze_reports,
+    verify_source,
+    reset_watermarks,
+    stage,
+    validate,
+    cut_over,
+    rebuild_downstream,
+    communicate,
+    decommission,
+    roll_back,
+)
+
+__all__ = [
+    "TEN_FUNCTIONS",
+    "Desk",
+    "Evidence",
+    "Problem",
+    "Subject",
+    "abandon",
+    "approve",
+    "communicate",
+    "cut_over",
+    "decommission",
+    "freeze_reports",
+    "join_or_open",
+    "named_correction",
+    "open_correction",
+    "plan_correction",
+    "rebuild_downstream",
+    "reset_watermarks",
+    "roll_back",
+    "stage",
+    "validate",
+    "verify_source",
+]

@@ -1,0 +1,111 @@
+"""Who takes a step, on which table, and when: what every function of the runbook is given."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.notice import Notice
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.check import Check
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.swap import Manifest
+
+Reach = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one day of one source, in a few words without a full stop."""
+
+    day: date
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What checks against the source are given: the plan, the staged days, and live's of the same days."""
+
+    plan: Plan
+    records: Records
+    staged: pl.LazyFrame
+    live: pl.LazyFrame
+    days: tuple[date, ...]
+
+
+Verify = Callable[[Records, Plan], Sequence[Problem]]
+Prove = Callable[[Evidence], Sequence[Check]]
+Publish = Callable[[Notice], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A correctable table, as the runbook knows it.
+
+    ``keys`` with the day identify a row, ``measures`` are summed and compared. ``sources`` are the tables it is
+    computed from and ``reports`` those computed from it. ``reach`` says which partitions of which report some days
+    reach. ``verify`` looks at the sources, ``prove`` at the staged days against them. ``publish`` brings a notice to
+    its readers and returns where it is.
+    """
+
+    table: str
+    keys: tuple[str, ...]
+    measures: tuple[str, ...]
+    sources: tuple[str, ...]
+    reports: tuple[str, ...]
+    reach: Callable[[Collection[date]], Reach]
+    publish: Publish
+    code_version: str = ""
+    rollback_days: int = 14
+    verify: tuple[Verify, ...] = ()
+    prove: tuple[Prove, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A subject with its records, and who sits there: actor, Dagster run, and the time (UTC)."""
+
+    records: Records
+    subject: Subject
+    actor: str
+    now: datetime
+    run_id: str = ""
+
+    def progress(self, correction: str) -> Progress:
+        """Where a correction stands.
+
+        Raises:
+            CorrectionUnknown: when the ledger has none of that id.
+        """
+        return history(self.records.ledger.events(correction))
+
+    def event(self, correction: str, step: Step, outcome: Outcome, detail: Mapping[str, Any] | None = None) -> Event:
+        """An event of this desk, not yet in the ledger."""
+        return Event(correction, step, outcome, self.now, self.actor, self.run_id, detail or {})
+
+    def tell(
+        self,
+        correction: str,
+        step: Step,
+        outcome: Outcome,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        manifest: Manifest | None = None,
+    ) -> Event:
+        """Write an event into the ledger."""
+        event = self.event(correction, step, outcome, detail)
+        return self.records.ledger.append(event, table=self.subject.table, manifest=manifest)
+
+    def by(self, actor: str) -> "Desk":
+        """The same desk with somebody else at it."""
+        return replace(self, actor=actor)
+
+
+def iso(days: Collection[date]) -> list[str]:
+    """Days as ISO strings, oldest first."""
+    return [day.isoformat() for day in sorted(days)]

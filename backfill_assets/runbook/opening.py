@@ -1,0 +1,157 @@
+"""Opening a correction, joining one, and giving one up."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.window import Window
+from backfill_assets.errors.correction import DaysOutsideCorrection, StagingClosed, StillLive
+from backfill_assets.errors.request import (
+    CorrectionExists,
+    CorrectionUnknown,
+    TableUnknown,
+    WindowOutsideData,
+    WindowOverlaps,
+)
+from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.storage.ledger import Histories
+
+NIGHTLY = "nightly"
+
+
+def plan_correction(desk: Desk, request: Request) -> Plan:
+    """Say what a correction would do, without side effects; ``correction`` is the id it would be given now.
+
+    Raises:
+        TableUnknown, WindowOutsideData, WindowOverlaps, CorrectionExists: when it cannot be opened.
+    """
+    subject = desk.subject
+    if request.table != subject.table:
+        raise TableUnknown(request.table, [subject.table])
+    live = desk.records.snapshot(subject.table) if desk.records.exists(subject.table) else None
+    published = Window.spanning(live.days) if live and live.days else None
+    if live is None or published is None or not published.covers(request.window):
+        raise WindowOutsideData(subject.table, request.window, published)
+    files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
+    plan = Plan(
+        correction=request.correction,
+        request=request,
+        opened_at=desk.now,
+        opened_by=desk.actor,
+        pins={source: desk.records.snapshot(source).commit for source in subject.sources},
+        reports=subject.reach(request.all_days),
+        holders=holders_of(desk),
+        rollback_days=subject.rollback_days,
+        code_version=subject.code_version,
+        bytes_staged=sum(file.size for file in files),
+    )
+    return _placed(plan, desk.records.ledger.histories())
+
+
+def open_correction(desk: Desk, request: Request) -> Plan:
+    """Open a correction: claim its days and create its empty staged version.
+
+    Of two openings that overlap one is refused; a launch (``request.origin``) that has opened one already is given it.
+    """
+    draft = plan_correction(desk, request)
+    opened = [draft]
+
+    def opening(histories: Histories) -> Event | None:
+        already = _opened_by(request.origin, histories)
+        opened[0] = already or _placed(replace(draft, correction=request.correction), histories)
+        if already:
+            return None
+        return desk.event(opened[0].correction, Step.OPEN, Outcome.DONE, {"plan": opened[0].as_json()})
+
+    desk.records.ledger.record(opening, table=request.table)
+    plan = opened[0]
+    live = desk.records.table(plan.table)
+    desk.records.staged(plan.table, plan.correction, live.schema).create()
+    return plan
+
+
+def join_or_open(desk: Desk, request: Request) -> Plan:
+    """The correction a launch belongs to: one whose window holds its days and still accepts them, else a new one."""
+    for progress in open_corrections(desk).values():
+        inside = set(request.all_days) <= set(progress.plan.days)
+        if progress.plan.table == request.table and progress.accepts_stagings and inside:
+            return progress.plan
+    return open_correction(desk, request)
+
+
+def named_correction(desk: Desk, correction: str, days: Collection[date]) -> Plan:
+    """The correction that a launch names, if it may stage these days for it.
+
+    Raises:
+        CorrectionUnknown, StagingClosed, DaysOutsideCorrection: when it may not.
+    """
+    progress = desk.progress(correction)
+    plan = progress.plan
+    if plan.table != desk.subject.table:
+        raise CorrectionUnknown(correction, open_corrections(desk))
+    if not progress.accepts_stagings and not set(days) <= progress.missing:
+        raise StagingClosed(correction, progress.ending or "past its cut over")
+    if outside := set(days) - set(plan.days):
+        raise DaysOutsideCorrection(correction, outside, plan.window)
+    return plan
+
+
+def open_corrections(desk: Desk) -> dict[str, Progress]:
+    """Every correction of any table that is not closed, by id."""
+    folded = {correction: history(events) for correction, events in desk.records.ledger.histories().items()}
+    return {correction: progress for correction, progress in folded.items() if not progress.is_closed}
+
+
+def holders_of(desk: Desk) -> tuple[str, ...]:
+    """Everyone who keeps a watermark on the table: nightly, the reports, and whoever registered."""
+    registered = desk.records.watermarks.holders(desk.subject.table)
+    return tuple(sorted({NIGHTLY, *desk.subject.reports, *registered}))
+
+
+def abandon(desk: Desk, correction: str, note: str) -> Event:
+    """Give a correction up: holds are released, days unclaimed, reports thawed. What is staged stays until swept.
+
+    Raises:
+        StillLive: when days of it are live.
+    """
+    progress = desk.progress(correction)
+    if progress.swapped:
+        raise StillLive(correction, progress.swapped)
+    desk.records.watermarks.release(correction, desk.subject.table, holders_of(desk), by=desk.actor, at=desk.now)
+    return desk.tell(correction, Step.ABANDON, Outcome.DONE, {"note": note})
+
+
+def try_again(desk: Desk, correction: str) -> Event:
+    """Forget failures and the tries of failed days: a person has looked and wants another try."""
+    return desk.tell(correction, Step.OPEN, Outcome.REQUESTED, {"days": iso(())})
+
+
+def _placed(plan: Plan, histories: Histories) -> Plan:
+    """The plan with its id, if nothing in the ledger is in its way."""
+    wanted = plan.request.correction
+    if wanted and wanted in histories:
+        raise CorrectionExists(wanted)
+    for events in histories.values():
+        other = history(events)
+        if other.plan.table == plan.table and other.claimed & set(plan.days):
+            raise WindowOverlaps(plan.table, plan.window, other.plan.correction, other.plan.window)
+    return replace(plan, correction=wanted or _next_id(plan, histories))
+
+
+def _next_id(plan: Plan, taken: Mapping[str, object]) -> str:
+    today = f"{plan.opened_at:%Y%m%d}"
+    number = 1
+    while (name := today if number == 1 else f"{today}_{number}") in taken:
+        number += 1
+    return name
+
+
+def _opened_by(origin: str, histories: Histories) -> Plan | None:
+    if not origin:
+        return None
+    plans = (history(events[:1]).plan for events in histories.values())
+    return next((plan for plan in plans if plan.request.origin == origin), None)

@@ -1,0 +1,173 @@
+"""Steps 4 and 5: every day staged, then old against new, and the approval that follows."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.comparison import compare
+from backfill_assets.core.events import Event
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.reconciliation import Comparison
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.check import Check
+from backfill_assets.core.validation import validate_days
+from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, ValidationFailed
+from backfill_assets.runbook.desk import Desk, Evidence, iso
+from backfill_assets.storage.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What validation found: the comparison, the checks, and the certificate they ended in.
+
+    ``other_inputs`` are days whose live rows were computed from other inputs, ``foreign`` those that somebody else
+    wrote, ``late`` those whose source has moved since the correction was opened.
+    """
+
+    comparison: Comparison
+    checks: tuple[Check, ...]
+    certificate: Certificate
+    other_inputs: frozenset[date]
+    foreign: frozenset[date]
+    late: frozenset[date]
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
+
+
+def stage(desk: Desk, correction: str) -> Event:
+    """Find every day of the plan in the staged version, by looking, not by counting runs.
+
+    Raises:
+        StagingIncomplete: naming the days that are missing.
+    """
+    plan = desk.progress(correction).plan
+    staged = desk.records.staged(plan.table, correction).snapshot()
+    if missing := set(plan.days) - staged.days:
+        raise StagingIncomplete(correction, missing, len(plan.days))
+    builds = desk.records.builds.of_days(plan.table, staged.files_of(plan.days))
+    versions = sorted({build.code_version for build in builds.values()})
+    detail = {"version": plan.version_name, "staged_days": len(plan.days), "code_versions": versions}
+    return desk.tell(correction, Step.STAGE, Outcome.DONE, detail)
+
+
+def validate(desk: Desk, correction: str) -> Validation:
+    """Compare staged with live and with the source, and write the certificate down.
+
+    A failed validation is in the ledger too; whoever calls this decides whether it ends a run
+    (:func:`refuse_failed`).
+
+    Raises:
+        StagingIncomplete: when days are missing.
+    """
+    plan = desk.progress(correction).plan
+    staged_table = desk.records.staged(plan.table, correction)
+    staged = staged_table.snapshot()
+    live = desk.records.table(plan.table, staged_table.schema).snapshot()
+    if missing := set(plan.days) - staged.days:
+        raise StagingIncomplete(correction, missing, len(plan.days))
+    found = _validated(desk, plan, live, staged)
+    digest = desk.records.certificates.keep(found.certificate, desk.now)
+    outcome = Outcome.FAILED if found.failed else Outcome.DONE
+    desk.tell(correction, Step.VALIDATE, outcome, {"certificate": digest, **_detail(found)})
+    return found
+
+
+def refuse_failed(found: Validation, plan: Plan) -> None:
+    """Raise when a check failed.
+
+    Raises:
+        ValidationFailed: with the sentence of each failed check.
+    """
+    if found.failed:
+        names = [check.name for check in found.failed]
+        sentences = [check.sentence for check in found.failed]
+        raise ValidationFailed(plan.version_name, names, sentences, plan.correction)
+
+
+def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -> Event:
+    """Let a validated correction through; with ``override`` also one that failed. Name and reason are recorded.
+
+    Raises:
+        ApprovalPremature: when it is not validated, or failed and no override was given.
+    """
+    progress = desk.progress(correction)
+    if progress.is_closed:
+        raise ApprovalPremature(correction, f"it is {progress.ending}", "Open a new one")
+    if not progress.certificate or Step.CUT_OVER in progress.done:
+        why = "it is cut over already" if Step.CUT_OVER in progress.done else "it is not validated yet"
+        raise ApprovalPremature(correction, why, f"See the status of {correction}")
+    if not progress.passed and not override:
+        raise ApprovalPremature(correction, "its validation failed", "Look at its checks, or override them by name")
+    if not desk.actor.strip() or (override and not note.strip()):
+        raise ApprovalPremature(correction, "an approval needs a name, and an override a reason", "Give both")
+    detail = {"certificate": progress.certificate, "plan": progress.plan.digest, "note": note, "override": override}
+    return desk.tell(correction, Step.APPROVE, Outcome.DONE, detail)
+
+
+def _validated(desk: Desk, plan: Plan, live: Snapshot, staged: Snapshot) -> Validation:
+    subject, records = desk.subject, desk.records
+    days = frozenset(plan.days)
+    built = records.builds.of_days(plan.table, live.files_of(plan.days))
+    restaged = records.builds.of_days(plan.table, staged.files_of(plan.days))
+    other = frozenset(day for day in built if day in restaged and built[day].inputs != restaged[day].inputs)
+    old, new = live.scan(plan.days), staged.scan(plan.days)
+    comparison = compare(
+        old,
+        new,
+        keys=subject.keys,
+        measures=subject.measures,
+        old_days=days & live.days,
+        new_days=days & staged.days,
+    )
+    evidence = Evidence(plan, records, new, old, plan.days)
+    checks = (
+        *validate_days(plan.request.expectation, comparison, old, new, days=plan.days, excluded=other),
+        *(check for prove in subject.prove for check in prove(evidence)),
+    )
+    changed = frozenset(comparison.changed_days) | (days - live.days)
+    certificate = Certificate(
+        correction=plan.correction,
+        plan=plan.digest,
+        staged={day: staged.fingerprint(day) for day in plan.days},
+        live={day: live.fingerprint(day) for day in plan.days},
+        inputs={day: dict(build.inputs) for day, build in restaged.items()},
+        changed_days=tuple(sorted(changed)),
+        unchanged_days=tuple(sorted(days - changed)),
+        checks=checks,
+    )
+    foreign = (days & live.days) - built.keys()
+    return Validation(comparison, checks, certificate, other, frozenset(foreign), _late(desk, plan))
+
+
+def _late(desk: Desk, plan: Plan) -> frozenset[date]:
+    """Days of which a source holds other files now than when the correction was opened."""
+    moved: set[date] = set()
+    for source, commit in plan.pins.items():
+        pinned, newest = desk.records.snapshot(source, commit), desk.records.snapshot(source)
+        if newest.commit != commit and newest.by_day:
+            moved |= {day for day in plan.days if pinned.fingerprint(day) != newest.fingerprint(day)}
+    return frozenset(moved)
+
+
+def _detail(found: Validation) -> Mapping[str, Any]:
+    comparison, certificate = found.comparison, found.certificate
+    worst = comparison.worst_day
+    return {
+        "changed": iso(certificate.changed_days),
+        "days_changed": len(certificate.changed_days),
+        "days_unchanged": len(certificate.unchanged_days),
+        "other_inputs": iso(found.other_inputs),
+        "foreign": iso(found.foreign),
+        "late": iso(found.late),
+        "totals": {name: {"old": str(sums.old), "new": str(sums.new)} for name, sums in comparison.totals.items()},
+        "largest_day": str(worst.day) if worst else None,
+        "checks": [{"name": check.name, "passed": check.passed, "sentence": check.sentence} for check in found.checks],
+        "reason": " ".join(check.sentence for check in found.failed),
+    }
