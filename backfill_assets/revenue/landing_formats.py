@@ -29,13 +29,11 @@ def parse_parquet(content: bytes) -> Parsed:
 
 
 def parse_csv(content: bytes) -> Parsed:
-    """Read CSV as text. The header is required, also of a day without trade; an open quote swallows rows."""
+    """Read CSV as text. The header is required, also of a day without trade."""
     try:
-        if content.count(b'"') % 2 == 0:
-            return Parsed(pl.read_csv(content, infer_schema=False))
+        return Parsed(pl.read_csv(content, infer_schema=False))
     except PolarsError:
-        pass
-    return Parsed(None, _ragged_lines(content))
+        return Parsed(None, _ragged_lines(content))
 
 
 def parse_ndjson(content: bytes) -> Parsed:
