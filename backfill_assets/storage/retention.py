@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +18,8 @@ RETIRED = "retired by the correction"
 LEFTOVER = "staged and not live"
 LIVE = "live"
 OUTSIDE = "not below the table's root"
+# A file that no commit names yet may be one that a writer is about to commit.
+LONGEST_WRITE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +115,20 @@ class Maintenance:
     deleted: tuple[str, ...]
 
 
-def maintain(
+def maintain(  # noqa: PLR0913  # everything that keeps a file is named
     live: Table,
     *,
     keep_days: Collection[date],
     keep_paths: Collection[str],
     retention: timedelta,
+    now: datetime,
     keep_commits: Collection[int] = (),
 ) -> Maintenance:
     """Compact days of several files, then delete files that no commit within the retention names.
 
     ``keep_days`` are days of open corrections: they are not compacted. ``keep_paths`` are files that their manifests
-    name, ``keep_commits`` commits that must stay readable. Nothing in a folder with a leading underscore is deleted.
+    name, ``keep_commits`` commits that must stay readable. Nothing in a folder with a leading underscore is deleted,
+    nor a file younger than a day that never was in the table. ``now`` is UTC.
 
     Raises:
         StagedVersionKept: when the table is a staged version.
@@ -132,16 +136,30 @@ def maintain(
     if live.uri.rstrip("/").rpartition("/")[2].startswith(STAGED_PREFIX):
         raise StagedVersionKept(live.uri)
     days, commit = _compact(live, keep_days)
-    unused = live.snapshot().handle.vacuum(
-        retention_hours=int(retention / timedelta(hours=1)),
-        dry_run=True,
-        enforce_retention_duration=False,
-        full=True,
-        keep_versions=sorted(keep_commits) or None,
-    )
-    deleted = tuple(sorted(path for path in unused if path not in keep_paths and _is_public(path)))
+    spare = {path for path in _unused(live, retention, now, keep_commits) if _is_public(path)}
+    deleted = tuple(sorted(spare.difference(keep_paths)))
     live.folder.delete(deleted)
     return Maintenance(days, commit, deleted)
+
+
+def _unused(live: Table, retention: timedelta, now: datetime, keep_commits: Collection[int]) -> set[str]:
+    """Files that left the table longer ago than the retention, and old files that never entered it."""
+    handle = live.snapshot().handle
+    left, all_unused = (
+        set(
+            handle.vacuum(
+                retention_hours=int(retention / timedelta(hours=1)),
+                dry_run=True,
+                enforce_retention_duration=False,
+                full=full,
+                keep_versions=sorted(keep_commits) or None,
+            )
+        )
+        for full in (False, True)
+    )
+    oldest = now - max(retention, LONGEST_WRITE)
+    never_entered = live.folder.find(sorted(all_unused - left))
+    return left | {found.path for found in never_entered if found.modified < oldest}
 
 
 def _compact(live: Table, keep_days: Collection[date]) -> tuple[tuple[date | None, ...], Commit | None]:

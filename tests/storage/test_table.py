@@ -1,54 +1,29 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
-from deltalake import DeltaTable
+import pytest
+from deltalake import DeltaTable, write_deltalake
 
-from backfill_assets.storage.table import Change, Table
-
-SCHEMA = pl.Schema(
-    {
-        "day": pl.Date,
-        "key": pl.String,
-        "revenue": pl.Decimal(18, 4),
-        "at": pl.Datetime("us", "UTC"),
-        "rows": pl.Int64,
-        "open": pl.Boolean,
-    }
+from backfill_assets.errors.base import Refused
+from backfill_assets.errors.lake import (
+    CommitContended,
+    TableMissing,
 )
-FIRST = date(2026, 1, 1)
+from backfill_assets.storage.table import Change, Snapshot, Table
+from tests.storage.lakes import SCHEMA, SMALL, content, created, day, days, live_with, rows, worth
 
 
-def day(offset: int) -> date:
-    return FIRST + timedelta(days=offset)
-
-
-def rows(*revenues: str) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "key": [f"k{index}" for index in range(len(revenues))],
-            "revenue": [Decimal(revenue) for revenue in revenues],
-            "at": [datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)] * len(revenues),
-            "rows": list(range(len(revenues))),
-            "open": [True] * len(revenues),
-        },
-        schema={name: kind for name, kind in SCHEMA.items() if name != "day"},
-    )
-
-
-def created(uri: str | Path, schema: pl.Schema = SCHEMA, **options) -> Table:
-    table = Table(str(uri), schema, **options)
-    table.create()
-    return table
-
-
-def total(table: Table) -> Decimal:
-    return table.snapshot().scan().select(pl.sum("revenue")).collect().item()
+def parquet_below(root: Path) -> int:
+    return len(list(root.rglob("*.parquet")))
 
 
 def test_replaced_days_are_read_back_exactly(tmp_path):
-    table = created(tmp_path / "t")
+    table = created(tmp_path / "t", SCHEMA)
     commit = table.replace_days({day(0): rows("1.0001", "-99999999999999.9999"), day(1): rows("2")})
     assert commit is not None
     assert commit.number == 1
@@ -57,24 +32,190 @@ def test_replaced_days_are_read_back_exactly(tmp_path):
     assert read.schema == SCHEMA
     assert sorted(read["revenue"]) == [Decimal("-99999999999999.9999"), Decimal("1.0001")]
     table.replace_days({day(0): rows("5")})
-    assert total(table) == Decimal("7.0000")
+    assert table.snapshot().scan().select(pl.sum("revenue")).collect().item() == Decimal("7.0000")
 
 
 def test_a_day_without_rows_has_a_file_and_is_not_a_missing_day(tmp_path):
-    table = created(tmp_path / "t")
-    table.replace_days({day(0): rows(), day(1): rows("1")})
+    table = live_with(tmp_path / "t", {day(0): [], day(1): [1]})
     snapshot = table.snapshot()
     assert snapshot.days == {day(0), day(1)}
     assert snapshot.files[day(0)][0].rows == 0
     assert snapshot.fingerprint(day(0)) != ""
     assert snapshot.fingerprint(day(2)) == ""
     assert snapshot.scan([day(0)]).collect().height == 0
-    assert snapshot.scan([day(2)]).collect().schema == SCHEMA
+    assert snapshot.scan([day(2)]).collect().schema == SMALL
+    assert snapshot.scan([]).collect().schema == SMALL
     assert DeltaTable(table.uri).count() == 1
+    assert pl.read_delta(table.uri)["revenue"].to_list() == [1]
+    DeltaTable(table.uri).optimize.compact()
+    assert table.snapshot().days == {day(0), day(1)}
 
 
 def test_statistics_rebuilt_from_the_log_are_the_ones_that_were_written(tmp_path):
-    table = created(tmp_path / "t")
-    written = table.write_files({day(0): rows("1.0001", "-12345678901234.5678")})
+    table = created(tmp_path / "t", SCHEMA)
+    written = table.write_files({day(0): rows("1.0001", "-12345678901234.5678"), day(1): rows()})
     table.commit(lambda _: Change(tuple(written.values())))
-    assert table.snapshot().files[day(0)] == (written[day(0)],)
+    assert {of: files for of, (files,) in table.snapshot().files.items()} == written
+    assert table.snapshot().files_of([day(0), day(5)]) == {day(0): (written[day(0)],), day(5): ()}
+
+
+def test_written_files_are_visible_to_nobody_until_they_are_committed(tmp_path):
+    table = live_with(tmp_path / "t", {day(0): [1]})
+    table.write_files({day(0): worth(2), day(1): worth(3)})
+    assert content(table) == {day(0): [1]}
+
+
+def test_a_stale_handle_is_refused_and_the_decision_is_taken_again(tmp_path):
+    table = live_with(tmp_path / "t", {day(0): [1]})
+    seen: list[int] = []
+
+    def decide(snapshot: Snapshot) -> Change:
+        seen.append(snapshot.commit)
+        if len(seen) == 1:
+            write_deltalake(table.uri, pl.DataFrame({"day": [day(1)], "revenue": [2]}), mode="append")
+        return Change(metadata={"of": len(seen)})
+
+    commit = table.commit(decide)
+    assert commit is not None
+    assert (seen, commit.number, commit.retries) == ([1, 2], 3, 1)
+
+
+def test_a_refusal_deletes_the_files_that_were_written_for_it(tmp_path):
+    table = live_with(tmp_path / "t", {day(0): [1]})
+
+    def refuse(_: Snapshot) -> None:
+        raise Refused
+
+    for write in (
+        lambda: table.replace_days({day(0): worth(2)}, allow=refuse),
+        lambda: table.append(worth(2), day=day(0), allow=refuse),
+    ):
+        with pytest.raises(Refused):
+            write()
+    assert parquet_below(tmp_path / "t") == 1
+    assert content(table) == {day(0): [1]}
+
+
+def test_a_commit_whose_answer_is_lost_is_not_repeated(tmp_path, monkeypatch):
+    table = live_with(tmp_path / "t", {day(0): [1]})
+    commit = DeltaTable.create_write_transaction
+
+    def lost(self, *args, **options):
+        commit(self, *args, **options)
+        raise OSError("connection reset")
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", lost)
+    table.append(worth(2), day=day(0))
+    assert content(table) == {day(0): [1, 2]}
+
+
+def test_files_stay_when_it_is_not_known_whether_they_were_committed(tmp_path, monkeypatch):
+    table = live_with(tmp_path / "t", {day(0): [1]})
+
+    def lost(self, *args, **options):
+        raise OSError("connection reset")
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", lost)
+    with pytest.raises(OSError, match="connection reset"):
+        table.append(worth(2), day=day(0))
+    assert parquet_below(tmp_path / "t") == 2
+
+
+def test_equal_days_are_left_out_and_nothing_is_committed_when_all_are(tmp_path):
+    table = live_with(tmp_path / "t", {day(0): [1, 2], day(1): [], day(2): [3, 3]})
+    same = {day(0): worth(2, 1), day(1): worth(), day(2): worth(3, 3)}
+    before = table.snapshot().commit
+    assert table.replace_days(same, skip_equal=True) is None
+    assert table.snapshot().commit == before
+    prints = {of: table.snapshot().fingerprint(of) for of in days(3)}
+    table.replace_days({**same, day(2): worth(3, 4), day(3): worth()}, skip_equal=True)
+    after = table.snapshot()
+    assert [after.fingerprint(of) == prints[of] for of in days(3)] == [True, True, False]
+    assert content(table) == {day(0): [1, 2], day(1): [], day(2): [3, 4], day(3): []}
+    assert parquet_below(tmp_path / "t") == 5
+
+
+def test_rows_are_compared_as_a_multiset(tmp_path):
+    table = live_with(tmp_path / "t", {day(0): [1, 1, 2]})
+    assert table.replace_days({day(0): worth(1, 2, 2)}, skip_equal=True) is not None
+    assert content(table) == {day(0): [1, 2, 2]}
+
+
+def test_appended_rows_find_the_day_they_name(tmp_path):
+    table = live_with(tmp_path / "t", {day(0): [1]})
+    frame = pl.DataFrame({"day": [day(0), day(1)], "revenue": [2, 3]})
+    table.append(frame)
+    assert content(table) == {day(0): [1, 2], day(1): [3]}
+
+
+def test_a_table_without_days_is_appended_to_and_time_travels(tmp_path):
+    table = created(tmp_path / "t", pl.Schema({"revenue": pl.Int64}), by_day=False)
+    for revenue in range(3):
+        table.append(worth(revenue), metadata={"who": "ledger", "count": revenue})
+    assert sorted(table.snapshot().scan().collect()["revenue"]) == [0, 1, 2]
+    assert sorted(table.snapshot(2).scan().collect()["revenue"]) == [0, 1]
+    assert DeltaTable(table.uri).history(1)[0]["who"] == "ledger"
+
+
+def test_a_table_that_was_never_created_is_named(tmp_path):
+    with pytest.raises(TableMissing, match="nowhere"):
+        Table(str(tmp_path / "nowhere"), SMALL).replace_days({day(0): worth(1)})
+    assert not Table(str(tmp_path / "nowhere"), SMALL).exists()
+
+
+def test_threads_that_write_one_table_at_once_lose_and_double_nothing(tmp_path):
+    live = created(tmp_path / "t")
+    with ThreadPoolExecutor(6) as pool:
+        commits = list(pool.map(lambda of: Table(live.uri, SMALL).replace_days({of: worth(of.day)}), days(18)))
+    assert content(live) == {of: [of.day] for of in days(18)}
+    assert len({commit.number for commit in commits if commit}) == 18
+
+
+def test_a_writer_that_never_gets_its_turn_gives_up_at_the_deadline(tmp_path):
+    table = live_with(tmp_path / "t", {day(0): [1]})
+
+    def overtaken(_: Snapshot) -> Change:
+        write_deltalake(table.uri, pl.DataFrame({"day": [day(1)], "revenue": [2]}), mode="append")
+        return Change()
+
+    with pytest.raises(CommitContended, match="came first"):
+        table.commit(overtaken, deadline_seconds=0.05)
+
+
+FIRST_WRITER = """
+import sys
+import polars as pl
+from datetime import date
+from backfill_assets.storage.table import Table
+table = Table(sys.argv[1], pl.Schema({"day": pl.Date, "revenue": pl.Int64}))
+sys.stdin.read()
+table.create()
+table.replace_days({date(2026, 1, int(sys.argv[2])): pl.DataFrame({"revenue": [int(sys.argv[2])]})})
+"""
+
+
+def test_six_first_writers_of_one_table_all_succeed(tmp_path):
+    uri = str(tmp_path / "t" / "_backfill_a")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", FIRST_WRITER, uri, str(number)], stdin=subprocess.PIPE)
+        for number in range(1, 7)
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.close()
+    assert [writer.wait(60) for writer in writers] == [0] * 6
+    assert content(Table(uri, SMALL)) == {date(2026, 1, number): [number] for number in range(1, 7)}
+
+
+def test_properties_are_set_when_a_table_is_created_and_never_again(tmp_path):
+    table = created(tmp_path / "t")
+    assert DeltaTable(table.uri).metadata().configuration["delta.enableExpiredLogCleanup"] == "false"
+    Table(table.uri, SMALL, properties={"delta.checkpointInterval": "7"}).create()
+    assert DeltaTable(table.uri).metadata().configuration["delta.checkpointInterval"] == "100"
+    assert table.snapshot().commit == 0
+
+
+def test_a_root_with_spaces_and_accents_and_equal_signs_is_read(tmp_path):
+    live = live_with(tmp_path / "my lake é" / "env=prod" / "[t] *", {day(0): [1], day(1): [2]})
+    assert content(live) == {day(0): [1], day(1): [2]}
+    assert (tmp_path / "my lake é" / "env=prod" / "[t] *" / "day=2026-01-01").is_dir()
