@@ -121,13 +121,13 @@ def _shape(old: pl.LazyFrame, new: pl.LazyFrame, keys: tuple[str, ...], measures
 
 
 def _side(name: str, frame: pl.LazyFrame, shape: _Shape) -> _Side:
-    # The codes of a categorical are private to a frame, so its hash and order are too.
-    readable = frame.select(*shape.keys, *shape.columns).with_columns(pl.col(pl.Categorical).cast(pl.String))
-    counted = readable.group_by(shape.by).len().collect(engine="streaming")
+    counted = frame.group_by(shape.by).len().collect(engine="streaming")
     rows: dict[date | None, int] = dict(counted.iter_rows())
     if None in rows:
         raise KeysNull(name, {shape.by: rows[None]})
-    return _Side(name, readable, {day: count for day, count in rows.items() if day is not None})
+    return _Side(
+        name, frame.select(*shape.keys, *shape.columns), {day: count for day, count in rows.items() if day is not None}
+    )
 
 
 def _slices(sides: Sequence[_Side], shape: _Shape, slice_rows: int) -> Iterator[pl.Expr]:
