@@ -1,98 +1,16 @@
 """Progress: what the ledger's events add up to. Crash, retry, double tick and resume are all "fold again"."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import assert_never
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.standing import Approved, Progress
 from backfill_assets.core.steps import Outcome, Step
 
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """Who let the correction through, over which certificate, and whether validation had failed."""
-
-    by: str
-    note: str
-    certificate: str
-    override: bool
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a correction stands. Made by :func:`fold`, never changed.
-
-    ``swapped`` are the days this correction has live now; ``version`` counts its swaps and roll backs that the
-    ledger knows to have happened, ``planned`` is one written down but not yet known to have happened. Report
-    partitions (report, key): ``reached`` by the last swaps and roll backs, ``rebuilt`` since, ``refused`` while frozen.
-    """
-
-    plan: Plan
-    sequence: int = 0
-    done: frozenset[Step] = frozenset()
-    failures: Mapping[Step, str] = field(default_factory=dict[Step, str])
-    staged: frozenset[date] = frozenset()
-    drifted: frozenset[date] = frozenset()
-    tries: Mapping[date, int] = field(default_factory=dict[date, int])
-    reasons: Mapping[date, str] = field(default_factory=dict[date, str])
-    certificate: str = ""
-    passed: bool = False
-    changed: frozenset[date] = frozenset()
-    approval: Approved | None = None
-    swapped: frozenset[date] = frozenset()
-    version: int = 0
-    planned: Step | None = None
-    swapped_at: datetime | None = None
-    reached: frozenset[tuple[str, str]] = frozenset()
-    rebuilt: frozenset[tuple[str, str]] = frozenset()
-    refused: frozenset[tuple[str, str]] = frozenset()
-    owes_notice: str = ""
-    frozen: frozenset[str] = frozenset()
-    awaited_holders: frozenset[str] = frozenset()
-    ending: str = ""
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it was decommissioned or abandoned."""
-        return bool(self.ending)
-
-    @property
-    def accepts_stagings(self) -> bool:
-        """Whether a launch inside the window still joins it: until its first cut over is written down."""
-        return not self.is_closed and self.version == 0 and self.planned is None and Step.CUT_OVER not in self.done
-
-    @property
-    def owed(self) -> frozenset[tuple[str, str]]:
-        """Report partitions still to build: reached by a swap or roll back, or refused while frozen."""
-        return (self.reached | self.refused) - self.rebuilt
-
-    @property
-    def missing(self) -> frozenset[date]:
-        """Days of the plan that are not staged."""
-        return frozenset(self.plan.days) - self.staged
-
-    @property
-    def claimed(self) -> frozenset[date]:
-        """Days that nightly leaves to this correction: all until its cut over, and again once all are rolled back."""
-        if self.is_closed or self.swapped or (Step.CUT_OVER in self.done and self.version == 0):
-            return frozenset()
-        return frozenset(self.plan.days)
-
-    @property
-    def is_approved(self) -> bool:
-        """Whether the gate is open for the certificate as it stands."""
-        if self.approval is None:
-            return self.may_pass_by_itself and self.version == 0
-        return self.passed or (self.approval.override and self.approval.certificate == self.certificate)
-
-    @property
-    def may_pass_by_itself(self) -> bool:
-        """Whether the met expectation is approval enough: it was declared, asked to be, and is met."""
-        expectation = self.plan.request.expectation
-        return self.passed and self.plan.request.approval == "automatic" and not expectation.is_empty
+__all__ = ["Approved", "Progress", "fold", "history"]
 
 
 def fold(plan: Plan, events: Iterable[Event]) -> Progress:

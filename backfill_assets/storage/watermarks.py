@@ -107,7 +107,15 @@ class Watermarks:
         self._for_each(held, table, Fact.RELEASE, correction, by=by, at=at, day=None)
 
     def _for_each(
-        self, holders: Sequence[str], table: str, fact: Fact, correction: str, *, by: str, at: datetime, day: date | None
+        self,
+        holders: Sequence[str],
+        table: str,
+        fact: Fact,
+        correction: str,
+        *,
+        by: str,
+        at: datetime,
+        day: date | None,
     ) -> dict[str, date | None]:
         marks: dict[str, date | None] = {}
 
