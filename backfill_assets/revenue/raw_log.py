@@ -56,11 +56,14 @@ def raw_manifest(records: Records) -> ControlTable:
     return ControlTable(records.lake, "raw_manifest", MANIFEST)
 
 
-def arrivals(records: Records) -> pl.DataFrame:
-    """The manifest's rows of transactions whose data is in the raw log, in order of day and arrival."""
+def arrivals(records: Records, commit: int | None = None) -> pl.DataFrame:
+    """The manifest's rows of transactions whose data is in the raw log, in order of day and arrival.
+
+    With a commit of the raw log, those that had arrived by then.
+    """
     if not records.exists(RAW):
         return pl.DataFrame(schema=MANIFEST)
-    return _visible(records, records.snapshot(RAW), RAW).sort("day", "arrival")
+    return _visible(records, records.snapshot(RAW, commit), RAW).sort("day", "arrival")
 
 
 def ingest_days(records: Records, landing: Path, days: Collection[date], key: bytes, at: datetime) -> Ingested:

@@ -29,13 +29,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What checks against the source are given: the plan, the staged days, and live's of the same days."""
+    """What checks against the source are given: the plan, the staged days, and live's of the same days.
+
+    ``excluded`` are days whose live rows were computed from other inputs, so that live says nothing about them.
+    """
 
     plan: Plan
     records: Records
     staged: pl.LazyFrame
     live: pl.LazyFrame
     days: tuple[date, ...]
+    excluded: frozenset[date] = frozenset()
 
 
 Verify = Callable[[Records, Plan], Sequence[Problem]]

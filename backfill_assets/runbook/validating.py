@@ -126,7 +126,7 @@ def _validated(desk: Desk, plan: Plan, live: Snapshot, staged: Snapshot) -> Vali
         old_days=days & live.days,
         new_days=days & staged.days,
     )
-    evidence = Evidence(plan, records, new, old, plan.days)
+    evidence = Evidence(plan, records, new, old, plan.days, other)
     checks = (
         *validate_days(plan.request.expectation, comparison, old, new, days=plan.days, excluded=other),
         *(check for prove in subject.prove for check in prove(evidence)),
