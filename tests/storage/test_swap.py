@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from deltalake.transaction import AddAction
 
 from backfill_assets.errors.lake import (
     DaysRewritten,
@@ -13,6 +14,7 @@ from backfill_assets.errors.lake import (
     StagedDaysMoved,
     StagedFilesMissing,
     SwapNumberTaken,
+    SwapUnverified,
 )
 from backfill_assets.storage.layout import staged_folder
 from backfill_assets.storage.swap import Manifest, app_id, cut_over, plan_cut_over
@@ -135,6 +137,17 @@ def test_a_repeated_swap_happens_once(tmp_path):
     assert content(live) == {day(0): [11]}
 
 
+def test_a_staged_file_that_is_live_already_stays_when_the_day_is_swapped_again(tmp_path):
+    live = live_with(tmp_path / "t", {day(0): [1]})
+    staged = staged_with(live, "a", {day(0): [10]})
+    swaps = [done_cut_over(live, staged, "a")]
+    live.append(worth(5), day=day(0))
+    swaps.append(done_cut_over(live, staged, "a"))
+    assert content(live) == {day(0): [10]}
+    done_roll_back(live, swaps, "a")
+    assert content(live) == {day(0): [5, 10]}
+
+
 def test_a_number_that_another_swap_has_taken_is_not_taken_for_done(tmp_path):
     live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
     staged = staged_with(live, "a", {day(0): [10], day(1): [20]})
@@ -142,6 +155,19 @@ def test_a_number_that_another_swap_has_taken_is_not_taken_for_done(tmp_path):
     cut_over(live, one)
     with pytest.raises(SwapNumberTaken, match="2026-01-02"):
         cut_over(live, other)
+
+
+def test_a_swap_that_did_not_do_what_was_planned_is_not_called_a_success(tmp_path, monkeypatch):
+    live = live_with(tmp_path / "t", {day(0): [1]})
+    manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
+    commit = DeltaTable.create_write_transaction
+
+    def without_removals(self, actions, *args, **options):
+        commit(self, [action for action in actions if isinstance(action, AddAction)], *args, **options)
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", without_removals)
+    with pytest.raises(SwapUnverified, match="2026-01-01"):
+        cut_over(live, manifest)
 
 
 def test_a_staged_file_that_is_gone_stops_the_cut_over_before_it_commits(tmp_path):

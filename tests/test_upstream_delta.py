@@ -1,0 +1,262 @@
+"""What the lake relies on in delta-rs and Polars without their documentation saying so.
+
+Each test names the decision that rests on it: when an upgrade turns one red, that decision is the victim.
+"""
+
+import json
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+import polars as pl
+import pytest
+from deltalake import CommitProperties, DeltaTable, Field, Schema, TableFeatures, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.schema import PrimitiveType
+from deltalake.transaction import AddAction, RemoveAction
+
+DAY = date(2026, 1, 1)
+NEXT = date(2026, 1, 2)
+STATS = json.dumps({"numRecords": 1, "minValues": {"v": 9}, "maxValues": {"v": 9}, "nullCount": {"v": 0}})
+
+
+def rows(day: date, *values: int) -> pl.DataFrame:
+    return pl.DataFrame({"day": [day] * len(values), "v": values}, schema={"day": pl.Date, "v": pl.Int64})
+
+
+def table(root: Path, *values: int) -> DeltaTable:
+    write_deltalake(root, rows(DAY, *(values or (1,))), partition_by=["day"])
+    return DeltaTable(root)
+
+
+def file(root: Path, path: str, *values: int) -> AddAction:
+    place = root / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    rows(DAY, *values).drop("day").write_parquet(place)
+    stats = json.dumps({"numRecords": len(values)})
+    return AddAction(path, place.stat().st_size, {"day": str(DAY)}, 1, data_change=True, stats=stats)
+
+
+def removals(handle: DeltaTable) -> list[RemoveAction]:
+    paths = pl.DataFrame(handle.get_add_actions(flatten=True))["path"]
+    return [RemoveAction(unquote(path), True, 1, None, {"day": str(DAY)}) for path in paths]
+
+
+def commit(handle: DeltaTable, *actions: AddAction | RemoveAction, retries: int | None = 0, **properties) -> None:
+    handle.create_write_transaction(
+        list(actions),
+        mode="append",
+        schema=handle.schema(),
+        partition_by=["day"],
+        commit_properties=CommitProperties(max_commit_retries=retries, **properties),
+    )
+
+
+def shown(root: Path) -> list[int]:
+    return sorted(pl.read_delta(str(root))["v"])
+
+
+def test_a_file_outside_the_root_breaks_every_read_so_staged_versions_lie_inside(tmp_path):
+    root = tmp_path / "t"
+    handle = table(root)
+    outside = file(root, "../staged/x.parquet", 9)
+    commit(handle, outside, *removals(handle))
+    with pytest.raises((FileNotFoundError, DeltaError, pl.exceptions.ComputeError, OSError)):
+        shown(root)
+
+
+def test_a_nested_table_is_readable_through_relative_paths_so_a_swap_copies_nothing(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, file(tmp_path, "_backfill_a/day=2026-01-01/x.parquet", 9), *removals(handle))
+    assert shown(tmp_path) == [9]
+    assert DeltaTable(tmp_path).to_pyarrow_dataset().to_table()["v"].to_pylist() == [9]
+
+
+@pytest.mark.parametrize(("folder", "found"), [("_backfill_a", False), ("backfill_a", True)])
+def test_a_full_vacuum_ignores_underscore_folders_so_staged_folders_begin_with_one(tmp_path, folder, found):
+    handle = table(tmp_path)
+    file(tmp_path, f"{folder}/day=2026-01-01/x.parquet", 9)
+    spared = handle.vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False, full=True)
+    assert any(path.startswith(folder) for path in spared) is found
+
+
+def test_live_points_into_the_staged_folder_so_decommission_never_deletes_it_whole(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, file(tmp_path, "_backfill_a/day=2026-01-01/x.parquet", 9), *removals(handle))
+    shutil.rmtree(tmp_path / "_backfill_a")
+    with pytest.raises((FileNotFoundError, OSError)):
+        shown(tmp_path)
+
+
+@pytest.mark.parametrize("meanwhile", ["append", "compact"])
+def test_default_retries_double_rows_so_every_commit_has_none(tmp_path, meanwhile):
+    def swap(root: Path, retries: int | None) -> None:
+        handle = table(root, 1)
+        write_deltalake(root, rows(DAY, 2), mode="append")
+        handle = DeltaTable(root)
+        actions = [file(root, "_backfill_a/day=2026-01-01/x.parquet", 9), *removals(handle)]
+        if meanwhile == "append":
+            write_deltalake(root, rows(DAY, 3), mode="append")
+        else:
+            DeltaTable(root).optimize.compact()
+        commit(handle, *actions, retries=retries)
+
+    try:
+        swap(tmp_path / "default", None)
+    except DeltaError:
+        pytest.fail("delta-rs refuses the stale swap by itself now")
+    assert shown(tmp_path / "default") != [9]
+    with pytest.raises(CommitFailedError):
+        swap(tmp_path / "none", 0)
+
+
+def test_an_unrelated_commit_refuses_a_stale_handle_so_refusals_are_retried(tmp_path):
+    handle = table(tmp_path)
+    write_deltalake(tmp_path, rows(NEXT, 2), mode="append")
+    with pytest.raises(CommitFailedError):
+        commit(handle, file(tmp_path, "day=2026-01-01/x.parquet", 9), *removals(handle))
+    assert shown(tmp_path) == [1, 2]
+
+
+def test_an_application_number_is_no_guard_so_it_is_read_from_the_committing_handle(tmp_path):
+    table(tmp_path)
+    for _ in range(2):
+        commit(DeltaTable(tmp_path), app_transactions=[Transaction("a", 1)])
+    assert DeltaTable(tmp_path).version() == 2
+    assert DeltaTable(tmp_path).transaction_version("a") == 1
+    assert DeltaTable(tmp_path).transaction_version("b") is None
+
+
+def test_the_application_number_survives_a_checkpoint_so_the_table_answers_whether_a_swap_happened(tmp_path):
+    table(tmp_path)
+    commit(DeltaTable(tmp_path), app_transactions=[Transaction("a", 3)])
+    DeltaTable(tmp_path).create_checkpoint()
+    (tmp_path / "_delta_log" / "00000000000000000000.json").unlink()
+    assert DeltaTable(tmp_path).transaction_version("a") == 3
+
+
+def test_restore_loses_what_landed_since_so_roll_back_is_a_swap_of_ours(tmp_path):
+    table(tmp_path)
+    write_deltalake(tmp_path, rows(NEXT, 2), mode="append")
+    DeltaTable(tmp_path).restore(0)
+    assert shown(tmp_path) == [1]
+
+
+def test_count_believes_the_statistics_so_they_travel_with_the_files(tmp_path):
+    handle = table(tmp_path)
+    bare = file(tmp_path, "day=2026-01-01/x.parquet", 8, 9)
+    commit(handle, AddAction(bare.path, bare.size, bare.partition_values, 1, True, "{}"), *removals(handle))
+    assert shown(tmp_path) == [8, 9]
+    assert DeltaTable(tmp_path).count() != 2
+
+
+def test_a_swap_does_not_evolve_the_schema_so_new_columns_get_a_commit_of_their_own(tmp_path):
+    handle = table(tmp_path)
+    wider = Schema([*handle.schema().fields, Field("note", PrimitiveType("string"))])
+    handle.create_write_transaction(
+        [file(tmp_path, "day=2026-01-01/x.parquet", 9)], mode="append", schema=wider, partition_by=["day"]
+    )
+    assert [field.name for field in DeltaTable(tmp_path).schema().fields] == ["day", "v"]
+
+
+def test_an_overwrite_without_rows_leaves_no_file_so_we_write_the_file_without_rows(tmp_path):
+    table(tmp_path)
+    write_deltalake(tmp_path, rows(DAY), mode="overwrite", predicate="day = '2026-01-01'")
+    assert DeltaTable(tmp_path).file_uris() == []
+
+
+def test_a_file_without_rows_reads_and_survives_compaction_so_an_empty_day_is_a_day(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, file(tmp_path, "day=2026-01-01/x.parquet"), *removals(handle))
+    assert shown(tmp_path) == []
+    DeltaTable(tmp_path).optimize.compact()
+    assert len(DeltaTable(tmp_path).file_uris()) == 1
+
+
+def test_add_actions_encode_paths_once_so_we_unquote_them_once(tmp_path):
+    handle = table(tmp_path)
+    odd = "day=2026-01-01/a b%20é.parquet"
+    commit(handle, file(tmp_path, odd, 9), *removals(handle))
+    (logged,) = pl.DataFrame(DeltaTable(tmp_path).get_add_actions(flatten=True))["path"]
+    assert logged != odd
+    assert unquote(logged) == odd
+    assert shown(tmp_path) == [9]
+
+
+def test_removing_a_path_as_logged_does_nothing_so_removals_are_unquoted(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, file(tmp_path, "day=2026-01-01/a b.parquet", 9), *removals(handle))
+    handle = DeltaTable(tmp_path)
+    (logged,) = pl.DataFrame(handle.get_add_actions(flatten=True))["path"]
+    commit(handle, RemoveAction(logged, True, 1, None, {"day": str(DAY)}))
+    assert shown(tmp_path) == [9]
+
+
+def test_deletion_vectors_are_a_feature_of_the_protocol_so_tables_that_have_it_are_refused(tmp_path):
+    handle = table(tmp_path)
+    handle.alter.add_feature(TableFeatures.DeletionVectors, allow_protocol_versions_increase=True)
+    assert "deletionVectors" in (DeltaTable(tmp_path).protocol().reader_features or [])
+
+
+def test_a_path_on_both_sides_is_refused_so_a_file_that_stays_is_in_neither(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, file(tmp_path, "day=2026-01-01/x.parquet", 9), *removals(handle))
+    handle = DeltaTable(tmp_path)
+    again = file(tmp_path, "day=2026-01-01/x.parquet", 9)
+    with pytest.raises(ValueError, match="add and remove the same file"):
+        commit(handle, again, *removals(handle))
+
+
+def test_vacuum_spares_kept_versions_only_so_retired_files_are_named_to_maintenance(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, file(tmp_path, "_backfill_a/day=2026-01-01/x.parquet", 9), *removals(handle))
+    plain = {"retention_hours": 0, "dry_run": True, "enforce_retention_duration": False}
+    handle = DeltaTable(tmp_path)
+    assert len(handle.vacuum(**plain)) == 1
+    assert handle.vacuum(**plain, keep_versions=[0]) == []
+
+
+def test_vacuum_of_a_staged_table_lists_files_that_live_points_to_so_it_is_never_run(tmp_path):
+    staged = tmp_path / "_backfill_a"
+    table(staged)
+    (staged_file,) = DeltaTable(staged).file_uris()
+    write_deltalake(staged, rows(DAY, 5), mode="overwrite")
+    listed = DeltaTable(staged).vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
+    assert staged_file.endswith(listed[0])
+
+
+def test_a_handle_does_not_move_with_its_own_commit_so_the_number_is_one_more(tmp_path):
+    handle = table(tmp_path)
+    commit(handle)
+    assert handle.version() == 0
+    assert DeltaTable(tmp_path).version() == 1
+
+
+def test_the_log_names_a_commit_first_so_its_time_is_read_without_opening_the_table(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, custom_metadata={"mark": "x"})
+    first = (tmp_path / "_delta_log" / f"{1:020}.json").read_text().splitlines()[0]
+    info = json.loads(first)["commitInfo"]
+    assert info["mark"] == "x"
+    assert abs(datetime.now(UTC).timestamp() - info["timestamp"] / 1000) < 60
+
+
+def test_scan_delta_cannot_read_below_a_root_with_a_space_so_we_scan_the_files_ourselves(tmp_path):
+    table(tmp_path / "my lake")
+    with pytest.raises((FileNotFoundError, OSError)):
+        pl.read_delta(str(tmp_path / "my lake"))
+
+
+def test_a_root_with_a_percent_sign_is_decoded_so_such_a_lake_is_refused(tmp_path):
+    root = tmp_path / "my%20lake"
+    root.mkdir()
+    with pytest.raises(DeltaError, match="my lake"):
+        table(root)
+
+
+def test_retention_properties_are_taken_at_creation_so_they_are_never_set_later(tmp_path):
+    schema = Schema([Field("v", PrimitiveType("long"))])
+    long = {"delta.logRetentionDuration": "interval 3650 days", "delta.enableExpiredLogCleanup": "false"}
+    DeltaTable.create(tmp_path, schema, configuration=long)
+    assert DeltaTable(tmp_path).metadata().configuration == long
