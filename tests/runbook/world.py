@@ -1,0 +1,234 @@
+"""A small lake with one correctable table, and a driver that takes the runbook's steps without Dagster."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.next_step import (
+    Finished,
+    NextStep,
+    RebuildReports,
+    StageWaves,
+    Stuck,
+    TakeSteps,
+    WaitForPerson,
+    WaitUntil,
+    next_step,
+)
+from backfill_assets.core.notice import Notice
+from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.progress import history
+from backfill_assets.core.standing import Progress
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.window import Window
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.runbook import (
+    Desk,
+    Subject,
+    approve,
+    communicate,
+    cut_over,
+    decommission,
+    freeze_reports,
+    open_correction,
+    rebuild_downstream,
+    reset_watermarks,
+    roll_back,
+    stage,
+    validate,
+    verify_source,
+)
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.builds import Build
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.table import Change, Table
+
+TABLE, SOURCE, REPORT = "sales", "raw", "page"
+SCHEMA = pl.Schema({"day": pl.Date(), "shop": pl.String(), "revenue": pl.Int64()})
+START = datetime(2026, 1, 23, 6, tzinfo=UTC)
+STEPS: Mapping[Step, Callable[[Desk, str], object]] = {
+    Step.FREEZE_REPORTS: freeze_reports,
+    Step.VERIFY_SOURCE: verify_source,
+    Step.RESET_WATERMARKS: reset_watermarks,
+    Step.STAGE: stage,
+    Step.VALIDATE: validate,
+    Step.CUT_OVER: cut_over,
+    Step.REBUILD_DOWNSTREAM: rebuild_downstream,
+    Step.COMMUNICATE: communicate,
+    Step.DECOMMISSION: decommission,
+    Step.ROLL_BACK: roll_back,
+}
+
+
+def day(number: int) -> date:
+    """The days of January 2026, from 1."""
+    return date(2026, 1, number)
+
+
+def days(first: int, last: int) -> list[date]:
+    return [day(number) for number in range(first, last + 1)]
+
+
+def worth(revenue: int | None) -> pl.DataFrame:
+    """One shop's revenue of a day, or no row."""
+    found = [] if revenue is None else [{"shop": "main", "revenue": revenue}]
+    return pl.DataFrame(found, schema={"shop": pl.String(), "revenue": pl.Int64()})
+
+
+@dataclass
+class World:
+    """One lake, the notices that went out, and the clock. ``right`` is what each day should be."""
+
+    root: Path
+    right: dict[date, int | None]
+    now: datetime = START
+    told: list[Notice] = field(default_factory=list)
+    built: list[str] = field(default_factory=list)
+
+    @property
+    def records(self) -> Records:
+        return Records(Lake(str(self.root)))
+
+    @property
+    def live(self) -> Table:
+        return self.records.table(TABLE, SCHEMA)
+
+    def desk(self, actor: str = "ada") -> Desk:
+        return Desk(self.records, self.subject, actor, self.now, "run")
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(
+            table=TABLE,
+            keys=("shop",),
+            measures=("revenue",),
+            sources=(SOURCE,),
+            reports=(REPORT,),
+            reach=lambda of: {REPORT: tuple(str(one) for one in sorted(of))},
+            publish=self.publish,
+            code_version="v2",
+        )
+
+    def publish(self, notice: Notice) -> str:
+        self.told = [*[one for one in self.told if one.name != notice.name], notice]
+        return notice.name
+
+    def publish_live(self, revenues: Mapping[date, int | None], *, by: str = "v1") -> None:
+        """Write live days as nightly does: with lineage."""
+        self.write(self.live, revenues, by=by, correction="")
+
+    def land(self, revenues: Mapping[date, int | None]) -> None:
+        """Put days into the source."""
+        source = self.records.table(SOURCE, SCHEMA)
+        source.create()
+        source.replace_days({of: worth(value) for of, value in revenues.items()})
+
+    def write(self, table: Table, revenues: Mapping[date, int | None], *, by: str, correction: str) -> None:
+        table.create()
+        files = table.write_files({of: worth(value) for of, value in revenues.items()})
+        self.records.builds.record([(file, self.build(file, by, correction)) for file in files.values()])
+
+        def decide(now: Snapshot) -> Change:
+            removes = tuple(file for of_day in now.files_of(list(revenues)).values() for file in of_day)
+            return Change(tuple(files.values()), removes)
+
+        table.commit(decide)
+
+    def build(self, file: DataFile, by: str, correction: str) -> Build:
+        assert file.day is not None
+        inputs = {SOURCE: self.records.snapshot(SOURCE).fingerprint(file.day)}
+        return Build(TABLE, file.day, inputs, by, "", "run", correction, self.now)
+
+    def open(self, first: int, last: int, correction: str = "", **fields) -> Plan:
+        request = Request(TABLE, Window(day(first), day(last)), "wrong", ("finance",), correction=correction, **fields)
+        return open_correction(self.desk(), request)
+
+    def progress(self, correction: str) -> Progress:
+        return history(self.records.ledger.events(correction))
+
+    def events(self, correction: str, step: Step, outcome: Outcome = Outcome.DONE) -> list[Event]:
+        return [
+            event
+            for event in self.records.ledger.events(correction)
+            if event.step is step and event.outcome is outcome
+        ]
+
+    def stage_wave(self, correction: str, of: Collection[date], revenues: Mapping[date, int | None] | None = None) -> None:
+        """Stage days as a run does: the right numbers, unless others are given."""
+        staged = self.records.staged(TABLE, correction, SCHEMA)
+        right = {one: (revenues or self.right)[one] for one in of}
+        self.write(staged, right, by="v2", correction=correction)
+        detail = {"days": sorted(str(one) for one in of)}
+        self.desk().tell(correction, Step.STAGE, Outcome.PROGRESSED, detail)
+
+    def build_reports(self, correction: str, partitions: Mapping[str, Collection[str]]) -> None:
+        for report, keys in partitions.items():
+            self.built += keys
+            detail = {"report": report, "partitions": sorted(keys)}
+            self.desk().tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail)
+
+    def take(self, correction: str, action: NextStep) -> None:
+        """Do what is next."""
+        match action:
+            case TakeSteps(steps=steps):
+                for step in steps:
+                    STEPS[step](self.desk(), correction)
+            case StageWaves(waves=waves):
+                for wave in waves:
+                    self.stage_wave(correction, wave.days)
+            case RebuildReports(partitions=partitions):
+                self.build_reports(correction, partitions)
+            case _:
+                raise AssertionError(action)
+
+    def drive(self, correction: str, *, patience: int = 60) -> NextStep:
+        """Take the correction as far as it goes; a refused step is looked at again."""
+        for _ in range(patience):
+            action = next_step(self.progress(correction), self.now)
+            if isinstance(action, WaitForPerson | WaitUntil | Stuck | Finished):
+                return action
+            try:
+                self.take(correction, action)
+            except BackfillAssetsError:
+                if self.progress(correction).sequence == patience:
+                    raise
+        raise AssertionError(f"not at rest after {patience} steps, next is {action}")
+
+    def through(self, correction: str) -> None:
+        """All the way to the rollback window."""
+        self.drive(correction)
+        approve(self.desk(), correction, "looked")
+        assert isinstance(self.drive(correction), WaitUntil)
+
+    def content(self) -> dict[date, int | None]:
+        """Live, by day; None for a day without rows."""
+        now = self.live.snapshot()
+        rows = dict(now.scan().select("day", "revenue").collect().iter_rows())
+        assert len(rows) == now.scan().collect().height
+        return {of: rows.get(of) for of in now.days}
+
+    def swaps(self) -> list[dict[str, str]]:
+        """The commits on live that were swaps, oldest first."""
+        infos = self.live.snapshot().handle.history()
+        return [info for info in reversed(infos) if "backfill_assets/swap" in info]
+
+    def later(self, days_later: float) -> None:
+        self.now = self.now + timedelta(days=days_later)
+
+
+def world_at(root: Path, count: int = 10) -> World:
+    """A world of published days worth 1, 2, 3, …; all from the fifth are wrong by 100, except each fifth one."""
+    right: dict[date, int | None] = {day(number): number for number in range(1, count + 1)}
+    world = World(root, right)
+    world.land(right)
+    world.publish_live({of: value if of.day < 5 or of.day % 5 == 0 else (value or 0) + 100 for of, value in right.items()})
+    return world
+
+
+__all__ = ["REPORT", "SCHEMA", "SOURCE", "STEPS", "TABLE", "World", "day", "days", "replace", "world_at", "worth"]
