@@ -24,7 +24,8 @@ from backfill_assets.revenue.schemas import (
 )
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2010-12-01")
-MONTHS = dg.MonthlyPartitionsDefinition(start_date="2010-12-01")
+# The month that is still running has a pack too.
+MONTHS = dg.MonthlyPartitionsDefinition(start_date="2010-12-01", end_offset=1)
 IN_ONE_RUN = dg.BackfillPolicy.single_run()
 TRAILING = dg.TimeWindowPartitionMapping(start_offset=1 - reports.TRAILING_DAYS)
 ENGINEERS, FINANCE = ["team:data-engineering"], ["team:finance"]
