@@ -1,13 +1,19 @@
-"""Notices: what consumers are told, written from measured figures."""
+"""Notices: what consumers are told, each audience in its own words, written from measured figures."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from backfill_assets.core.audiences import Audience, audience_of, moves_for
+from backfill_assets.core.periods import quarter_of
+from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
 
 EVERYONE = "everyone"
+EVENTS = ("opened", "waiting", "published", "rolled_back", "abandoned", "decommissioned")
+Sums = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +46,139 @@ class Notice:
 def write_notices(plan: Plan, event: str, figures: Mapping[str, Any], number: int = 1) -> tuple[Notice, ...]:
     """A notice for each watcher of the plan, or one for everyone where it has none.
 
-    ``figures`` are those of the events they tell of: totals as strings, days as ISO dates.
+    ``figures`` are those of the events they tell of: totals, months and largest day as texts, days as ISO dates.
     """
     subject = _SUBJECTS[event].format(table=plan.table, window=plan.window, correction=plan.correction)
-    body = "\n".join([f"# {subject}", "", *_lines(plan, event, figures), ""])
-    watchers = plan.request.watchers or (EVERYONE,)
-    return tuple(Notice(plan.correction, event, watcher, subject, body, number) for watcher in watchers)
+    watchers = dict.fromkeys(plan.request.watchers or (EVERYONE,))
+    return tuple(
+        Notice(plan.correction, event, watcher, subject, _body(plan, event, figures, watcher, subject, number), number)
+        for watcher in watchers
+    )
 
 
 _SUBJECTS = {
+    "opened": "{table} {window} is being corrected, reports are frozen",
+    "waiting": "The correction of {table} {window} waits for a decision",
     "published": "{table} {window} is corrected",
     "rolled_back": "The correction of {table} {window} was rolled back",
     "abandoned": "The correction of {table} {window} was given up",
+    "decommissioned": "The correction of {table} {window} is final",
 }
-_MOVES = {
-    "published": "Rerun whatever you copied from these days. Pages and exports are rebuilt already.",
-    "rolled_back": "The earlier numbers are back. Do not use figures taken since the correction was published.",
-    "abandoned": "Nothing was published. The reports are no longer frozen.",
+_LEADS = {
+    "opened": "Numbers of these days are wrong and are being recomputed beside the published ones. Until that is "
+    "done, every report below keeps its last good state, under a banner that says so.",
+    "waiting": "The recomputed days were held against the published ones and against their source. Nothing is "
+    "published until the correction is approved.",
+    "published": "The corrected days are published, and every report below is rebuilt from them.",
+    "rolled_back": "The earlier numbers of these days are published again, and the reports are rebuilt from them.",
+    "abandoned": "Nothing of it was published. The reports are no longer frozen and show what they showed before.",
+    "decommissioned": "The replaced files are deleted. There is no way back to the earlier numbers any more.",
 }
 
 
-def _lines(plan: Plan, event: str, figures: Mapping[str, Any]) -> list[str]:
+def _body(plan: Plan, event: str, figures: Mapping[str, Any], watcher: str, subject: str, number: int) -> str:
+    audience = audience_of(watcher)
+    parts = [
+        f"# {subject}",
+        _LEADS[event],
+        "\n".join(f"- **{name}:** {value}" for name, value in _facts(plan, event, figures).items()),
+        *_tables(event, figures, audience),
+        *_failed_checks(event, figures),
+        "## What to do",
+        "\n".join(f"- {move}" for move in moves_for(audience, event, plan, figures)),
+        f"Notice {Notice(plan.correction, event, watcher, '', '', number).name}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _facts(plan: Plan, event: str, figures: Mapping[str, Any]) -> dict[str, str]:
+    reports = [f"{report} ({_span(keys)})" for report, keys in sorted(plan.reports.items())]
     facts = {
         "Correction": f"{plan.correction} of `{plan.table}`",
-        "Why": plan.request.reason,
-        "Window": f"{plan.window} ({len(plan.days)} days)",
-        "Days changed": figures.get("days_changed"),
-        "Days left alone": figures.get("days_unchanged"),
-        **{f"Total {name}": f"{sums['old']} before, {sums['new']} now" for name, sums in _totals(figures).items()},
-        "Largest day": figures.get("largest_day"),
-        "Reports": ", ".join(sorted(plan.reports)) or None,
-        "Approved by": figures.get("approved_by"),
-        "Roll back possible until": figures.get("roll_back_until"),
-        "Note": figures.get("note"),
+        "What was wrong": plain(plan.request.reason),
+        "Since": f"{plan.window.first}, until {plan.window.last} ({len(plan.days)} days)",
+        "Days that change" if event == "waiting" else "Days changed": figures.get("days_changed"),
+        "Largest day": _largest(event, figures),
+        "Closed months": ", ".join(figures.get("closed_months", ())),
+        "Reports": ", ".join(reports),
+        "Approved by": plain(figures.get("approved_by", "")) if event in {"published", "decommissioned"} else "",
+        "Roll back possible until": figures.get("roll_back_until") if event == "published" else "",
+        "Note": plain(figures.get("note", "")) if event != "opened" else "",
     }
-    told = [f"- **{name}:** {value}" for name, value in facts.items() if value not in (None, "")]
-    return [*told, "", _MOVES[event]]
+    if event in {"opened", "abandoned"}:
+        facts = {name: value for name, value in facts.items() if name not in {"Days changed", "Largest day"}}
+    return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
-def _totals(figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, str]]:
-    return figures.get("totals", {})
+def _span(keys: tuple[str, ...]) -> str:
+    return keys[0] if len(keys) == 1 else f"{keys[0]}..{keys[-1]}"
+
+
+def _largest(event: str, figures: Mapping[str, Any]) -> str:
+    day, sums = figures.get("largest_day"), figures.get("largest") or {}
+    if not day or not sums:
+        return str(day or "")
+    name = list(sums)[-1]
+    old, new = _sides(event, sums[name])
+    return f"{day}, {name} {amount(old)} to {amount(new)} ({change(old, new)})"
+
+
+def _sides(event: str, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
+    """What was read before and what is read now: a roll back goes the other way."""
+    old, new = Decimal(found["old"]), Decimal(found["new"])
+    return (new, old) if event == "rolled_back" else (old, new)
+
+
+def _tables(event: str, figures: Mapping[str, Any], audience: Audience) -> list[str]:
+    """Totals by month and quarter: of every measure that moved for finance, of the last measure for the others."""
+    totals: Sums = figures.get("totals") or {}
+    if event in {"opened", "abandoned"} or not totals:
+        return []
+    moved = [name for name, found in totals.items() if Decimal(found["old"]) != Decimal(found["new"])]
+    names = moved if audience is Audience.FINANCE else moved[-1:]
+    return [_table(event, name, figures, audience) for name in names]
+
+
+def _table(event: str, name: str, figures: Mapping[str, Any], audience: Audience) -> str:
+    months: Mapping[str, Sums] = figures.get("months") or {}
+    quarters: dict[str, dict[str, Decimal]] = {}
+    for month, sums in months.items():
+        quarter = quarters.setdefault(quarter_of(month), {"old": Decimal(0), "new": Decimal(0)})
+        for side in quarter:
+            quarter[side] += Decimal(sums[name][side])
+    rows = {} if audience is Audience.EXECUTIVES else {month: sums[name] for month, sums in months.items()}
+    rows |= {quarter: {side: str(value) for side, value in sums.items()} for quarter, sums in quarters.items()}
+    rows["All days"] = figures["totals"][name]
+    then, now = ("corrected", "earlier, now back") if event == "rolled_back" else ("before", "corrected")
+    lines = [f"| {name}, days of the window | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
+    for label, found in rows.items():
+        old, new = _sides(event, found)
+        lines.append(f"| {label} | {amount(old)} | {amount(new)} | {change(old, new)} |")
+    return "\n".join(lines)
+
+
+def _failed_checks(event: str, figures: Mapping[str, Any]) -> list[str]:
+    failed = [check for check in figures.get("checks", ()) if not check["passed"]]
+    if event != "waiting" or not failed:
+        return []
+    lines = [f"- {check['name']}: {plain(check['sentence'])}" for check in failed]
+    return ["## What did not pass", "\n".join(lines)]
+
+
+def amount(value: Decimal) -> str:
+    """A number for people: thousands apart, as many decimals as it has.
+
+    >>> amount(Decimal("1234567.8900"))
+    '1,234,567.8900'
+    """
+    return f"{value:,f}"
+
+
+def change(old: Decimal, new: Decimal) -> str:
+    """By how much, with its sign, and in percent where that can be said.
+
+    >>> change(Decimal("200.00"), Decimal("190.00"))
+    '-10.00, -5.00 %'
+    """
+    share = f", {(new - old) / abs(old) * 100:+.2f} %" if old else ""
+    return f"{new - old:+,f}{share}"
