@@ -183,6 +183,26 @@ class StillLive(Refused):
         )
 
 
+class CorrectionClosed(Refused):
+    """A correction is over and cannot be given up any more."""
+
+    def __init__(self, correction: str, state: str) -> None:
+        super().__init__(
+            f"Correction {correction} is {state} already. Nothing was changed. "
+            "Open a new correction to change these days again."
+        )
+
+
+class StepsMissing(Refused):
+    """A step was asked for before those that come first."""
+
+    def __init__(self, correction: str, step: str, missing: Collection[str]) -> None:
+        super().__init__(
+            f"Correction {correction} cannot {step.replace('_', ' ')} before {listed(missing)}. Nothing was recorded. "
+            f"Run {correction}, which takes the steps in their order."
+        )
+
+
 class RebuildIncomplete(BackfillAssetsError):
     """Report partitions that a change reaches are not rebuilt."""
 

@@ -13,6 +13,7 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.check import Check
+from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.swap import Manifest
 
@@ -45,6 +46,11 @@ class Evidence:
 Verify = Callable[[Records, Plan], Sequence[Problem]]
 Prove = Callable[[Evidence], Sequence[Check]]
 Publish = Callable[[Notice], str]
+Show = Callable[[Event | None], None]
+
+
+def show_nothing(_about_to_happen: Event | None) -> None:
+    """For a table without pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,9 @@ class Subject:
     ``keys`` with the day identify a row, ``measures`` are summed and compared. ``sources`` are the tables it is
     computed from and ``reports`` those computed from it. ``reach`` says which partitions of which report some days
     reach. ``verify`` looks at the sources, ``prove`` at the staged days against them. ``publish`` brings a notice to
-    its readers and returns where it is.
+    its readers and returns where it is. ``show`` brings what people read in line with the ledger as it will be once
+    the given event is in it; that event is written only when it has succeeded. ``tolerant`` reports are not frozen.
+    ``holders`` are consumers outside that keep a watermark of their own.
     """
 
     table: str
@@ -65,9 +73,13 @@ class Subject:
     reach: Callable[[Collection[date]], Reach]
     publish: Publish
     code_version: str = ""
+    git_commit: str = ""
     rollback_days: int = 14
     verify: tuple[Verify, ...] = ()
     prove: tuple[Prove, ...] = ()
+    show: Show = show_nothing
+    tolerant: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,24 @@ class Desk:
         """Write an event into the ledger."""
         event = self.event(correction, step, outcome, detail)
         return self.records.ledger.append(event, table=self.subject.table, manifest=manifest)
+
+    def tell_next(
+        self,
+        progress: Progress,
+        step: Step,
+        outcome: Outcome,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        manifest: Manifest | None = None,
+    ) -> Event | None:
+        """Write an event that was decided on from this progress; None, and nothing written, when it has moved since."""
+        correction = progress.plan.correction
+        event = self.event(correction, step, outcome, detail)
+
+        def decide(histories: Histories) -> Event | None:
+            return event if len(histories.get(correction, ())) == progress.sequence else None
+
+        return self.records.ledger.record(decide, table=self.subject.table, manifest=manifest)
 
     def by(self, actor: str) -> "Desk":
         """The same desk with somebody else at it."""

@@ -1,16 +1,18 @@
 """Steps 7 to 9: rebuild downstream, communicate, decommission."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from backfill_assets.core.events import Event
-from backfill_assets.core.notice import write_notices
-from backfill_assets.core.progress import Progress
+from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
 from backfill_assets.runbook.desk import Desk
-from backfill_assets.runbook.opening import holders_of
+from backfill_assets.runbook.holding import move_own_marks
+from backfill_assets.runbook.swapping import settle
+from backfill_assets.runbook.telling import tell_watchers
 from backfill_assets.storage.retention import decommission as delete_retired
+from backfill_assets.storage.swap import Manifest
 
 
 def rebuild_downstream(desk: Desk, correction: str) -> Event:
@@ -24,13 +26,13 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
     progress = desk.progress(correction)
     if progress.owed:
         raise RebuildIncomplete(correction, progress.owed)
-    watermarks, table = desk.records.watermarks, desk.subject.table
-    internal = [name for name in holders_of(desk) if name not in progress.awaited_holders]
-    watermarks.release(correction, table, internal, by=desk.actor, at=desk.now)
+    marks = move_own_marks(desk, correction)
     rebuilt: dict[str, list[str]] = {}
     for report, key in sorted(progress.rebuilt):
         rebuilt.setdefault(report, []).append(key)
-    return desk.tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.DONE, {"rebuilt": rebuilt})
+    detail = {"rebuilt": rebuilt, "marks": {holder: str(day) for holder, day in marks.items()}}
+    desk.subject.show(desk.event(correction, Step.REBUILD_DOWNSTREAM, Outcome.DONE, detail))
+    return desk.tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.DONE, detail)
 
 
 def communicate(desk: Desk, correction: str) -> Event:
@@ -42,8 +44,7 @@ def communicate(desk: Desk, correction: str) -> Event:
         told.step is Step.COMMUNICATE and told.outcome is Outcome.DONE and told.detail.get("event") == event
         for told in events
     )
-    notices = write_notices(progress.plan, event, _figures(desk, progress), number)
-    places = [desk.subject.publish(notice) for notice in notices]
+    places = tell_watchers(desk, progress, event, number)
     return desk.tell(correction, Step.COMMUNICATE, Outcome.DONE, {"event": event, "notices": places})
 
 
@@ -55,24 +56,38 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
     Raises:
         RetirementPremature: when the rollback window is open, or something is still owed.
     """
-    progress = desk.progress(correction)
-    plan = progress.plan
-    if progress.planned is not Step.DECOMMISSION:
+    while True:
+        settle(desk, correction)
+        progress = desk.progress(correction)
+        if progress.planned is Step.DECOMMISSION:
+            break
         _refuse_premature(desk, progress, now=now)
-        desk.tell(correction, Step.DECOMMISSION, Outcome.STARTED, {"now": now})
-    open_manifests = [
-        manifest
-        for other, manifests in desk.records.ledger.manifests().items()
-        if other != correction and desk.progress(other).ending != "decommissioned"
-        for manifest in manifests
-    ]
+        if desk.tell_next(progress, Step.DECOMMISSION, Outcome.STARTED, {"now": now}):
+            break
+    plan = progress.plan
     proof = delete_retired(
         desk.records.table(plan.table),
         correction=correction,
         own_manifests=desk.records.ledger.manifests(correction).get(correction, ()),
-        other_manifests=open_manifests,
+        other_manifests=_other_manifests(desk, correction),
     )
+    tell_watchers(desk, progress, "decommissioned")
     return desk.tell(correction, Step.DECOMMISSION, Outcome.DONE, proof.as_json())
+
+
+def _other_manifests(desk: Desk, correction: str) -> Iterator[Manifest]:
+    """The swaps of every other correction of the table that is not decommissioned.
+
+    Read when the first is asked for, which has to be after live was read: a file that leaves live in between is then
+    named by the manifest that was written before.
+    """
+    histories = desk.records.ledger.histories()
+    for other, manifests in desk.records.ledger.manifests().items():
+        # A correction that was opened between the two readings is not decommissioned either.
+        standing = history(histories[other]) if other in histories else None
+        ours = standing is None or standing.plan.table == desk.subject.table
+        if other != correction and ours and not (standing and standing.ending == "decommissioned"):
+            yield from manifests
 
 
 def _refuse_premature(desk: Desk, progress: Progress, *, now: bool) -> None:
@@ -85,19 +100,8 @@ def _refuse_premature(desk: Desk, progress: Progress, *, now: bool) -> None:
         raise RetirementPremature(correction, "it is still open, abandon it first")
     if Step.REBUILD_DOWNSTREAM not in progress.done or progress.owes_notice:
         raise RetirementPremature(correction, "its reports or notices are not done")
+    if progress.awaited_holders:
+        raise RetirementPremature(correction, f"it waits for {listed(progress.awaited_holders)} to read again")
     deadline = progress.plan.roll_back_deadline(progress.swapped_at or progress.plan.opened_at)
     if not now and desk.now < deadline:
         raise RetirementPremature(correction, f"it may be rolled back until {deadline:%Y-%m-%d %H:%M} UTC")
-
-
-def _figures(desk: Desk, progress: Progress) -> Mapping[str, Any]:
-    events = desk.records.ledger.events(progress.plan.correction)
-    validated = [event for event in events if event.step is Step.VALIDATE and "totals" in event.detail]
-    figures: dict[str, Any] = dict(validated[-1].detail) if validated else {}
-    if progress.approval:
-        override = ", overriding failed checks" if progress.approval.override else ""
-        figures["approved_by"] = progress.approval.by + override
-        figures["note"] = progress.approval.note
-    if progress.swapped_at and progress.swapped:
-        figures["roll_back_until"] = f"{progress.plan.roll_back_deadline(progress.swapped_at):%Y-%m-%d}"
-    return figures

@@ -9,7 +9,7 @@ from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.errors.correction import DaysOutsideCorrection, StagingClosed, StillLive
+from backfill_assets.errors.correction import CorrectionClosed, DaysOutsideCorrection, StagingClosed, StillLive
 from backfill_assets.errors.request import (
     CorrectionExists,
     CorrectionUnknown,
@@ -18,9 +18,9 @@ from backfill_assets.errors.request import (
     WindowOverlaps,
 )
 from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.readers import holders_of
+from backfill_assets.runbook.swapping import settle
 from backfill_assets.storage.ledger import Histories
-
-NIGHTLY = "nightly"
 
 
 def plan_correction(desk: Desk, request: Request) -> Plan:
@@ -106,23 +106,25 @@ def open_corrections(desk: Desk) -> dict[str, Progress]:
     return {correction: progress for correction, progress in folded.items() if not progress.is_closed}
 
 
-def holders_of(desk: Desk) -> tuple[str, ...]:
-    """Everyone who keeps a watermark on the table: nightly, the reports, and whoever registered."""
-    registered = desk.records.watermarks.holders(desk.subject.table)
-    return tuple(sorted({NIGHTLY, *desk.subject.reports, *registered}))
-
-
 def abandon(desk: Desk, correction: str, note: str) -> Event:
     """Give a correction up: holds are released, days unclaimed, reports thawed. What is staged stays until swept.
 
     Raises:
+        CorrectionClosed: when it is closed already.
         StillLive: when days of it are live.
     """
-    progress = desk.progress(correction)
-    if progress.swapped:
-        raise StillLive(correction, progress.swapped)
-    desk.records.watermarks.release(correction, desk.subject.table, holders_of(desk), by=desk.actor, at=desk.now)
-    return desk.tell(correction, Step.ABANDON, Outcome.DONE, {"note": note})
+    while True:
+        settle(desk, correction)
+        progress = desk.progress(correction)
+        if progress.is_closed or progress.planned is Step.DECOMMISSION:
+            raise CorrectionClosed(correction, progress.ending or "being decommissioned")
+        if progress.swapped:
+            raise StillLive(correction, progress.swapped)
+        abandoned = desk.tell_next(progress, Step.ABANDON, Outcome.DONE, {"note": note})
+        if abandoned:
+            break
+    desk.records.watermarks.release(correction, desk.subject.table, by=desk.actor, at=desk.now)
+    return abandoned
 
 
 def try_again(desk: Desk, correction: str) -> Event:

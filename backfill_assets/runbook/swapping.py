@@ -6,13 +6,16 @@ from typing import Any
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
-from backfill_assets.core.progress import Progress
+from backfill_assets.core.periods import closed_among
+from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.base import Refused
+from backfill_assets.errors.base import Refused, listed
 from backfill_assets.errors.correction import CertificateOutdated, NotApproved, NothingToRollBack, RollBackClosed
-from backfill_assets.errors.lake import CommitContended
+from backfill_assets.errors.lake import CommitContended, StagedFilesMissing, SwapUnverified
 from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.readers import rewind_readers
 from backfill_assets.storage import swap
+from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.stored import committed_at
 from backfill_assets.storage.swap import Manifest
@@ -28,91 +31,136 @@ def cut_over(desk: Desk, correction: str) -> Event:
         NotApproved: when the gate is closed.
         CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
     """
-    progress = desk.progress(correction)
-    plan = progress.plan
-    staged_table = desk.records.staged(plan.table, correction)
-    live_table = desk.records.table(plan.table, staged_table.schema)
-    if progress.planned is Step.CUT_OVER:
-        manifest = desk.records.ledger.manifests(correction)[correction][-1]
-    else:
-        _refuse_unapproved(progress)
-        certificate = desk.records.certificates.find(progress.certificate)
-        days = frozenset(certificate.changed_days) - progress.swapped
-        live, staged = live_table.snapshot(), staged_table.snapshot()
-        _refuse_moved(desk, progress, certificate, live, staged, days)
-        manifest = swap.plan_cut_over(
-            live,
-            staged,
-            correction=correction,
-            version=_next_version(desk, correction),
-            days=days,
-            certified_live=certificate.live,
-            certified_staged=certificate.staged,
-        )
-        desk.tell(correction, Step.CUT_OVER, Outcome.PLANNED, _planned(manifest), manifest=manifest)
-    return _take(desk, Step.CUT_OVER, manifest, live_table, swap.cut_over)
+    while True:
+        settle(desk, correction)
+        progress = desk.progress(correction)
+        if Step.CUT_OVER in progress.done:
+            return _last(desk, correction, Step.CUT_OVER)
+        manifest = _plan_cut_over(desk, progress)
+        if desk.tell_next(progress, Step.CUT_OVER, Outcome.PLANNED, _planned(manifest), manifest=manifest):
+            return _take(desk, Step.CUT_OVER, manifest)
 
 
 def roll_back(desk: Desk, correction: str, days: Collection[date] = (), note: str = "") -> Event:
     """Bring the retired days back, all or some; every day that landed since stays.
 
+    One that was planned and may or may not have happened is settled first, and is all there is to do when it has
+    brought back what is asked for.
+
     Raises:
         RollBackClosed: when the correction is decommissioned or about to be.
         NothingToRollBack: when none of the days is live.
     """
-    progress = desk.progress(correction)
-    plan = progress.plan
-    live_table = desk.records.table(plan.table)
-    if progress.planned is Step.ROLL_BACK:
-        manifest = desk.records.ledger.manifests(correction)[correction][-1]
-        return _take(desk, Step.ROLL_BACK, manifest, live_table, swap.roll_back, {"note": note})
-    if progress.is_closed or progress.planned is Step.DECOMMISSION:
-        raise RollBackClosed(correction)
-    if progress.planned is Step.CUT_OVER:
-        cut_over(desk, correction)
+    settled: Event | None = None
+    while True:
+        settled = settle(desk, correction) or settled
         progress = desk.progress(correction)
-    wanted = frozenset(days) & progress.swapped if days else progress.swapped
-    if not wanted or (days and wanted != frozenset(days)):
-        raise NothingToRollBack(correction, frozenset(days) - progress.swapped)
-    manifest = swap.plan_roll_back(
-        live_table.snapshot(),
-        _happened(desk, correction),
+        if progress.is_closed or progress.planned is Step.DECOMMISSION:
+            raise RollBackClosed(correction)
+        back = frozenset(settled.detail["days"]) if settled and settled.step is Step.ROLL_BACK else frozenset[str]()
+        wanted = {day for day in days if str(day) not in back} if days else progress.swapped
+        if settled and back and not wanted:
+            return settled
+        if not wanted or not wanted <= progress.swapped:
+            raise NothingToRollBack(correction, frozenset(wanted) - progress.swapped)
+        manifest = swap.plan_roll_back(
+            desk.records.snapshot(progress.plan.table),
+            _happened(desk, correction),
+            correction=correction,
+            version=_next_version(desk, correction),
+            days=wanted,
+        )
+        detail = {**_planned(manifest), "note": note}
+        if desk.tell_next(progress, Step.ROLL_BACK, Outcome.PLANNED, detail, manifest=manifest):
+            return _take(desk, Step.ROLL_BACK, manifest, {"note": note})
+
+
+def settle(desk: Desk, correction: str) -> Event | None:
+    """Bring a swap that was planned and may or may not have happened to its end; None when there is none."""
+    progress = desk.progress(correction)
+    if progress.planned not in {Step.CUT_OVER, Step.ROLL_BACK}:
+        return None
+    manifest = desk.records.ledger.manifests(correction)[correction][-1]
+    note = _last(desk, correction, progress.planned, Outcome.PLANNED).detail.get("note")
+    return _take(desk, progress.planned, manifest, {} if note is None else {"note": note})
+
+
+def _plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
+    plan, correction = progress.plan, progress.plan.correction
+    _refuse_unapproved(progress)
+    certificate = desk.records.certificates.find(progress.certificate)
+    _refuse_unseconded(desk, progress, certificate)
+    staged_table = desk.records.staged(plan.table, correction)
+    live, staged = desk.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
+    _refuse_moved(desk, progress, certificate, live, staged)
+    return swap.plan_cut_over(
+        live,
+        staged,
         correction=correction,
         version=_next_version(desk, correction),
-        days=wanted,
+        days=frozenset(certificate.changed_days) - progress.swapped,
+        certified_live=certificate.live,
+        certified_staged=certificate.staged,
     )
-    desk.tell(correction, Step.ROLL_BACK, Outcome.PLANNED, _planned(manifest), manifest=manifest)
-    return _take(desk, Step.ROLL_BACK, manifest, live_table, swap.roll_back, {"note": note})
 
 
-def _take(
-    desk: Desk,
-    step: Step,
-    manifest: Manifest,
-    live_table: Table,
-    take: Callable[..., Commit | None],
-    detail: Mapping[str, Any] | None = None,
-) -> Event:
-    """Commit a planned swap and write down that it happened, or that it was refused and why."""
-    correction = manifest.correction
+def _take(desk: Desk, step: Step, manifest: Manifest, detail: Mapping[str, Any] | None = None) -> Event:
+    """Commit a planned swap and write down, once, that it happened, or that it was refused and why."""
+    live_table = _live_table(desk, step, manifest)
     metadata = {
         "backfill_assets/step": str(step),
         "backfill_assets/run": desk.run_id,
         "backfill_assets/actor": desk.actor,
         "backfill_assets/code_version": desk.subject.code_version,
+        "backfill_assets/git_commit": desk.subject.git_commit,
     }
     if not manifest.days:
-        return desk.tell(correction, step, Outcome.DONE, _done(desk, manifest, desk.now, None))
+        return _tell_settled(desk, step, manifest, Outcome.DONE, _done(desk, manifest, desk.now, None))
     try:
-        commit = take(live_table, manifest, metadata=metadata)
+        commit = TAKE[step](live_table, manifest, metadata=metadata)
     except CommitContended:
         raise
+    except SwapUnverified as error:
+        done = _done(desk, manifest, swapped_at(live_table.snapshot(), manifest) or desk.now, None)
+        _tell_settled(desk, step, manifest, Outcome.DONE, {**done, "unverified": str(error)})
+        raise
     except Refused as error:
-        moved = _moved(live_table.snapshot(), manifest)
-        desk.tell(correction, step, Outcome.REFUSED, {"reason": str(error), "restage": iso(moved or manifest.days)})
+        restage = _moved(live_table.snapshot(), manifest)
+        if isinstance(error, StagedFilesMissing):
+            restage = list(manifest.days)
+        refused = {"reason": str(error), "restage": iso(restage)}
+        _tell_settled(desk, step, manifest, Outcome.REFUSED, refused)
         raise
     at = commit.at if commit else swapped_at(live_table.snapshot(), manifest) or desk.now
-    return desk.tell(correction, step, Outcome.DONE, {**_done(desk, manifest, at, commit), **(detail or {})})
+    done = {**_done(desk, manifest, at, commit), **(detail or {})}
+    return _tell_settled(desk, step, manifest, Outcome.DONE, done)
+
+
+TAKE: Mapping[Step, Callable[..., Commit | None]] = {Step.CUT_OVER: swap.cut_over, Step.ROLL_BACK: swap.roll_back}
+
+
+def _live_table(desk: Desk, step: Step, manifest: Manifest) -> Table:
+    """Live, with the columns that the staged version brings when it is swapped in."""
+    table = desk.subject.table
+    if step is Step.CUT_OVER and manifest.days:
+        return desk.records.table(table, desk.records.staged(table, manifest.correction).schema)
+    return desk.records.table(table)
+
+
+def _tell_settled(desk: Desk, step: Step, manifest: Manifest, outcome: Outcome, detail: Mapping[str, Any]) -> Event:
+    """Write down what became of a planned swap; of two that took it at once, one does."""
+    event = desk.event(manifest.correction, step, outcome, detail)
+
+    def decide(histories: Histories) -> Event | None:
+        return event if history(histories[manifest.correction]).planned is step else None
+
+    told = desk.records.ledger.record(decide, table=desk.subject.table)
+    return told or _last(desk, manifest.correction, step, outcome)
+
+
+def _last(desk: Desk, correction: str, step: Step, outcome: Outcome = Outcome.DONE) -> Event:
+    events = desk.records.ledger.events(correction)
+    return next(event for event in reversed(events) if event.step is step and event.outcome is outcome)
 
 
 def swapped_at(live: Snapshot, manifest: Manifest) -> datetime | None:
@@ -132,19 +180,27 @@ def _refuse_unapproved(progress: Progress) -> None:
         raise NotApproved(correction, why)
 
 
-def _refuse_moved(
-    desk: Desk, progress: Progress, certificate: Certificate, live: Snapshot, staged: Snapshot, days: Collection[date]
-) -> None:
+def _refuse_unseconded(desk: Desk, progress: Progress, certificate: Certificate) -> None:
+    """Two names for days of a month that is closed by now, also when it was open at validation."""
+    closed = closed_among(certificate.changed_days, desk.records.closed_months.current())
+    if closed and progress.seconded is None:
+        correction = progress.plan.correction
+        error = NotApproved(correction, f"it changes closed months ({listed(closed)}), which two people have to approve")
+        desk.tell_next(progress, Step.CUT_OVER, Outcome.FAILED, {"reason": str(error), "closed_months": list(closed)})
+        raise error
+
+
+def _refuse_moved(desk: Desk, progress: Progress, certificate: Certificate, live: Snapshot, staged: Snapshot) -> None:
+    """Refuse when any certified day moved, also one that was found unchanged: it may not be any more."""
     correction = progress.plan.correction
     moved = {
         day
-        for day in days
-        if live.fingerprint(day) != certificate.live.get(day, "")
-        or staged.fingerprint(day) != certificate.staged.get(day)
+        for day in certificate.staged.keys() - progress.swapped
+        if live.fingerprint(day) != certificate.live.get(day, "") or staged.fingerprint(day) != certificate.staged[day]
     }
     if moved:
         error = CertificateOutdated(correction, moved)
-        desk.tell(correction, Step.CUT_OVER, Outcome.REFUSED, {"reason": str(error), "restage": iso(moved)})
+        desk.tell_next(progress, Step.CUT_OVER, Outcome.REFUSED, {"reason": str(error), "restage": iso(moved)})
         raise error
 
 
@@ -182,4 +238,5 @@ def _done(desk: Desk, manifest: Manifest, at: datetime, commit: Commit | None) -
         "commit": commit.number if commit else None,
         "milliseconds": round(commit.milliseconds, 1) if commit else None,
         "reach": {report: list(keys) for report, keys in desk.subject.reach(manifest.days).items()},
+        "rewound": rewind_readers(desk, desk.progress(manifest.correction).plan.window, manifest),
     }

@@ -10,13 +10,17 @@ import polars as pl
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
+from backfill_assets.core.next_step import PREPARATION
+from backfill_assets.core.periods import closed_among, is_same_person
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.check import Check
 from backfill_assets.core.validation import validate_days
-from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, ValidationFailed
+from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
+from backfill_assets.errors.publication import SecondNameNeeded
 from backfill_assets.runbook.desk import Desk, Evidence, iso
+from backfill_assets.runbook.telling import sums_by_month, sums_told, tell_waiting
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -64,9 +68,13 @@ def validate(desk: Desk, correction: str) -> Validation:
     (:func:`refuse_failed`).
 
     Raises:
+        StepsMissing: when the reports are not frozen, the source not verified or the watermarks not reset.
         StagingIncomplete: when days are missing.
     """
-    plan = desk.progress(correction).plan
+    progress = desk.progress(correction)
+    plan = progress.plan
+    if early := set(PREPARATION) - progress.done:
+        raise StepsMissing(correction, Step.VALIDATE, early)
     staged_table = desk.records.staged(plan.table, correction)
     staged = staged_table.snapshot()
     live = desk.records.table(plan.table, staged_table.schema).snapshot()
@@ -75,7 +83,10 @@ def validate(desk: Desk, correction: str) -> Validation:
     found = _validated(desk, plan, live, staged)
     digest = desk.records.certificates.keep(found.certificate, desk.now)
     outcome = Outcome.FAILED if found.failed else Outcome.DONE
-    desk.tell(correction, Step.VALIDATE, outcome, {"certificate": digest, **_detail(found)})
+    closed = closed_among(found.certificate.changed_days, desk.records.closed_months.current())
+    detail = {"certificate": digest, "closed_months": list(closed), **_detail(found)}
+    tell_waiting(desk, desk.event(correction, Step.VALIDATE, outcome, detail))
+    desk.tell(correction, Step.VALIDATE, outcome, detail)
     return found
 
 
@@ -96,6 +107,7 @@ def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -
 
     Raises:
         ApprovalPremature: when it is not validated, or failed and no override was given.
+        SecondNameNeeded: when the same person approves twice what changes a month that finance has closed.
     """
     progress = desk.progress(correction)
     if progress.is_closed:
@@ -107,7 +119,16 @@ def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -
         raise ApprovalPremature(correction, "its validation failed", "Look at its checks, or override them by name")
     if not desk.actor.strip() or (override and not note.strip()):
         raise ApprovalPremature(correction, "an approval needs a name, and an override a reason", "Give both")
-    detail = {"certificate": progress.certificate, "plan": progress.plan.digest, "note": note, "override": override}
+    closed = closed_among(progress.changed, desk.records.closed_months.current())
+    if closed and progress.approval is not None and is_same_person(progress.approval.by, desk.actor):
+        raise SecondNameNeeded(correction, desk.actor, closed)
+    detail = {
+        "certificate": progress.certificate,
+        "plan": progress.plan.digest,
+        "note": note,
+        "override": override,
+        "closed_months": list(closed),
+    }
     return desk.tell(correction, Step.APPROVE, Outcome.DONE, detail)
 
 
@@ -168,6 +189,8 @@ def _detail(found: Validation) -> Mapping[str, Any]:
         "late": iso(found.late),
         "totals": {name: {"old": str(sums.old), "new": str(sums.new)} for name, sums in comparison.totals.items()},
         "largest_day": str(worst.day) if worst else None,
+        "largest": sums_told(worst.sums) if worst else {},
+        "months": sums_by_month(comparison.days),
         "checks": [{"name": check.name, "passed": check.passed, "sentence": check.sentence} for check in found.checks],
         "reason": " ".join(check.sentence for check in found.failed),
     }
