@@ -74,7 +74,8 @@ class Expectation:
     """What may differ between live and staged, and by how much. A clause that is None or false claims nothing.
 
     ``columns`` are the only ones that may differ; ``same_rows`` means that no key appears or disappears;
-    ``unchanged_where`` is an SQL condition, and rows that meet it on either side are equal to the last digit.
+    ``unchanged_where`` is an SQL condition, and rows that meet it on either side have measures equal to the last digit,
+    and so has every column that is not among ``columns``.
     The shares are fractions of the old sum of each measure. ``sign`` means that no day moves the other way.
     """
 

@@ -70,7 +70,7 @@ def validate_days(  # noqa: PLR0913  keyword-only
     declared: list[tuple[object, Callable[[], Check]]] = [
         (expectation.columns is not None, lambda: _only_expected_columns_differ(expectation.columns or (), kept)),
         (expectation.same_rows, lambda: _same_rows(kept)),
-        (expectation.unchanged_where, lambda: _unchanged_where(expectation.unchanged_where or "", kept, old, new)),
+        (expectation.unchanged_where, lambda: _unchanged_where(expectation, kept, old, new)),
         (expectation.max_change_per_day is not None, lambda: _per_day(expectation.max_change_per_day, kept)),
         (expectation.max_change_total is not None, lambda: _in_total(expectation.max_change_total, kept)),
         (expectation.sign, lambda: _sign(expectation.sign == "up", kept)),
@@ -120,12 +120,17 @@ def _same_rows(comparison: Comparison) -> Check:
     return Check.failing(Clause.SAME_ROWS, sentence, days, detail)
 
 
-def _unchanged_where(condition: str, comparison: Comparison, old: pl.LazyFrame, new: pl.LazyFrame) -> Check:
-    """A row that meets the condition on one side alone stands alone among the rows that meet it, and so is found."""
+def _unchanged_where(expectation: Expectation, comparison: Comparison, old: pl.LazyFrame, new: pl.LazyFrame) -> Check:
+    """A row that meets the condition on one side alone stands alone among the rows that meet it, and so is found.
+
+    Held equal are the measures, and every column that is not expected to differ: in the example a row in USD is worth
+    the same at any rate, while the rates written beside it are corrected.
+    """
+    condition = expectation.unchanged_where or ""
+    free = set(expectation.columns or ()) - {*comparison.keys, *comparison.measures}
     touched = pl.col(comparison.by).is_in(list(comparison.changed_days))
     found = compare(
-        rows_where(old, condition).filter(touched),
-        rows_where(new, condition).filter(touched),
+        *(rows_where(side, condition).filter(touched).drop(free, strict=False) for side in (old, new)),
         keys=comparison.keys,
         measures=comparison.measures,
         by=comparison.by,

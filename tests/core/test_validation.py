@@ -388,3 +388,18 @@ def test_an_unchanged_row_is_held_to_the_last_digit_whatever_the_limits() -> Non
 
     checks = validate(lenient, compare(*sides, keys=KEYS, measures=MEASURES), *sides, days=DAYS)
     assert [check.name for check in checks if not check.passed] == ["unchanged_where"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rightly"),
+    [(["revenue_usd", "rate"], set()), (["revenue_usd"], {"unchanged_where", "only_expected_columns_differ"})],
+)
+def test_an_unchanged_row_may_differ_in_a_column_expected_to_differ_that_is_no_measure(
+    columns: list[str], rightly: set[str]
+) -> None:
+    """A dollar is worth a dollar at any rate, while the rate written beside it is corrected."""
+    written_wrongly = with_cell(published(), 0, "rate", Decimal("0.90"))
+    clauses = {"columns": columns, "unchanged_where": "currency = 'USD'"}
+
+    checks = validated(corrected(), written_wrongly, clauses)
+    assert failing(checks) - {"only_expected_columns_differ"} == rightly - {"only_expected_columns_differ"}
