@@ -72,9 +72,9 @@ def closer_to_ledger(  # noqa: PLR0913  three frames and how to read them
         by: the column that holds the day.
         excluded: days that say nothing about the correction, because live was built on other inputs.
     """
-    known = set(ledger.select(by).unique().collect().to_series()) - set(excluded)
+    known = set(ledger.select(by).unique().collect().to_series())
     ours = _daily(live, staged, measures, by)
-    moved = [day.day for day in ours.days if any(sums.change for sums in day.sums.values())]
+    moved = [day.day for day in ours.days if any(sums.change for sums in day.sums.values()) and day.day not in excluded]
     judged = {day for day in moved if day in known}
     before = _distances(_daily(_on(live, by, judged), _on(ledger, by, judged), measures, by))
     after = _distances(_daily(_on(staged, by, judged), _on(ledger, by, judged), measures, by))

@@ -25,32 +25,48 @@ from backfill_assets.revenue.assets import (
     raw_transactions,
 )
 from backfill_assets.revenue.landing import landed_days
+from backfill_assets.revenue.ledger_checks import prove_ledger
+from backfill_assets.revenue.sample import prove_sample
 from backfill_assets.runbook import Evidence, Problem
 from backfill_assets.storage.records import Records
 
-SUMS = pl.Schema({"day": pl.Date(), "currency": pl.String(), "rows": pl.Int64(), "amount": pl.Decimal(38, 4)})
+STATED = pl.Schema({"day": pl.Date(), "currency": pl.String(), "stated": pl.Decimal(38, 4)})
 
 
-def manifest_totals(records: Records, plan: Plan) -> pl.DataFrame:
-    """Rows of each day, and the sum per currency, as the manifest stated them when each file arrived.
+def source_totals(records: Records, plan: Plan) -> pl.DataFrame:
+    """Transactions and native sum of each day and currency, as the source states them.
 
-    Days that arrived more than once are left out: a later arrival replaces transactions of an earlier one.
+    Sums are those that the manifest wrote down when the file arrived. A day that arrived more than once has no such
+    sums: its later arrivals replace transactions of earlier ones, so both are added up from the raw rows.
     """
-    known = raw_log.arrivals(records).filter(pl.col("day").is_in(list(plan.days)))
+    known = raw_log.arrivals(records, plan.pins[raw_log.RAW]).filter(pl.col("day").is_in(list(plan.days)))
     once = known.filter(pl.len().over("day") == 1)
     rows = [
-        {"day": row["day"], "currency": currency, "rows": row["rows"], "amount": Decimal(total)}
+        {"day": row["day"], "currency": currency, "stated": Decimal(total)}
         for row in once.iter_rows(named=True)
         for currency, total in json.loads(row["totals"]).items()
     ]
-    return pl.DataFrame(rows, schema=SUMS)
+    raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days)
+    again = pl.col("day").is_in(list(set(known["day"]) - set(once["day"])))
+    last = raw.filter(again).sort("arrival").unique(["day", "transaction_id"], keep="last")
+    added = pl.concat([_added_up(raw.filter(~again)), _added_up(last)]).collect(engine="streaming")
+    both = pl.DataFrame(rows, schema=STATED).join(added, on=["day", "currency"], how="full", coalesce=True)
+    is_stated = pl.col("day").is_in(list(once["day"]))
+    amount = pl.when(is_stated).then(pl.col("stated").fill_null(0)).otherwise("amount")
+    return both.select("day", "currency", pl.col("transactions").fill_null(0), amount.alias("amount"))
+
+
+def _added_up(raw: pl.LazyFrame) -> pl.LazyFrame:
+    counted = {"transactions": pl.len().cast(pl.Int64), "amount": pl.col("amount").cast(pl.Decimal(38, 4)).sum()}
+    return raw.group_by("day", "currency").agg(**counted)
 
 
 def verify_manifest(records: Records, plan: Plan) -> Sequence[Problem]:
     """Look whether the raw log still holds what the manifest says arrived."""
     raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW])
     there = raw.scan(plan.days).group_by("day", "arrival").agg(rows=pl.len().cast(pl.Int64)).collect()
-    stated = raw_log.arrivals(records).filter(pl.col("day").is_in(list(plan.days)) & (pl.col("rows") > 0))
+    known = raw_log.arrivals(records, plan.pins[raw_log.RAW])
+    stated = known.filter(pl.col("day").is_in(list(plan.days)) & (pl.col("rows") > 0))
     beside = stated.join(there, on=["day", "arrival"], how="left", suffix="_there")
     wrong = beside.filter(pl.col("rows") != pl.col("rows_there").fill_null(0))
     return [Problem(row["day"], "raw_transactions has other rows than arrived") for row in wrong.iter_rows(named=True)]
@@ -67,17 +83,10 @@ def verify_rates(records: Records, plan: Plan) -> Sequence[Problem]:
 
 
 def prove_control_totals(evidence: Evidence) -> Sequence[Check]:
-    """Hold staged native amounts and counts against what the manifest stated when the files arrived."""
-    stated = manifest_totals(evidence.records, evidence.plan)
-    days = frozenset(stated["day"]) | (frozenset(evidence.days) - _rearrived(evidence))
-    control = Control(stated.lazy().select("day", "currency", "amount"), ("day", "currency"), ("amount",))
-    staged = evidence.staged.select("day", "currency", "amount")
-    return [control_totals(staged, control, days=days)]
-
-
-def _rearrived(evidence: Evidence) -> frozenset[object]:
-    known = raw_log.arrivals(evidence.records)
-    return frozenset(known.filter(pl.len().over("day") > 1)["day"])
+    """Hold staged native amounts and counts, per day and currency, against what the source states."""
+    measures = ("transactions", "amount")
+    control = Control(source_totals(evidence.records, evidence.plan).lazy(), ("day", "currency"), measures)
+    return [control_totals(evidence.staged.select("day", "currency", *measures), control, days=evidence.days)]
 
 
 REPORTS = (executive_dashboard, finance_reconciliation_export, board_pack)
@@ -87,7 +96,7 @@ DAILY_REVENUE = build_office(
     sources=SOURCES,
     reports=REPORTS,
     verify=(verify_manifest, verify_rates),
-    prove=(prove_control_totals,),
+    prove=(prove_control_totals, prove_sample, prove_ledger),
 )
 
 

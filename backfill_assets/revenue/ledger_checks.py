@@ -1,0 +1,46 @@
+"""Hold a correction against finance's ledger, currency by currency: errors of one day cancel across currencies."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from backfill_assets.core.check import Check, Clause
+from backfill_assets.core.proofs import closer_to_ledger
+from backfill_assets.revenue.assets import LandingResource
+from backfill_assets.revenue.landing import FinanceLedger, read_ledger
+from backfill_assets.runbook import Evidence
+
+
+def prove_ledger(evidence: Evidence) -> Sequence[Check]:
+    """Check that the correction brings every day it moves closer to finance's ledger than live is.
+
+    Days with malformed lines count as unknown to the ledger. Where finance never delivered any ledger the check passes
+    and says so.
+
+    Raises:
+        UnusableLedger: a file of the ledger does not begin with the header.
+    """
+    ledger = read_ledger(LandingResource().path())
+    if ledger.frame.is_empty() and not ledger.bad_lines:
+        said = "Finance has delivered no ledger, so nothing could be held against it."
+        return [Check.passing(Clause.CLOSER_TO_LEDGER, said)]
+    return [closer_by_currency(evidence, ledger)]
+
+
+def closer_by_currency(evidence: Evidence, ledger: FinanceLedger) -> Check:
+    """The check, with each currency a measure of its own."""
+    usable = ledger.frame.filter(
+        pl.col("day").is_in(list(evidence.days)), ~pl.col("day").is_in(list(ledger.incomplete_days))
+    )
+    frames = [frame.select("day", "currency", "revenue_usd").collect() for frame in (evidence.live, evidence.staged)]
+    frames.append(usable.select("day", "currency", "revenue_usd"))
+    currencies = sorted({currency for frame in frames for currency in frame["currency"]})
+    wide = [_by_currency(frame, currencies) for frame in frames]
+    return closer_to_ledger(*wide, measures=currencies, excluded=evidence.excluded)
+
+
+def _by_currency(frame: pl.DataFrame, currencies: Sequence[str]) -> pl.LazyFrame:
+    """One row a day, one column a currency; zero where nothing was traded."""
+    amounts = pl.col("revenue_usd").cast(pl.Decimal(38, 4))
+    columns = [amounts.filter(pl.col("currency") == currency).sum().alias(currency) for currency in currencies]
+    return frame.lazy().group_by("day").agg(columns)

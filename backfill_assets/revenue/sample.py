@@ -1,0 +1,218 @@
+"""Revenue computed a second time, transaction by transaction, from raw rows and the ECB's fixings.
+
+Plain ``decimal`` on plain rows: nothing here is shared with the transform or with ``fx_rates``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.check import Check
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.proofs import sample_rederived
+from backfill_assets.core.sampling import Cell, Sample, SampledRow, sample_size, sampling_order
+from backfill_assets.core.window import Window
+from backfill_assets.revenue import raw_log
+from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
+from backfill_assets.runbook import Evidence
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.samples import Samples
+
+# A quotient that is a tie has few digits and is exact at this precision; any other is at least 1e-23 away from a tie.
+EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+FOUR_DECIMALS = Decimal("0.0001")
+MOST_LINES = 300_000
+STRATA = ("currency", "has_refund")
+CELLS = ("transactions", "amount", "rate_currency", "rate_usd", "fixing_day", "revenue_usd")
+CELLS_SCHEMA: dict[str, Any] = dict.fromkeys(["day", *FACT_KEY[1:], "column", "expected", "actual"], pl.String) | {
+    "day": pl.Date
+}
+
+Key = tuple[date, str, str]
+Fixings = Mapping[tuple[str, date], Decimal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RatePair:
+    """Both rates of a currency in force on a day, and when they were fixed."""
+
+    currency: Decimal
+    usd: Decimal
+    currency_fixed: date
+    usd_fixed: date
+
+
+def prove_sample(evidence: Evidence) -> Sequence[Check]:
+    """Derive staged rows a second time, hold every cell against it, and keep a sample that a person can tick off.
+
+    Where the plan has no more than 300,000 transactions every row is derived, otherwise as many as that allows, in the
+    order of the sample; the sample itself is listed transaction by transaction.
+    """
+    plan, records = evidence.plan, evidence.records
+    raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days).select(*_RAW_COLUMNS)
+    staged = {_key(row): row for row in evidence.staged.collect().iter_rows(named=True)}
+    population = _population(raw, staged)
+    order = sampling_order(population, keys=FACT_KEY, strata=STRATA, seed=plan.correction)
+    wanted = sample_size(order, strata=STRATA, days=len(plan.days))
+    derived = order.filter((pl.int_range(pl.len()) < wanted) | (pl.col("lines").cum_sum() <= MOST_LINES))
+    effective = _effective(raw)
+    fixings = fixings_at_opening(records, plan)
+    pairs = {key: rate_pair(fixings, key[1], key[0]) for key in map(_key, derived.iter_rows(named=True))}
+    rows = _derive(effective, derived, pairs)
+    cells = {key: _cells(staged.get(key), rows.get(key)) for key in pairs}
+    listed = _listed(effective, order.head(wanted), pairs, cells)
+    sample = Sample(plan.correction, population.height, len(pairs), int(derived["lines"].sum()), listed)
+    number = Samples(records.lake).keep(sample)
+    return [_check(cells, sample, number)]
+
+
+def fixings_at_opening(records: Records, plan: Plan) -> Fixings:
+    """What the ECB had published when the correction was opened, for its window; None for a withdrawn fixing."""
+    manifest = raw_log.raw_manifest(records).rows()
+    known = manifest.filter((pl.col("source") == raw_log.FIXINGS) & (pl.col("at") <= plan.opened_at))["arrival"]
+    window = Window(plan.window.first - timedelta(days=MAX_FIXING_AGE_DAYS), plan.window.last)
+    log = records.snapshot(raw_log.FIXINGS).scan()
+    log = log.filter(
+        pl.col("fixing_day").is_between(window.first, window.last), pl.col("arrival").is_in(known.implode())
+    )
+    rows = log.sort("arrival").select("currency", "fixing_day", "rate").collect().iter_rows()
+    return {(currency, day): rate for currency, day, rate in rows}
+
+
+def rate_pair(fixings: Fixings, currency: str, day: date) -> RatePair | None:
+    """The rates in force: of each the latest fixing on or before the day, at most seven days old; EUR is always 1."""
+    own, usd = _in_force(fixings, currency, day), _in_force(fixings, "USD", day)
+    return RatePair(own[0], usd[0], own[1], usd[1]) if own and usd else None
+
+
+def in_usd(amount: Decimal, pair: RatePair) -> Decimal:
+    """The exact value, rounded half to even at four decimals."""
+    return EXACT.quantize(EXACT.divide(EXACT.multiply(amount, pair.usd), pair.currency), FOUR_DECIMALS)
+
+
+_RAW_COLUMNS = (*FACT_KEY, "transaction_id", "occurred_at", "arrival", "amount")
+
+
+def _in_force(fixings: Fixings, currency: str, day: date) -> tuple[Decimal, date] | None:
+    if currency == "EUR":
+        return Decimal("1.00000000"), day
+    for age in range(MAX_FIXING_AGE_DAYS + 1):
+        fixed = day - timedelta(days=age)
+        rate = fixings.get((currency, fixed))
+        if rate is not None:
+            return rate, fixed
+    return None
+
+
+def _effective(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Each transaction once: of a day that landed again, the row that came last."""
+    arrivals = raw.select("day", "arrival").unique().collect()
+    again = sorted(set(arrivals.filter(pl.col("day").is_duplicated())["day"]))
+    if not again:
+        return raw
+    repeated = pl.col("day").is_in(again)
+    last = raw.filter(repeated).sort("arrival").unique(["day", "transaction_id"], keep="last", maintain_order=True)
+    return pl.concat([raw.filter(~repeated), last])
+
+
+def _population(raw: pl.LazyFrame, staged: Mapping[Key, Any]) -> pl.DataFrame:
+    """Every key of the raw log or of the staged version, whether it holds a refund, and how many raw rows."""
+    from_raw = raw.group_by(FACT_KEY).agg(has_refund=(pl.col("amount") < 0).any(), lines=pl.len().cast(pl.Int64))
+    there = pl.DataFrame(
+        list(staged), schema=dict(zip(FACT_KEY, (pl.Date, pl.String, pl.String), strict=True)), orient="row"
+    )
+    both = from_raw.collect(engine="streaming").join(there, on=FACT_KEY, how="full", coalesce=True)
+    return both.with_columns(pl.col("has_refund").fill_null(value=False), pl.col("lines").fill_null(0)).sort(FACT_KEY)
+
+
+def _derive(
+    effective: pl.LazyFrame, keys: pl.DataFrame, pairs: Mapping[Key, RatePair | None]
+) -> dict[Key, dict[str, Any]]:
+    """The derived row of each key. Equal amounts of a key are computed once and counted."""
+    wanted = effective.join(keys.lazy().select(FACT_KEY), on=FACT_KEY, how="semi")
+    counted = wanted.group_by([*FACT_KEY, "amount"]).agg(pl.len()).collect(engine="streaming")
+    rows: dict[Key, dict[str, Any]] = {}
+    for day, currency, country, amount, count in counted.iter_rows():
+        key, pair = (day, currency, country), pairs[day, currency, country]
+        row = rows.setdefault(key, {"transactions": 0, "amount": Decimal(0), "revenue_usd": Decimal(0)})
+        row["transactions"] += count
+        row["amount"] = EXACT.add(row["amount"], EXACT.multiply(amount, Decimal(count)))
+        if pair is not None:
+            row["revenue_usd"] = EXACT.add(row["revenue_usd"], EXACT.multiply(in_usd(amount, pair), Decimal(count)))
+    for key, row in rows.items():
+        pair = pairs[key]
+        if pair is None:
+            row["revenue_usd"] = None
+        else:
+            fixed = min(pair.currency_fixed, pair.usd_fixed)
+            row |= {"rate_currency": pair.currency, "rate_usd": pair.usd, "fixing_day": fixed}
+    return rows
+
+
+def _cells(staged: Mapping[str, Any] | None, derived: Mapping[str, Any] | None) -> tuple[Cell, ...]:
+    return tuple(Cell(name, _text((staged or {}).get(name)), _text((derived or {}).get(name))) for name in CELLS)
+
+
+def _listed(
+    effective: pl.LazyFrame,
+    keys: pl.DataFrame,
+    pairs: Mapping[Key, RatePair | None],
+    cells: Mapping[Key, tuple[Cell, ...]],
+) -> tuple[SampledRow, ...]:
+    wanted = effective.join(keys.lazy().select(FACT_KEY), on=FACT_KEY, how="semi").sort("occurred_at", "transaction_id")
+    lines: dict[Key, list[Mapping[str, str]]] = {}
+    for row in wanted.collect().iter_rows(named=True):
+        lines.setdefault(_key(row), []).append(_line(row, pairs[_key(row)]))
+    drawn: Iterable[Key] = map(_key, keys.iter_rows(named=True))
+    return tuple(
+        SampledRow(
+            dict(zip(FACT_KEY, map(str, key), strict=True)),
+            cells[key],
+            tuple(lines.get(key, ())),
+        )
+        for key in drawn
+    )
+
+
+def _line(row: Mapping[str, Any], pair: RatePair | None) -> Mapping[str, str]:
+    told = {
+        "transaction": row["transaction_id"],
+        "occurred at": f"{row['occurred_at']:%H:%M:%S}",
+        "amount": f"{row['amount']:f}",
+    }
+    if pair is None:
+        return told
+    return told | {
+        "rate of currency": f"{pair.currency:f}",
+        "fixed": str(pair.currency_fixed),
+        "rate of USD": f"{pair.usd:f}",
+        "USD fixed": str(pair.usd_fixed),
+        "USD": f"{in_usd(row['amount'], pair):f}",
+    }
+
+
+def _check(cells: Mapping[Key, tuple[Cell, ...]], sample: Sample, number: int) -> Check:
+    rows = [(*key, cell.column, cell.derived, cell.staged) for key, of_row in cells.items() for cell in of_row]
+    frame = pl.DataFrame(rows, schema=CELLS_SCHEMA, orient="row")
+    found = sample_rederived(frame.lazy(), nothing_to_sample=not sample.population)
+    listed = {"rows": len(sample.rows), "rows_derived": sample.derived, "rows_in_all": sample.population}
+    detail = {**found.detail, **listed, "transactions_derived": sample.lines_derived, "sample": number}
+    sentence = (
+        f"{found.sentence} They are those of {sample.derived} of {sample.population} rows, of which {len(sample.rows)} "
+        "are listed transaction by transaction."
+    )
+    return Check(found.name, found.passed, sentence, found.days, detail)
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return (row["day"], row["currency"], row["country"])
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
