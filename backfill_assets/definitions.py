@@ -9,7 +9,6 @@ from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.pipeline import DAILY_REVENUE, pipeline_definitions
 
 LAKE = LakeResource()
-OFFICES = {DAILY_REVENUE.table: DAILY_REVENUE}
 
 defs = dg.Definitions.merge(
     pipeline_definitions(),

@@ -1,6 +1,7 @@
 """One call of the command: its Dagster instance, its driver, and how it answers."""
 
 import getpass
+import importlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -12,8 +13,10 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.setup import DefinitionsMissing
 
 DONE, OTHER, BAD_INPUT, WAITS_FOR_PERSON, REFUSED = 0, 1, 2, 3, 4
 
@@ -55,7 +58,7 @@ class Answer:
                 typer.echo(json.dumps(told))
             else:
                 Console(stderr=True).print(
-                    f"[bold red]{type(error).__name__}[/] {error}", highlight=False, soft_wrap=True
+                    f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True
                 )
             raise typer.Exit(error.exit_code) from error
 
@@ -68,10 +71,26 @@ class Session:
 
     @cached_property
     def definitions(self) -> Any:
-        """The module of the code location."""
-        from backfill_assets import definitions  # noqa: PLC0415 - seconds of imports that --help does not need
+        """The definitions of the code location: those in the module that ``BACKFILL_DEFINITIONS`` names, or ours.
 
-        return definitions
+        Raises:
+            DefinitionsMissing: when the module has none.
+        """
+        import dagster as dg  # noqa: PLC0415 - seconds of imports that --help does not need
+
+        name = os.environ.get("BACKFILL_DEFINITIONS", "backfill_assets.definitions")
+        module = importlib.import_module(name)
+        found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
+        if not found:
+            raise DefinitionsMissing(name)
+        return found[0]
+
+    @cached_property
+    def offices(self) -> Any:
+        """The offices in the definitions, by table."""
+        from backfill_assets.orchestration.offices import offices_in  # noqa: PLC0415
+
+        return offices_in(self.definitions)
 
     @cached_property
     def runner(self) -> Any:
@@ -80,9 +99,9 @@ class Session:
 
         from backfill_assets.orchestration.in_process import Runner  # noqa: PLC0415
 
-        return Runner(self.definitions.defs, dg.DagsterInstance.get(), {"user": getpass.getuser()})
+        return Runner(self.definitions, dg.DagsterInstance.get(), {"user": getpass.getuser()})
 
     @cached_property
     def lake(self) -> Any:
         """The lake as a resource."""
-        return self.definitions.LAKE
+        return (self.definitions.resources or {})["lake"]

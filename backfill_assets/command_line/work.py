@@ -62,7 +62,7 @@ def office_of(session: Session, table: str) -> Office:
     Raises:
         TableUnknown: when no correction was built around it.
     """
-    offices = session.definitions.OFFICES
+    offices = session.offices
     if table not in offices:
         raise TableUnknown(table, offices)
     return offices[table]

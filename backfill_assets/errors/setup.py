@@ -33,3 +33,13 @@ class PartitionsNotDaily(BadInput):
             f"{table} is not partitioned by day with ISO keys. Nothing was loaded. "
             "Give it a DailyPartitionsDefinition with the default format."
         )
+
+
+class DefinitionsMissing(BadInput):
+    """A module was named as the code location that has no definitions."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__(
+            f"{module} has no dagster Definitions at its top level. Nothing was done. "
+            "Let BACKFILL_DEFINITIONS name the module of your code location."
+        )

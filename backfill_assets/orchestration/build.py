@@ -7,6 +7,7 @@ import dagster as dg
 from backfill_assets.errors.setup import SourcesUnknown
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.hands import hand_jobs
+from backfill_assets.orchestration.offices import remember
 from backfill_assets.orchestration.reach import Reports, in_order
 from backfill_assets.orchestration.siblings import CorrectableAsset
 from backfill_assets.orchestration.staging import staged_sibling
@@ -52,7 +53,7 @@ def correction_definitions(office: Office) -> dg.Definitions:
         selection=[step.key for step in steps],
         description=f"The nine steps of a correction of {office.table}: a column a correction, a row a step.",
     )
-    return dg.Definitions(assets=[office.asset.live, staged_sibling(office), *steps], jobs=[job, *hand_jobs(office)])
+    return dg.Definitions(assets=[office.asset.live, remember(staged_sibling(office), office), *steps], jobs=[job, *hand_jobs(office)])
 
 
 def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
