@@ -14,12 +14,12 @@ from backfill_assets.core.window import ONE_DAY, Window, contiguous
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
-from backfill_assets.orchestration.driving import runs_of_keys
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Runner
+from backfill_assets.orchestration.rebuilding import runs_of_keys
 from backfill_assets.orchestration.resources import LakeResource
-from backfill_assets.runbook.opening import NIGHTLY
+from backfill_assets.runbook.readers import NIGHTLY
 from backfill_assets.storage.records import Records
 
 DAYS_PER_WAVE = 90
@@ -210,8 +210,8 @@ class NightlyRun:
             except ReportFrozen:
                 frozen.append(asset.key.path[-1])
                 continue
-            for first, last in runs_of_keys(asset, keys):
-                self.runner.run_keys([asset.key], first, last, MARKED)
+            for run in runs_of_keys(asset, keys):
+                self.runner.run_keys([asset.key], run[0], run[-1], MARKED)
         return tuple(frozen)
 
     def _advance(self, records: Records, window: Window) -> None:

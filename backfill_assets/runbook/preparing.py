@@ -7,14 +7,23 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.runbook.desk import Desk, Problem
-from backfill_assets.runbook.opening import holders_of
+from backfill_assets.runbook.readers import internal_holders, register_declared
+from backfill_assets.runbook.telling import tell_watchers
 
 
 def freeze_reports(desk: Desk, correction: str) -> Event:
     """Hold every report downstream at its last good state."""
-    plan = desk.progress(correction).plan
-    pinned = {name: desk.records.snapshot(name).commit for name in desk.subject.reports if desk.records.exists(name)}
-    detail = {"reports": list(desk.subject.reports), "pinned": pinned, "reason": plan.request.reason}
+    progress = desk.progress(correction)
+    names = desk.subject.reports
+    pinned = {name: desk.records.snapshot(name).commit for name in names if desk.records.exists(name)}
+    detail = {
+        "reports": list(names),
+        "pinned": pinned,
+        "pinned_table": desk.records.snapshot(desk.subject.table).commit,
+        "reason": progress.plan.request.reason,
+    }
+    desk.subject.show(desk.event(correction, Step.FREEZE_REPORTS, Outcome.DONE, detail))
+    tell_watchers(desk, progress, "opened")
     return desk.tell(correction, Step.FREEZE_REPORTS, Outcome.DONE, detail)
 
 
@@ -48,14 +57,22 @@ def verify_source(desk: Desk, correction: str) -> Event:
 
 
 def reset_watermarks(desk: Desk, correction: str) -> Event:
-    """Set every holder back before the window, by a hold; marks are kept as they are."""
+    """Set our own holders back before the window, by a hold; marks are kept as they are.
+
+    External holders are named, and set back by the cut over: before it there is nothing new for them to read.
+    """
     plan = desk.progress(correction).plan
     watermarks, table = desk.records.watermarks, desk.subject.table
-    known = watermarks.holders(table)
-    internal = [name for name in holders_of(desk) if not (name in known and known[name].external)]
-    marks = watermarks.hold(correction, table, internal, plan.window.first, by=desk.actor, at=desk.now)
+    register_declared(desk)
+    watermarks.hold(correction, table, internal_holders(desk), plan.window, by=desk.actor, at=desk.now)
+    holders = watermarks.holders(table)
     detail = {
-        "marks": {name: str(mark) if mark else None for name, mark in marks.items()},
-        "external": [name for name, holder in known.items() if holder.external],
+        "marks": {name: _iso(holder.mark) for name, holder in holders.items()},
+        "effective": {name: _iso(holder.effective) for name, holder in holders.items()},
+        "external": [name for name, holder in holders.items() if holder.external],
     }
     return desk.tell(correction, Step.RESET_WATERMARKS, Outcome.DONE, detail)
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None

@@ -7,6 +7,8 @@ import polars as pl
 
 from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.certificates import Certificates
+from backfill_assets.storage.closed_months import ClosedMonths
+from backfill_assets.storage.completeness import BuiltReports
 from backfill_assets.storage.layout import DAY, Lake
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.stored import stored_schema
@@ -37,9 +39,19 @@ class Records:
         return Builds(self.lake)
 
     @cached_property
+    def completeness(self) -> BuiltReports:
+        """Of which days each report partition was built."""
+        return BuiltReports(self.lake)
+
+    @cached_property
     def certificates(self) -> Certificates:
         """What validation proved."""
         return Certificates(self.lake)
+
+    @cached_property
+    def closed_months(self) -> ClosedMonths:
+        """Which months finance has closed."""
+        return ClosedMonths(self.lake)
 
     def table(self, name: str, schema: pl.Schema | None = None) -> Table:
         """A live table; without a schema of the code's, with the one it is stored with.

@@ -1,0 +1,66 @@
+"""Refusals about watermarks: who holds one, and how it may move."""
+
+from collections.abc import Collection
+from datetime import date
+
+from backfill_assets.errors.base import BadInput, Refused, listed
+
+
+class HolderUnknown(BadInput):
+    """Nobody of that name keeps a watermark on the table."""
+
+    def __init__(self, holder: str, table: str, known: Collection[str]) -> None:
+        super().__init__(
+            f"{holder} keeps no watermark on {table}. Nothing was recorded. "
+            f"Register it first, or name one of {listed(known) or 'nobody yet'}."
+        )
+
+
+class HolderInternal(BadInput):
+    """Nightly and the reports move their marks themselves."""
+
+    def __init__(self, holder: str, table: str) -> None:
+        super().__init__(
+            f"{holder} is a part of {table}'s own pipeline and moves its mark itself. Nothing was recorded. "
+            "Advance external holders only."
+        )
+
+
+class MarkBeyondData(BadInput):
+    """A holder says it has processed days that are not published."""
+
+    def __init__(self, holder: str, table: str, day: date, newest: date | None) -> None:
+        there = f"whose newest day is {newest}" if newest else "which has no published day"
+        super().__init__(
+            f"{holder} cannot have processed {table} up to {day}, {there}. Its mark is as it was. "
+            "Advance it to a day that is published."
+        )
+
+
+class MarkBackwards(BadInput):
+    """A holder says it has processed less than it told before."""
+
+    def __init__(self, holder: str, table: str, day: date, effective: date) -> None:
+        super().__init__(
+            f"{holder} has told already that it processed {table} up to {effective}, so {day} would set it back. "
+            "Its mark is as it was. Marks go forward, a correction sets them back by itself."
+        )
+
+
+class HolderNotAwaited(Refused):
+    """Somebody waives a holder that the correction does not wait for."""
+
+    def __init__(self, correction: str, holder: str, awaited: Collection[str]) -> None:
+        super().__init__(
+            f"Correction {correction} does not wait for {holder}. Nothing was recorded. "
+            f"It waits for {listed(awaited) or 'no holder'}."
+        )
+
+
+class WaiverUnsigned(BadInput):
+    """A waiver needs a name and a reason."""
+
+    def __init__(self, correction: str, holder: str) -> None:
+        super().__init__(
+            f"Waiving {holder} for correction {correction} needs a name and a reason. Nothing was recorded. Give both."
+        )

@@ -1,0 +1,111 @@
+"""Watermarks in the course of a correction: who reads again, who has, and whom nobody waits for any more."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.window import contiguous
+from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, WaiverUnsigned
+from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.opening import open_corrections
+from backfill_assets.runbook.readers import NIGHTLY, internal_holders, register_declared
+from backfill_assets.storage.completeness import proven_through
+from backfill_assets.storage.watermarks import Holder
+
+
+def register_holder(desk: Desk, holder: str) -> Holder:
+    """Make an external holder known, from whom its own mark is awaited.
+
+    Raises:
+        HolderInternal: when the name is that of nightly or of a report.
+    """
+    table = desk.subject.table
+    if holder in internal_holders(desk):
+        raise HolderInternal(holder, table)
+    desk.records.watermarks.register(holder, table, by=desk.actor, at=desk.now, external=True)
+    return desk.records.watermarks.holders(table)[holder]
+
+
+def advance_holder(desk: Desk, holder: str, day: date) -> Holder:
+    """Move the mark of an external holder that has processed everything up to a day; corrections hear of it.
+
+    Raises:
+        HolderInternal, HolderUnknown, MarkBeyondData, MarkBackwards: when that cannot be.
+    """
+    table = desk.subject.table
+    if holder in internal_holders(desk):
+        raise HolderInternal(holder, table)
+    register_declared(desk)
+    live = desk.records.snapshot(table).days if desk.records.exists(table) else frozenset[date]()
+    newest = max(live, default=None)
+    moved = desk.records.watermarks.advance_verified(holder, table, day, newest, by=desk.actor, at=desk.now)
+    note_advanced(desk)
+    return moved
+
+
+def waive_holder(desk: Desk, correction: str, holder: str, note: str) -> None:
+    """Close a correction without waiting for a holder, by name and reason.
+
+    Raises:
+        WaiverUnsigned: without a name or a reason.
+        HolderNotAwaited: when the correction does not wait for it.
+    """
+    if not desk.actor.strip() or not note.strip():
+        raise WaiverUnsigned(correction, holder)
+    awaited = desk.progress(correction).awaited_holders
+    watermarks, table = desk.records.watermarks, desk.subject.table
+    held = watermarks.waive(correction, table, holder, by=desk.actor, note=note, at=desk.now)
+    if not held and holder not in awaited:
+        raise HolderNotAwaited(correction, holder, awaited)
+    desk.tell(correction, Step.RESET_WATERMARKS, Outcome.WAIVED, {"holder": holder, "note": note})
+
+
+def note_advanced(desk: Desk) -> None:
+    """Write down, for every open correction of the table, which awaited holders have read again since.
+
+    The watermarks alone decide; a crash between them and the ledger is caught up by calling this again.
+    """
+    table = desk.subject.table
+    waiting = {
+        name: progress
+        for name, progress in open_corrections(desk).items()
+        if progress.plan.table == table and progress.awaited_holders
+    }
+    holders = desk.records.watermarks.holders(table) if waiting else {}
+    for correction, progress in waiting.items():
+        if advanced := sorted(progress.awaited_holders - still_held(progress, holders)):
+            desk.tell(correction, Step.RESET_WATERMARKS, Outcome.PROGRESSED, {"advanced": advanced})
+
+
+def still_held(progress: Progress, holders: Mapping[str, Holder]) -> frozenset[str]:
+    """The holders that have not read again what a correction swapped or rolled back."""
+    return frozenset(name for name, holder in holders.items() if progress.plan.correction in holder.holds)
+
+
+def move_own_marks(desk: Desk, correction: str) -> dict[str, date]:
+    """Step 7: let our own holders go, and move each as far as is proven; returns the marks.
+
+    Nightly comes to the last day before which none is missing. A report comes to the last day up to which every
+    partition that reads it is known to be built from what is live now.
+    """
+    watermarks, table = desk.records.watermarks, desk.subject.table
+    watermarks.release(correction, table, by=desk.actor, at=desk.now)
+    live = desk.records.snapshot(table)
+    standing = watermarks.holders(table)
+    marks: dict[str, date] = {}
+    if reached := _without_gap(standing.get(NIGHTLY), live.days):
+        marks[NIGHTLY] = reached
+    for report, keys in desk.subject.reach(live.days).items():
+        built = desk.records.completeness.of_report(report, table)
+        if proven := proven_through(keys, built, live):
+            marks[report] = proven
+    for holder, day in marks.items():
+        watermarks.advance(holder, table, day, by=desk.actor, at=desk.now)
+    return marks
+
+
+def _without_gap(holder: Holder | None, live: Iterable[date]) -> date | None:
+    if holder is None or holder.mark is None:
+        return None
+    return next((run.last for run in contiguous(set(live)) if holder.mark in run), None)

@@ -1,0 +1,211 @@
+"""Completeness: of which days each report partition was built, from which commit, in ``_control/completeness``."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.window import Window, contiguous
+from backfill_assets.storage.builds import Builds
+from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.snapshot import Snapshot
+
+
+class Basis(StrEnum):
+    """Whether the days that a report partition was built from were corrected."""
+
+    ORIGINAL = "original"
+    CORRECTED = "corrected"
+    MIXED = "mixed"
+
+
+SCHEMA = pl.Schema(
+    {
+        "report": pl.String(),
+        "partition": pl.String(),
+        "table": pl.String(),
+        "expected": pl.String(),
+        "expected_days": pl.Int64(),
+        "present_days": pl.Int64(),
+        "missing": pl.String(),
+        "commit": pl.Int64(),
+        "fingerprint": pl.String(),
+        "code_versions": pl.String(),
+        "basis": pl.String(),
+        "corrections": pl.String(),
+        "run_id": pl.String(),
+        "built_at": pl.Datetime("us", "UTC"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What one report partition was built from: days of one correctable table, at one commit.
+
+    ``expected`` are the days it reads, ``missing`` those of them that were not published. ``fingerprint`` is that of
+    the files of all the others. ``corrections`` wrote some of them.
+    """
+
+    report: str
+    partition: str
+    table: str
+    expected: tuple[date, ...]
+    missing: tuple[date, ...]
+    commit: int
+    fingerprint: str
+    code_versions: tuple[str, ...]
+    basis: Basis
+    corrections: tuple[str, ...]
+    run_id: str
+    built_at: datetime
+
+    @property
+    def present(self) -> int:
+        """How many of the expected days were there."""
+        return len(self.expected) - len(self.missing)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every expected day was there."""
+        return not self.missing
+
+    def is_of(self, live: Snapshot) -> bool:
+        """Whether it was built from exactly the files that this commit has for its days."""
+        return self.fingerprint == days_fingerprint(live, self.expected)
+
+
+class BuiltReports:
+    """Every build of every report partition; the newest counts."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._rows = ControlTable(lake, "completeness", SCHEMA)
+
+    def record(self, built: Iterable[Completeness]) -> None:
+        """Write down what partitions were built from."""
+        rows = pl.DataFrame([_row(one) for one in built], schema=SCHEMA)
+        if len(rows):
+            self._rows.append(lambda _: rows)
+
+    def of_report(self, report: str, table: str | None = None) -> dict[str, Completeness]:
+        """The newest build of each partition of a report, by partition key; from one table, when named."""
+        rows = self._rows.rows().filter(pl.col("report") == report)
+        if table is not None:
+            rows = rows.filter(pl.col("table") == table)
+        newest = rows.sort("built_at", "commit").unique("partition", keep="last", maintain_order=True)
+        return {row["partition"]: _read(row) for row in newest.sort("partition").iter_rows(named=True)}
+
+
+def measure(  # noqa: PLR0913 - everything that is written down
+    report: str,
+    partitions: Mapping[str, Collection[date]],
+    table: str,
+    source: Snapshot,
+    builds: Builds,
+    *,
+    run_id: str,
+    at: datetime,
+) -> list[Completeness]:
+    """What partitions that read these days are built from, when they were built from this commit of the table."""
+    wanted = {day for days in partitions.values() for day in days} & source.days
+    made = builds.of_days(table, {**source.files_of(wanted)})
+    measured: list[Completeness] = []
+    for partition, days in sorted(partitions.items()):
+        expected = tuple(sorted(days))
+        present = [day for day in expected if day in source.days]
+        by = {day: made[day].correction if day in made else "" for day in present}
+        measured.append(
+            Completeness(
+                report=report,
+                partition=partition,
+                table=table,
+                expected=expected,
+                missing=tuple(day for day in expected if day not in source.days),
+                commit=source.commit,
+                fingerprint=days_fingerprint(source, expected),
+                code_versions=tuple(sorted({made[day].code_version for day in present if day in made})),
+                basis=_basis(list(by.values())),
+                corrections=tuple(sorted(set(by.values()) - {""})),
+                run_id=run_id,
+                built_at=at,
+            )
+        )
+    return measured
+
+
+def proven_through(partitions: Collection[str], built: Mapping[str, Completeness], live: Snapshot) -> date | None:
+    """The last published day up to which every partition is known to be built from what is live now.
+
+    ``partitions`` are those that should be there, by the days that are live.
+    """
+    proven: date | None = None
+    for partition in sorted(partitions):
+        one = built.get(partition)
+        if one is None or not one.is_of(live):
+            break
+        there = [day for day in one.expected if day in live.days]
+        proven = max([*there, proven] if proven else there, default=None)
+    return proven
+
+
+def days_fingerprint(snapshot: Snapshot, days: Collection[date]) -> str:
+    """SHA-256 over the files of some days at a commit; days without files do not count."""
+    lines = [f"{day} {snapshot.fingerprint(day)}" for day in sorted(days) if day in snapshot.days]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _basis(corrections: Sequence[str]) -> Basis:
+    if not any(corrections):
+        return Basis.ORIGINAL
+    return Basis.CORRECTED if all(corrections) else Basis.MIXED
+
+
+def _row(one: Completeness) -> dict[str, Any]:
+    return {
+        "report": one.report,
+        "partition": one.partition,
+        "table": one.table,
+        "expected": _windows(one.expected),
+        "expected_days": len(one.expected),
+        "present_days": one.present,
+        "missing": _windows(one.missing),
+        "commit": one.commit,
+        "fingerprint": one.fingerprint,
+        "code_versions": json.dumps(one.code_versions),
+        "basis": str(one.basis),
+        "corrections": json.dumps(one.corrections),
+        "run_id": one.run_id,
+        "built_at": one.built_at,
+    }
+
+
+def _read(row: Mapping[str, Any]) -> Completeness:
+    return Completeness(
+        report=row["report"],
+        partition=row["partition"],
+        table=row["table"],
+        expected=_days(row["expected"]),
+        missing=_days(row["missing"]),
+        commit=row["commit"],
+        fingerprint=row["fingerprint"],
+        code_versions=tuple(json.loads(row["code_versions"])),
+        basis=Basis(row["basis"]),
+        corrections=tuple(json.loads(row["corrections"])),
+        run_id=row["run_id"],
+        built_at=row["built_at"],
+    )
+
+
+def _windows(days: Collection[date]) -> str:
+    return ", ".join(str(window) for window in contiguous(days))
+
+
+def _days(windows: str) -> tuple[date, ...]:
+    ends = [window.split("..") for window in windows.split(", ") if window]
+    return tuple(day for first, last in ends for day in Window(date.fromisoformat(first), date.fromisoformat(last)))
