@@ -14,11 +14,12 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRuns,
     WaitUntil,
 )
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import LANES, NINE_STEPS
-from backfill_assets.errors.base import days_listed
+from backfill_assets.errors.base import days_listed, listed
 
 if TYPE_CHECKING:
     from backfill_assets.command_line.work import Whereabouts
@@ -48,6 +49,9 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
             return {**told, "waits_for": "run", "sentence": f"Correction {correction} has {days} days to stage."}
         case RebuildReports():
             return {**told, "waits_for": "run", "sentence": f"Correction {correction} has reports to rebuild."}
+        case WaitForRuns(keys=keys):
+            named = listed(keys) or "a backfill that somebody launched"
+            return {**told, "waits_for": "run", "sentence": f"Correction {correction} is under way in {named}."}
         case _:
             assert_never(step)
 

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from backfill_assets.core.asked import Pending
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
-from backfill_assets.core.waves import plan_waves
+from backfill_assets.core.waves import WaveOrder, plan_waves
 from backfill_assets.core.window import Window
 
 
@@ -33,6 +34,13 @@ class RebuildReports:
     """Build these report partitions: report to partition keys."""
 
     partitions: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForRuns:
+    """What is next is being done: by runs asked for under these keys, or by somebody's own backfill."""
+
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +73,41 @@ class Finished:
     ending: str
 
 
-NextStep = TakeSteps | StageWaves | RebuildReports | WaitForPerson | WaitUntil | Stuck | Finished
+NextStep = TakeSteps | StageWaves | RebuildReports | WaitForRuns | WaitForPerson | WaitUntil | Stuck | Finished
 
 PREPARATION = (Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS)
 
 
-def next_step(progress: Progress, now: datetime) -> NextStep:
+def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) -> NextStep:
     """Say what is next. Total: every progress has an answer.
 
     What was written down but is not known to have happened comes first, then what readers are owed, then the
-    correction's own course.
+    correction's own course. Nothing is asked for twice: what runs are under way for is waited for, and so are the
+    ``busy`` days, which somebody else is staging.
     """
+    decided = _decide(progress, now)
+    match decided:
+        case TakeSteps(steps=steps):
+            failed = next((step for step in steps if step in progress.failures and not _may_pass(progress, step)), None)
+            if failed is not None:
+                return Stuck(failed, progress.failures[failed])
+            return _waiting(progress.asked.step_runs) or decided
+        case StageWaves():
+            return _waves_not_asked(progress, busy)
+        case RebuildReports(partitions=partitions):
+            asked = progress.asked
+            left = {name: tuple(sorted(set(keys) - asked.partitions(name))) for name, keys in partitions.items()}
+            fresh = {name: keys for name, keys in left.items() if keys}
+            return RebuildReports(fresh) if fresh else WaitForRuns(tuple(sorted(asked.pending)))
+        case _:
+            return decided
+
+
+def _waiting(pending: Collection[Pending]) -> WaitForRuns | None:
+    return WaitForRuns(tuple(sorted(one.key for one in pending))) if pending else None
+
+
+def _decide(progress: Progress, now: datetime) -> NextStep:
     if progress.planned is not None:
         return TakeSteps((progress.planned,))
     if progress.ending == "decommissioned":
@@ -110,7 +142,7 @@ def _rebuild(progress: Progress) -> NextStep:
 
 def _rest(progress: Progress, now: datetime) -> NextStep:
     """Inside the rollback window, and at its end."""
-    if progress.approval is not None and Step.CUT_OVER not in progress.done:
+    if progress.approval is not None and progress.is_approved and Step.CUT_OVER not in progress.done:
         return TakeSteps((Step.CUT_OVER,))
     swapped_at = progress.swapped_at or progress.plan.opened_at
     deadline = progress.plan.roll_back_deadline(swapped_at)
@@ -121,16 +153,16 @@ def _rest(progress: Progress, now: datetime) -> NextStep:
 
 def _before_publication(progress: Progress) -> NextStep:
     preparing = tuple(step for step in PREPARATION if step not in progress.done)
-    for step in (*preparing, Step.VALIDATE, Step.CUT_OVER):
+    for step in (*preparing, Step.STAGE, Step.VALIDATE, Step.CUT_OVER):
         if step in progress.failures and not _may_pass(progress, step):
             return Stuck(step, progress.failures[step])
-    if preparing:
-        return TakeSteps(preparing)
     if progress.missing:
-        return _stage(progress)
+        return TakeSteps(preparing) if preparing else _stage(progress)
     if Step.VALIDATE not in progress.done and not _may_pass(progress, Step.VALIDATE):
         staging = () if Step.STAGE in progress.done else (Step.STAGE,)
-        return TakeSteps((*staging, Step.VALIDATE))
+        return TakeSteps((*preparing, *staging, Step.VALIDATE, *_at_once(progress)))
+    if preparing:
+        return TakeSteps(preparing)
     if not progress.is_approved:
         return WaitForPerson(_what_is_waited_for(progress))
     return TakeSteps((Step.CUT_OVER,))
@@ -141,14 +173,38 @@ def _may_pass(progress: Progress, step: Step) -> bool:
     return step is Step.VALIDATE and progress.approval is not None and progress.is_approved
 
 
-def _stage(progress: Progress) -> NextStep:
+def _at_once(progress: Progress) -> tuple[Step, ...]:
+    """The cut over, in the run of the validation that lets it through by itself."""
+    request = progress.plan.request
+    automatic = request.approval == "automatic" and not request.expectation.is_empty
+    return (Step.CUT_OVER,) if automatic and progress.approval is None and progress.version == 0 else ()
+
+
+def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
+    """The waves that may be asked for beside those under way."""
+    under_way = progress.asked.waves
     policy = progress.plan.request.waves
-    failed = {day for day in progress.missing if progress.tries.get(day, 0)}
-    fresh = progress.missing - failed
+    canary_out = policy.order is WaveOrder.CANARY and not progress.staged and not progress.tries and under_way
+    at_once = policy.at_once - len(under_way)
+    planned = _stage(progress, progress.asked.days | frozenset(busy))
+    if isinstance(planned, StageWaves) and planned.waves and at_once > 0 and not canary_out:
+        return StageWaves(planned.waves, at_once)
+    if isinstance(planned, Stuck) and not under_way:
+        return planned
+    return WaitForRuns(tuple(sorted(one.key for one in under_way)))
+
+
+def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
+    policy = progress.plan.request.waves
+    missing = progress.missing - frozenset(taken)
+    if not missing:
+        return StageWaves((), policy.at_once)
+    failed = {day for day in missing if progress.tries.get(day, 0)}
+    fresh = missing - failed
     retried = {day for day in failed if progress.tries[day] < policy.attempts}
     if not fresh and not retried:
-        return Stuck(Step.STAGE, _reasons(progress, progress.missing))
-    waves = plan_waves(fresh, policy, canary_done=bool(progress.staged or failed))
+        return Stuck(Step.STAGE, _reasons(progress, missing))
+    waves = plan_waves(fresh, policy, canary_done=bool(progress.staged or progress.tries))
     alone = tuple(Window(day, day) for day in sorted(retried))
     return StageWaves((*waves, *alone) if waves else alone, policy.at_once)
 
@@ -165,4 +221,7 @@ def _what_is_waited_for(progress: Progress) -> str:
     correction = progress.plan.correction
     if progress.version:
         return f"Correction {correction} is rolled back. Approve it to cut over again, or abandon it."
+    if progress.approval is not None and progress.closed_months:
+        months = ", ".join(sorted(progress.closed_months))
+        return f"Correction {correction} changes closed months ({months}) and waits for a second name's approval."
     return f"Correction {correction} is validated and waits for approval."

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import assert_never
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.periods import is_same_person
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.standing import Approved, Progress
 from backfill_assets.core.steps import Outcome, Step
@@ -17,7 +18,10 @@ def fold(plan: Plan, events: Iterable[Event]) -> Progress:
     """Add the events up, in the order of their sequence."""
     progress = Progress(plan)
     for event in sorted(events, key=lambda event: event.sequence):
-        progress = replace(_after(progress, event), sequence=event.sequence)
+        asked = progress.asked.after(event)
+        if not _is_about_a_run(event):
+            progress = _after(progress, event)
+        progress = replace(progress, sequence=event.sequence, asked=asked)
     return progress
 
 
@@ -27,7 +31,7 @@ def history(events: Sequence[Event]) -> Progress:
     return fold(Plan.from_json(opening.detail["plan"]), events)
 
 
-def _after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911 - one arm a step, and no other logic
+def _after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911, PLR0912 - one arm a step, and no other logic
     match event.step:
         case Step.OPEN:
             return _tried_again(progress, event)
@@ -36,10 +40,7 @@ def _after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911
         case Step.VERIFY_SOURCE:
             return _settled(progress, event)
         case Step.RESET_WATERMARKS:
-            return replace(
-                _settled(progress, event),
-                awaited_holders=frozenset(event.detail.get("external", ())) or progress.awaited_holders,
-            )
+            return _after_reset(progress, event)
         case Step.STAGE:
             return _after_stage(progress, event)
         case Step.VALIDATE:
@@ -60,6 +61,12 @@ def _after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911
             return _after_abandon(progress, event)
         case _:
             assert_never(event.step)
+
+
+def _is_about_a_run(event: Event) -> bool:
+    """Whether it only tells that a run was asked for, or is over: nothing has happened to the step itself."""
+    asked = event.outcome is Outcome.REQUESTED and event.step is not Step.OPEN
+    return asked or event.outcome is Outcome.ENDED
 
 
 def _is_done(event: Event) -> bool:
@@ -96,18 +103,31 @@ def _after_freeze(progress: Progress, event: Event) -> Progress:
     return replace(settled, frozen=frozenset(event.detail.get("reports", ()))) if _is_done(event) else settled
 
 
+def _after_reset(progress: Progress, event: Event) -> Progress:
+    """External holders read again, or nobody waits for them any more."""
+    match event.outcome:
+        case Outcome.PROGRESSED:
+            return replace(progress, awaited_holders=progress.awaited_holders - set(event.detail["advanced"]))
+        case Outcome.WAIVED:
+            return replace(progress, awaited_holders=progress.awaited_holders - {event.detail["holder"]})
+        case _:
+            return _settled(progress, event)
+
+
 def _after_stage(progress: Progress, event: Event) -> Progress:
     if event.outcome is Outcome.PROGRESSED:
         days = _days(event)
         keeps_approval = days <= progress.drifted
+        mended = {Step.VALIDATE} if progress.missing - days else {Step.VALIDATE, Step.STAGE}
         return replace(
             progress,
             staged=progress.staged | days,
             drifted=progress.drifted - days,
             done=progress.done - {Step.STAGE, Step.VALIDATE},
-            failures={step: why for step, why in progress.failures.items() if step is not Step.VALIDATE},
+            failures={step: why for step, why in progress.failures.items() if step not in mended},
             reasons={day: why for day, why in progress.reasons.items() if day not in days},
             approval=progress.approval if keeps_approval else None,
+            seconded=progress.seconded if keeps_approval else None,
             certificate="",
             passed=False,
         )
@@ -115,6 +135,9 @@ def _after_stage(progress: Progress, event: Event) -> Progress:
         reasons = {date.fromisoformat(day): str(why) for day, why in event.detail["days"].items()}
         tries = {day: progress.tries.get(day, 0) + 1 for day in reasons}
         return replace(progress, tries={**progress.tries, **tries}, reasons={**progress.reasons, **reasons})
+    if event.outcome is Outcome.REFUSED:
+        again = _days(event, "restage")
+        return replace(progress, staged=progress.staged - again, done=progress.done - {Step.STAGE, Step.VALIDATE})
     return _settled(progress, event)
 
 
@@ -127,6 +150,7 @@ def _after_validate(progress: Progress, event: Event) -> Progress:
         certificate=str(event.detail["certificate"]),
         passed=_is_done(event),
         changed=_days(event, "changed"),
+        closed_months=_closed_months(event),
     )
 
 
@@ -141,7 +165,15 @@ def _after_approve(progress: Progress, event: Event) -> Progress:
         at=event.at,
     )
     failures = {step: why for step, why in progress.failures.items() if step is not Step.CUT_OVER}
-    return replace(progress, approval=approval, failures=failures)
+    closed = progress.closed_months | _closed_months(event)
+    told = replace(progress, failures=failures, closed_months=closed)
+    if closed and progress.approval is not None and not is_same_person(progress.approval.by, event.actor):
+        return replace(told, seconded=approval)
+    return replace(told, approval=approval, seconded=None)
+
+
+def _closed_months(event: Event) -> frozenset[str]:
+    return frozenset(event.detail.get("closed_months", ()))
 
 
 def _after_cut_over(progress: Progress, event: Event) -> Progress:
@@ -150,6 +182,9 @@ def _after_cut_over(progress: Progress, event: Event) -> Progress:
             return replace(progress, planned=Step.CUT_OVER)
         case Outcome.REFUSED:
             drifted = _days(event, "restage")
+            if not drifted:
+                failures = {**progress.failures, Step.CUT_OVER: str(event.detail.get("reason", ""))}
+                return replace(progress, planned=None, failures=failures)
             return replace(
                 progress,
                 planned=None,
@@ -168,11 +203,13 @@ def _after_cut_over(progress: Progress, event: Event) -> Progress:
                 swapped=progress.swapped | days,
                 swapped_at=datetime.fromisoformat(event.detail["swapped_at"]),
                 reached=progress.reached | _reach(event),
+                awaited_holders=progress.awaited_holders | set(event.detail.get("rewound", ())),
                 rebuilt=frozenset(),
                 owes_notice="published",
             )
         case _:
-            return _settled(progress, event)
+            settled = _settled(progress, event)
+            return replace(settled, closed_months=settled.closed_months | _closed_months(event))
 
 
 def _after_roll_back(progress: Progress, event: Event) -> Progress:
@@ -189,11 +226,15 @@ def _after_roll_back(progress: Progress, event: Event) -> Progress:
                 version=int(event.detail["version"]),
                 swapped=progress.swapped - days,
                 approval=None,
+                seconded=None,
                 done=progress.done - {Step.CUT_OVER, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE},
                 reached=progress.reached | _reach(event),
+                awaited_holders=progress.awaited_holders | set(event.detail.get("rewound", ())),
                 rebuilt=frozenset(),
                 owes_notice="rolled_back",
             )
+        case Outcome.FAILED:
+            return _settled(progress, event)
         case _:
             return progress
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from backfill_assets.core.asked import Asked
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Step
 
@@ -26,6 +27,7 @@ class Progress:
     ``swapped`` are the days this correction has live now; ``version`` counts its swaps and roll backs that the
     ledger knows to have happened, ``planned`` is one written down but not yet known to have happened. Report
     partitions (report, key): ``reached`` by the last swaps and roll backs, ``rebuilt`` since, ``refused`` while frozen.
+    ``seconded`` is the second approval, by another name, that changes of ``closed_months`` need.
     """
 
     plan: Plan
@@ -40,6 +42,8 @@ class Progress:
     passed: bool = False
     changed: frozenset[date] = frozenset()
     approval: Approved | None = None
+    seconded: Approved | None = None
+    closed_months: frozenset[str] = frozenset()
     swapped: frozenset[date] = frozenset()
     version: int = 0
     planned: Step | None = None
@@ -51,6 +55,7 @@ class Progress:
     frozen: frozenset[str] = frozenset()
     awaited_holders: frozenset[str] = frozenset()
     ending: str = ""
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def is_closed(self) -> bool:
@@ -82,6 +87,8 @@ class Progress:
     @property
     def is_approved(self) -> bool:
         """Whether the gate is open for the certificate as it stands."""
+        if self.closed_months and self.seconded is None:
+            return False
         if self.approval is None:
             return self.may_pass_by_itself and self.version == 0
         return self.passed or (self.approval.override and self.approval.certificate == self.certificate)

@@ -48,6 +48,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     REFUSED = "refused"
     WAIVED = "waived"
+    ENDED = "ended"
 
 
 class Lane(StrEnum):
