@@ -5,13 +5,34 @@ from typing import Any, cast
 
 import dagster as dg
 
+UNDER_WAY = frozenset({"REQUESTED", "CANCELING", "FAILING"})
+STOPPED = {"CANCELED": "was cancelled", "FAILED": "failed"}
+NEWEST = 50
+
 
 def backfill_days(instance: dg.DagsterInstance, backfill_id: str, asset: dg.AssetKey) -> tuple[date, ...]:
     """All days that a backfill targets of an asset, oldest first; none when the backfill is not known.
 
     A run of a backfill sees only its own days, thirty of them arrive as two runs of fifteen.
     """
+    return _days(cast("Any", instance.get_backfill(backfill_id)), asset)
+
+
+def days_under_way(instance: dg.DagsterInstance, asset: dg.AssetKey) -> frozenset[date]:
+    """The days of an asset that unfinished backfills target, among the newest backfills."""
+    newest = cast("list[Any]", instance.get_backfills(limit=NEWEST))
+    return frozenset(
+        day for backfill in newest if backfill.status.value in UNDER_WAY for day in _days(backfill, asset)
+    )
+
+
+def how_stopped(instance: dg.DagsterInstance, backfill_id: str) -> str:
+    """How a backfill ended before its time, in a few words; empty when it did not, or is not known."""
     backfill = cast("Any", instance.get_backfill(backfill_id))
+    return STOPPED.get(backfill.status.value, "") if backfill is not None else ""
+
+
+def _days(backfill: Any, asset: dg.AssetKey) -> tuple[date, ...]:
     data = backfill.asset_backfill_data if backfill else None
     if data is None:
         return ()

@@ -1,17 +1,21 @@
 """One builder call around anyone's own asset."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
+from backfill_assets.core.steps import NINE_STEPS
 from backfill_assets.errors.setup import SourcesUnknown
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.driver import driver_sensor, rebuild_job_name, staging_job_name
 from backfill_assets.orchestration.hands import hand_jobs
 from backfill_assets.orchestration.offices import remember
+from backfill_assets.orchestration.opening_asset import opening_asset
 from backfill_assets.orchestration.reach import Reports, in_order
 from backfill_assets.orchestration.siblings import CorrectableAsset
 from backfill_assets.orchestration.staging import staged_sibling
-from backfill_assets.orchestration.steps import job_name, step_assets
+from backfill_assets.orchestration.steps import job_name, step_assets, step_key
 from backfill_assets.runbook.desk import Prove, Verify
 
 
@@ -46,14 +50,37 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
 
 
 def correction_definitions(office: Office) -> dg.Definitions:
-    """The definitions of an office: both siblings, the nine steps, and their job."""
+    """The definitions of an office: both siblings, the nine steps, their jobs, and the driver."""
     steps = step_assets(office)
-    job = dg.define_asset_job(
-        job_name(office.table),
-        selection=[step.key for step in steps],
-        description=f"The nine steps of a correction of {office.table}: a column a correction, a row a step.",
+    jobs = _asset_jobs(office)
+    by_hand = hand_jobs(office)
+    return dg.Definitions(
+        assets=[office.asset.live, remember(staged_sibling(office), office), opening_asset(office), *steps],
+        jobs=[*jobs, *by_hand],
+        sensors=[driver_sensor(office, [*jobs, *by_hand])],
     )
-    return dg.Definitions(assets=[office.asset.live, remember(staged_sibling(office), office), *steps], jobs=[job, *hand_jobs(office)])
+
+
+def _asset_jobs(office: Office) -> list[Any]:
+    """The jobs that the driver launches: steps, waves and reports."""
+    table = office.table
+    jobs = [
+        dg.define_asset_job(
+            job_name(table),
+            selection=[step_key(table, step) for step in NINE_STEPS],
+            description=f"The nine steps of a correction of {table}: a column a correction, a row a step.",
+        ),
+        dg.define_asset_job(
+            staging_job_name(table),
+            selection=[office.asset.staged_key],
+            description=f"The waves of the corrections of {table}, as their driver asks for them.",
+        ),
+    ]
+    for asset in office.reports.assets:  # each its own: a job has one kind of partitions
+        report = asset.key.path[-1]
+        about = f"Partitions of {report} that corrections of {table} reach, as their driver asks for them."
+        jobs.append(dg.define_asset_job(rebuild_job_name(table, report), selection=[asset.key], description=about))
+    return jobs
 
 
 def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning

@@ -13,6 +13,7 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRuns,
     WaitUntil,
     next_step,
 )
@@ -61,7 +62,7 @@ class Driver:
                     ran = [self._stage(correction, wave) for wave in waves]
                 case RebuildReports(partitions=partitions):
                     ran = self._rebuild(correction, partitions)
-                case WaitForPerson() | WaitUntil() | Stuck() | Finished():
+                case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
                     return action
             if self.desk().progress(correction).sequence == before.sequence:
                 raise RunFailed(correction, [error for one in ran for error in one.errors])

@@ -1,14 +1,24 @@
-"""The nine steps as assets, one partition a correction; and roll back, abandon and approval beside them."""
+"""The nine steps as assets, one partition a correction, each with what a person wants to see of it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, assert_never
+from collections.abc import Callable, Iterator
+from typing import assert_never
 
 import dagster as dg
 
 from backfill_assets import runbook
 from backfill_assets.core.events import Event
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Step
+from backfill_assets.errors.driving import StepClosed
+from backfill_assets.orchestration.checks import check_results, check_specs
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.metadata import (
+    Shown,
+    metadata_of,
+    notices_metadata,
+    standing_metadata,
+    validation_metadata,
+)
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.runbook import Desk
 from backfill_assets.runbook.validating import refuse_failed
@@ -50,71 +60,107 @@ def _step_asset(
     if step is Step.STAGE:
         upstream.append(office.asset.staged_key)
 
+    key = step_key(office.table, step)
+
     @dg.asset(
-        key=step_key(office.table, step),
+        key=key,
         deps=upstream,
         partitions_def=partitions,
         group_name=f"{office.table}__{LANES[step]}",
         description=ABOUT[step],
         required_resource_keys={"lake"},
         kinds={"correction"},
+        check_specs=check_specs(key) if step is Step.VALIDATE else None,
     )
-    def take(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        desk = office.desk_of(context)
-        return dg.MaterializeResult(metadata=metadata_of(take_step(context, office, desk, step, context.partition_key)))
+    def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        desk, correction = office.desk_of(context), context.partition_key
+        if step is Step.VALIDATE:
+            yield from _validate(desk, correction, key)
+        else:
+            yield dg.MaterializeResult(metadata=take_step(context, office, desk, step, correction))
 
     return take
 
 
-def take_step(
-    context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str
-) -> Mapping[str, Any]:
-    """Take one step of the runbook; returns what it found."""
+def take_step(context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str) -> Shown:
+    """Take one step of the runbook; returns what it found, as a person sees it.
+
+    Raises:
+        StepClosed: when the correction is closed and owes the step nothing.
+    """
+    _refuse_closed(desk.progress(correction), step)
+    event = _taken(context, office, desk, step, correction)
+    standing = standing_metadata(desk.progress(correction))
+    match step:
+        case Step.COMMUNICATE:
+            return {**standing, **notices_metadata(event.detail)}
+        case Step.CUT_OVER:
+            return {**standing, **_swap_metadata(event)}
+        case Step.REBUILD_DOWNSTREAM:
+            rebuilt = {report: len(keys) for report, keys in event.detail.get("rebuilt", {}).items()}
+            rest = {name: value for name, value in event.detail.items() if name != "rebuilt"}
+            return {**standing, **metadata_of({"rebuilt_partitions": rebuilt or "none", **rest})}
+        case _:
+            return {**standing, **metadata_of(event.detail)}
+
+
+def _taken(context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str) -> Event:
     match step:
         case Step.FREEZE_REPORTS:
-            return runbook.freeze_reports(desk, correction).detail
+            return runbook.freeze_reports(desk, correction)
         case Step.VERIFY_SOURCE:
-            return runbook.verify_source(desk, correction).detail
+            return runbook.verify_source(desk, correction)
         case Step.RESET_WATERMARKS:
-            return runbook.reset_watermarks(desk, correction).detail
+            return runbook.reset_watermarks(desk, correction)
         case Step.STAGE:
-            return runbook.stage(desk, correction).detail
-        case Step.VALIDATE:
-            return _validate(desk, correction)
+            return runbook.stage(desk, correction)
         case Step.CUT_OVER:
-            return _cut_over(context, office, desk, correction)
+            event = runbook.cut_over(desk, correction)
+            tell_changed(context.log_event, office, event)
+            return event
         case Step.REBUILD_DOWNSTREAM:
-            return runbook.rebuild_downstream(desk, correction).detail
+            return runbook.rebuild_downstream(desk, correction)
         case Step.COMMUNICATE:
-            return runbook.communicate(desk, correction).detail
+            return runbook.communicate(desk, correction)
         case Step.DECOMMISSION:
-            return runbook.decommission(desk, correction).detail
-        case Step.OPEN | Step.APPROVE | Step.ROLL_BACK | Step.ABANDON:
+            return runbook.decommission(desk, correction)
+        case Step.VALIDATE | Step.OPEN | Step.APPROVE | Step.ROLL_BACK | Step.ABANDON:
             raise AssertionError(step)
         case _:
             assert_never(step)
 
 
-def _validate(desk: Desk, correction: str) -> Mapping[str, Any]:
+def _validate(
+    desk: Desk, correction: str, key: dg.AssetKey
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
+    progress = desk.progress(correction)
+    _refuse_closed(progress, Step.VALIDATE)
     found = runbook.validate(desk, correction)
-    refuse_failed(found, desk.progress(correction).plan)
-    return {
-        "certificate": found.certificate.digest,
-        "days_changed": len(found.certificate.changed_days),
-        "days_unchanged": len(found.certificate.unchanged_days),
-        **{check.name: check.sentence for check in found.checks},
-    }
+    yield from check_results(key, found.checks, correction)
+    refuse_failed(found, progress.plan)
+    yield dg.MaterializeResult(metadata={**standing_metadata(progress), **validation_metadata(found)})
 
 
-def _cut_over(context: dg.AssetExecutionContext, office: Office, desk: Desk, correction: str) -> Mapping[str, Any]:
-    """Swap first, then tell Dagster of every changed day, for staleness and automation downstream."""
-    event = runbook.cut_over(desk, correction)
-    tell_changed(context.log_event, office, event)
-    return {name: value for name, value in event.detail.items() if name != "days"} | {"days": len(event.detail["days"])}
+def _refuse_closed(progress: Progress, step: Step) -> None:
+    """After a correction is closed only what is still owed may happen: reports, notices, the end of its files."""
+    if progress.is_closed and step not in {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE, Step.DECOMMISSION}:
+        raise StepClosed(progress.plan.correction, str(step), progress.ending)
+
+
+def _swap_metadata(event: Event) -> Shown:
+    detail = {name: value for name, value in event.detail.items() if name not in {"days", "reach"}}
+    reached = {report: len(keys) for report, keys in event.detail.get("reach", {}).items()}
+    days = event.detail["days"]
+    swapped = {"days_swapped": len(days), "first_day": days[0], "last_day": days[-1]} if days else {"days_swapped": 0}
+    return metadata_of({**swapped, **detail, "report_partitions_reached": reached or None})
 
 
 def tell_changed(log_event: Callable[[dg.AssetMaterialization], None], office: Office, event: Event) -> None:
-    """Log a materialization of the live key for each day that a swap or roll back changed."""
+    """Log a materialization of the live key for each day that a swap or roll back changed.
+
+    Swap first, then tell: whatever hears of it reads the new days.
+    """
     for day in event.detail["days"]:
         log_event(
             dg.AssetMaterialization(
@@ -123,22 +169,3 @@ def tell_changed(log_event: Callable[[dg.AssetMaterialization], None], office: O
                 metadata={"correction": event.correction, "step": str(event.step)},
             )
         )
-
-
-def metadata_of(detail: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
-    """A detail of the ledger as Dagster shows it: numbers as numbers, texts as texts, the rest as JSON."""
-    return {str(name): _shown(value) for name, value in detail.items() if value is not None}
-
-
-def _shown(value: object) -> dg.MetadataValue:
-    match value:
-        case bool():
-            return dg.MetadataValue.bool(value)
-        case int():
-            return dg.MetadataValue.int(value)
-        case float():
-            return dg.MetadataValue.float(value)
-        case str():
-            return dg.MetadataValue.text(value)
-        case _:
-            return dg.MetadataValue.json(value)

@@ -4,7 +4,8 @@ CORRECTION = "backfill_assets/correction"
 PUBLISH = "backfill_assets/publish"
 REBUILD_FOR = "backfill_assets/rebuild_for"
 STEP = "backfill_assets/step"
-ATTEMPT = "backfill_assets/attempt"
+REQUEST = "backfill_assets/request"
+PROCESS = "backfill_assets/process"
 
 PUBLISH_LIVE = "live"
 
@@ -12,6 +13,7 @@ BACKFILL = "dagster/backfill"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
+PRIORITY = "dagster/priority"
 
 ROWS = "dagster/row_count"
 TABLE = "backfill_assets/table"

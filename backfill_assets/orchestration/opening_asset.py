@@ -1,0 +1,109 @@
+"""Opening a correction from the launchpad: the fields of a request, each with what it means."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets import runbook
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.request import read_request
+from backfill_assets.core.steps import Step
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.metadata import Shown, metadata_of, table_of
+from backfill_assets.orchestration.staging import partitions_name
+from backfill_assets.orchestration.steps import step_key
+
+
+class WavesConfig(dg.Config):
+    """How the days are cut into waves."""
+
+    max_days: int = Field(default=15, description="At most so many days in one run.")
+    at_once: int = Field(default=2, description="So many runs side by side.")
+    order: str = Field(default="canary", description="canary (the newest day alone first), oldest or newest.")
+    attempts: int = Field(default=3, description="So many tries of a day before a person has to look.")
+
+
+class OpenConfig(dg.Config):
+    """A request for a correction."""
+
+    first: str = Field(description="The first day to correct, such as 2025-10-25.")
+    last: str = Field(description="The last day to correct, included.")
+    reason: str = Field(description="What was wrong, in a sentence; it goes into the ledger and every notice.")
+    watchers: list[str] = Field(default=[], description="Who is told: finance, exec-ops, board-prep.")
+    expect: dict[str, Any] = Field(
+        default={},
+        description="What may differ, as in a request file: columns (a list), same_rows (true), unchanged_where "
+        "(a condition), max_change_per_day (2%), max_change_total (0.5%), sign (up or down). Empty declares nothing.",
+    )
+    approval: str = Field(default="manual", description="manual, or automatic when the expectation is met.")
+    correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")
+    waves: WavesConfig = Field(default=WavesConfig(), description="How the days are cut into waves.")
+
+
+def opening_key(table: str) -> dg.AssetKey:
+    """The asset that opens a correction of a table."""
+    return step_key(table, Step.OPEN)
+
+
+def opening_asset(office: Office) -> dg.AssetsDefinition:
+    """Materialize it from the launchpad, and a correction of the table is open."""
+
+    @dg.asset(
+        key=opening_key(office.table),
+        group_name=f"{office.table}__data_engineering",
+        description=f"Opens a correction of {office.table}: shift-click Materialize and fill in the request.",
+        required_resource_keys={"lake"},
+        kinds={"correction"},
+    )
+    def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult[None]:
+        request = read_request(request_fields(office.table, config))
+        plan = runbook.open_correction(office.desk_of(context), request)
+        context.instance.add_dynamic_partitions(partitions_name(office.table), [plan.correction])
+        context.log.info(f"Opened correction {plan.correction} of {office.table}, {plan.window}.")
+        return dg.MaterializeResult(metadata=plan_metadata(plan))
+
+    return open_correction
+
+
+def request_fields(table: str, config: OpenConfig) -> Mapping[str, Any]:
+    """The fields of a request file, from those of the launchpad."""
+    return {
+        "table": table,
+        "window": {"first": config.first, "last": config.last},
+        "reason": config.reason,
+        "watchers": list(config.watchers),
+        "expect": dict(config.expect),
+        "approval": config.approval,
+        "correction": config.correction,
+        "waves": {
+            "max_days": config.waves.max_days,
+            "at_once": config.waves.at_once,
+            "order": config.waves.order,
+            "attempts": config.waves.attempts,
+        },
+    }
+
+
+def plan_metadata(plan: Plan) -> Shown:
+    """The plan as a person reads it."""
+    reached = [
+        {"report": report, "partitions": len(keys), "first": keys[0], "last": keys[-1]}
+        for report, keys in plan.reports.items()
+    ]
+    return {
+        **metadata_of(
+            {
+                "correction": plan.correction,
+                "window": str(plan.window),
+                "days": len(plan.days),
+                "reason": plan.request.reason,
+                "approval": str(plan.request.approval),
+                "expected": plan.request.expectation.as_json() or "nothing declared",
+                "watermark_holders": ", ".join(plan.holders),
+                "bytes_replaced": plan.bytes_staged,
+            }
+        ),
+        "reports_reached": dg.MetadataValue.md(table_of(reached)),
+    }
