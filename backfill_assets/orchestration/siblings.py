@@ -1,6 +1,7 @@
 """A correctable table as two assets with one compute function: live, which is published, and its staged sibling."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -83,7 +84,7 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
         shared = {
             "partitions_def": partitions_def,
             "deps": [dg.AssetKey(table) for table in tables.values()],
-            "backfill_policy": dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run),
+            "backfill_policy": range_policy(days_per_run),
             "io_manager_key": IO_MANAGER,
             "required_resource_keys": {"lake"},
             "code_version": version,
@@ -96,6 +97,18 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
         return CorrectableAsset(live, recipe, partitions_def, others, tuple(measures), shared)
 
     return made
+
+
+def range_policy(days_per_run: int) -> dg.BackfillPolicy:
+    """How many days of a range one run takes: ``days_per_run``, and all of them where there is only one process.
+
+    ``dagster asset materialize --partition-range`` runs the range in its own process, and refuses assets of any other
+    policy than single-run.
+    """
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if "dagster" in sys.argv[0] and words[:2] == ["asset", "materialize"]:
+        return dg.BackfillPolicy.single_run()
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run)
 
 
 def days_of_run(context: dg.AssetExecutionContext) -> list[date]:
