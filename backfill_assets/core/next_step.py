@@ -112,7 +112,7 @@ def _decide(progress: Progress, now: datetime) -> NextStep:
         return TakeSteps((progress.planned,))
     if progress.ending == "decommissioned":
         return Finished(progress.ending)
-    if progress.is_closed or Step.CUT_OVER in progress.done or progress.owes_notice:
+    if progress.is_closed or Step.CUT_OVER in progress.done or progress.swapped or progress.owes_notice:
         return _after_publication(progress, now)
     return _before_publication(progress)
 
@@ -142,8 +142,8 @@ def _rebuild(progress: Progress) -> NextStep:
 
 def _rest(progress: Progress, now: datetime) -> NextStep:
     """Inside the rollback window, and at its end."""
-    if progress.approval is not None and progress.is_approved and Step.CUT_OVER not in progress.done:
-        return TakeSteps((Step.CUT_OVER,))
+    if progress.approval is not None and Step.CUT_OVER not in progress.done:
+        return _before_publication(progress)
     swapped_at = progress.swapped_at or progress.plan.opened_at
     deadline = progress.plan.roll_back_deadline(swapped_at)
     if now < deadline or progress.awaited_holders:
