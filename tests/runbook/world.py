@@ -1,5 +1,6 @@
 """A small lake with one correctable table, and a driver that takes the runbook's steps without Dagster."""
 
+import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -154,12 +155,12 @@ class World:
 
     def events(self, correction: str, step: Step, outcome: Outcome = Outcome.DONE) -> list[Event]:
         return [
-            event
-            for event in self.records.ledger.events(correction)
-            if event.step is step and event.outcome is outcome
+            event for event in self.records.ledger.events(correction) if event.step is step and event.outcome is outcome
         ]
 
-    def stage_wave(self, correction: str, of: Collection[date], revenues: Mapping[date, int | None] | None = None) -> None:
+    def stage_wave(
+        self, correction: str, of: Collection[date], revenues: Mapping[date, int | None] | None = None
+    ) -> None:
         """Stage days as a run does: the right numbers, unless others are given."""
         staged = self.records.staged(TABLE, correction, SCHEMA)
         right = {one: (revenues or self.right)[one] for one in of}
@@ -227,8 +228,13 @@ def world_at(root: Path, count: int = 10) -> World:
     right: dict[date, int | None] = {day(number): number for number in range(1, count + 1)}
     world = World(root, right)
     world.land(right)
-    world.publish_live({of: value if of.day < 5 or of.day % 5 == 0 else (value or 0) + 100 for of, value in right.items()})
+    world.publish_live(
+        {of: value if of.day < 5 or of.day % 5 == 0 else (value or 0) + 100 for of, value in right.items()}
+    )
     return world
 
 
-__all__ = ["REPORT", "SCHEMA", "SOURCE", "STEPS", "TABLE", "World", "day", "days", "replace", "world_at", "worth"]
+def copy_of(world: World, root: Path) -> World:
+    """The same world in another folder; what happens in one does not happen in the other."""
+    shutil.copytree(world.root, root)
+    return replace(world, root=root, told=[*world.told], built=[*world.built])

@@ -1,0 +1,366 @@
+"""Cut over and roll back as the runbook takes them: exactly once, only what was certified, and with a way out."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from backfill_assets.core.next_step import Stuck, TakeSteps, WaitForPerson, WaitUntil, next_step
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.errors.correction import (
+    ApprovalPremature,
+    CertificateOutdated,
+    CorrectionClosed,
+    NotApproved,
+    NothingToRollBack,
+    RollBackClosed,
+    StepsMissing,
+    StillLive,
+)
+from backfill_assets.errors.lake import FeatureUnsupported, LaterCorrectionFirst
+from backfill_assets.runbook import abandon, approve, cut_over, decommission, roll_back, validate
+from backfill_assets.runbook.desk import Desk
+from backfill_assets.storage import swap
+from tests.runbook.world import World, day, days, world_at
+
+WRONG = frozenset(days(6, 9))
+
+
+def prepared(root: Path) -> tuple[World, str]:
+    """A correction of ten days, validated and approved."""
+    world = world_at(root)
+    correction = world.open(4, 10).correction
+    world.drive(correction)
+    approve(world.desk(), correction, "looked")
+    return world, correction
+
+
+def cut_over_but_not_told(world: World, correction: str) -> None:
+    """The swap is committed and the process died before the ledger heard of it."""
+    desk = world.desk()
+    manifest = swap.plan_cut_over(
+        world.live.snapshot(),
+        world.records.staged("sales", correction).snapshot(),
+        correction=correction,
+        version=1,
+        days=WRONG,
+        certified_live={of: world.live.snapshot().fingerprint(of) for of in WRONG},
+        certified_staged={of: world.records.staged("sales", correction).snapshot().fingerprint(of) for of in WRONG},
+    )
+    desk.tell(correction, Step.CUT_OVER, Outcome.PLANNED, {"version": 1, "days": []}, manifest=manifest)
+    swap.cut_over(world.live, manifest)
+
+
+def test_only_days_that_differ_are_swapped_and_one_commit_does_it(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    before = world.live.snapshot()
+
+    event = cut_over(world.desk(), correction)
+
+    now = world.live.snapshot()
+    assert [date.fromisoformat(of) for of in event.detail["days"]] == sorted(WRONG)
+    assert {of for of in now.days if now.names(of) != before.names(of)} == WRONG
+    assert now.commit == before.commit + 1
+    assert world.content() == world.right
+
+
+def test_a_second_cut_over_by_hand_changes_nothing_and_tells_nobody_twice(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    world.drive(correction)
+    told, commit = len(world.records.ledger.events(correction)), world.live.snapshot().commit
+
+    again = cut_over(world.desk(), correction)
+
+    assert again.outcome is Outcome.DONE
+    assert (len(world.records.ledger.events(correction)), world.live.snapshot().commit) == (told, commit)
+    assert isinstance(world.drive(correction), WaitUntil)
+
+
+def test_of_cut_overs_at_the_same_time_one_commits_and_one_is_written_down(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+
+    with ThreadPoolExecutor(6) as pool:
+        events = list(pool.map(lambda _: cut_over(world.desk(), correction), range(6)))
+
+    assert {event.sequence for event in events} == {world.events(correction, Step.CUT_OVER)[0].sequence}
+    assert len(world.events(correction, Step.CUT_OVER, Outcome.PLANNED)) == 1
+    assert len(world.swaps()) == 1
+    assert world.content() == world.right
+
+
+def test_of_roll_backs_of_different_days_at_the_same_time_none_is_lost(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    before = world.content()
+    cut_over(world.desk(), correction)
+
+    def back(of: date) -> None:
+        roll_back(world.desk(), correction, [of])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(back, sorted(WRONG)))
+
+    assert world.content() == before
+    assert world.progress(correction).swapped == frozenset()
+    assert len({event.detail["version"] for event in world.events(correction, Step.ROLL_BACK)}) == len(WRONG)
+
+
+def test_a_day_that_moved_is_staged_again_alone_and_the_approval_stands(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    world.publish_live({day(7): 999}, by="somebody")
+
+    with pytest.raises(CertificateOutdated):
+        cut_over(world.desk(), correction)
+
+    assert world.progress(correction).missing == {day(7)}
+    assert isinstance(world.drive(correction), WaitUntil)
+    assert world.content() == world.right
+    staged = [event.detail["days"] for event in world.events(correction, Step.STAGE, Outcome.PROGRESSED)]
+    assert staged[-1] == [str(day(7))]
+
+
+def test_a_day_found_unchanged_that_moved_since_is_not_passed_over(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    world.publish_live({day(5): 555}, by="somebody")
+
+    with pytest.raises(CertificateOutdated):
+        cut_over(world.desk(), correction)
+
+    assert isinstance(world.drive(correction), WaitUntil)
+    assert world.content() == world.right
+
+
+def test_a_staged_day_that_was_written_after_validation_is_not_swapped_in(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    staged = world.records.staged("sales", correction)
+    world.write(staged, {day(8): -1}, by="v2", correction=correction)
+
+    with pytest.raises(CertificateOutdated):
+        cut_over(world.desk(), correction)
+
+    assert isinstance(world.drive(correction), WaitUntil)
+    assert world.content() == world.right
+
+
+def test_a_refusal_that_staging_again_cannot_mend_is_told_once_and_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    world, correction = prepared(tmp_path)
+    staged = len(world.events(correction, Step.STAGE, Outcome.PROGRESSED))
+
+    def refuse(uri: str, handle: object) -> None:
+        if uri == world.live.uri:
+            raise FeatureUnsupported(uri, ["deletionVectors"])
+
+    monkeypatch.setattr("backfill_assets.storage.table.refuse_unsafe", refuse)
+    ended = world.drive(correction)
+
+    assert isinstance(ended, Stuck)
+    assert ended.step is Step.CUT_OVER
+    assert "deletionVectors" in ended.reason
+    assert len(world.events(correction, Step.STAGE, Outcome.PROGRESSED)) == staged
+
+
+def test_the_gate_is_closed_without_approval_and_before_validation(tmp_path: Path):
+    world = world_at(tmp_path)
+    correction = world.open(4, 10).correction
+    with pytest.raises(ApprovalPremature):
+        approve(world.desk(), correction, "early")
+    with pytest.raises(NotApproved):
+        cut_over(world.desk(), correction)
+    world.drive(correction)
+    commit = world.live.snapshot().commit
+
+    with pytest.raises(NotApproved):
+        cut_over(world.desk(), correction)
+
+    assert world.live.snapshot().commit == commit
+
+
+def test_validation_waits_for_the_steps_before_it(tmp_path: Path):
+    world = world_at(tmp_path)
+    correction = world.open(4, 10).correction
+    world.stage_wave(correction, days(4, 10))
+
+    with pytest.raises(StepsMissing, match="freeze_reports, reset_watermarks, verify_source"):
+        validate(world.desk(), correction)
+
+
+def test_roll_back_and_cut_over_alternate(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    planted = world.content()
+    world.drive(correction)
+    world.publish_live({day(11): 11})
+    for _ in range(2):
+        roll_back(world.desk(), correction, note="why not")
+        assert isinstance(world.drive(correction), WaitForPerson)
+        assert world.content() == planted | {day(11): 11}
+
+        approve(world.desk(), correction, "again")
+        assert isinstance(world.drive(correction), WaitUntil)
+        assert world.content() == world.right | {day(11): 11}
+
+    assert [event.detail["version"] for event in world.events(correction, Step.CUT_OVER)] == [1, 3, 5]
+    assert len(world.swaps()) == 5
+
+
+def test_some_days_go_back_and_come_again(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    planted = world.content()
+    world.drive(correction)
+
+    roll_back(world.desk(), correction, [day(7), day(8)])
+
+    assert world.content() == world.right | {day(7): planted[day(7)], day(8): planted[day(8)]}
+    assert world.progress(correction).swapped == WRONG - {day(7), day(8)}
+    assert isinstance(world.drive(correction), WaitUntil)
+    with pytest.raises(NothingToRollBack):
+        roll_back(world.desk(), correction, [day(7)])
+    approve(world.desk(), correction, "the rest too")
+    world.drive(correction)
+    assert world.content() == world.right
+
+
+def test_a_roll_back_of_other_days_settles_the_one_that_was_left_open_first(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    planted = world.content()
+    world.drive(correction)
+    half_done = swap.plan_roll_back(
+        world.live.snapshot(),
+        world.records.ledger.manifests(correction)[correction],
+        correction=correction,
+        version=2,
+        days=[day(6)],
+    )
+    detail = {"version": 2, "days": [str(day(6))], "note": "first"}
+    world.desk().tell(correction, Step.ROLL_BACK, Outcome.PLANNED, detail, manifest=half_done)
+
+    roll_back(world.desk(), correction, [day(9)])
+
+    assert world.content() == world.right | {day(6): planted[day(6)], day(9): planted[day(9)]}
+    assert [event.detail["note"] for event in world.events(correction, Step.ROLL_BACK)] == ["first", ""]
+
+
+def test_a_planned_roll_back_is_what_comes_next(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    planted = world.content()
+    world.drive(correction)
+    manifest = swap.plan_roll_back(
+        world.live.snapshot(), world.records.ledger.manifests(correction)[correction], correction=correction, version=2
+    )
+    world.desk().tell(correction, Step.ROLL_BACK, Outcome.PLANNED, {"version": 2, "days": []}, manifest=manifest)
+
+    assert next_step(world.progress(correction), world.now) == TakeSteps((Step.ROLL_BACK,))
+    world.drive(correction)
+
+    assert world.content() == planted
+
+
+def test_a_correction_whose_swap_the_ledger_missed_cannot_be_abandoned(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    cut_over_but_not_told(world, correction)
+
+    with pytest.raises(StillLive):
+        abandon(world.desk(), correction, "never mind")
+
+    assert world.progress(correction).swapped == WRONG
+
+
+def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    planted = world.content()
+    cut_over_but_not_told(world, correction)
+
+    roll_back(world.desk(), correction)
+
+    assert world.content() == planted
+
+
+def test_what_is_closed_stays_closed(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    world.drive(correction)
+    decommission(world.desk(), correction, now=True)
+
+    with pytest.raises(CorrectionClosed, match="is decommissioned already"):
+        abandon(world.desk(), correction, "too late")
+    with pytest.raises(RollBackClosed):
+        roll_back(world.desk(), correction)
+    assert world.progress(correction).ending == "decommissioned"
+    assert world.content() == world.right
+
+
+def test_a_roll_back_cannot_start_once_a_decommission_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    world, correction = prepared(tmp_path)
+    world.drive(correction)
+    real, raced = Desk.tell_next, []
+
+    def overtaken(desk: Desk, progress, step, *rest, **named):
+        if step is Step.ROLL_BACK and not raced:
+            raced.append(step)
+            decommission(world.desk("sweep"), correction, now=True)
+        return real(desk, progress, step, *rest, **named)
+
+    monkeypatch.setattr(Desk, "tell_next", overtaken)
+    with pytest.raises(RollBackClosed):
+        roll_back(world.desk(), correction)
+
+    assert raced
+    assert world.content() == world.right
+    assert len(world.swaps()) == 1
+
+
+def test_a_second_correction_must_be_rolled_back_before_the_first(tmp_path: Path):
+    world, first = prepared(tmp_path)
+    planted = world.content()
+    world.drive(first)
+    second = world.open(6, 8).correction
+    world.right |= {day(7): 70}
+    world.through(second)
+
+    with pytest.raises(LaterCorrectionFirst):
+        roll_back(world.desk(), first)
+
+    roll_back(world.desk(), second)
+    roll_back(world.desk(), first)
+    assert world.content() == planted
+
+
+def test_decommissioning_the_first_leaves_what_the_second_needs_to_roll_back(tmp_path: Path):
+    world, first = prepared(tmp_path)
+    world.drive(first)
+    corrected = world.content()
+    second = world.open(6, 8).correction
+    world.right |= {day(7): 70}
+    world.through(second)
+
+    decommission(world.desk(), first, now=True)
+    roll_back(world.desk(), second)
+
+    assert world.content() == corrected
+
+
+def test_a_swap_while_files_are_judged_keeps_what_it_retires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The file of the first correction leaves live, for the second, between two readings of its decommission."""
+    world, first = prepared(tmp_path)
+    world.drive(first)
+    corrected = world.content()
+    second = world.open(6, 8).correction
+    world.right |= {day(7): 70}
+    world.drive(second)
+    approve(world.desk(), second, "looked")
+    real = world.records.ledger.__class__.manifests
+    raced: list[str] = []
+
+    def overtaken(ledger, correction=None):
+        told = real(ledger, correction)
+        if correction is None and not raced:
+            raced.append(second)
+            cut_over(world.desk("second"), second)
+        return told
+
+    monkeypatch.setattr(world.records.ledger.__class__, "manifests", overtaken)
+    decommission(world.desk(), first, now=True)
+
+    assert raced
+    roll_back(world.desk(), second)
+    assert world.content() == corrected
