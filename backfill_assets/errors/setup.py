@@ -43,3 +43,13 @@ class DefinitionsMissing(BadInput):
             f"{module} has no dagster Definitions at its top level. Nothing was done. "
             "Let BACKFILL_DEFINITIONS name the module of your code location."
         )
+
+
+class HistoryPolicyUnknown(BadInput):
+    """A report declares something strange about what it does while history changes."""
+
+    def __init__(self, report: str, policy: str, known: Collection[str]) -> None:
+        super().__init__(
+            f"{report} declares {policy} for the time while history changes. Nothing was loaded. "
+            f"Declare one of {listed(known)}."
+        )

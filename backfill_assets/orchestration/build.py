@@ -27,6 +27,7 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
     rollback_days: int = 14,
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
+    holders: Sequence[str] = (),
 ) -> dg.Definitions:
     """Everything that makes a table's history correctable, without resources; merge it with your own definitions.
 
@@ -40,12 +41,21 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
         rollback_days: how long retired days are kept after a cut over.
         verify: further looks at the sources, at step 2.
         prove: further checks of the staged days against the source, at step 5.
+        holders: consumers outside that keep a watermark on the table; a correction asks them to read again.
 
     Raises:
         SourcesUnknown, ReportUnreachable: when these definitions cannot work.
     """
     return correction_definitions(
-        build_office(asset, sources=sources, reports=reports, rollback_days=rollback_days, verify=verify, prove=prove)
+        build_office(
+            asset,
+            sources=sources,
+            reports=reports,
+            rollback_days=rollback_days,
+            verify=verify,
+            prove=prove,
+            holders=holders,
+        )
     )
 
 
@@ -79,7 +89,7 @@ def _asset_jobs(office: Office) -> list[Any]:
     for asset in office.reports.assets:  # each its own: a job has one kind of partitions
         report = asset.key.path[-1]
         about = f"Partitions of {report} that corrections of {table} reach, as their driver asks for them."
-        jobs.append(dg.define_asset_job(rebuild_job_name(table, report), selection=[asset.key], description=about))
+        jobs.append(dg.define_asset_job(rebuild_job_name(table, report), selection=[*asset.selection], description=about))
     return jobs
 
 
@@ -91,10 +101,11 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
     rollback_days: int = 14,
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
+    holders: Sequence[str] = (),
 ) -> Office:
     """The office behind the definitions; see :func:`build_correction_definitions`."""
     given = {key.path[-1] for source in sources for key in source.keys}
     if sources and (unknown := set(asset.recipe.sources.values()) - given):
         raise SourcesUnknown(asset.table, unknown)
     known = Reports(asset.live.key, asset.partitions_def, in_order(asset.live.key, reports))
-    return Office(asset, known, rollback_days, tuple(verify), tuple(prove))
+    return Office(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders))

@@ -9,7 +9,7 @@ import dagster as dg
 
 from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.reach import Reports
-from backfill_assets.orchestration.resources import LakeResource, actor_of, now_utc, place
+from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit, now_utc, place
 from backfill_assets.orchestration.siblings import CorrectableAsset
 from backfill_assets.runbook import Desk, Subject
 from backfill_assets.runbook.desk import Prove, Verify
@@ -25,6 +25,7 @@ class Office:
     rollback_days: int = 14
     verify: tuple[Verify, ...] = ()
     prove: tuple[Prove, ...] = ()
+    holders: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -42,6 +43,9 @@ class Office:
             reach=lambda days: self.reach(records, days),
             publish=publish_notice,
             code_version=self.asset.recipe.code_version,
+            git_commit=git_commit(),
+            tolerant=self.reports.tolerant,
+            holders=self.holders,
             rollback_days=self.rollback_days,
             verify=self.verify,
             prove=self.prove,

@@ -11,6 +11,7 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import DaysFailed
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.completing import complete, shown
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import Guard
 from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit
@@ -33,6 +34,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     lake: LakeResource
     _tags: dict[str, str] = PrivateAttr(default_factory=dict)
+    _read: dict[tuple[dg.AssetKey, str], int] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Keep the run's tags: the marker of nightly and the correction are among them."""
@@ -43,11 +45,15 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         records = self.lake.records()
         reader = dg.AssetExecutionContext.get()
         if reader.has_assets_def:
-            self._freezer(records).refuse(reader.asset_key.path[-1], _keys_of_run(reader))
+            for key in reader.selected_asset_keys:
+                self._freezer(records).refuse(key.path[-1], _keys_of_run(reader))
         days = (
             [date.fromisoformat(key) for key in context.asset_partition_keys] if context.has_asset_partitions else None
         )
-        frame = records.snapshot(context.asset_key.path[-1]).scan(days)
+        source = records.snapshot(context.asset_key.path[-1])
+        for key in reader.selected_asset_keys if reader.has_assets_def else ():
+            self._read[key, context.asset_key.path[-1]] = source.commit
+        frame = source.scan(days)
         return frame.collect() if context.dagster_type.typing_type is pl.DataFrame else frame
 
     def handle_output(self, context: dg.OutputContext, obj: Wave | pl.LazyFrame | pl.DataFrame | None) -> None:
@@ -148,8 +154,10 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             metadata={tags.RUN: context.run_id, tags.GIT_COMMIT: git_commit()},
             skip_equal=True,
         )
+        begun = {table: number for (reader, table), number in self._read.items() if reader == context.asset_key}
+        measured = complete(context, records, keys, begun, self.lake.now())
         freezer.tell_built(name, keys, context.run_id)
-        context.add_output_metadata(_metadata(name, commit, len(frame)))
+        context.add_output_metadata({**_metadata(name, commit, len(frame)), **shown(measured)})
 
     def _freezer(self, records: Records) -> Freezer:
         return Freezer(records, self._tags, self.lake.now())

@@ -211,7 +211,7 @@ class NightlyRun:
                 frozen.append(asset.key.path[-1])
                 continue
             for run in runs_of_keys(asset, keys):
-                self.runner.run_keys([asset.key], run[0], run[-1], MARKED)
+                self.runner.run_keys([*asset.selection], run[0], run[-1], MARKED)
         return tuple(frozen)
 
     def _advance(self, records: Records, window: Window) -> None:

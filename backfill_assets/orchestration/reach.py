@@ -6,7 +6,53 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from backfill_assets.errors.setup import ReportUnreachable
+from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable
+from backfill_assets.orchestration import tags
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report: its key, and the definition that builds it, alone or together with others."""
+
+    key: dg.AssetKey
+    definition: dg.AssetsDefinition
+
+    @property
+    def name(self) -> str:
+        """The name by which it is known, and its table in the lake."""
+        return self.key.path[-1]
+
+    @property
+    def partitions_def(self) -> dg.PartitionsDefinition | None:
+        """Its partitions."""
+        return self.definition.specs_by_key[self.key].partitions_def
+
+    @property
+    def asset_deps(self) -> Mapping[dg.AssetKey, frozenset[dg.AssetKey]]:
+        """What it reads, as its definition tells."""
+        return {key: frozenset(read) for key, read in self.definition.asset_deps.items()}
+
+    @property
+    def parents(self) -> frozenset[dg.AssetKey]:
+        """The assets it reads."""
+        return self.asset_deps[self.key]
+
+    @property
+    def selection(self) -> tuple[dg.AssetKey, ...]:
+        """What has to be materialized to build it: itself, or all that cannot be built without each other."""
+        return (self.key,) if self.definition.can_subset else tuple(sorted(self.definition.keys))
+
+    @property
+    def is_tolerant(self) -> bool:
+        """Whether it is rebuilt while history changes, instead of being held at its last good state.
+
+        Raises:
+            HistoryPolicyUnknown: when it declares something else.
+        """
+        policy = self.definition.specs_by_key[self.key].tags.get(tags.HISTORY, tags.PAUSE)
+        if policy not in {tags.PAUSE, tags.TOLERATE}:
+            raise HistoryPolicyUnknown(self.name, policy, (tags.PAUSE, tags.TOLERATE))
+        return policy == tags.TOLERATE
 
 
 @dataclass(frozen=True)
@@ -15,7 +61,12 @@ class Reports:
 
     table: dg.AssetKey
     partitions_def: dg.PartitionsDefinition
-    assets: tuple[dg.AssetsDefinition, ...]
+    assets: tuple[Report, ...]
+
+    @property
+    def tolerant(self) -> tuple[str, ...]:
+        """The reports that are rebuilt while history changes."""
+        return tuple(report.name for report in self.assets if report.is_tolerant)
 
     def reach(self, days: Collection[date], live_days: Collection[date], now: datetime) -> dict[str, tuple[str, ...]]:
         """Partition keys by report name that read any of the days, directly or through another report.
@@ -25,54 +76,56 @@ class Reports:
         """
         reached: dict[dg.AssetKey, frozenset[str]] = {self.table: frozenset(str(day) for day in days)}
         definitions = {self.table: self.partitions_def}
-        for asset in in_order(self.table, self.assets):
-            keys = self._reached_by_parents(asset, reached, definitions, now)
-            if asset.partitions_def is not None:
-                definitions[asset.key] = asset.partitions_def
-            reached[asset.key] = keys
         live = {str(day) for day in live_days}
         newest = max(live, default="")
         told: dict[str, tuple[str, ...]] = {}
-        for asset in in_order(self.table, self.assets):
-            daily = asset.partitions_def == self.partitions_def
-            there = sorted(key for key in reached[asset.key] if (key in live if daily else key <= newest))
+        for report in self.assets:
+            keys = _reached_by_parents(report, reached, definitions, now)
+            if report.partitions_def is not None:
+                definitions[report.key] = report.partitions_def
+            reached[report.key] = keys
+            daily = report.partitions_def == self.partitions_def
+            there = sorted(key for key in keys if (key in live if daily else key <= newest))
             if there:
-                told[asset.key.path[-1]] = tuple(there)
+                told[report.name] = tuple(there)
         return told
 
-    def _reached_by_parents(
-        self,
-        asset: dg.AssetsDefinition,
-        reached: Mapping[dg.AssetKey, frozenset[str]],
-        definitions: Mapping[dg.AssetKey, dg.PartitionsDefinition],
-        now: datetime,
-    ) -> frozenset[str]:
-        keys: set[str] = set()
-        for parent in asset.asset_deps[asset.key] & reached.keys():
-            upstream, downstream = definitions[parent], asset.partitions_def
-            if downstream is None:
-                raise ReportUnreachable(asset.key.path[-1])
-            mapping = asset.infer_partition_mapping(asset.key, parent, upstream)
-            subset = upstream.subset_with_partition_keys(sorted(reached[parent]))
-            hit = mapping.get_downstream_partitions_for_partitions(subset, upstream, downstream, now)
-            keys.update(hit.get_partition_keys())
-        return frozenset(keys)
+
+def _reached_by_parents(
+    report: Report,
+    reached: Mapping[dg.AssetKey, frozenset[str]],
+    definitions: Mapping[dg.AssetKey, dg.PartitionsDefinition],
+    now: datetime,
+) -> frozenset[str]:
+    keys: set[str] = set()
+    for parent in report.parents & reached.keys():
+        upstream, downstream = definitions[parent], report.partitions_def
+        if downstream is None:
+            raise ReportUnreachable(report.name)
+        mapping = report.definition.infer_partition_mapping(report.key, parent, upstream)
+        subset = upstream.subset_with_partition_keys(sorted(reached[parent]))
+        hit = mapping.get_downstream_partitions_for_partitions(subset, upstream, downstream, now)
+        keys.update(hit.get_partition_keys())
+    return frozenset(keys)
 
 
-def in_order(table: dg.AssetKey, assets: Sequence[dg.AssetsDefinition]) -> tuple[dg.AssetsDefinition, ...]:
-    """The reports so that each comes after those it reads.
+def in_order(table: dg.AssetKey, assets: Sequence[dg.AssetsDefinition]) -> tuple[Report, ...]:
+    """Every report of the definitions, so that each comes after those it reads.
 
     Raises:
-        ReportUnreachable: when a report reads neither the table nor another report of it.
+        ReportUnreachable: when a report reads neither the table nor another report of it, or has no partitions.
+        HistoryPolicyUnknown: when a report declares something strange about changing history.
     """
-    placed: dict[dg.AssetKey, dg.AssetsDefinition] = {}
-    waiting = list(assets)
-    names = {asset.key for asset in assets}
+    waiting = [Report(key, asset) for asset in assets for key in sorted(asset.keys)]
+    names = {report.key for report in waiting}
+    placed: dict[dg.AssetKey, Report] = {}
     while waiting:
-        ready = [asset for asset in waiting if not (asset.asset_deps[asset.key] & names) - placed.keys()]
-        lost = [asset for asset in ready if not asset.asset_deps[asset.key] & {table, *placed}]
+        ready = [report for report in waiting if not (report.parents & names) - placed.keys() - {report.key}]
+        lost = [report for report in ready if not report.parents & {table, *placed} or report.partitions_def is None]
         if lost or not ready:
-            raise ReportUnreachable((lost or waiting)[0].key.path[-1])
-        placed.update({asset.key: asset for asset in ready})
-        waiting = [asset for asset in waiting if asset not in ready]
+            raise ReportUnreachable((lost or waiting)[0].name)
+        placed.update({report.key: report for report in ready})
+        waiting = [report for report in waiting if report not in ready]
+    for report in placed.values():
+        _ = report.is_tolerant
     return tuple(placed.values())

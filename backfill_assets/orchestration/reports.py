@@ -5,6 +5,7 @@ from datetime import date
 
 import dagster as dg
 
+from backfill_assets.orchestration.completing import begin_reading
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.storage.records import Records
@@ -26,5 +27,8 @@ def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> Repor
     """
     records = lake.records()
     keys = sorted(context.partition_keys)
-    Freezer(records, context.run.tags, lake.now()).refuse(context.asset_key.path[-1], keys)
+    freezer = Freezer(records, context.run.tags, lake.now())
+    for asset in context.selected_asset_keys:
+        freezer.refuse(asset.path[-1], keys)
+    begin_reading(context, records)
     return ReportRun(records, tuple(date.fromisoformat(key) for key in keys))

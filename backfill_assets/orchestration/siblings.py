@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from backfill_assets.errors.setup import PartitionsNotDaily
+from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.guard import LOOK_BACK_DAYS, Guard
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Compute, FrameSchema, Recipe, Wave, source_version
@@ -117,7 +118,9 @@ def days_of_run(context: dg.AssetExecutionContext) -> list[date]:
 
 
 def _live(recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
-    @dg.asset(key=recipe.table, **options)
+    marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
+
+    @dg.asset(key=recipe.table, **{**options, "metadata": marked})
     def live(context: dg.AssetExecutionContext) -> Wave:
         lake: LakeResource = context.resources.lake
         records, days = lake.records(), days_of_run(context)

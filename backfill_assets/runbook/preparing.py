@@ -12,12 +12,13 @@ from backfill_assets.runbook.telling import tell_watchers
 
 
 def freeze_reports(desk: Desk, correction: str) -> Event:
-    """Hold every report downstream at its last good state."""
+    """Hold every report downstream at its last good state, but for those that tolerate a changing history."""
     progress = desk.progress(correction)
-    names = desk.subject.reports
+    names = [name for name in desk.subject.reports if name not in desk.subject.tolerant]
     pinned = {name: desk.records.snapshot(name).commit for name in names if desk.records.exists(name)}
     detail = {
-        "reports": list(names),
+        "reports": names,
+        "tolerated": list(desk.subject.tolerant),
         "pinned": pinned,
         "pinned_table": desk.records.snapshot(desk.subject.table).commit,
         "reason": progress.plan.request.reason,
