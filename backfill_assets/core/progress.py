@@ -98,7 +98,14 @@ def _tried_again(progress: Progress, event: Event) -> Progress:
 def _after_freeze(progress: Progress, event: Event) -> Progress:
     if event.outcome is Outcome.REFUSED:
         report = str(event.detail["report"])
-        return replace(progress, refused=progress.refused | {(report, key) for key in event.detail["partitions"]})
+        refused = {(report, key) for key in event.detail["partitions"]}
+        # Built before, or thawed already: it is owed once more, because what it was refused for came later.
+        return replace(
+            progress,
+            refused=progress.refused | refused,
+            rebuilt=progress.rebuilt - refused,
+            done=progress.done - {Step.REBUILD_DOWNSTREAM},
+        )
     settled = _settled(progress, event)
     return replace(settled, frozen=frozenset(event.detail.get("reports", ()))) if _is_done(event) else settled
 
