@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backfill_assets.command_line import printing
+from backfill_assets.command_line.reconcile import audit, reconcile
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
 
 app = typer.Typer(
@@ -22,6 +23,10 @@ Id = Annotated[str, typer.Argument(help="The correction, such as 20260123.", sho
 By = Annotated[str, typer.Option("--by", help="Your name, for the ledger and the notice.")]
 Note = Annotated[str, typer.Option("--note", help="Why.")]
 File = Annotated[Path, typer.Argument(help="A request, as the README shows.", show_default=False)]
+
+
+app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(reconcile)
+app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 
 
 @app.command(epilog="Example: backfill-assets nightly --through 2026-01-22")

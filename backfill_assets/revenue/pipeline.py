@@ -27,6 +27,7 @@ from backfill_assets.revenue.assets import (
 from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
 from backfill_assets.revenue.sample import prove_sample
+from backfill_assets.revenue.watching import watching_definitions
 from backfill_assets.runbook import Evidence, Problem
 from backfill_assets.storage.records import Records
 
@@ -110,4 +111,5 @@ NIGHTLY = Pipeline(DAILY_REVENUE, undated=(raw_fixings,), inputs=SOURCES, first_
 
 def pipeline_definitions() -> dg.Definitions:
     """Everything of the example but what the builder makes around its fact."""
-    return dg.Definitions(assets=[*SOURCES, raw_fixings, *REPORTS])
+    assets = dg.Definitions(assets=[*SOURCES, raw_fixings, *REPORTS])
+    return dg.Definitions.merge(assets, watching_definitions(DAILY_REVENUE))

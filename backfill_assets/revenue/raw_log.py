@@ -66,6 +66,12 @@ def arrivals(records: Records, commit: int | None = None) -> pl.DataFrame:
     return _visible(records, records.snapshot(RAW, commit), RAW).sort("day", "arrival")
 
 
+def days_with_rows(records: Records) -> frozenset[date]:
+    """The days on which anything was traded, by the manifest."""
+    known = arrivals(records)
+    return frozenset(known.filter(pl.col("rows") > 0)["day"])
+
+
 def ingest_days(records: Records, landing: Path, days: Collection[date], key: bytes, at: datetime) -> Ingested:
     """Append what landed for the days. The same file again is a no-op, a changed one a new arrival.
 

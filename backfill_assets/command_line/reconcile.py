@@ -1,0 +1,117 @@
+"""The commands ``reconcile`` and ``audit``: jobs that look for what is wrong, run here and seen in the UI."""
+
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.errors.base import retold
+from backfill_assets.errors.correction import RunFailed
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def reconcile(
+    through: Annotated[str, typer.Option(help="The last day, ISO; the last published one when left out.")] = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Hold live against finance's ledger, say since when they differ, and write a request for the correction."""
+    answer = Answer(as_json=json)
+    if through:
+        _day(through)
+    with answer.refusals():
+        told = _run(
+            Session(), "fct_daily_revenue__reconcile", "fct_daily_revenue__reconcile_ledger", {"through": through}
+        )
+        answer.give(told, lambda console: _print_findings(console, told))
+
+
+def audit(
+    days: Annotated[int, typer.Option(min=1, help="How many published days to compute again.")] = 5,
+    seed: Annotated[int, typer.Option(help="Draws the same days for the same number.")] = 0,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Compute a random handful of published days with today's code, beside everything, and compare with live."""
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        told = _run(
+            Session(), "fct_daily_revenue__audit", "fct_daily_revenue__audit_days", {"days": days, "seed": str(seed)}
+        )
+        answer.give(told, lambda console: _print_audit(console, told))
+
+
+def _run(session: Session, job: str, op: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Run a job of one op in this process and return what it found."""
+    from backfill_assets.orchestration.in_process import QUIET  # noqa: PLC0415
+
+    result = session.runner.definitions.resolve_job_def(job).execute_in_process(
+        instance=session.runner.instance,
+        tags=dict(session.runner.run_tags),
+        run_config={**QUIET, "ops": {op: {"config": config}}},
+        raise_on_error=False,
+    )
+    if result.success:
+        return result.output_for_node(op)
+    raise _refusal(job, result)
+
+
+def _refusal(job: str, result: Any) -> Exception:
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    said = []
+    for error in errors:
+        inner = error
+        while inner.cause is not None:
+            inner = inner.cause
+        message = inner.message.strip().partition(": ")[2]
+        found = retold(inner.cls_name or "", message)
+        if found is not None:
+            return found
+        said.append(inner.message.strip())
+    return RunFailed(job, said)
+
+
+def _print_findings(console: Console, told: dict[str, Any]) -> None:
+    for line in told["bad_lines"]:
+        console.print(f"[yellow]Finance's ledger cannot be used in {line}.[/]", highlight=False, soft_wrap=True)
+    if not told["findings"]:
+        console.print(f"[green]Nothing differs on {told['days']} days through {told['through']}.[/]", highlight=False)
+    else:
+        table = Table("since", "last", "cause", "currencies", "days", "difference", "sure", box=None)
+        for found in told["findings"]:
+            named, sure = ", ".join(found["currencies"]), f"{found['confidence']:.0%}"
+            cells = (
+                found["since"],
+                found["last"],
+                found["cause"],
+                named,
+                str(found["days"]),
+                found["difference"],
+                sure,
+            )
+            table.add_row(*cells)
+        console.print(table)
+    for found in told["findings"]:
+        if found["request"]:
+            console.print(f"backfill-assets open {found['request']}", highlight=False, soft_wrap=True)
+    for closed in told["closed"]:
+        console.print(f"Closed {closed}.", highlight=False)
+
+
+def _print_audit(console: Console, told: dict[str, Any]) -> None:
+    if not told["differing"]:
+        console.print(f"[green]{len(told['audited'])} days come out as they were published.[/]", highlight=False)
+    for found in told["differing"]:
+        console.print(f"[red]{found['day']}[/] {found['sentence']}", highlight=False, soft_wrap=True)
+    if told.get("request"):
+        console.print(f"backfill-assets open {told['request']}", highlight=False, soft_wrap=True)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = f"{text} is not a day such as 2026-01-22"
+        raise typer.BadParameter(message) from None

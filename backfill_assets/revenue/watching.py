@@ -1,0 +1,21 @@
+"""What looks at published revenue day after day: reconciliation, replay audit, freshness and volume."""
+
+from datetime import date
+
+import dagster as dg
+
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.reconciliation import Reconciled, reconciliation_definitions
+from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.revenue.assets import LandingResource
+from backfill_assets.revenue.reconciling import reconcile
+
+
+def reconcile_lake(lake: LakeResource, through: date | None) -> Reconciled:
+    """Hold the lake's live fact against the ledger that has landed."""
+    return reconcile(lake.records(), LandingResource().path(), through, lake.now())
+
+
+def watching_definitions(office: Office) -> dg.Definitions:
+    """The jobs, schedules and checks that look for what is wrong before anybody asks."""
+    return reconciliation_definitions(office, reconcile_lake)
