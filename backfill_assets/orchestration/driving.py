@@ -23,6 +23,7 @@ from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
+from backfill_assets.orchestration.hands import hand_job_name
 from backfill_assets.orchestration.in_process import Ran, Runner
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
@@ -77,6 +78,10 @@ class Driver:
         return self.office.desk(self.lake, self.actor)
 
     def _take(self, correction: str, steps: Sequence[Step]) -> Ran:
+        if Step.ROLL_BACK in steps:
+            # Asked for and written down, but not known to have happened: the job takes up what it finds planned.
+            job = hand_job_name(self.office.table, Step.ROLL_BACK)
+            return self.runner.run_job(job, correction, f"{job}_by_hand", {"by": self.actor})
         keys = [step_key(self.office.table, step) for step in steps]
         return self.runner.run_partition(keys, correction, {tags.CORRECTION: correction})
 

@@ -32,7 +32,7 @@ class Freezer:
         if not holding:
             return
         for name, progress in holding.items():
-            new = sorted(key for key in partitions if (report, key) not in progress.refused)
+            new = sorted(key for key in partitions if (report, key) not in progress.owed)
             if new:
                 detail = {"report": report, "partitions": new}
                 self._tell(name, progress.plan.table, Step.FREEZE_REPORTS, Outcome.REFUSED, detail)
