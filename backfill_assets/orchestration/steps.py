@@ -56,9 +56,10 @@ def step_assets(office: Office) -> list[dg.AssetsDefinition]:
 def _step_asset(
     office: Office, step: Step, before: Step | None, partitions: dg.DynamicPartitionsDefinition
 ) -> dg.AssetsDefinition:
-    upstream = [] if before is None else [step_key(office.table, before)]
+    upstream = [] if before is None else [dg.AssetDep(step_key(office.table, before))]
     if step is Step.STAGE:
-        upstream.append(office.asset.staged_key)
+        # By day on one side, by correction on the other: which days a correction has is the ledger's to say.
+        upstream.append(dg.AssetDep(office.asset.staged_key, partition_mapping=dg.AllPartitionMapping()))
 
     key = step_key(office.table, step)
 

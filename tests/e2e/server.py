@@ -1,0 +1,166 @@
+"""A real ``dagster dev``, webserver and daemon, on a free port; stopped with everything it started."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+UP_WITHIN, GONE_WITHIN = 180, 30
+
+LAUNCH = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+RUNS = """query($f: RunsFilter) { runsOrError(filter: $f) { ... on Runs { results {
+  runId status jobName creationTime startTime endTime tags { key value } } } } }"""
+SENSORS = """query($s: RepositorySelector!) { sensorsOrError(repositorySelector: $s) {
+  ... on Sensors { results { name sensorState { status ticks(limit: 20) { status timestamp endTimestamp
+  skipReason error { message } } } } } } }"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running ``dagster dev``."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of a GraphQL query."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            told = json.load(answer)
+        assert "errors" not in told, told["errors"]
+        return told["data"]
+
+    def launch_backfill(self, asset: list[str], partitions: list[str], tags: Mapping[str, str] | None = None) -> str:
+        """Launch a backfill as the asset page does; returns its id."""
+        named = [{"key": key, "value": value} for key, value in (tags or {}).items()]
+        params = {"assetSelection": [{"path": asset}], "partitionNames": partitions, "tags": named}
+        return self.ask(LAUNCH, p=params)["launchPartitionBackfill"]["backfillId"]
+
+    def runs(self, **tags: str) -> list[dict[str, Any]]:
+        """Runs with these tags, newest first; ``__`` in a name stands for a slash."""
+        named = [{"key": key.replace("__", "/"), "value": value} for key, value in tags.items()]
+        found = self.ask(RUNS, f={"tags": named})["runsOrError"]["results"]
+        return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
+
+    def ticks(self) -> dict[str, list[dict[str, Any]]]:
+        """The newest ticks of every sensor."""
+        selector = {"repositoryName": "__repository__", "repositoryLocationName": "backfill_assets"}
+        found = self.ask(SENSORS, s=selector)["sensorsOrError"]["results"]
+        return {sensor["name"]: sensor["sensorState"]["ticks"] for sensor in found}
+
+    def kill(self) -> None:
+        """``kill -9`` of everything: webserver, daemon, code server, and the runs in their processes."""
+        for pid in descendants(self.process.pid):
+            _signal(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def dagster_dev(environment: Mapping[str, str]) -> Iterator[Server]:
+    """Start ``dagster dev``; it is up when the webserver answers and has loaded the code location."""
+    home = Path(environment["DAGSTER_HOME"])
+    shutil.copy(ROOT / "backfill_assets/orchestration/dagster.yaml", home / "dagster.yaml")
+    port = free_port()
+    log = home.parent / f"dagster-{port}.log"
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            ["env", "--default-signal=INT,TERM,QUIT", *command, "-p", str(port), "--log-level", "warning"],
+            cwd=ROOT,
+            env=dict(environment),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        server = Server(port, process, log)
+        try:
+            wait_until(lambda: _answers(server), UP_WITHIN, f"dagster dev, whose log is {log}")
+            yield server
+        finally:
+            stop(server)
+
+
+def stop(server: Server) -> None:
+    """Stop a server and everything it started."""
+    started = descendants(server.process.pid)
+    if server.process.poll() is None:
+        server.process.terminate()
+        try:
+            server.process.wait(GONE_WITHIN)
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+            server.process.wait()
+    for pid in started:
+        _signal(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """A process with everything below it, parents first."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+    found = [pid]
+    for parent in found:
+        found += children.get(parent, [])
+    return found
+
+
+def wait_until(look: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Look again and again until something is there; fails naming what never came."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.3)
+    message = f"{what} did not come within {seconds} seconds"
+    raise AssertionError(message)
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def _answers(server: Server) -> bool:
+    assert server.process.poll() is None, server.log.read_text(errors="replace")[-3000:]
+    try:
+        told = server.ask("{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {"
+                          " __typename ... on PythonError { message } } } } } }")
+    except OSError:
+        return False
+    entries = told["workspaceOrError"]["locationEntries"]
+    errors = [entry["locationOrLoadError"] for entry in entries if "message" in (entry["locationOrLoadError"] or {})]
+    assert not errors, errors
+    return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
