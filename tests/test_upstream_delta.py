@@ -5,8 +5,11 @@ Each test names the decision that rests on it: when an upgrade turns one red, th
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Barrier
 from urllib.parse import unquote
 
 import polars as pl
@@ -253,6 +256,21 @@ def test_a_root_with_a_percent_sign_is_decoded_so_such_a_lake_is_refused(tmp_pat
     root.mkdir()
     with pytest.raises(DeltaError, match="my lake"):
         table(root)
+
+
+def test_simultaneous_creators_without_retries_create_once_so_creation_has_none(tmp_path):
+    schema = Schema([Field("v", PrimitiveType("long"))])
+    for number in range(5):
+        together = Barrier(6)
+
+        def create(_, root=tmp_path / f"t{number}", together=together):
+            together.wait()
+            with suppress(CommitFailedError):
+                DeltaTable.create(root, schema, mode="ignore", commit_properties=CommitProperties(max_commit_retries=0))
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(create, range(6)))
+        assert DeltaTable(tmp_path / f"t{number}").version() == 0
 
 
 def test_retention_properties_are_taken_at_creation_so_they_are_never_set_later(tmp_path):

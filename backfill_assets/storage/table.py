@@ -80,6 +80,8 @@ class Table:
                     partition_by=[DAY] if self.by_day else [],
                     configuration={**self.properties},
                     storage_options=self.folder.storage_options,
+                    # With retries the second of two creators commits the table's metadata once more.
+                    commit_properties=CommitProperties(max_commit_retries=0),
                 )
             except (DeltaError, OSError):
                 # Another creator came first, or is about to: then the table exists the next time round.
@@ -212,11 +214,8 @@ class Table:
         try:
             return self.commit(recorded)
         except BackfillAssetsError:
-            # Any other error may hide a commit that did happen: then every file stays.
+            # Any other error may hide a commit that did happen: then its files stay.
             kept.clear()
-            raise
-        except BaseException:
-            kept.update(file.path for file in written())
             raise
         finally:
             self._delete_quietly([file for file in written() if file.path not in kept])

@@ -9,7 +9,9 @@ from deltalake import DeltaTable
 from backfill_assets.errors.lake import RetiredFilesMissing, StagedVersionKept
 from backfill_assets.storage.retention import decommission, maintain, plan_decommission
 from backfill_assets.storage.swap import plan_roll_back
+from backfill_assets.storage.table import Table
 from tests.storage.lakes import (
+    SMALL,
     content,
     created,
     day,
@@ -117,6 +119,21 @@ def test_maintenance_compacts_days_but_not_those_of_open_corrections(tmp_path):
     assert {of: len(files) for of, files in live.snapshot().files.items()} == {day(0): 1, day(1): 2, day(2): 1}
     assert content(live) == {day(0): [1, 5], day(1): [2, 6], day(2): [3]}
     assert maintain(live, keep_days=[day(1)], keep_paths=[], **MONTH).commit is None
+
+
+def test_a_day_written_while_it_is_compacted_keeps_every_row(tmp_path, monkeypatch):
+    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+    live.append(worth(5), day=day(0))
+    live.append(worth(6), day=day(1))
+    write = live.write_files
+
+    def overtaken(frames):
+        Table(live.uri, SMALL).append(worth(7), day=day(0))
+        return write(frames)
+
+    monkeypatch.setattr(live, "write_files", overtaken)
+    assert maintain(live, keep_days=[], keep_paths=[], **MONTH).compacted == (day(1),)
+    assert content(live) == {day(0): [1, 5, 7], day(1): [2, 6]}
 
 
 def test_maintenance_compacts_a_table_without_days(tmp_path):

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier
 
 import polars as pl
 import pytest
@@ -205,6 +206,21 @@ def test_six_first_writers_of_one_table_all_succeed(tmp_path):
         writer.stdin.close()
     assert [writer.wait(60) for writer in writers] == [0] * 6
     assert content(Table(uri, SMALL)) == {date(2026, 1, number): [number] for number in range(1, 7)}
+
+
+def test_simultaneous_creators_all_succeed_and_create_the_table_once(tmp_path):
+    for number in range(10):
+        uri = str(tmp_path / f"t{number}")
+        together = Barrier(8)
+
+        def create(_, uri=uri, together=together):
+            table = Table(uri, SMALL)
+            together.wait()
+            table.create()
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(create, range(8)))
+        assert Table(uri, SMALL).snapshot().commit == 0
 
 
 def test_properties_are_set_when_a_table_is_created_and_never_again(tmp_path):
