@@ -261,7 +261,10 @@ def _after_abandon(progress: Progress, event: Event) -> Progress:
 def _after_rebuild(progress: Progress, event: Event) -> Progress:
     if event.outcome is Outcome.PROGRESSED:
         report = str(event.detail["report"])
-        return replace(progress, rebuilt=progress.rebuilt | {(report, key) for key in event.detail["partitions"]})
+        built = {(report, key) for key in event.detail["partitions"]}
+        # A report that was handed over is the other correction's to build, and no longer held by this one.
+        let_go = {report} if event.detail.get("handed_over_to") else set[str]()
+        return replace(progress, rebuilt=progress.rebuilt | built, frozen=progress.frozen - let_go)
     settled = _settled(progress, event)
     if not _is_done(event):
         return settled

@@ -17,7 +17,7 @@ from backfill_assets.core.next_step import (
     WaitUntil,
     next_step,
 )
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration import tags
@@ -25,6 +25,7 @@ from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.hands import hand_job_name
 from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.reach import Report
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import step_key
@@ -95,20 +96,12 @@ class Driver:
             keys = partitions.get(asset.key.path[-1], ())
             if keys and not self._handed_over(correction, asset.key.path[-1], keys):
                 marks = {tags.REBUILD_FOR: correction, tags.CORRECTION: correction}
-                ran += [self.runner.run_keys([asset.key], *ends, marks) for ends in runs_of_keys(asset, keys)]
+                ran += [self.runner.run_keys([*asset.selection], *ends, marks) for ends in runs_of_keys(asset, keys)]
         return ran
 
     def _handed_over(self, correction: str, report: str, keys: Sequence[str]) -> bool:
         desk = self.desk()
-        freezer = Freezer(desk.records, {}, desk.now)
-        others = {name: held for name, held in freezer.held_by(report).items() if name != correction}
-        if not others:
-            return False
-        for name in others:
-            desk.tell(name, Step.FREEZE_REPORTS, Outcome.REFUSED, {"report": report, "partitions": list(keys)})
-        detail = {"report": report, "partitions": list(keys), "handed_over_to": sorted(others)}
-        desk.tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail)
-        return True
+        return Freezer(desk.records, {"user": desk.actor}, desk.now).hand_over(correction, report, keys)
 
     def _forget_failures(self, correction: str) -> None:
         desk = self.desk()
@@ -117,7 +110,7 @@ class Driver:
             try_again(desk, correction)
 
 
-def runs_of_keys(asset: dg.AssetsDefinition, keys: Sequence[str]) -> list[tuple[str, str]]:
+def runs_of_keys(asset: Report, keys: Sequence[str]) -> list[tuple[str, str]]:
     """Group partition keys into runs of consecutive ones, each as its first and last."""
     wanted = set(keys)
     runs: list[tuple[str, str]] = []

@@ -10,6 +10,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.resources import actor_of
+from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.records import Records
 
 
@@ -46,13 +47,38 @@ class Freezer:
             detail = {"report": report, "partitions": sorted(partitions)}
             self._tell(own, table, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail, run_id)
 
+    def hand_over(self, correction: str, report: str, partitions: Collection[str]) -> bool:
+        """Leave partitions to the other corrections that hold the report; False when none does any more.
+
+        The others owe them from then on and this one lets the report go, so that of two that end at once one builds.
+        """
+        others = sorted(name for name in self.held_by(report) if name != correction)
+        if not others:
+            return False
+        table = history(self.records.ledger.events(correction)).plan.table
+        for name in others:
+            detail = {"report": report, "partitions": sorted(partitions)}
+            self._tell(name, table, Step.FREEZE_REPORTS, Outcome.REFUSED, detail)
+        told = {"report": report, "partitions": sorted(partitions), "handed_over_to": others}
+        event = self._event(correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, told)
+
+        def still_held(histories: Histories) -> Event | None:
+            held = all(report in history(histories[name]).frozen for name in others)
+            return event if held else None
+
+        return self.records.ledger.record(still_held, table=table) is not None
+
     def held_by(self, report: str) -> dict[str, Progress]:
         """The corrections that hold a report, by id."""
         folded = {name: history(events) for name, events in self.records.ledger.histories().items()}
         return {name: progress for name, progress in folded.items() if report in progress.frozen}
 
-    def _tell(
+    def _tell(  # noqa: PLR0913, PLR0917 - one argument a column
         self, correction: str, table: str, step: Step, outcome: Outcome, detail: Mapping[str, object], run_id: str = ""
     ) -> None:
-        event = Event(correction, step, outcome, self.now, actor_of(self.run_tags), run_id, dict(detail))
-        self.records.ledger.append(event, table=table)
+        self.records.ledger.append(self._event(correction, step, outcome, detail, run_id), table=table)
+
+    def _event(
+        self, correction: str, step: Step, outcome: Outcome, detail: Mapping[str, object], run_id: str = ""
+    ) -> Event:
+        return Event(correction, step, outcome, self.now, actor_of(self.run_tags), run_id, dict(detail))

@@ -8,7 +8,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
 from backfill_assets.runbook.desk import Desk
-from backfill_assets.runbook.holding import move_own_marks
+from backfill_assets.runbook.holding import move_own_marks, stale_reports
 from backfill_assets.runbook.swapping import settle
 from backfill_assets.runbook.telling import tell_watchers
 from backfill_assets.storage.retention import decommission as delete_retired
@@ -24,6 +24,10 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
         RebuildIncomplete: naming what is still owed.
     """
     progress = desk.progress(correction)
+    if stale := stale_reports(desk, progress):
+        for report, keys in stale.items():
+            desk.tell(correction, Step.FREEZE_REPORTS, Outcome.REFUSED, {"report": report, "partitions": keys})
+        progress = desk.progress(correction)
     if progress.owed:
         raise RebuildIncomplete(correction, progress.owed)
     marks = move_own_marks(desk, correction)

@@ -105,6 +105,26 @@ def move_own_marks(desk: Desk, correction: str) -> dict[str, date]:
     return marks
 
 
+def stale_reports(desk: Desk, progress: Progress) -> dict[str, list[str]]:
+    """Partitions that were rebuilt from something else than what is live now, by report.
+
+    A day that nightly published while such a partition was being built was refused before the build was told.
+    What another correction holds is left to it.
+    """
+    correction, table = progress.plan.correction, desk.subject.table
+    others = {name: other for name, other in open_corrections(desk).items() if name != correction}
+    held = {report for other in others.values() for report in other.frozen}
+    live = desk.records.snapshot(table)
+    stale: dict[str, list[str]] = {}
+    for report in sorted({report for report, _ in progress.rebuilt} - held):
+        built = desk.records.completeness.of_report(report, table)
+        keys = sorted(key for name, key in progress.rebuilt if name == report)
+        moved = [key for key in keys if key in built and not built[key].is_of(live)]
+        if moved:
+            stale[report] = moved
+    return stale
+
+
 def _without_gap(holder: Holder | None, live: Iterable[date]) -> date | None:
     if holder is None or holder.mark is None:
         return None
