@@ -21,7 +21,7 @@ EVERY_MORNING = "0 7 * * *"
 class Reconciled:
     """What a reconciliation found: the findings as the command prints them, and what it closed.
 
-    ``through`` is the last of the ``days`` that were looked at. ``bad_lines`` are those of the ledger that are left out.
+    ``through`` is the last of the ``days`` that were looked at. ``bad_lines`` are those of the ledger left out.
     """
 
     table: str

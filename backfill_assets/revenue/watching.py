@@ -4,7 +4,9 @@ from datetime import date
 
 import dagster as dg
 
+from backfill_assets.orchestration.audit import audit_definitions
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.freshness import freshness_definitions
 from backfill_assets.orchestration.reconciliation import Reconciled, reconciliation_definitions
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.revenue.assets import LandingResource
@@ -18,4 +20,6 @@ def reconcile_lake(lake: LakeResource, through: date | None) -> Reconciled:
 
 def watching_definitions(office: Office) -> dg.Definitions:
     """The jobs, schedules and checks that look for what is wrong before anybody asks."""
-    return reconciliation_definitions(office, reconcile_lake)
+    return dg.Definitions.merge(
+        reconciliation_definitions(office, reconcile_lake), audit_definitions(office), freshness_definitions(office)
+    )

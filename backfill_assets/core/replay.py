@@ -1,0 +1,168 @@
+"""The replay audit: whether today's code, given the same inputs, says what was published."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from backfill_assets.core.window import Window
+
+
+class Verdict(StrEnum):
+    """What became of an audited day."""
+
+    SAME = "same"
+    DIFFERS = "differs"
+    FAILED = "failed"
+    NOT_DETERMINISTIC = "not_deterministic"
+    READS_OTHER_DAYS = "reads_other_days"
+    INPUTS_MOVED = "inputs_moved"
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing has to be done. Inputs that moved are late data, which is nightly's business."""
+        return self in {Verdict.SAME, Verdict.INPUTS_MOVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One audited day: the verdict, what it is based on, and the code that published the day, empty when unknown."""
+
+    day: date
+    verdict: Verdict
+    published_by: str
+    what: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a sentence."""
+        by = f"code version {self.published_by}" if self.published_by else "somebody else"
+        match self.verdict:
+            case Verdict.SAME:
+                return f"{self.day} comes out as {by} published it."
+            case Verdict.INPUTS_MOVED:
+                return f"{self.day} was published from other inputs than there are now, and was not compared."
+            case Verdict.DIFFERS:
+                return f"{self.day} comes out otherwise than {by} published it, {self.what}."
+            case Verdict.FAILED:
+                return f"{self.day} cannot be computed any more, {self.what}."
+            case Verdict.NOT_DETERMINISTIC:
+                return f"{self.day} computed twice from the same inputs differs from itself, {self.what}."
+            case Verdict.READS_OTHER_DAYS:
+                return f"{self.day} computed alone differs from {self.day} computed with other days, {self.what}."
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A code version as lineage knows it: when it first published anything, and the days that are live from it."""
+
+    name: str
+    since: str
+    days: tuple[date, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found.
+
+    ``changed_by`` is the first code version that computes history otherwise than it was published, and ``window`` holds
+    the days of the versions before it; empty and None while nothing differs.
+    """
+
+    table: str
+    seed: str
+    code_version: str
+    replays: tuple[Replay, ...]
+    changed_by: str = ""
+    window: Window | None = None
+
+    @property
+    def differing(self) -> tuple[Replay, ...]:
+        """The days of which something is wrong."""
+        return tuple(replay for replay in self.replays if not replay.verdict.is_sound)
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in a sentence."""
+        if not self.differing:
+            return f"{len(self.replays)} days come out as they were published."
+        told = f"{len(self.differing)} of {len(self.replays)} days do not come out as they were published."
+        changed = f" Code version {self.changed_by} is the first to compute them otherwise." if self.changed_by else ""
+        return f"{told}{changed} {self.differing[0].sentence}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract of ``backfill-assets audit --json``: ``audited`` and ``differing`` are ISO days."""
+        return {
+            "audited": [str(replay.day) for replay in self.replays],
+            "differing": [str(replay.day) for replay in self.differing],
+            "table": self.table,
+            "seed": self.seed,
+            "code_version": self.code_version,
+            "changed_by": self.changed_by,
+            "window": {"first": str(self.window.first), "last": str(self.window.last)} if self.window else None,
+            "findings": [
+                {
+                    "day": str(replay.day),
+                    "verdict": str(replay.verdict),
+                    "published_by": replay.published_by,
+                    "sentence": replay.sentence,
+                }
+                for replay in self.replays
+                if replay.verdict is not Verdict.SAME
+            ],
+            "sentence": self.sentence,
+        }
+
+
+def days_to_replay(published: Collection[date], count: int, seed: str, versions: Sequence[Version] = ()) -> list[date]:
+    """A random handful of days, the same for the same seed: one of each code version before a second one of any.
+
+    The latest versions come first; days that nobody here has built count as a version of their own.
+    """
+    latest = sorted(versions, key=lambda version: version.since, reverse=True)
+    place = {day: number for number, version in enumerate(latest) for day in version.days}
+    chances = {day: hashlib.sha256(f"{seed}\x00{day}".encode()).digest() for day in published}
+    turns: dict[int, int] = {}
+    drawn: list[tuple[int, int, date]] = []
+    for day in sorted(chances, key=lambda day: chances[day]):
+        of = place.get(day, len(latest))
+        turns[of] = turns.get(of, 0) + 1
+        drawn.append((turns[of], of, day))
+    return sorted(day for _, _, day in sorted(drawn)[:count])
+
+
+def conclude(table: str, seed: str, code_version: str, replays: Sequence[Replay], versions: Sequence[Version]) -> Audit:
+    """Which version changed what history says, and which days it would change.
+
+    Versions follow each other: the one after the last of those whose days differ made the change, or today's code when
+    there is none. Days that today's own version published and that differ were altered since, and are a window of
+    their own.
+    """
+    differing = [replay for replay in replays if replay.verdict is Verdict.DIFFERS]
+    if not differing:
+        return Audit(table, seed, code_version, tuple(replays))
+    by_version = {replay.published_by for replay in differing} - {code_version, ""}
+    order = sorted((version for version in versions if version.name), key=lambda version: version.since)
+    stale = [number for number, version in enumerate(order) if version.name in by_version]
+    later = [version.name for version in order[stale[-1] + 1 :]] if stale else []
+    changed_by = (later[0] if later else code_version) if stale else ""
+    days = [day for version in order if version.name in by_version for day in version.days]
+    window = Window.spanning({*days, *(replay.day for replay in differing)})
+    return Audit(table, seed, code_version, tuple(replays), changed_by, window)
+
+
+def seed_of(given: str, today: date) -> str:
+    """The seed of an audit: as given, else the day, so that each night draws other days."""
+    return given or str(today)
+
+
+def versions_of(builds: Mapping[date, tuple[str, str]]) -> tuple[Version, ...]:
+    """The code versions behind live days, from day to version and time of its build (ISO)."""
+    days: dict[str, list[date]] = {}
+    since: dict[str, str] = {}
+    for day, (version, at) in builds.items():
+        days.setdefault(version, []).append(day)
+        since[version] = min(at, since.get(version, at))
+    return tuple(Version(name, since[name], tuple(sorted(of))) for name, of in days.items())
