@@ -40,7 +40,8 @@ def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "
         last = _day(through) if through else session.lake.now().date() - timedelta(days=1)
         done = publish_pending(session, last, answer)
         answer.give(printing.nightly_json(done), lambda console: printing.print_nightly(console, done))
-    raise typer.Exit(OTHER if done.failed else DONE)
+    codes = {error.exit_code for error in done.refusals}
+    raise typer.Exit(DONE if not codes else codes.pop() if len(codes) == 1 else OTHER)
 
 
 @app.command(epilog="Example: backfill-assets plan correction.yaml")

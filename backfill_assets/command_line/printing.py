@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from backfill_assets.core.next_step import (
@@ -159,7 +160,14 @@ def nightly_json(done: "Nightly") -> dict[str, Any]:
         "late": [str(day) for day in done.late],
         "claimed": [str(day) for day in done.claimed],
         "frozen": list(done.frozen),
+        "reports_failed": dict(done.reports_failed),
+        **_first_refusal(done),
     }
+
+
+def _first_refusal(done: "Nightly") -> dict[str, str]:
+    """The first thing that went wrong, as every refused command tells it; nothing when all went well."""
+    return {"error": type(done.refusals[0]).__name__, "message": str(done.refusals[0])} if done.refusals else {}
 
 
 def print_nightly(console: Console, done: "Nightly") -> None:
@@ -172,5 +180,5 @@ def print_nightly(console: Console, done: "Nightly") -> None:
         console.print(f"[yellow]{days_listed(done.late)} have late data beyond the look-back, open a correction.[/]")
     if done.frozen:
         console.print(f"[yellow]{', '.join(done.frozen)} stay frozen, what they missed is remembered.[/]")
-    for day, why in sorted(done.failed.items()):
-        console.print(f"[red]{day}[/] {why}", highlight=False, soft_wrap=True)
+    for what, why in [*sorted(done.failed.items()), *sorted(done.reports_failed.items())]:
+        console.print(f"[red]{what}[/] {escape(why)}", highlight=False, soft_wrap=True)

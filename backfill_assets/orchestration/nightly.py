@@ -11,12 +11,13 @@ from datetime import date, timedelta
 import dagster as dg
 
 from backfill_assets.core.window import ONE_DAY, Window, contiguous
-from backfill_assets.errors.correction import ReportFrozen
+from backfill_assets.errors.base import BackfillAssetsError, retold
+from backfill_assets.errors.correction import DaysFailed, ReportFrozen
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import claims
-from backfill_assets.orchestration.in_process import Runner
+from backfill_assets.orchestration.in_process import Ran, Runner
 from backfill_assets.orchestration.rebuilding import runs_of_keys
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.runbook.readers import NIGHTLY
@@ -31,7 +32,8 @@ class Nightly:
     """What one nightly did.
 
     ``late`` are published days whose inputs have moved since, too old for nightly to rewrite: a correction is
-    proposed for them. ``claimed`` are days left to open corrections.
+    proposed for them. ``claimed`` are days left to open corrections. The reason of a failure begins with the name
+    of an error.
     """
 
     published: tuple[date, ...]
@@ -40,6 +42,13 @@ class Nightly:
     late: tuple[date, ...] = ()
     claimed: tuple[date, ...] = ()
     frozen: tuple[str, ...] = ()
+    reports_failed: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def refusals(self) -> tuple[BackfillAssetsError, ...]:
+        """What went wrong, each thing once, by day and then by report."""
+        told = dict.fromkeys([why for _, why in sorted(self.failed.items())] + [*self.reports_failed.values()])
+        return tuple(retold(*named_error(why)) or BackfillAssetsError(why) for why in told)
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class Pipeline:
     """What nightly runs: an office, the assets its table is computed from in order, and the first day there is.
 
     ``undated`` are refreshed once before all days. ``inputs`` are by day, the sources of the table among them.
+    ``moved`` says for which of some published days there is more, or something else, than the inputs hold.
     """
 
     office: Office
@@ -54,6 +64,7 @@ class Pipeline:
     inputs: tuple[dg.AssetsDefinition, ...]
     first_day: Callable[[], date | None]
     told: Callable[[str, Window], None] = field(default=lambda _what, _window: None)
+    moved: Callable[[Records, Collection[date]], frozenset[date]] = field(default=lambda _records, _days: frozenset())
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -69,20 +80,19 @@ class NightlyRun:
         self.runner = runner
         self.lake = lake
         self.failed: dict[date, str] = {}
+        self.reports_failed: dict[str, str] = {}
 
     def publish(self, through: date) -> Nightly:
         """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports."""
         records, office = self.lake.records(), self.pipeline.office
         claimed = {day for days in claims(records, office.table).values() for day in days}
-        window = self._window(records, through)
-        if window is None:
-            return Nightly((), (), {})
         live = self._live(records)
-        pending = [day for day in window if day not in live and day not in claimed]
+        window = self._window(records, live, through)
+        pending = [day for day in window or () if day not in live and day not in claimed]
         latest = self._look_back(live, claimed)
-        self._refresh(pending or latest)
+        self._refresh(pending or latest[-1:])
         self._through_tables(pending)
-        self._run_inputs_again(latest)
+        self._run_inputs_again(self.pipeline.moved(records, live))
         stale = self._stale(records, live)
         rebuilt = self._rebuild([day for day in stale if day in latest])
         published = sorted(self._live(records) & set(pending))
@@ -94,17 +104,21 @@ class NightlyRun:
             rebuilt=tuple(rebuilt),
             failed=self.failed,
             late=tuple(late),
-            claimed=tuple(sorted(day for day in claimed if day in window)),
+            claimed=tuple(sorted(day for day in claimed if window and day in window)),
             frozen=frozen,
+            reports_failed=self.reports_failed,
         )
 
-    def _window(self, records: Records, through: date) -> Window | None:
-        """From the day after the watermark, or from the first day there is."""
+    def _window(self, records: Records, live: Collection[date], through: date) -> Window | None:
+        """From the day after the watermark, or from the first day there is; from a gap between published days.
+
+        A gap may lie before the mark: the roll back of a day that was not published before leaves one.
+        """
         standing = records.watermarks.holders(self.pipeline.office.table).get(NIGHTLY)
         first = standing.effective + ONE_DAY if standing and standing.effective else self.pipeline.first_day()
-        if first is None or first > through:
-            first = through
-        return Window(first, through) if self.pipeline.first_day() is not None else None
+        gap = next((day for day in Window.spanning(live) if day not in live), None) if live else None
+        starts = [day for day in (first, gap) if day is not None]
+        return Window(min(starts), through) if starts and min(starts) <= through else None
 
     def _live(self, records: Records) -> frozenset[date]:
         table = self.pipeline.office.table
@@ -120,7 +134,8 @@ class NightlyRun:
             for asset in self.pipeline.undated:
                 ran = self.runner.run_unpartitioned([asset.key], MARKED)
                 if not ran.success:
-                    self.failed |= dict.fromkeys(days[:1], " ".join(ran.errors))
+                    # Days published on what was known before might be published wrong, without a word.
+                    self.failed |= dict.fromkeys(days, _named(ran))
 
     def _through_tables(self, pending: Sequence[date]) -> None:
         """Take each day through the tables that lack it; a day that gets no further is failed with its reason."""
@@ -131,8 +146,7 @@ class NightlyRun:
                 ran = self.runner.run_days(
                     [asset.key for asset in assets if asset.key.path[-1] in lacking], wave, MARKED
                 )
-                if not ran.success:
-                    self._fail_stuck(lacking, wave, ran.errors)
+                self._fail_stuck(lacking, wave, _named(ran))
 
     def _waves(self, days: Sequence[date]) -> list[tuple[tuple[str, ...], Window]]:
         """Consecutive days that lack the same tables, at most ``DAYS_PER_WAVE`` together."""
@@ -153,18 +167,23 @@ class NightlyRun:
             for start in range(0, len(run), DAYS_PER_WAVE)
         ]
 
-    def _fail_stuck(self, lacking: Sequence[str], wave: Window, errors: Sequence[str]) -> None:
+    def _fail_stuck(self, lacking: Sequence[str], wave: Window, reason: str) -> None:
         """The first table of the wave was tried for every day: those that it still lacks have failed."""
         records = self.lake.records()
         there = {table: records.snapshot(table).days if records.exists(table) else frozenset() for table in lacking}
         first_tried = next((table for table in lacking if set(wave) - there[table]), lacking[0])
-        reason = " ".join(errors)
         self.failed |= {day: _about(day, reason) for day in wave if day not in there[first_tried]}
 
-    def _run_inputs_again(self, latest: Sequence[date]) -> None:
-        """Look once more at what landed for the days of the look-back: a changed file is a new arrival."""
-        for window in contiguous(latest):
-            self.runner.run_days([asset.key for asset in self.pipeline.inputs], window, MARKED)
+    def _run_inputs_again(self, moved: Collection[date]) -> None:
+        """Take in what landed anew for published days, however old: a changed file is a new arrival."""
+        for window in contiguous(moved):
+            for asset in self.pipeline.inputs:
+                self.pipeline.told("taking in what landed late", window)
+                ran = self.runner.run_days([asset.key], window, MARKED)
+                if not ran.success:
+                    reason = _named(ran)
+                    named = [day for day in window if f"[{day}]" in reason]
+                    self.failed |= {day: _about(day, reason) for day in named or window}
 
     def _stale(self, records: Records, live: Collection[date]) -> list[date]:
         """Published days that were computed from other inputs than there are now."""
@@ -190,16 +209,19 @@ class NightlyRun:
         for window in contiguous(days):
             self.pipeline.told("rebuilding late days", window)
             ran = self.runner.run_days([self.pipeline.office.asset.live.key], window, MARKED)
-            if ran.success:
-                rebuilt += window.days
-            else:
-                self.failed |= {day: _about(day, " ".join(ran.errors)) for day in window}
+            reason = _named(ran)
+            failed = [] if ran.success else [day for day in window if f"[{day}]" in reason] or [*window]
+            self.failed |= {day: _about(day, reason) for day in failed}
+            rebuilt += [day for day in window if day not in failed]
         return rebuilt
 
     def _build_reports(self, records: Records, days: Collection[date]) -> tuple[str, ...]:
-        """Build what the days reach; a frozen report is left, and what it missed is remembered."""
+        """Build what the days reach, and what an earlier nightly left behind live.
+
+        A frozen report is left, and what it missed is remembered.
+        """
         frozen: list[str] = []
-        reach = self.pipeline.office.reach(records, days) if days else {}
+        reach = self._owed(records, days)
         freezer = Freezer(records, {}, self.lake.now())
         for asset in self.pipeline.office.reports.assets:
             keys = reach.get(asset.key.path[-1], ())
@@ -211,20 +233,50 @@ class NightlyRun:
                 frozen.append(asset.key.path[-1])
                 continue
             for run in runs_of_keys(asset, keys):
-                self.runner.run_keys([*asset.selection], run[0], run[-1], MARKED)
+                ran = self.runner.run_keys([*asset.selection], run[0], run[-1], MARKED)
+                if not ran.success:
+                    self.reports_failed[asset.key.path[-1]] = _named(ran)
         return tuple(frozen)
 
-    def _advance(self, records: Records, window: Window) -> None:
+    def _owed(self, records: Records, days: Collection[date]) -> dict[str, list[str]]:
+        """The report partitions that the days reach, and those that were built from other files than live has."""
+        live = self._live(records)
+        if not live:
+            return {}
+        snapshot = records.snapshot(self.pipeline.office.table)
+        reached = self.pipeline.office.reach(records, days) if days else {}
+        owed: dict[str, list[str]] = {report: [*keys] for report, keys in reached.items()}
+        for report, keys in self.pipeline.office.reach(records, live).items():
+            built = records.completeness.of_report(report, self.pipeline.office.table)
+            behind = {key for key in keys if built and not (key in built and built[key].is_of(snapshot))}
+            owed[report] = sorted({*owed.get(report, ()), *behind})
+        return owed
+
+    def _advance(self, records: Records, window: Window | None) -> None:
         """Move nightly's mark to the last day before which none is missing."""
         live = self._live(records)
         reached: date | None = None
-        for day in window:
+        for day in window or ():
             if day not in live:
                 break
             reached = day
         if reached is not None:
             table = self.pipeline.office.table
             records.watermarks.advance(NIGHTLY, table, reached, by=NIGHTLY, at=self.lake.now())
+
+
+def _named(ran: Ran) -> str:
+    """Why a run failed, beginning with the name of the error."""
+    if ran.success:
+        return "RunFailed the run succeeded and wrote nothing of the day"
+    told = " ".join(ran.errors) or "Dagster gives no reason"
+    return f"{type(ran.refusal).__name__} {told}" if ran.refusal and not isinstance(ran.refusal, DaysFailed) else told
+
+
+def named_error(reason: str) -> tuple[str, str]:
+    """The name of the error that a reason begins with, and the rest."""
+    name, _, message = reason.partition(" ")
+    return name, message
 
 
 def _about(day: date, reason: str) -> str:

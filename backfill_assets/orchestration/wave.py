@@ -2,8 +2,9 @@
 
 import hashlib
 import inspect
+import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ class Wave:
     """The days of one run: their rows, the reasons of those that failed, and what each was computed from.
 
     ``inputs`` maps a day to the fingerprint of each source's files of that day. With a ``correction`` the days belong
-    into its staged version of the table, without into the live one.
+    into its staged version of the table, without into the live one. ``started`` is a monotonic time in seconds.
     """
 
     table: str
@@ -41,6 +42,12 @@ class Wave:
     code_version: str
     correction: str = ""
     look_back_days: int = 3
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds_per_day(self) -> float:
+        """The seconds since the wave was begun, shared by its days."""
+        return (time.perf_counter() - self.started) / max(1, len(self.frames) + len(self.reasons))
 
     @property
     def name(self) -> str:
@@ -66,6 +73,7 @@ class Recipe:
 
         A day that fails fails alone: the others are computed again without it.
         """
+        started = time.perf_counter()
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
         reasons = _absent(self.sources, snapshots, days)
         sound = sorted(set(days) - reasons.keys())
@@ -88,7 +96,7 @@ class Recipe:
             }
             for day in frames
         }
-        return Wave(self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days)
+        return Wave(self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days, started)
 
     def _days(self, snapshots: Mapping[str, Snapshot], days: Collection[date]) -> dict[date, pl.DataFrame]:
         inputs = {
@@ -115,9 +123,9 @@ def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.Dat
 
 
 def said(error: Exception) -> str:
-    """The sentence of an error: its own for a refusal, with its type for anything else."""
+    """The name of an error and its sentences; of one that is not ours, the first paragraph."""
     if isinstance(error, BackfillAssetsError):
-        return str(error)
+        return f"{type(error).__name__} {error}"
     first = str(error).strip().split("\n\n")[0]
     return f"{type(error).__name__} {first[:500]}"
 

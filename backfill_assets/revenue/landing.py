@@ -94,7 +94,7 @@ def landed_days(root: Path) -> frozenset[date]:
 
 def missing_days(root: Path, days: Collection[date]) -> frozenset[date]:
     """Those of the days for which nothing landed."""
-    return frozenset(day for day in days if not _files_of(root, day))
+    return frozenset(day for day in days if not files_of(root, day))
 
 
 def read_day(root: Path, day: date) -> Arrival:
@@ -105,7 +105,7 @@ def read_day(root: Path, day: date) -> Arrival:
         AmbiguousDay: the day landed in two formats.
         BadLanding: the one thing that is wrong with the file, or ``SeveralProblems`` with all of them.
     """
-    match _files_of(root, day):
+    match files_of(root, day):
         case []:
             raise MissingDays([day])
         case [file]:
@@ -189,7 +189,8 @@ def _day_within(text: str) -> date | None:
         return None
 
 
-def _files_of(root: Path, day: date) -> list[Path]:
+def files_of(root: Path, day: date) -> list[Path]:
+    """The files that landed for a day, one for each format."""
     candidates = [root / FOLDER / f"{day}{suffix}" for suffix in PARSERS]
     return [file for file in candidates if file.is_file()]
 
@@ -211,6 +212,7 @@ __all__ = [
     "BadLine",
     "FinanceLedger",
     "as_raw",
+    "files_of",
     "fixing_files",
     "landed_days",
     "missing_days",

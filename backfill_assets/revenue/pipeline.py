@@ -1,7 +1,7 @@
 """The revenue pipeline put together: what is published nightly, what is corrected, and how that is proven."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -24,6 +24,7 @@ from backfill_assets.revenue.assets import (
     raw_fixings,
     raw_transactions,
 )
+from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
 from backfill_assets.revenue.sample import prove_sample
@@ -106,7 +107,19 @@ def first_landed() -> date | None:
     return min(landed_days(LandingResource().path()), default=None)
 
 
-NIGHTLY = Pipeline(DAILY_REVENUE, undated=(raw_fixings,), inputs=SOURCES, first_day=first_landed)
+def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
+    """Those of the days whose landed file has changed, or whose rates in force are not those of ``fx_rates``."""
+    files = raw_log.changed_days(records, LandingResource().path(), days)
+    if not days or not records.exists("raw_fixings") or not records.exists("fx_rates"):
+        return files
+    known = fixings_known(records.snapshot("raw_fixings").scan().collect())
+    now = rates_in_force(known, days)
+    used = records.snapshot("fx_rates").scan(days).select(now.columns).collect()
+    differing = (now.join(used, on=now.columns, how="anti"), used.join(now, on=now.columns, how="anti"))
+    return files.union(*(side["day"] for side in differing))
+
+
+NIGHTLY = Pipeline(DAILY_REVENUE, undated=(raw_fixings,), inputs=SOURCES, first_day=first_landed, moved=moved_days)
 
 
 def pipeline_definitions() -> dg.Definitions:

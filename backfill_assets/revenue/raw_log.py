@@ -15,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.orchestration.wave import said
 from backfill_assets.revenue.fixings import new_fixings, read_fixings
-from backfill_assets.revenue.landing import Arrival, as_raw, fixing_files, read_day
+from backfill_assets.revenue.landing import Arrival, as_raw, files_of, fixing_files, read_day
 from backfill_assets.revenue.schemas import RawFixings, RawTransactions, schema_of
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.control import ControlTable
@@ -85,14 +86,16 @@ def ingest_days(records: Records, landing: Path, days: Collection[date], key: by
         known = _visible(records, before, RAW)
         latest = {row["day"]: row for row in known.sort("arrival").iter_rows(named=True)}
         new = [arrival for arrival in read if latest.get(arrival.day, {}).get("sha256") != arrival.sha256]
-        if not new:
-            return Ingested((), tuple(arrival.day for arrival in read), reasons, 0)
         numbers = {arrival.day: latest.get(arrival.day, {"arrival": 0})["arrival"] + 1 for arrival in new}
-        frames = {a.day: RawTransactions.validate(as_raw(a, numbers[a.day], key)) for a in new}
+        frames, unfit = _frames(new, numbers, key) if new else ({}, {})
+        reasons |= unfit
+        new = [arrival for arrival in new if arrival.day in frames]
+        if not new:
+            return Ingested((), tuple(arrival.day for arrival in read if arrival.day not in reasons), reasons, 0)
         files = raw.write_files({**frames})
         rows = [_manifest_row(arrival, numbers[arrival.day], files[arrival.day], at) for arrival in new]
         raw_manifest(records).append(lambda _, rows=rows: pl.DataFrame(rows, schema=MANIFEST))
-        touched = frozenset(numbers)
+        touched = frozenset(frames)
 
         def decide(
             now: Snapshot, before: Snapshot = before, files: Any = files, touched: Any = touched
@@ -102,7 +105,7 @@ def ingest_days(records: Records, landing: Path, days: Collection[date], key: by
 
         if raw.commit(decide) is not None:
             arrived = tuple(sorted(touched))
-            rest = tuple(arrival.day for arrival in read if arrival.day not in touched)
+            rest = tuple(arrival.day for arrival in read if arrival.day not in touched | reasons.keys())
             return Ingested(arrived, rest, reasons, sum(arrival.rows for arrival in new))
 
 
@@ -158,8 +161,42 @@ def _read_days(landing: Path, days: Collection[date]) -> tuple[list[Arrival], di
         try:
             read.append(read_day(landing, day))
         except BackfillAssetsError as error:
-            reasons[day] = str(error)
+            reasons[day] = said(error)
     return read, reasons
+
+
+def _frames(
+    arrivals: Collection[Arrival], numbers: Mapping[date, int], key: bytes
+) -> tuple[dict[date, pl.DataFrame], dict[date, str]]:
+    """The rows of each arrival, valid together or else one by one, and why those that are not are left out."""
+    made = {one.day: as_raw(one, numbers[one.day], key) for one in arrivals}
+    try:
+        RawTransactions.validate(pl.concat(made.values()))
+    except Exception:  # noqa: BLE001 - found again below, by the day it belongs to
+        reasons: dict[date, str] = {}
+        for day, frame in made.items():
+            try:
+                RawTransactions.validate(frame)
+            except Exception as error:  # noqa: BLE001
+                reasons[day] = said(error)
+        return {day: frame for day, frame in made.items() if day not in reasons}, reasons
+    return made, {}
+
+
+def changed_days(records: Records, landing: Path, days: Collection[date]) -> frozenset[date]:
+    """Those of the days whose landed file is not the one that arrived last.
+
+    A file is read only when it was touched since its arrival.
+    """
+    known = {row["day"]: row for row in arrivals(records).iter_rows(named=True)}
+    changed: set[date] = set()
+    for day in sorted(set(days) & known.keys()):
+        for file in files_of(landing, day):
+            stat = file.stat()
+            touched = max(stat.st_mtime, stat.st_ctime) > known[day]["at"].timestamp()
+            if touched and hashlib.sha256(file.read_bytes()).hexdigest() != known[day]["sha256"]:
+                changed.add(day)
+    return frozenset(changed)
 
 
 def _visible(records: Records, snapshot: Snapshot, source: str) -> pl.DataFrame:

@@ -44,8 +44,7 @@ def cut_over(desk: Desk, correction: str) -> Event:
 def roll_back(desk: Desk, correction: str, days: Collection[date] = (), note: str = "") -> Event:
     """Bring the retired days back, all or some; every day that landed since stays.
 
-    One that was planned and may or may not have happened is settled first, and is all there is to do when it has
-    brought back what is asked for.
+    One that was planned and may or may not have happened is settled first; without ``days`` that is all.
 
     Raises:
         RollBackClosed: when the correction is decommissioned or about to be.
@@ -57,9 +56,10 @@ def roll_back(desk: Desk, correction: str, days: Collection[date] = (), note: st
         progress = desk.progress(correction)
         if progress.is_closed or progress.planned is Step.DECOMMISSION:
             raise RollBackClosed(correction)
-        back = frozenset(settled.detail["days"]) if settled and settled.step is Step.ROLL_BACK else frozenset[str]()
-        wanted = {day for day in days if str(day) not in back} if days else progress.swapped
-        if settled and back and not wanted:
+        taken_up = settled is not None and settled.step is Step.ROLL_BACK
+        back = settled.detail["days"] if settled and taken_up else ()
+        wanted = {day for day in days if str(day) not in back} if days or taken_up else progress.swapped
+        if settled and taken_up and not wanted:
             return settled
         if not wanted or not wanted <= progress.swapped:
             raise NothingToRollBack(correction, frozenset(wanted) - progress.swapped)
@@ -78,7 +78,7 @@ def roll_back(desk: Desk, correction: str, days: Collection[date] = (), note: st
 def settle(desk: Desk, correction: str) -> Event | None:
     """Bring a swap that was planned and may or may not have happened to its end; None when there is none."""
     progress = desk.progress(correction)
-    if progress.planned not in {Step.CUT_OVER, Step.ROLL_BACK}:
+    if progress.planned is not Step.CUT_OVER and progress.planned is not Step.ROLL_BACK:
         return None
     manifest = desk.records.ledger.manifests(correction)[correction][-1]
     note = _last(desk, correction, progress.planned, Outcome.PLANNED).detail.get("note")
@@ -185,7 +185,9 @@ def _refuse_unseconded(desk: Desk, progress: Progress, certificate: Certificate)
     closed = closed_among(certificate.changed_days, desk.records.closed_months.current())
     if closed and progress.seconded is None:
         correction = progress.plan.correction
-        error = NotApproved(correction, f"it changes closed months ({listed(closed)}), which two people have to approve")
+        error = NotApproved(
+            correction, f"it changes closed months ({listed(closed)}), which two people have to approve"
+        )
         desk.tell_next(progress, Step.CUT_OVER, Outcome.FAILED, {"reason": str(error), "closed_months": list(closed)})
         raise error
 
