@@ -256,6 +256,20 @@ def test_a_planned_roll_back_is_what_comes_next(tmp_path: Path):
     assert world.content() == planted
 
 
+def test_taking_up_a_roll_back_of_some_days_leaves_the_others(tmp_path: Path):
+    world, correction = prepared(tmp_path)
+    planted = world.content()
+    world.drive(correction)
+    swaps = world.records.ledger.manifests(correction)[correction]
+    manifest = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, version=2, days=[day(7)])
+    detail = {"version": 2, "days": [str(day(7))]}
+    world.desk().tell(correction, Step.ROLL_BACK, Outcome.PLANNED, detail, manifest=manifest)
+
+    world.drive(correction)
+
+    assert world.content() == world.right | {day(7): planted[day(7)]}
+
+
 def test_a_correction_whose_swap_the_ledger_missed_cannot_be_abandoned(tmp_path: Path):
     world, correction = prepared(tmp_path)
     cut_over_but_not_told(world, correction)
