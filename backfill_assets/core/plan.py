@@ -51,7 +51,9 @@ class Plan:
 
     ``pins`` are the commits of the sources that the days are staged from. ``reports`` maps each report to the
     partition keys that the window reaches. ``origin`` names the Dagster backfill or run whose launch opened the
-    correction, empty for a request. ``bytes_staged`` and ``seconds`` are estimates from what is live.
+    correction, empty for a request. ``bytes_staged`` is an estimate from what is live; ``seconds`` on the wall and
+    ``run_seconds`` of all runs are estimates from ``runs_seen`` runs of the past. ``after`` names corrections of tables
+    that this one reads, which have to be live first.
     """
 
     correction: str
@@ -65,6 +67,10 @@ class Plan:
     code_version: str = ""
     bytes_staged: int = 0
     seconds: float = 0.0
+    run_seconds: float = 0.0
+    seconds_per_day: float = 0.0
+    runs_seen: int = 0
+    after: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -112,6 +118,7 @@ class Plan:
                 "at_once": request.waves.at_once,
                 "order": str(request.waves.order),
                 "attempts": request.waves.attempts,
+                "days_per_minute": request.waves.days_per_minute,
             },
             "origin": request.origin,
             "opened_at": self.opened_at.isoformat(),
@@ -123,6 +130,10 @@ class Plan:
             "code_version": self.code_version,
             "bytes_staged": self.bytes_staged,
             "seconds": self.seconds,
+            "run_seconds": self.run_seconds,
+            "seconds_per_day": self.seconds_per_day,
+            "runs_seen": self.runs_seen,
+            "after": list(self.after),
         }
 
     @classmethod
@@ -139,7 +150,13 @@ class Plan:
             approval=Approval(value["approval"]),
             correction=value["correction"],
             days=tuple(date.fromisoformat(day) for day in value["days"]),
-            waves=WavePolicy(waves["max_days"], waves["at_once"], WaveOrder(waves["order"]), waves["attempts"]),
+            waves=WavePolicy(
+                waves["max_days"],
+                waves["at_once"],
+                WaveOrder(waves["order"]),
+                waves["attempts"],
+                waves.get("days_per_minute", 0.0),
+            ),
             origin=value["origin"],
         )
         return cls(
@@ -154,4 +171,8 @@ class Plan:
             code_version=value["code_version"],
             bytes_staged=value["bytes_staged"],
             seconds=value["seconds"],
+            run_seconds=value.get("run_seconds", 0.0),
+            seconds_per_day=value.get("seconds_per_day", 0.0),
+            runs_seen=value.get("runs_seen", 0),
+            after=tuple(value.get("after", ())),
         )

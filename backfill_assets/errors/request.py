@@ -110,3 +110,13 @@ class CorrectionUnknown(BadInput):
     def __init__(self, correction: str, known: Collection[str]) -> None:
         there = f"The ledger knows {listed(known)}" if known else "The ledger is empty"
         super().__init__(f"There is no correction {correction}. Nothing was done. {there}.")
+
+
+class CorrectedFirst(Refused):
+    """A table that this one reads is being corrected itself, on some of the same days."""
+
+    def __init__(self, table: str, corrections: Collection[str]) -> None:
+        super().__init__(
+            f"{table} reads what correction {listed(corrections)} is about to replace. Nothing was opened. "
+            f"Let {listed(corrections)} cut over or abandon it, then open this one."
+        )

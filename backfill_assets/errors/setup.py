@@ -53,3 +53,13 @@ class HistoryPolicyUnknown(BadInput):
             f"{report} declares {policy} for the time while history changes. Nothing was loaded. "
             f"Declare one of {listed(known)}."
         )
+
+
+class SourceLimitInvalid(BadInput):
+    """A source declares a limit that is no positive number."""
+
+    def __init__(self, source: str, limit: str, value: object) -> None:
+        super().__init__(
+            f"{source} declares {limit} as {value!r}, which is no positive number. Nothing was loaded. "
+            "Give a number from 1, or leave it out."
+        )

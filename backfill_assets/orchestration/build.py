@@ -14,6 +14,7 @@ from backfill_assets.orchestration.offices import remember
 from backfill_assets.orchestration.opening_asset import opening_asset
 from backfill_assets.orchestration.reach import Reports, in_order
 from backfill_assets.orchestration.siblings import CorrectableAsset
+from backfill_assets.orchestration.source_limits import declared_limits
 from backfill_assets.orchestration.staging import staged_sibling
 from backfill_assets.orchestration.steps import job_name, step_assets, step_key
 from backfill_assets.runbook.desk import Prove, Verify
@@ -108,4 +109,5 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
     if sources and (unknown := set(asset.recipe.sources.values()) - given):
         raise SourcesUnknown(asset.table, unknown)
     known = Reports(asset.live.key, asset.partitions_def, in_order(asset.live.key, reports))
-    return Office(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders))
+    limits = declared_limits(sources)
+    return Office(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders), limits)

@@ -1,7 +1,7 @@
 """From a Dagster run to a desk of the runbook: the subject of a correctable asset, and who sits there."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.reach import Reports
 from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit, now_utc, place
 from backfill_assets.orchestration.siblings import CorrectableAsset
+from backfill_assets.orchestration.source_limits import SourceLimits
 from backfill_assets.runbook import Desk, Subject
 from backfill_assets.runbook.desk import Prove, Verify
 from backfill_assets.storage.records import Records
@@ -26,6 +27,7 @@ class Office:
     verify: tuple[Verify, ...] = ()
     prove: tuple[Prove, ...] = ()
     holders: tuple[str, ...] = ()
+    limits: SourceLimits = field(default_factory=SourceLimits)
 
     @property
     def table(self) -> str:
@@ -46,6 +48,8 @@ class Office:
             git_commit=git_commit(),
             tolerant=self.reports.tolerant,
             holders=self.holders,
+            days_per_minute=self.limits.days_per_minute,
+            retention_days=self.limits.retention_days,
             rollback_days=self.rollback_days,
             verify=self.verify,
             prove=self.prove,

@@ -118,6 +118,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             run_id=run_id,
             correction=wave.correction,
             at=self.lake.now(),
+            seconds=wave.seconds_per_day,
         )
 
     def _commit_metadata(self, wave: Wave, run_id: str) -> dict[str, str]:
@@ -129,7 +130,12 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         }
 
     def _tell(self, records: Records, wave: Wave, run_id: str) -> None:
-        staged = {"days": [str(day) for day in sorted(wave.frames)], "code_version": wave.code_version}
+        staged = {
+            "days": [str(day) for day in sorted(wave.frames)],
+            "code_version": wave.code_version,
+            "rows": sum(len(frame) for frame in wave.frames.values()),
+            "seconds": round(wave.seconds_per_day * len(wave.frames), 3),
+        }
         failed = {"days": {str(day): why for day, why in sorted(wave.reasons.items())}}
         for outcome, detail in ((Outcome.PROGRESSED, staged), (Outcome.FAILED, failed)):
             if detail["days"]:

@@ -1,5 +1,6 @@
 """The staged sibling: where analysts recompute history, and which correction a launch belongs to."""
 
+import time
 from collections.abc import Collection
 from datetime import date
 
@@ -29,9 +30,17 @@ def staged_sibling(office: Office) -> dg.AssetsDefinition:
         desk, days = office.desk_of(context), days_of_run(context)
         plan = correction_of_run(context, desk, days)
         context.log.info(f"Staging {len(days)} days for correction {plan.correction}.")
-        return recipe.wave(desk.records, days, correction=plan.correction, pins=plan.pins)
+        wave = recipe.wave(desk.records, days, correction=plan.correction, pins=plan.pins)
+        _hold_place(plan, wave)
+        return wave
 
     return staged
+
+
+def _hold_place(plan: Plan, wave: Wave) -> None:
+    """Where a source bears so many days a minute only, end no sooner than the wave's days may take."""
+    least = plan.request.waves.least_seconds(len(wave.frames) + len(wave.reasons))
+    time.sleep(max(0.0, wave.started + least - time.perf_counter()))
 
 
 def correction_of_run(context: dg.AssetExecutionContext, desk: Desk, days: Collection[date]) -> Plan:

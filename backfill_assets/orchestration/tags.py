@@ -33,5 +33,8 @@ BUILT_OF = "backfill_assets/built_of"
 CORRECTIONS = "backfill_assets/corrections"
 
 HISTORY = "backfill_assets/while_history_changes"
+DAYS_PER_MINUTE = "backfill_assets/days_per_minute"
+RETENTION_DAYS = "backfill_assets/retention_days"
+
 PAUSE = "pause"
 TOLERATE = "tolerate"

@@ -1,7 +1,7 @@
 """Who takes a step, on which table, and when: what every function of the runbook is given."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -62,7 +62,8 @@ class Subject:
     reach. ``verify`` looks at the sources, ``prove`` at the staged days against them. ``publish`` brings a notice to
     its readers and returns where it is. ``show`` brings what people read in line with the ledger as it will be once
     the given event is in it; that event is written only when it has succeeded. ``tolerant`` reports are not frozen.
-    ``holders`` are consumers outside that keep a watermark of their own.
+    ``holders`` are consumers outside that keep a watermark of their own. The sources bear ``days_per_minute`` (0
+    without a limit) and keep ``retention_days``, by name.
     """
 
     table: str
@@ -80,6 +81,8 @@ class Subject:
     show: Show = show_nothing
     tolerant: tuple[str, ...] = ()
     holders: tuple[str, ...] = ()
+    days_per_minute: float = 0.0
+    retention_days: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from backfill_assets.errors.request import (
     WindowOverlaps,
 )
 from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.planning import estimated, refuse_early
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.swapping import settle
 from backfill_assets.storage.ledger import Histories
@@ -49,7 +50,7 @@ def plan_correction(desk: Desk, request: Request) -> Plan:
         code_version=subject.code_version,
         bytes_staged=sum(file.size for file in files),
     )
-    return _placed(plan, desk.records.ledger.histories())
+    return _placed(estimated(desk, plan), desk.records.ledger.histories())
 
 
 def open_correction(desk: Desk, request: Request) -> Plan:
@@ -58,6 +59,7 @@ def open_correction(desk: Desk, request: Request) -> Plan:
     Of two openings that overlap one is refused; a launch (``request.origin``) that has opened one already is given it.
     """
     draft = plan_correction(desk, request)
+    refuse_early(draft)
     opened = [draft]
 
     def opening(histories: Histories) -> Event | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.estimate import PastRun
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import Lake
@@ -27,13 +28,17 @@ SCHEMA = pl.Schema(
         "run_id": pl.String(),
         "correction": pl.String(),
         "at": pl.Datetime("us", "UTC"),
+        "seconds": pl.Float64(),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How one day came to be: the fingerprint of each source's files of the day, the code, the run."""
+    """How one day came to be: the fingerprint of each source's files of the day, the code, the run.
+
+    ``seconds`` are the day's share of the time that its run took to compute and write; 0 when it was not measured.
+    """
 
     table: str
     day: date
@@ -43,6 +48,7 @@ class Build:
     run_id: str
     correction: str
     at: datetime
+    seconds: float = 0.0
 
 
 class Builds:
@@ -55,6 +61,10 @@ class Builds:
         """Write down what files are made of, before they become visible."""
         rows = pl.DataFrame([_row(file, build) for file, build in builds], schema=SCHEMA)
         self._rows.append(lambda _: rows)
+
+    def past_runs(self, table: str) -> list[PastRun]:
+        """The runs that computed days of a table, staged or live, oldest first."""
+        return _past_runs(self._rows.rows().filter(pl.col("table") == table))
 
     def of_days(self, table: str, files: Mapping[date | None, Iterable[DataFile]]) -> dict[date, Build]:
         """The build of each day whose files are all ours; of several files of a day, the newest.
@@ -72,6 +82,12 @@ class Builds:
         return found
 
 
+def _past_runs(rows: pl.DataFrame) -> list[PastRun]:
+    timed = rows.filter((pl.col("seconds") > 0) & (pl.col("run_id") != ""))
+    runs = timed.group_by("run_id").agg(pl.len(), pl.col("seconds").sum(), pl.col("at").max()).sort("at", "run_id")
+    return [PastRun(row["len"], row["seconds"]) for row in runs.iter_rows(named=True)]
+
+
 def _name(path: str) -> str:
     return path.rsplit("/", 1)[-1]
 
@@ -87,6 +103,7 @@ def _row(file: DataFile, build: Build) -> dict[str, Any]:
         "run_id": build.run_id,
         "correction": build.correction,
         "at": build.at,
+        "seconds": build.seconds,
     }
 
 
@@ -100,4 +117,5 @@ def _build(row: Mapping[str, Any]) -> Build:
         run_id=row["run_id"],
         correction=row["correction"],
         at=row["at"],
+        seconds=row["seconds"] or 0.0,
     )
