@@ -1,0 +1,258 @@
+"""The parts of scripts/bench, each in a process of its own, so that its peak memory is its own."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table as Shown
+
+ROOT = Path(__file__).parent.parent
+REAL = ROOT.parent / "shared" / "data"
+FIRST, DAYS, ROWS_A_DAY = date(2025, 10, 25), 90, 200_000
+CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "SEK", "PLN", "AUD")
+console = Console()
+
+
+def main() -> None:
+    """Run the parts asked for, or all."""
+    for part in sys.argv[1:] or ["swap", "staging", "nightly", "comparison"]:
+        if part == "comparison":
+            subprocess.run([sys.executable, str(ROOT / "scripts/bench_comparison.py")], check=False)
+            continue
+        with tempfile.TemporaryDirectory(prefix="backfill-bench-") as place:
+            environment = {
+                **os.environ,
+                "BACKFILL_LAKE": f"{place}/lake",
+                "BACKFILL_LANDING": f"{place}/landing",
+                "BACKFILL_PUBLISHED": f"{place}/published",
+                "DAGSTER_HOME": f"{place}/home",
+                "PYTHONWARNINGS": "ignore",
+            }
+            for phase in PHASES[part]:
+                subprocess.run([sys.executable, __file__, "--phase", phase], check=True, env=environment)
+
+
+def prepare_staging() -> None:
+    """A generated log of 90 days x 200,000 transactions, ingested as it landed; the ECB's rates; a live fact."""
+    import demo_data
+    import numpy as np
+
+    from backfill_assets.definitions import LAKE
+    from backfill_assets.revenue import fixings, raw_log, transforms
+    from backfill_assets.revenue.schemas import schema_of
+
+    records, chance = LAKE.records(), np.random.default_rng(20260123)
+    days = [FIRST + timedelta(days=offset) for offset in range(DAYS)]
+    landing, at = Path(os.environ["BACKFILL_LANDING"]), datetime.now(UTC)
+    for folder in ("transactions", "fx"):
+        (landing / folder).mkdir(parents=True)
+    (landing / "fx/eurofxref-hist.csv").write_text(demo_data.published_history(days[-1]))
+    raw_log.ingest_fixings(records, landing, at)
+    for start in range(0, DAYS, 15):
+        for day in days[start : start + 15]:
+            _transactions(day, chance).write_parquet(landing / f"transactions/{day}.parquet")
+        raw_log.ingest_days(records, landing, days[start : start + 15], b"no secret of anybody's", at)
+    rates = fixings.rates_in_force(fixings.fixings_known(records.snapshot("raw_fixings").scan().collect()), days)
+    fact = transforms.daily_revenue(records.snapshot("raw_transactions").scan(), rates.lazy())
+    for name, frame in (("fx_rates", rates), ("fct_daily_revenue", fact)):
+        table = records.table(name, schema_of(name))
+        table.create()
+        table.replace_days({day: frame.filter(pl.col("day") == day) for day in days})
+
+
+def floor_of_staging() -> None:
+    """A bare Polars scan, join, exact arithmetic and group-by over the same Delta files, no orchestration."""
+    import deltalake
+
+    from backfill_assets.revenue.transforms import divided_half_even
+
+    lake = os.environ["BACKFILL_LAKE"]
+
+    def compute() -> None:
+        raw = pl.scan_delta(deltalake.DeltaTable(f"{lake}/raw_transactions"))
+        rates = pl.scan_delta(deltalake.DeltaTable(f"{lake}/fx_rates"))
+        usd = rates.filter(pl.col("currency") == "USD").select("day", usd=pl.col("rate").to_physical())
+        both = rates.select("day", "currency", pl.col("rate").to_physical()).join(usd, on="day")
+        revenue = divided_half_even(pl.col("amount").to_physical() * pl.col("usd"), pl.col("rate"))
+        summed = raw.join(both, on=["day", "currency"]).group_by("day", "currency", "country")
+        summed.agg(pl.len(), pl.col("amount").sum(), revenue.sum().alias("revenue")).collect(engine="streaming")
+
+    compute()
+    _keep("floor", _seconds(compute))
+
+
+def stage_through_dagster() -> None:
+    """Six waves of fifteen days through Dagster, in process."""
+    import dagster as dg
+
+    from backfill_assets import runbook
+    from backfill_assets.command_line.session import prepare_home
+    from backfill_assets.core.plan import Request
+    from backfill_assets.core.window import Window
+    from backfill_assets.definitions import LAKE, defs
+    from backfill_assets.orchestration import tags
+    from backfill_assets.orchestration.in_process import Runner
+    from backfill_assets.revenue.pipeline import DAILY_REVENUE
+
+    prepare_home()
+    desk = DAILY_REVENUE.desk(LAKE, "bench")
+    window = Window(FIRST, FIRST + timedelta(days=DAYS - 1))
+    plan = runbook.open_correction(desk, Request("fct_daily_revenue", window, "bench", correction="bench"))
+    runner = Runner(defs, dg.DagsterInstance.get())
+    waves = [Window(window.days[start], window.days[start + 14]) for start in range(0, DAYS, 15)]
+
+    def stage() -> None:
+        for wave in waves:
+            ran = runner.run_days([DAILY_REVENUE.asset.staged_key], wave, {tags.CORRECTION: plan.correction})
+            if not ran.success:
+                raise SystemExit(str(ran.errors))
+
+    staged = _seconds(stage)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    floor = _kept("floor")
+    runbook.freeze_reports(desk, plan.correction)
+    verified = _seconds(lambda: runbook.verify_source(desk, plan.correction))
+    runbook.reset_watermarks(desk, plan.correction)
+    runbook.stage(desk, plan.correction)
+    validated = _seconds(lambda: runbook.validate(desk, plan.correction))
+    _say(
+        f"Staging {DAYS} days x {ROWS_A_DAY:,} transactions in six waves",
+        ("bare Polars over the same files", f"{floor:.2f} s"),
+        ("six waves through Dagster", f"{staged:.2f} s"),
+        ("ratio to the floor", f"{staged / floor:.1f}"),
+        ("allowed, 1.5 x the floor + 5 s", f"{1.5 * floor + 5:.2f} s"),
+        ("peak memory", f"{peak:.2f} GiB of 1.50"),
+        ("verification of the 90 days' source", f"{verified:.2f} s"),
+        ("validation of the 90 days", f"{validated:.2f} s"),
+    )
+
+
+def swap_days() -> None:
+    """Cut over of 90 and of 3,650 days, with planning, verification, and roll back; rows do not matter."""
+    from backfill_assets.storage import swap
+    from backfill_assets.storage.layout import Lake
+    from backfill_assets.storage.table import Table
+
+    rows: list[tuple[str, str]] = []
+    for count, height in ((90, 1), (90, 10_000), (3_650, 1)):
+        lake = Lake(f"{os.environ['BACKFILL_LAKE']}-{count}-{height}")
+        days = [date(2015, 1, 1) + timedelta(days=offset) for offset in range(count)]
+        frame = pl.DataFrame({"value": range(height)}, schema={"value": pl.Int64})
+        schema = pl.Schema({"day": pl.Date(), "value": pl.Int64()})
+        live, staged = Table(lake.table_uri("t"), schema), Table(lake.staged_uri("t", "x"), schema)
+        for table in (live, staged):
+            table.create()
+            table.replace_days(dict.fromkeys(days, frame))
+
+        def take() -> None:
+            before, beside = live.snapshot(), staged.snapshot()
+            manifest = swap.plan_cut_over(
+                before,
+                beside,
+                correction="x",
+                version=1,
+                days=days,
+                certified_live={day: before.fingerprint(day) for day in days},
+                certified_staged={day: beside.fingerprint(day) for day in days},
+            )
+            swap.cut_over(live, manifest)
+
+        rows.append((f"{count:,} days of {height:,} rows", f"{_seconds(take) * 1000:.0f} ms"))
+    _say("Cut over: plan, commit, verify", *rows, ("allowed", "100 ms for 90 days, 500 ms for 3,650"))
+
+
+def publish_real_data() -> None:
+    """Nightly over 374 days of the real data."""
+    import dagster as dg
+
+    from backfill_assets.command_line.session import prepare_home
+    from backfill_assets.definitions import LAKE, defs
+    from backfill_assets.orchestration.in_process import Runner
+    from backfill_assets.orchestration.nightly import NightlyRun
+    from backfill_assets.revenue.pipeline import NIGHTLY
+
+    if not REAL.is_dir():
+        console.print("The real data is not beside the repository, nightly is not measured.")
+        return
+    prepare_home()
+    landing = Path(os.environ["BACKFILL_LANDING"])
+    for folder in ("fx", "ledger"):
+        (landing / folder).mkdir(parents=True)
+    shutil.copytree(REAL / "online_retail/transactions", landing / "transactions")
+    shutil.copy(REAL / "ecb/eurofxref-hist.csv", landing / "fx")
+    shutil.copy(REAL / "online_retail/ledger.csv", landing / "ledger")
+    run = NightlyRun(NIGHTLY, Runner(defs, dg.DagsterInstance.get()), LAKE)
+    started = time.monotonic()
+    done = run.publish(date(2011, 12, 9))
+    taken = time.monotonic() - started
+    partitions = 5 * len(done.published)
+    _say(
+        "Nightly over the real data",
+        ("days published", str(len(done.published))),
+        ("time", f"{taken:.1f} s of 60"),
+        ("per asset partition", f"{taken / partitions * 1000:.1f} ms, Dagster's own events being about 20"),
+    )
+
+
+def _transactions(day: date, chance: object) -> pl.DataFrame:
+    amounts = chance.integers(-200_000, 5_000_000, ROWS_A_DAY)  # type: ignore[attr-defined]
+    at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return pl.DataFrame(
+        {
+            "transaction_id": [f"{day}-{number}" for number in range(ROWS_A_DAY)],
+            "occurred_at": at,
+            "customer_id": None,
+            "country": chance.choice(["US", "DE", "GB", "JP", "CH", "SE", "PL", "AU"], ROWS_A_DAY),  # type: ignore[attr-defined]
+            "currency": chance.choice(CURRENCIES, ROWS_A_DAY),  # type: ignore[attr-defined]
+            "amount": pl.Series(amounts, dtype=pl.Int64),
+        },
+        schema_overrides={"customer_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")},
+    ).with_columns(_as_amount())
+
+
+def _as_amount() -> pl.Expr:
+    """Ten-thousandths as an exact amount."""
+    return (pl.col("amount").cast(pl.Decimal(38, 4)) / 10_000).cast(pl.Decimal(18, 4))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def _keep(name: str, value: float) -> None:
+    Path(os.environ["BACKFILL_LAKE"]).with_name(name).write_text(str(value))
+
+
+def _kept(name: str) -> float:
+    return float(Path(os.environ["BACKFILL_LAKE"]).with_name(name).read_text())
+
+
+def _say(title: str, *rows: tuple[str, str]) -> None:
+    table = Shown(title=title, show_header=False, title_justify="left", min_width=60)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+PHASES = {
+    "staging": ("prepare_staging", "floor_of_staging", "stage_through_dagster"),
+    "swap": ("swap_days",),
+    "nightly": ("publish_real_data",),
+}
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--phase"]:
+        {name: globals()[name] for phases in PHASES.values() for name in phases}[sys.argv[2]]()
+    else:
+        main()
