@@ -1,8 +1,9 @@
 """Notices: what consumers are told, each audience in its own words, written from measured figures."""
 
 import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from backfill_assets.core.plan import Plan
 EVERYONE = "everyone"
 EVENTS = ("opened", "waiting", "published", "rolled_back", "abandoned", "decommissioned")
 Sums = Mapping[str, Mapping[str, str]]
+_UNFIT = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,12 @@ class Notice:
     def name(self) -> str:
         """The file name of the notice, without its ending."""
         again = f"-{self.number}" if self.number > 1 else ""
-        return f"{self.correction}-{self.event}{again}-{self.audience}"
+        return f"{self.correction}-{self.event}{again}-{_UNFIT.sub('-', self.audience)}"
 
     @property
     def message_id(self) -> str:
         """SHA-256 over correction, event, number and audience."""
-        return hashlib.sha256(self.name.encode()).hexdigest()
+        return hashlib.sha256(f"{self.name}/{self.audience}".encode()).hexdigest()
 
 
 def write_notices(plan: Plan, event: str, figures: Mapping[str, Any], number: int = 1) -> tuple[Notice, ...]:
@@ -50,10 +52,8 @@ def write_notices(plan: Plan, event: str, figures: Mapping[str, Any], number: in
     """
     subject = _SUBJECTS[event].format(table=plan.table, window=plan.window, correction=plan.correction)
     watchers = dict.fromkeys(plan.request.watchers or (EVERYONE,))
-    return tuple(
-        Notice(plan.correction, event, watcher, subject, _body(plan, event, figures, watcher, subject, number), number)
-        for watcher in watchers
-    )
+    blank = [Notice(plan.correction, event, watcher, subject, "", number) for watcher in watchers]
+    return tuple(replace(notice, body=_body(plan, notice, figures)) for notice in blank)
 
 
 _SUBJECTS = {
@@ -76,19 +76,19 @@ _LEADS = {
 }
 
 
-def _body(plan: Plan, event: str, figures: Mapping[str, Any], watcher: str, subject: str, number: int) -> str:
-    audience = audience_of(watcher)
+def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any]) -> str:
+    audience, event = audience_of(notice.audience), notice.event
     parts = [
-        f"# {subject}",
+        f"# {notice.subject}",
         _LEADS[event],
         "\n".join(f"- **{name}:** {value}" for name, value in _facts(plan, event, figures).items()),
         *_tables(event, figures, audience),
         *_failed_checks(event, figures),
         "## What to do",
         "\n".join(f"- {move}" for move in moves_for(audience, event, plan, figures)),
-        f"Notice {Notice(plan.correction, event, watcher, '', '', number).name}",
+        f"Notice {notice.name}",
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _facts(plan: Plan, event: str, figures: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from backfill_assets.storage.closed_months import ClosedMonths
 from backfill_assets.storage.completeness import BuiltReports
 from backfill_assets.storage.layout import DAY, Lake
 from backfill_assets.storage.ledger import Ledger
+from backfill_assets.storage.outbox import Outbox
 from backfill_assets.storage.stored import stored_schema
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
@@ -52,6 +53,11 @@ class Records:
     def closed_months(self) -> ClosedMonths:
         """Which months finance has closed."""
         return ClosedMonths(self.lake)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Every notice, and whom it reached."""
+        return Outbox(self.lake)
 
     def table(self, name: str, schema: pl.Schema | None = None) -> Table:
         """A live table; without a schema of the code's, with the one it is stored with.

@@ -1,0 +1,103 @@
+"""The restatement journal: per day and currency what was reported, what is now, and why; ready to be posted.
+
+Kept in ``_control/restatements``, a set of rows for each swap and roll back, written before the reports thaw while
+the retired files still exist. The deltas of a day add up to the difference between its first figure and today's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.plain import one_line
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.revenue.schemas import schema_of
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.swap import Manifest
+
+MONEY = pl.Decimal(38, 4)
+SCHEMA = pl.Schema(
+    {
+        "correction": pl.String(),
+        "version": pl.Int64(),
+        "entry": pl.String(),
+        "at": pl.Datetime("us", "UTC"),
+        "day": pl.Date(),
+        "currency": pl.String(),
+        "old_usd": MONEY,
+        "new_usd": MONEY,
+        "delta_usd": MONEY,
+        "reason": pl.String(),
+    }
+)
+ORDER = ["at", "correction", "version", "day", "currency"]
+SWAPS = {Step.CUT_OVER: "restatement", Step.ROLL_BACK: "reversal"}
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The journal of a fact's corrections."""
+
+    records: Records
+    table: str
+
+    def rows(self) -> pl.DataFrame:
+        """All entries, in the order they came about."""
+        return self._control().rows().sort(ORDER)
+
+    def keep(self, plan: Plan, events: Sequence[Event]) -> None:
+        """Write down the entries of every swap and roll back of a correction that is not in the journal yet."""
+        done = [event for event in events if event.step in SWAPS and event.outcome is Outcome.DONE]
+        known = self._versions(plan.correction)
+        if all(int(event.detail["version"]) in known or not event.detail["days"] for event in done):
+            return
+        manifests = {one.version: one for one in self.records.ledger.manifests(plan.correction)[plan.correction]}
+        for event in done:
+            version = int(event.detail["version"])
+            if version not in known and version in manifests:
+                self._append(plan.correction, version, self._entries(plan, event, manifests[version]))
+
+    def _control(self) -> ControlTable:
+        return ControlTable(self.records.lake, "restatements", SCHEMA)
+
+    def _versions(self, correction: str) -> frozenset[int]:
+        rows = self._control().rows(["correction", "version"])
+        return frozenset(rows.filter(pl.col("correction") == correction)["version"])
+
+    def _append(self, correction: str, version: int, entries: pl.DataFrame) -> None:
+        mine = (pl.col("correction") == correction) & (pl.col("version") == version)
+        self._control().append(lambda known: None if known.filter(mine).height else entries)
+
+    def _entries(self, plan: Plan, event: Event, manifest: Manifest) -> pl.DataFrame:
+        """Of every day and currency whose sum moved; a roll back's retired files are the corrected ones."""
+        old = self._sums(manifest.retired).rename({"revenue_usd": "old_usd"})
+        new = self._sums(manifest.arriving).rename({"revenue_usd": "new_usd"})
+        both = old.join(new, on=["day", "currency"], how="full", coalesce=True)
+        nothing = pl.lit(0).cast(MONEY)
+        both = both.with_columns(pl.col("old_usd", "new_usd").fill_null(nothing))
+        moved = both.filter(pl.col("old_usd") != pl.col("new_usd"))
+        return moved.with_columns(delta_usd=pl.col("new_usd") - pl.col("old_usd"), **_about(plan, event)).select(
+            [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]
+        )
+
+    def _sums(self, files: Sequence[DataFile]) -> pl.DataFrame:
+        folder = self.records.table(self.table).folder
+        rows = folder.scan([(file.path, file.day) for file in files], schema_of(self.table))
+        return rows.group_by("day", "currency").agg(pl.col("revenue_usd").sum().cast(MONEY)).collect()
+
+
+def _about(plan: Plan, event: Event) -> dict[str, Any]:
+    note = event.detail.get("note") if event.step is Step.ROLL_BACK else None
+    return {
+        "correction": pl.lit(plan.correction),
+        "version": pl.lit(int(event.detail["version"])),
+        "entry": pl.lit(SWAPS[event.step]),
+        "at": pl.lit(datetime.fromisoformat(event.detail["swapped_at"])),
+        "reason": pl.lit(one_line(note or plan.request.reason)),
+    }

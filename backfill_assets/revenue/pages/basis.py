@@ -1,0 +1,110 @@
+"""How complete a page is, and what it stands on: the line that each page shows."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from backfill_assets.core.window import Window
+from backfill_assets.revenue.pages.state import State
+from backfill_assets.revenue.pages.words import DASH, day_told, days_counted, said
+from backfill_assets.runbook.desk import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The days of one page: expected and present, and by correction how many of them it wrote.
+
+    ``half`` are corrections that changed some of the page's days and not (or no longer) others that they should:
+    such a page mixes days before and after a correction, and its sum is neither.
+    """
+
+    expected: tuple[date, ...]
+    present: tuple[date, ...]
+    corrected: dict[str, int]
+    half: tuple[str, ...]
+    code: tuple[str, ...]
+    commit: int | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every expected day is there."""
+        return len(self.present) == len(self.expected) > 0
+
+    @property
+    def as_of(self) -> date | None:
+        """The last day there is."""
+        return max(self.present, default=None)
+
+    @property
+    def missing(self) -> list[date]:
+        """The expected days that are not there."""
+        return sorted(set(self.expected) - set(self.present))
+
+    @property
+    def name(self) -> str:
+        """Original, corrected, or mixed."""
+        if self.half:
+            return "mixed"
+        return "corrected" if self.corrected else "original"
+
+    def line(self) -> str:
+        """All of it in one line of HTML."""
+        number = len(self.present)
+        parts = [f"{number:,} of {days_counted(len(self.expected))}"]
+        if self.missing and self.expected:
+            named = ", ".join(iso(self.missing)[:3]) + (" …" if len(self.missing) > 3 else "")  # noqa: PLR2004
+            parts[0] += f" (without {named})"
+        parts.append({"original": "as first published", "corrected": "corrected", "mixed": "mixed basis"}[self.name])
+        parts += [f"{days_counted(number)} by correction {said(one)}" for one, number in self.corrected.items()]
+        if self.commit is not None:
+            parts.append(f"fact commit {self.commit}")
+        if self.code:
+            parts.append(f"code {', '.join(said(one[:12]) for one in self.code)}")
+        return " · ".join(parts)
+
+
+def basis_of(state: State, expected: Iterable[date]) -> Basis:
+    """What the pages of these days stand on."""
+    wanted = tuple(sorted(expected))
+    snapshot = state.fact.snapshot
+    there = snapshot.days if snapshot else frozenset[date]()
+    present = tuple(day for day in wanted if day in there)
+    made = {day: state.builds[day] for day in present if day in state.builds}
+    corrected: dict[str, int] = {}
+    for build in made.values():
+        if build.correction:
+            corrected[build.correction] = corrected.get(build.correction, 0) + 1
+    return Basis(
+        expected=wanted,
+        present=present,
+        corrected=dict(sorted(corrected.items())),
+        half=_half(state, present, {day: build.correction for day, build in made.items()}),
+        code=tuple(sorted({build.code_version for build in made.values()})),
+        commit=snapshot.commit if snapshot else None,
+    )
+
+
+def _half(state: State, present: Collection[date], by: dict[date, str]) -> tuple[str, ...]:
+    """Corrections of which some changed days are on the page and others are not, by the files that are live."""
+    half: list[str] = []
+    for name, progress in state.corrections.items():
+        changed = progress.changed & set(present)
+        if not progress.version or not changed:
+            continue
+        later = {other for other, one in state.corrections.items() if one.plan.opened_at > progress.plan.opened_at}
+        done = {day for day in changed if by.get(day) == name or by.get(day) in later}
+        if done and done != changed:
+            half.append(name)
+    return tuple(half)
+
+
+def span_told(days: Collection[date]) -> str:
+    """From the first day to the last.
+
+    >>> span_told([date(2026, 1, 2), date(2026, 1, 4)])
+    '2 Jan 2026 \u2013 4 Jan 2026'
+    """
+    if not days:
+        return "no days"
+    window = Window.spanning(days)
+    return f"{day_told(window.first)} {DASH} {day_told(window.last)}"

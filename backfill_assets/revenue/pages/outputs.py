@@ -1,0 +1,177 @@
+"""Every file that readers get, what it is made of, and how it is made."""
+
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+
+import polars as pl
+
+from backfill_assets.core.periods import month_of, quarter_of
+from backfill_assets.core.plain import one_line
+from backfill_assets.revenue import exports
+from backfill_assets.revenue.pages.basis import Basis, basis_of
+from backfill_assets.revenue.pages.dashboard import render_dashboard
+from backfill_assets.revenue.pages.index import render_index
+from backfill_assets.revenue.pages.pack import Month, board_months, month_days, render_pack
+from backfill_assets.revenue.pages.shell import banner_sentences
+from backfill_assets.revenue.pages.state import Hold, Shown, State
+from backfill_assets.revenue.pages.words import moment_told
+from backfill_assets.storage.outbox import Delivery
+
+MIXED = "BACKFILL_BOARD_PACK_MIXED"
+EXPORTS = "finance_reconciliation_export"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file below the published folder; ``digest`` is of all that it is made of. ``prints`` makes a PDF of it."""
+
+    path: str
+    digest: str
+    make: Callable[[], bytes]
+    prints: bool = False
+
+
+def outputs(state: State, deliveries: Collection[Delivery]) -> Iterator[Output]:
+    """Every file as it has to be now; the index comes last, and links what comes before it."""
+    months = board_months(state)
+    made: list[str] = []
+    for output in (*_days(state), *_books(state), *_packs(state, months), _dashboard(state)):
+        made += [output.path, *([output.path.replace(".html", ".pdf")] if output.prints else [])]
+        yield output
+    yield Output("index.html", "", lambda: render_index(state, months, made, deliveries).encode())
+
+
+def _dashboard(state: State) -> Output:
+    parts = [
+        _whole(state.dashboard),
+        _whole(state.export),
+        _whole(state.fact),
+        _held(state.dashboard.hold),
+        _swaps(state),
+    ]
+    return Output("executive_dashboard/index.html", _digest(*parts), lambda: render_dashboard(state).encode())
+
+
+def _days(state: State) -> Iterator[Output]:
+    shown = state.export
+
+    def rows(day: date) -> pl.DataFrame:
+        return shown.frame.filter(pl.col("day") == day)
+
+    for day in shown.days:
+        digest = _digest(shown.fingerprint(day))
+        yield Output(f"{EXPORTS}/days/{day}.parquet", digest, lambda day=day: exports.day_parquet(rows(day)))
+        yield Output(f"{EXPORTS}/days/{day}.csv", digest, lambda day=day: exports.day_csv(rows(day)))
+
+
+def _books(state: State) -> Iterator[Output]:
+    shown = state.export
+    entries = state.entries.with_columns(month=pl.col("day").dt.strftime("%Y-%m"))
+    for month in sorted({month_of(day) for day in shown.days}):
+        days = [day for day in month_days(month) if day in shown.days]
+        mine = entries.filter(pl.col("month") == month)
+        parts = [*(shown.fingerprint(day) for day in days), _held(shown.hold), _rows(mine), _facts(state, month)]
+        digest = _digest(*parts, _swaps(state))
+        yield Output(f"{EXPORTS}/{month}.xlsx", digest, lambda month=month, mine=mine: _book(state, month, mine))
+
+
+def _book(state: State, month: str, entries: pl.DataFrame) -> bytes:
+    basis = basis_of(state, month_days(month))
+    hold = state.export.hold
+    rows = state.export.frame.filter(pl.col("day").dt.strftime("%Y-%m") == month)
+    return exports.workbook(
+        exports.Book(
+            month=month,
+            cover=_cover(basis, rows, entries),
+            banner=_plain_banner(hold, basis) if hold else None,
+            rows=rows,
+            entries=entries,
+        )
+    )
+
+
+def _cover(basis: Basis, rows: pl.DataFrame, entries: pl.DataFrame) -> list[tuple[str, str]]:
+    differing = rows.filter(pl.col("reason") != "equal").height
+    told = [
+        ("Data as of", str(basis.as_of or "")),
+        ("Complete", "yes" if basis.is_complete else f"no, {len(basis.present)} of {len(basis.expected)} days"),
+        ("Basis", f"{basis.name}{''.join(f', {days} days by {one}' for one, days in basis.corrected.items())}"),
+        ("Built from", f"fact commit {basis.commit}, code {', '.join(basis.code)}"),
+        ("Days and currencies", f"{rows.height}, of which {differing} differ from the ledger"),
+    ]
+    for part in entries.partition_by("correction", "version", maintain_order=True):
+        first = part.row(0, named=True)
+        delta = part["delta_usd"].sum()
+        told.append((f"{first['entry'].capitalize()} {first['correction']}", f"{delta:+f} USD, {first['reason']}"))
+    return told
+
+
+def _plain_banner(hold: Hold, basis: Basis) -> tuple[str, str]:
+    heading, _ = banner_sentences(hold, basis)
+    return heading, (
+        f"Frozen since {moment_told(hold.since)} by correction {hold.correction}. {one_line(hold.why)} "
+        "These numbers stay until the correction is published here or given up."
+    )
+
+
+def _packs(state: State, months: dict[str, Month]) -> Iterator[Output]:
+    allow = os.environ.get(MIXED) == "allow"
+    for name, month in months.items():
+        beside = [one for one in months if one[:4] >= str(int(name[:4]) - 1) and _counts(one, name)]
+        parts = [state.board.fingerprint(date.fromisoformat(f"{one}-01")) for one in beside]
+        parts += [f"{months[one].restated_by}{months[one].basis.line()}" for one in beside]
+        parts += [state.dashboard.fingerprint(day) for one in beside for day in month_days(one)]
+        parts += [_held(state.board.hold), str(allow), _rows(_entries(state, name)), _facts(state, name)]
+        digest = _digest(*parts, month.name)
+        make = lambda name=name: render_pack(state, months, name, allow_mixed=allow).encode()  # noqa: E731
+        yield Output(f"board_pack/{name}.html", digest, make, prints=True)
+
+
+def _counts(one: str, name: str) -> bool:
+    """Whether a month is told of in the pack of another: those before it, and the rest of its quarter."""
+    return one <= name or quarter_of(one) == quarter_of(name)
+
+
+def _entries(state: State, month: str) -> pl.DataFrame:
+    return state.entries.filter(pl.col("day").dt.strftime("%Y-%m") == month)
+
+
+def _facts(state: State, month: str) -> str:
+    """What the completeness of a month is told from."""
+    days = [day for day in month_days(month) if day in state.builds]
+    return "".join(f"{state.fact.fingerprint(day)}{state.builds[day].code_version}" for day in days)
+
+
+def _swaps(state: State) -> str:
+    """How far each correction has come, as far as it shows in a basis."""
+    return "".join(f"{name}{one.version}{sorted(one.swapped)}" for name, one in state.corrections.items())
+
+
+def _held(hold: Hold | None) -> str:
+    return repr(hold)
+
+
+def _whole(shown: Shown) -> str:
+    return "".join(shown.fingerprint(day) for day in shown.days)
+
+
+def _rows(frame: pl.DataFrame) -> str:
+    return frame.write_json()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join((_drawn_by(), *parts)).encode()).hexdigest()
+
+
+@cache
+def _drawn_by() -> str:
+    """The code that makes the files: another code makes other files."""
+    here = files("backfill_assets.revenue.pages")
+    sources = [part.read_bytes() for part in sorted(here.iterdir(), key=str) if part.name.endswith((".py", ".css"))]
+    sources.append((files("backfill_assets.revenue") / "exports.py").read_bytes())
+    return hashlib.sha256(b"".join(sources)).hexdigest()

@@ -1,0 +1,120 @@
+"""Bringing the published folder in line with the ledger and the tables: only what changed, each file in one step."""
+
+import fcntl
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from backfill_assets.core.events import Event
+from backfill_assets.errors.publication import PrintingFailed
+from backfill_assets.orchestration.replacing import replace_bytes
+from backfill_assets.revenue.journal import Journal
+from backfill_assets.revenue.pages.outputs import Output, outputs
+from backfill_assets.revenue.pages.state import FACT, State, read_state
+from backfill_assets.revenue.printing_pdf import browser, print_pages
+from backfill_assets.storage.records import Records
+
+STAMPS = ".rendered.json"
+LOCK = ".rendering"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What one rendering replaced, and which PDFs it took away because they could not be made anew."""
+
+    replaced: tuple[str, ...]
+    without_pdf: tuple[str, ...] = ()
+
+
+def render_reports(records: Records, folder: Path, pending: Event | None = None) -> Rendered:
+    """Replace every page, workbook and file that is not what it should be, once ``pending`` is in the ledger.
+
+    Called again it changes nothing. One rendering at a time: a second one waits, and then sees what the first saw.
+
+    Raises:
+        OSError: when a file cannot be written; that file and those after it are as they were.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        _keep_journal(records, read_state(records, pending))
+        state = read_state(records, pending)
+        stamps = _stamps(folder)
+        stale = [one for one in outputs(state, records.outbox.deliveries()) if not _is_current(folder, stamps, one)]
+        return _replace(folder, stale, stamps)
+
+
+def _keep_journal(records: Records, state: State) -> None:
+    journal = Journal(records, FACT)
+    for name, progress in state.corrections.items():
+        if progress.version and progress.ending != "decommissioned":
+            journal.keep(progress.plan, state.histories[name])
+
+
+def _is_current(folder: Path, stamps: dict[str, str], output: Output) -> bool:
+    if not output.digest or stamps.get(output.path) != output.digest or not (folder / output.path).exists():
+        return False
+    wants_pdf = output.prints and browser() is not None
+    return not wants_pdf or (folder / output.path).with_suffix(".pdf").exists()
+
+
+def _replace(folder: Path, stale: Sequence[Output], stamps: dict[str, str]) -> Rendered:
+    """Make everything first, then replace file by file; the stamps say how far it came."""
+    contents = {output.path: output.make() for output in stale}
+    printed, failed = _printed({one.path: contents[one.path] for one in stale if one.prints})
+    replaced: list[str] = []
+    try:
+        for output in stale:
+            target = folder / output.path
+            content = contents[output.path]
+            if output.digest or not target.exists() or target.read_bytes() != content:
+                stamps.pop(output.path, None)
+                replace_bytes(target, content)
+                replaced.append(output.path)
+            if output.prints:
+                _replace_pdf(target.with_suffix(".pdf"), printed.get(output.path))
+            if output.digest:
+                stamps[output.path] = output.digest
+    finally:
+        replace_bytes(folder / STAMPS, json.dumps(stamps, indent=0, sort_keys=True).encode())
+    return Rendered(tuple(replaced), tuple(failed))
+
+
+def _replace_pdf(target: Path, content: bytes | None) -> None:
+    """No PDF rather than an outdated one."""
+    if content is None:
+        target.unlink(missing_ok=True)
+    else:
+        replace_bytes(target, content)
+
+
+def _printed(pages: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:
+    command = browser()
+    if not pages or command is None:
+        return {}, []
+    with tempfile.TemporaryDirectory(prefix="backfill-pages-") as drafts:
+        places: dict[str, Path] = {}
+        for path, content in pages.items():
+            places[path] = Path(drafts) / Path(path).name
+            places[path].write_bytes(content)
+        try:
+            made = print_pages(command, list(places.values()))
+        except PrintingFailed:
+            return {}, sorted(pages)
+        return {path: made[place] for path, place in places.items()}, []
+
+
+def _stamps(folder: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((folder / STAMPS).read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

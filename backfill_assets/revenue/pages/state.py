@@ -1,0 +1,173 @@
+"""What each report shows now: its newest commit, or the one it was pinned to when a correction froze it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+
+import polars as pl
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.revenue.journal import ORDER, SWAPS, Journal
+from backfill_assets.revenue.schemas import schema_of
+from backfill_assets.storage.builds import Build
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import Snapshot
+
+FACT, DASHBOARD, EXPORT, BOARD = (
+    "fct_daily_revenue",
+    "executive_dashboard",
+    "finance_reconciliation_export",
+    "board_pack",
+)
+THAWING = {Step.REBUILD_DOWNSTREAM, Step.ABANDON}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A correction that holds a report: since when, why, and at which commits of the report and of the fact."""
+
+    correction: str
+    since: datetime
+    why: str
+    commit: int | None
+    fact_commit: int | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One report as readers see it now; ``snapshot`` is None when it was never built."""
+
+    report: str
+    snapshot: Snapshot | None
+    hold: Hold | None = None
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """All its rows, oldest first."""
+        if self.snapshot is None:
+            return pl.DataFrame(schema=schema_of(self.report))
+        keys = [name for name in ("day", "currency", "country") if name in self.snapshot.schema]
+        return self.snapshot.scan().sort(keys).collect()
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days it has partitions of, oldest first."""
+        return tuple(sorted(self.snapshot.days)) if self.snapshot else ()
+
+    def fingerprint(self, day: date) -> str:
+        """What identifies the files of a partition."""
+        return self.snapshot.fingerprint(day) if self.snapshot else ""
+
+
+@dataclass(frozen=True)
+class State:
+    """The corrections as the ledger knows them, with an event that is about to be written, and the reports."""
+
+    records: Records
+    histories: Mapping[str, Sequence[Event]]
+    holds: Mapping[str, Hold] = field(default_factory=dict[str, Hold])
+
+    @cached_property
+    def corrections(self) -> dict[str, Progress]:
+        """Where every correction of the fact stands, oldest first."""
+        folded = [history(events) for events in self.histories.values()]
+        ours = sorted((one for one in folded if one.plan.table == FACT), key=lambda one: one.plan.opened_at)
+        return {one.plan.correction: one for one in ours}
+
+    @cached_property
+    def dashboard(self) -> Shown:
+        """The executive dashboard."""
+        return self._shown(DASHBOARD)
+
+    @cached_property
+    def export(self) -> Shown:
+        """The finance reconciliation export."""
+        return self._shown(EXPORT)
+
+    @cached_property
+    def board(self) -> Shown:
+        """The board pack."""
+        return self._shown(BOARD)
+
+    @cached_property
+    def fact(self) -> Shown:
+        """The fact that the reports are built from, as it was when they were frozen."""
+        hold = min(self.holds.values(), key=lambda hold: hold.since, default=None)
+        if not self.records.exists(FACT):
+            return Shown(FACT, None, hold)
+        return Shown(FACT, self.records.snapshot(FACT, hold.fact_commit if hold else None), hold)
+
+    @cached_property
+    def builds(self) -> dict[date, Build]:
+        """How each published day of the fact came to be."""
+        snapshot = self.fact.snapshot
+        return self.records.builds.of_days(FACT, {**snapshot.files}) if snapshot else {}
+
+    @cached_property
+    def entries(self) -> pl.DataFrame:
+        """The restatement journal, as far as its effect is on the pages."""
+        visible = [version for name in self.corrections for version in self._visible(name)]
+        shown = pl.DataFrame(visible, schema={"correction": pl.String, "version": pl.Int64}, orient="row")
+        return Journal(self.records, FACT).rows().join(shown, on=["correction", "version"], how="semi").sort(ORDER)
+
+    def _visible(self, correction: str) -> list[tuple[str, int]]:
+        """The swaps that the reports were rebuilt after, and before another correction froze them."""
+        hold = self.export.hold
+        swaps: list[tuple[str, int]] = []
+        visible: list[tuple[str, int]] = []
+        for event in self.histories[correction]:
+            if event.outcome is Outcome.DONE and event.step in SWAPS:
+                swaps.append((correction, int(event.detail["version"])))
+            elif _rebuilt(event) and (hold is None or event.at <= hold.since):
+                visible = list(swaps)
+        return visible
+
+    def _shown(self, report: str) -> Shown:
+        hold = self.holds.get(report)
+        if not self.records.exists(report) or (hold and hold.commit is None):
+            return Shown(report, None, hold)
+        return Shown(report, self.records.snapshot(report, hold.commit if hold else None), hold)
+
+
+def read_state(records: Records, pending: Event | None = None) -> State:
+    """Read the ledger, as it will be once ``pending`` is in it."""
+    histories: dict[str, Sequence[Event]] = {**records.ledger.histories()}
+    if pending is not None:
+        events = histories.get(pending.correction, ())
+        histories[pending.correction] = (*events, replace(pending, sequence=len(events) + 1))
+    state = State(records, histories)
+    return State(records, histories, _holds(state))
+
+
+def _holds(state: State) -> dict[str, Hold]:
+    """By report the hold that came first: what was frozen then is what is shown until the last one thaws."""
+    holds: dict[str, Hold] = {}
+    for name, progress in state.corrections.items():
+        frozen = _freezing(state.histories[name])
+        for report in progress.frozen if frozen else ():
+            assert frozen is not None  # noqa: S101
+            pinned = frozen.detail.get("pinned", {}).get(report)
+            hold = Hold(
+                name, frozen.at, str(frozen.detail.get("reason", "")), pinned, frozen.detail.get("pinned_table")
+            )
+            if report not in holds or hold.since < holds[report].since:
+                holds[report] = hold
+    return holds
+
+
+def _rebuilt(event: Event) -> bool:
+    return event.outcome is Outcome.DONE and event.step is Step.REBUILD_DOWNSTREAM
+
+
+def _freezing(events: Sequence[Event]) -> Event | None:
+    """The first freeze since the last thaw: one that is repeated pins nothing anew."""
+    first: Event | None = None
+    for event in sorted(events, key=lambda event: event.sequence):
+        if event.outcome is Outcome.DONE and event.step is Step.FREEZE_REPORTS:
+            first = first or event
+        elif event.outcome is Outcome.DONE and event.step in THAWING:
+            first = None
+    return first
