@@ -1,4 +1,4 @@
-"""What was asked of Dagster and is not settled yet: runs requested, by whom it does not matter, and not yet heard of."""
+"""What was asked of Dagster and not yet heard of again: the runs under way for a correction."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,49 +12,31 @@ from backfill_assets.core.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What one run is for: some steps, the days of a wave, or partitions of a report. ``name`` is its only spelling."""
+    """What one run is for: some steps in order, or the days of a wave. ``name`` is its only spelling."""
 
     steps: tuple[Step, ...] = ()
     wave: Window | None = None
-    report: str = ""
-    partitions: tuple[str, ...] = ()
 
     @property
     def step(self) -> Step:
         """The step under which the ledger keeps it."""
-        if self.wave is not None:
-            return Step.STAGE
-        return Step.REBUILD_DOWNSTREAM if self.report else self.steps[0]
+        return Step.STAGE if self.wave is not None else self.steps[0]
 
     @property
     def name(self) -> str:
         """Readable, and the same whenever the same is asked."""
-        if self.wave is not None:
-            return f"wave/{self.wave}"
-        if self.report:
-            return f"rebuild/{self.report}/{self.partitions[0]}..{self.partitions[-1]}"
-        return "+".join(self.steps)
+        return f"wave/{self.wave}" if self.wave is not None else "+".join(self.steps)
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` reads."""
         wave = [str(self.wave.first), str(self.wave.last)] if self.wave else []
-        return {
-            "steps": [str(step) for step in self.steps],
-            "wave": wave,
-            "report": self.report,
-            "partitions": list(self.partitions),
-        }
+        return {"steps": [str(step) for step in self.steps], "wave": wave}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read what :meth:`as_json` wrote."""
         wave = [date.fromisoformat(day) for day in stored["wave"]]
-        return cls(
-            tuple(Step(step) for step in stored["steps"]),
-            Window(*wave) if wave else None,
-            stored["report"],
-            tuple(stored["partitions"]),
-        )
+        return cls(tuple(Step(step) for step in stored["steps"]), Window(*wave) if wave else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +51,12 @@ class Pending:
     at: datetime
     steps: frozenset[Step]
     days: frozenset[date]
-    partitions: frozenset[str]
     process: str = ""
 
     @property
     def is_settled(self) -> bool:
         """Whether the ledger has heard of all of it."""
-        return not (self.steps or self.days or self.partitions)
+        return not (self.steps or self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +85,11 @@ class Asked:
         """The runs of steps under way."""
         return tuple(one for one in self.pending.values() if one.errand.steps)
 
-    def partitions(self, report: str) -> frozenset[str]:
-        """Partitions of a report that are still being built."""
-        return frozenset(
-            key for one in self.pending.values() if one.errand.report == report for key in one.partitions
-        )
-
     def next_key(self, correction: str, errand: Errand) -> str:
         """The key of the next try of an errand; it is the run key too, so that no try is made twice."""
         return f"{correction}/{errand.name}/{self.times.get(errand.name, 0) + 1}"
 
-    def after(self, event: Event) -> "Asked":
+    def after(self, event: Event) -> "Asked":  # noqa: PLR0911 - one arm a kind of event, and no other logic
         """What is asked after one more event."""
         match event.step, event.outcome:
             case Step.OPEN, Outcome.REQUESTED:
@@ -127,8 +102,6 @@ class Asked:
                 return replace(self, pending={})
             case Step.STAGE, Outcome.PROGRESSED | Outcome.FAILED if "days" in event.detail:
                 return self._without(days=[date.fromisoformat(day) for day in event.detail["days"]])
-            case Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED:
-                return self._without(report=str(event.detail["report"]), partitions=event.detail["partitions"])
             case _, Outcome.DONE:
                 return self._without(steps=[event.step])
             case _, Outcome.FAILED | Outcome.REFUSED:
@@ -141,7 +114,7 @@ class Asked:
         key = str(event.detail["request"])
         days = frozenset(errand.wave.days) if errand.wave else frozenset[date]()
         process = str(event.detail.get("process", ""))
-        asked = Pending(key, errand, event.at, frozenset(errand.steps), days, frozenset(errand.partitions), process)
+        asked = Pending(key, errand, event.at, frozenset(errand.steps), days, process)
         times = {**self.times, errand.name: self.times.get(errand.name, 0) + 1}
         return replace(self, pending={**self.pending, key: asked}, times=times)
 
@@ -154,21 +127,9 @@ class Asked:
         name = known.errand.name
         return replace(self, pending=pending, fruitless={**self.fruitless, name: self.fruitless.get(name, 0) + 1})
 
-    def _without(
-        self,
-        *,
-        steps: Collection[Step] = (),
-        days: Collection[date] = (),
-        report: str = "",
-        partitions: Collection[str] = (),
-    ) -> "Asked":
+    def _without(self, *, steps: Collection[Step] = (), days: Collection[date] = ()) -> "Asked":
         left = {
-            key: replace(
-                one,
-                steps=one.steps - set(steps),
-                days=one.days - set(days),
-                partitions=one.partitions - set(partitions) if one.errand.report == report else one.partitions,
-            )
+            key: replace(one, steps=one.steps - set(steps), days=one.days - set(days))
             for key, one in self.pending.items()
         }
         return replace(self, pending={key: one for key, one in left.items() if not one.is_settled})

@@ -94,11 +94,8 @@ def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) ->
             return _waiting(progress.asked.step_runs) or decided
         case StageWaves():
             return _waves_not_asked(progress, busy)
-        case RebuildReports(partitions=partitions):
-            asked = progress.asked
-            left = {name: tuple(sorted(set(keys) - asked.partitions(name))) for name, keys in partitions.items()}
-            fresh = {name: keys for name, keys in left.items() if keys}
-            return RebuildReports(fresh) if fresh else WaitForRuns(tuple(sorted(asked.pending)))
+        case RebuildReports():
+            return _waiting(progress.asked.step_runs) or decided
         case _:
             return decided
 

@@ -8,7 +8,7 @@ import dagster as dg
 from backfill_assets.core.steps import NINE_STEPS
 from backfill_assets.errors.setup import SourcesUnknown
 from backfill_assets.orchestration.desks import Office
-from backfill_assets.orchestration.driver import driver_sensor, rebuild_job_name, staging_job_name
+from backfill_assets.orchestration.driver import driver_sensor, staging_job_name
 from backfill_assets.orchestration.hands import hand_jobs
 from backfill_assets.orchestration.offices import remember
 from backfill_assets.orchestration.opening_asset import opening_asset
@@ -73,9 +73,9 @@ def correction_definitions(office: Office) -> dg.Definitions:
 
 
 def _asset_jobs(office: Office) -> list[Any]:
-    """The jobs that the driver launches: steps, waves and reports."""
+    """The jobs that the driver launches: the steps, and the waves."""
     table = office.table
-    jobs = [
+    return [
         dg.define_asset_job(
             job_name(table),
             selection=[step_key(table, step) for step in NINE_STEPS],
@@ -87,11 +87,6 @@ def _asset_jobs(office: Office) -> list[Any]:
             description=f"The waves of the corrections of {table}, as their driver asks for them.",
         ),
     ]
-    for asset in office.reports.assets:  # each its own: a job has one kind of partitions
-        report = asset.key.path[-1]
-        about = f"Partitions of {report} that corrections of {table} reach, as their driver asks for them."
-        jobs.append(dg.define_asset_job(rebuild_job_name(table, report), selection=[*asset.selection], description=about))
-    return jobs
 
 
 def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning

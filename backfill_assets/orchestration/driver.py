@@ -24,7 +24,6 @@ from backfill_assets.orchestration.checks import check_keys
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.errands import ask, bury_the_dead, run_tags, settle, unasked_runs
 from backfill_assets.orchestration.hands import hand_job_name
-from backfill_assets.orchestration.rebuilding import rebuild_errands
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import job_name, step_key
@@ -43,11 +42,6 @@ def staging_job_name(table: str) -> str:
     return f"{table}__staging"
 
 
-def rebuild_job_name(table: str, report: str) -> str:
-    """The job of a report's partitions that the driver asks for."""
-    return f"{table}__rebuild_{report}"
-
-
 def driver_sensor(office: Office, jobs: Sequence[Any]) -> dg.SensorDefinition:
     """The driver of a table, running by default. ``jobs`` are those it may launch."""
 
@@ -57,10 +51,8 @@ def driver_sensor(office: Office, jobs: Sequence[Any]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=SECONDS,
         description=f"Takes every open correction of {office.table} forward: asks for its waves, steps and rebuilds.",
-        required_resource_keys={"lake"},
     )
-    def drive(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        lake: LakeResource = context.resources.lake
+    def drive(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
         told = Tick(office, context.instance, office.desk(lake, driver_name(office.table))).take()
         known = set(context.instance.get_dynamic_partitions(partitions_name(office.table)))
         partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
@@ -127,8 +119,8 @@ class Tick:
                 return (Errand(steps=steps),)
             case StageWaves(waves=waves, at_once=at_once):
                 return tuple(Errand(wave=wave) for wave in waves[:at_once])
-            case RebuildReports(partitions=partitions):
-                return rebuild_errands(self.office, self.desk, progress, partitions)
+            case RebuildReports():
+                return (Errand(steps=(Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE)),)
             case _:
                 return ()
 
@@ -138,8 +130,6 @@ class Tick:
         told = run_tags(correction, one)
         if errand.wave is not None:
             return dg.RunRequest(one.key, job_name=staging_job_name(table), tags=told)
-        if errand.report:
-            return dg.RunRequest(one.key, job_name=rebuild_job_name(table, errand.report), tags=told)
         if errand.steps == (Step.ROLL_BACK,):
             return dg.RunRequest(
                 one.key, job_name=hand_job_name(table, Step.ROLL_BACK), tags=told, partition_key=correction

@@ -1,9 +1,7 @@
 """Driving a correction in this process: ask what is next, do it, fold again, until it is done or waits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import dagster as dg
 
 from backfill_assets.core.next_step import (
     Finished,
@@ -22,10 +20,9 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
-from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.hands import hand_job_name
 from backfill_assets.orchestration.in_process import Ran, Runner
-from backfill_assets.orchestration.reach import Report
+from backfill_assets.orchestration.rebuilding import rebuild
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import step_key
@@ -89,36 +86,11 @@ class Driver:
     def _stage(self, correction: str, wave: Window) -> Ran:
         return self.runner.run_days([self.office.asset.staged_key], wave, {tags.CORRECTION: correction})
 
-    def _rebuild(self, correction: str, partitions: dict[str, tuple[str, ...]]) -> list[Ran]:
-        """Build the partitions of each report, nearest first; what another correction holds is handed over to it."""
-        ran: list[Ran] = []
-        for asset in self.office.reports.assets:
-            keys = partitions.get(asset.key.path[-1], ())
-            if keys and not self._handed_over(correction, asset.key.path[-1], keys):
-                marks = {tags.REBUILD_FOR: correction, tags.CORRECTION: correction}
-                ran += [self.runner.run_keys([*asset.selection], *ends, marks) for ends in runs_of_keys(asset, keys)]
-        return ran
-
-    def _handed_over(self, correction: str, report: str, keys: Sequence[str]) -> bool:
-        desk = self.desk()
-        return Freezer(desk.records, {"user": desk.actor}, desk.now).hand_over(correction, report, keys)
+    def _rebuild(self, correction: str, partitions: Mapping[str, Sequence[str]]) -> list[Ran]:
+        return rebuild(self.office, self.desk(), self.runner, correction, partitions)
 
     def _forget_failures(self, correction: str) -> None:
         desk = self.desk()
         progress = desk.progress(correction)
         if progress.failures or progress.tries:
             try_again(desk, correction)
-
-
-def runs_of_keys(asset: Report, keys: Sequence[str]) -> list[tuple[str, str]]:
-    """Group partition keys into runs of consecutive ones, each as its first and last."""
-    wanted = set(keys)
-    runs: list[tuple[str, str]] = []
-    previous = False
-    partitions = asset.partitions_def
-    between = partitions.get_partition_keys_in_range(dg.PartitionKeyRange(min(keys), max(keys))) if partitions else []
-    for key in between:
-        if key in wanted:
-            runs = [*runs[:-1], (runs[-1][0], key)] if previous else [*runs, (key, key)]
-        previous = key in wanted
-    return runs

@@ -101,9 +101,6 @@ def run_tags(correction: str, one: Pending) -> Mapping[str, str]:
     if one.errand.wave is not None:
         ends = {tags.RANGE_START: str(one.errand.wave.first), tags.RANGE_END: str(one.errand.wave.last)}
         return {**told, **ends, tags.PRIORITY: "-1"}
-    if one.errand.report:
-        ends = {tags.RANGE_START: one.errand.partitions[0], tags.RANGE_END: one.errand.partitions[-1]}
-        return {**told, **ends, tags.REBUILD_FOR: correction}
     return told
 
 

@@ -1,6 +1,7 @@
 """Running assets in this process, on the same Dagster instance as the UI, so that it shows what was done here."""
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -23,10 +24,28 @@ class Ran:
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """The definitions of a run, seen from within it."""
+
+    repository: dg.RepositoryDefinition
+
+    def resolve_implicit_global_asset_job_def(self) -> dg.JobDefinition:
+        """The job of any selection of assets."""
+        return self.repository.get_implicit_global_asset_job_def()
+
+    def resolve_job_def(self, name: str) -> dg.JobDefinition:
+        """A job by its name."""
+        return self.repository.get_job(name)
+
+
+_RUNNING: ContextVar[dg.Definitions | Loaded | None] = ContextVar("definitions of the run", default=None)
+
+
+@dataclass(frozen=True)
 class Runner:
     """Definitions and the instance they run on. ``run_tags`` are put on every run."""
 
-    definitions: dg.Definitions
+    definitions: dg.Definitions | Loaded
     instance: dg.DagsterInstance
     run_tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -51,25 +70,41 @@ class Runner:
 
     def run_job(self, job: str, key: str, op: str, config: Mapping[str, object]) -> Ran:
         """Run a job of one op for one partition, with the op's config."""
-        result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            tags=dict(self.run_tags),
-            partition_key=key,
-            run_config={**QUIET, "ops": {op: {"config": dict(config)}}},
-            raise_on_error=False,
-        )
+        told = {"ops": {op: {"config": dict(config)}}}
+        return self.execute(self.definitions.resolve_job_def(job), {}, key=key, config=told)
+
+    def execute(
+        self,
+        job: dg.JobDefinition,
+        run_tags: Mapping[str, str],
+        *,
+        assets: Sequence[dg.AssetKey] | None = None,
+        key: str | None = None,
+        config: Mapping[str, object] | None = None,
+    ) -> Ran:
+        """Run a job, or some assets of it. Runs within it find these definitions by :func:`runner_within`."""
+        token = _RUNNING.set(self.definitions)
+        try:
+            result = job.execute_in_process(
+                instance=self.instance,
+                asset_selection=list(assets) if assets else None,
+                tags={**self.run_tags, **run_tags},
+                partition_key=key,
+                run_config={**QUIET, **(config or {})},
+                raise_on_error=False,
+            )
+        finally:
+            _RUNNING.reset(token)
         return _ran(result)
 
     def _run(self, assets: Sequence[dg.AssetKey], run_tags: Mapping[str, str], key: str | None) -> Ran:
-        result = self.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=self.instance,
-            asset_selection=list(assets),
-            tags={**self.run_tags, **run_tags},
-            partition_key=key,
-            run_config=QUIET,
-            raise_on_error=False,
-        )
-        return _ran(result)
+        return self.execute(self.definitions.resolve_implicit_global_asset_job_def(), run_tags, assets=assets, key=key)
+
+
+def runner_within(context: dg.AssetExecutionContext | dg.OpExecutionContext, run_tags: Mapping[str, str]) -> Runner:
+    """A runner for runs of their own within a run, wherever that runs: here, or in a process of the daemon's."""
+    definitions = _RUNNING.get() or Loaded(context.repository_def)
+    return Runner(definitions, context.instance, run_tags)
 
 
 def _ran(result: dg.ExecuteInProcessResult) -> Ran:

@@ -73,7 +73,7 @@ def validation_metadata(found: Validation) -> Shown:
         "checks": dg.MetadataValue.md(
             table_of(
                 [
-                    {"": "✅" if check.passed else "❌", "check": check.name, "found": check.sentence}
+                    {"": "passed" if check.passed else "FAILED", "check": check.name, "found": check.sentence}
                     for check in found.checks
                 ]
             )

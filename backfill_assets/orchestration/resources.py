@@ -10,6 +10,8 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.processes import this_process
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 
@@ -25,6 +27,11 @@ class LakeResource(dg.ConfigurableResource):
     storage_options: dict[str, str] = Field(
         default={}, description="Object-store options as delta-rs takes them, such as AWS_ENDPOINT_URL."
     )
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Tag the run with the process it lives in, so that one whose process is killed is found out."""
+        if context.run is not None and context.instance is not None and tags.PROCESS not in context.run.tags:
+            context.instance.add_run_tags(context.run.run_id, {tags.PROCESS: this_process()})
 
     def lake(self) -> Lake:
         """The layout of the lake."""
@@ -70,6 +77,7 @@ def git_commit(folder: str = str(Path(__file__).parent)) -> str:
     return found.stdout.strip()
 
 
-def actor_of(tags: Mapping[str, str]) -> str:
+def actor_of(run_tags: Mapping[str, str]) -> str:
     """Who launched a run, as far as its tags tell."""
-    return tags.get("user") or tags.get("dagster/schedule_name") or tags.get("dagster/sensor_name") or "dagster"
+    named = ("user", "dagster/schedule_name", "dagster/sensor_name")
+    return next((run_tags[name] for name in named if run_tags.get(name)), "dagster")

@@ -32,8 +32,11 @@ def reasons_of(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, tuple[s
     said = [sentence_of(event.step_failure_data.error) for event in steps if event.step_failure_data.error]
     if steps:
         return True, tuple(dict.fromkeys(said))
+    engine = _events(instance, run_id, dg.DagsterEventType.ENGINE_EVENT)
+    errors = [event.engine_event_data.error for event in engine if event.engine_event_data.error]
     ends = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
-    return False, tuple(dict.fromkeys(str(event.message) for event in ends if event.message))
+    told = [*(sentence_of(error) for error in errors), *(str(event.message) for event in ends if event.message)]
+    return False, tuple(dict.fromkeys(told))
 
 
 def sentence_of(error: Any) -> str:

@@ -9,9 +9,11 @@ from backfill_assets import runbook
 from backfill_assets.core.events import Event
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Step
+from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.driving import StepClosed
 from backfill_assets.orchestration.checks import check_results, check_specs
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.in_process import runner_within
 from backfill_assets.orchestration.metadata import (
     Shown,
     metadata_of,
@@ -19,6 +21,7 @@ from backfill_assets.orchestration.metadata import (
     standing_metadata,
     validation_metadata,
 )
+from backfill_assets.orchestration.rebuilding import rebuild
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.runbook import Desk
 from backfill_assets.runbook.validating import refuse_failed
@@ -78,7 +81,9 @@ def _step_asset(
         if step is Step.VALIDATE:
             yield from _validate(desk, correction, key)
         else:
-            yield dg.MaterializeResult(metadata=take_step(context, office, desk, step, correction))
+            with attended(context, office):
+                found = take_step(context, office, desk, step, correction)
+            yield dg.MaterializeResult(metadata=found)
 
     return take
 
@@ -105,7 +110,9 @@ def take_step(context: dg.AssetExecutionContext, office: Office, desk: Desk, ste
             return {**standing, **metadata_of(event.detail)}
 
 
-def _taken(context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str) -> Event:
+def _taken(  # noqa: PLR0911 - one arm a step
+    context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str
+) -> Event:
     match step:
         case Step.FREEZE_REPORTS:
             return runbook.freeze_reports(desk, correction)
@@ -120,7 +127,7 @@ def _taken(context: dg.AssetExecutionContext, office: Office, desk: Desk, step: 
             tell_changed(context.log_event, office, event)
             return event
         case Step.REBUILD_DOWNSTREAM:
-            return runbook.rebuild_downstream(desk, correction)
+            return _rebuild(context, office, desk, correction)
         case Step.COMMUNICATE:
             return runbook.communicate(desk, correction)
         case Step.DECOMMISSION:
@@ -129,6 +136,17 @@ def _taken(context: dg.AssetExecutionContext, office: Office, desk: Desk, step: 
             raise AssertionError(step)
         case _:
             assert_never(step)
+
+
+def _rebuild(context: dg.AssetExecutionContext, office: Office, desk: Desk, correction: str) -> Event:
+    """Build what is owed, each in a run of its own on this instance, and then prove that nothing is."""
+    owed: dict[str, list[str]] = {}
+    for report, key in sorted(desk.progress(correction).owed):
+        owed.setdefault(report, []).append(key)
+    ran = rebuild(office, desk, runner_within(context, {"user": desk.actor}), correction, owed)
+    if failed := [error for one in ran for error in one.errors]:
+        raise RunFailed(correction, failed)
+    return runbook.rebuild_downstream(desk, correction)
 
 
 def _validate(

@@ -149,8 +149,10 @@ def free_port() -> int:
 def _answers(server: Server) -> bool:
     assert server.process.poll() is None, server.log.read_text(errors="replace")[-3000:]
     try:
-        told = server.ask("{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {"
-                          " __typename ... on PythonError { message } } } } } }")
+        told = server.ask(
+            "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {"
+            " __typename ... on PythonError { message } } } } } }"
+        )
     except OSError:
         return False
     entries = told["workspaceOrError"]["locationEntries"]

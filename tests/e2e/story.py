@@ -9,7 +9,7 @@ from backfill_assets.core.window import Window
 from tests.e2e.small_lake import SmallLake, ingest, publish, publish_rates, with_rates_of_the_day_before
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-import demo_data  # noqa: E402
+import demo_data
 
 HISTORY = Window(date(2025, 12, 8), date(2026, 1, 22))
 WRONG = Window(date(2025, 12, 20), date(2026, 1, 18))

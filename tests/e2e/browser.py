@@ -1,0 +1,116 @@
+"""Headless Chromium, driven as an analyst would, with a screenshot of every thing worth seeing."""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = Path(os.environ.get("BACKFILL_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+PATIENCE = 60_000
+"""Milliseconds for anything to appear."""
+
+
+@contextmanager
+def chromium_page():
+    """An empty page; skips where there is no Chromium, but fails in CI."""
+    missing = None if CHROMIUM.exists() else f"there is no Chromium at {CHROMIUM}"
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing = "playwright is not installed"
+    if missing:
+        assert not os.environ.get("CI"), missing
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(PATIENCE)
+        yield page
+        browser.close()
+
+
+class Analyst:
+    """Somebody before the Dagster UI, who knows nothing but what is on the screen."""
+
+    def __init__(self, page, url: str, prefix: str) -> None:
+        self.page = page
+        self.url = url
+        self.prefix = prefix
+        self.taken = 0
+
+    def see(self, name: str) -> None:
+        """Take a screenshot."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.taken += 1
+        self.page.screenshot(path=SCREENSHOTS / f"{self.prefix}-{self.taken:02}-{name}.png")
+
+    def go(self, path: str) -> None:
+        """Open a page of the UI."""
+        self.page.goto(self.url + path)
+
+    def launch_range(self, asset: str, first: str, last: str) -> str:
+        """Materialize a range of an asset from its page; returns the id of the backfill, or of the run for one day."""
+        page = self.page
+        self.go(f"/assets/{asset}?view=partitions")
+        page.get_by_role("button", name=re.compile("Materialize")).first.click()
+        dialog = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
+        dialog.get_by_text("Partition selection").wait_for()
+        self._show_all(dialog)
+        chosen = dialog.get_by_placeholder(re.compile("^ex: "))
+        chosen.click()
+        chosen.fill(first if first == last else f"[{first}...{last}]")
+        chosen.press("Enter")
+        self.see("materialize")
+        with page.expect_response(
+            lambda answer: "launchPartitionBackfill" in _query(answer) or "launchPipelineExecution" in _query(answer)
+        ) as launched:
+            dialog.get_by_role("button", name=re.compile("^Launch")).last.click()
+        told = launched.value.json()["data"]
+        backfill = told.get("launchPartitionBackfill")
+        return backfill["backfillId"] if backfill else told["launchPipelineExecution"]["run"]["runId"]
+
+    def run_job(self, job: str, partition: str, config: Mapping[str, object]) -> None:
+        """Fill in a job's launchpad for a correction, and launch it."""
+        page = self.page
+        self.go(f"/locations/backfill_assets/jobs/{job}/playground")
+        page.get_by_text("Launch Run").last.wait_for()
+        picker = page.get_by_placeholder("Select a partition")
+        picker.click()
+        picker.fill(partition)
+        page.get_by_role("option", name=partition).or_(
+            page.locator(f'[role="menuitem"]:has-text("{partition}")')
+        ).first.click()
+        self._type_config(config)
+        self.see(f"{job.rpartition('__')[2]}-launchpad")
+        page.get_by_role("button", name=re.compile("Launch Run")).last.click()
+        page.wait_for_url(re.compile("/runs/"))
+
+    def _type_config(self, config: Mapping[str, object]) -> None:
+        raise NotImplementedError
+
+    def _show_all(self, dialog) -> None:
+        """The dialog shows the last ninety days until it is asked for more."""
+        from playwright.sync_api import TimeoutError as NotThere
+
+        try:
+            dialog.get_by_text("Show all partitions").click(timeout=2500)
+        except NotThere:
+            return
+
+
+def _query(answer) -> str:
+    return answer.request.post_data or "" if "/graphql" in answer.url else ""
