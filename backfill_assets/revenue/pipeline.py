@@ -28,8 +28,10 @@ from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
 from backfill_assets.revenue.sample import prove_sample
+from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.revenue.watching import watching_definitions
-from backfill_assets.runbook import Evidence, Problem
+from backfill_assets.revenue.pages.rendering import render_reports
+from backfill_assets.runbook import Evidence
 from backfill_assets.storage.records import Records
 
 STATED = pl.Schema({"day": pl.Date(), "currency": pl.String(), "stated": pl.Decimal(38, 4)})
@@ -63,27 +65,6 @@ def _added_up(raw: pl.LazyFrame) -> pl.LazyFrame:
     return raw.group_by("day", "currency").agg(**counted)
 
 
-def verify_manifest(records: Records, plan: Plan) -> Sequence[Problem]:
-    """Look whether the raw log still holds what the manifest says arrived."""
-    raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW])
-    there = raw.scan(plan.days).group_by("day", "arrival").agg(rows=pl.len().cast(pl.Int64)).collect()
-    known = raw_log.arrivals(records, plan.pins[raw_log.RAW])
-    stated = known.filter(pl.col("day").is_in(list(plan.days)) & (pl.col("rows") > 0))
-    beside = stated.join(there, on=["day", "arrival"], how="left", suffix="_there")
-    wrong = beside.filter(pl.col("rows") != pl.col("rows_there").fill_null(0))
-    return [Problem(row["day"], "raw_transactions has other rows than arrived") for row in wrong.iter_rows(named=True)]
-
-
-def verify_rates(records: Records, plan: Plan) -> Sequence[Problem]:
-    """Look whether every currency that was traded on a day has a rate."""
-    raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days)
-    rates = records.snapshot("fx_rates", plan.pins["fx_rates"]).scan(plan.days)
-    traded = raw.select("day", "currency").unique()
-    wanted = pl.concat([traded, traded.select("day", currency=pl.lit("USD"))]).unique()
-    without = wanted.join(rates.select("day", "currency"), on=["day", "currency"], how="anti").collect()
-    return [Problem(row["day"], f"fx_rates has no rate of {row['currency']}") for row in without.iter_rows(named=True)]
-
-
 def prove_control_totals(evidence: Evidence) -> Sequence[Check]:
     """Hold staged native amounts and counts, per day and currency, against what the source states."""
     measures = ("transactions", "amount")
@@ -97,8 +78,9 @@ DAILY_REVENUE = build_office(
     fct_daily_revenue,
     sources=SOURCES,
     reports=REPORTS,
-    verify=(verify_manifest, verify_rates),
+    verify=(verify_sources,),
     prove=(prove_control_totals, prove_sample, prove_ledger),
+    render=render_reports,
 )
 
 

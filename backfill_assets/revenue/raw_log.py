@@ -21,6 +21,7 @@ from backfill_assets.revenue.landing import Arrival, as_raw, files_of, fixing_fi
 from backfill_assets.revenue.schemas import RawFixings, RawTransactions, schema_of
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Change
@@ -37,6 +38,7 @@ MANIFEST = pl.Schema(
         "rows": pl.Int64(),
         "totals": pl.String(),
         "file": pl.String(),
+        "file_sha256": pl.String(),
         "at": pl.Datetime("us", "UTC"),
     }
 )
@@ -93,7 +95,8 @@ def ingest_days(records: Records, landing: Path, days: Collection[date], key: by
         if not new:
             return Ingested((), tuple(arrival.day for arrival in read if arrival.day not in reasons), reasons, 0)
         files = raw.write_files({**frames})
-        rows = [_manifest_row(arrival, numbers[arrival.day], files[arrival.day], at) for arrival in new]
+        hashes = file_hashes(raw.folder, [file.path for file in files.values()])
+        rows = [_manifest_row(arrival, numbers[arrival.day], files[arrival.day], hashes, at) for arrival in new]
         raw_manifest(records).append(lambda _, rows=rows: pl.DataFrame(rows, schema=MANIFEST))
         touched = frozenset(frames)
 
@@ -143,6 +146,7 @@ def _ingest_fixing_file(records: Records, landing: Path, file: Path, at: datetim
             "rows": len(rows),
             "totals": "{}",
             "file": files[None].path,
+            "file_sha256": file_hashes(table.folder, [files[None].path])[files[None].path],
             "at": at,
         }
         raw_manifest(records).append(lambda _, row=row: pl.DataFrame([row], schema=MANIFEST))
@@ -207,7 +211,14 @@ def _visible(records: Records, snapshot: Snapshot, source: str) -> pl.DataFrame:
     return rows.filter(pl.col("file").is_in(list(names)))
 
 
-def _manifest_row(arrival: Arrival, number: int, file: DataFile, at: datetime) -> dict[str, Any]:
+def file_hashes(folder: Folder, paths: Collection[str]) -> dict[str, str]:
+    """The SHA-256 of data files as they lie in the lake, by path."""
+    return dict(in_threads(lambda path: (path, hashlib.sha256(folder.read(path)).hexdigest()), list(paths)))
+
+
+def _manifest_row(
+    arrival: Arrival, number: int, file: DataFile, hashes: Mapping[str, str], at: datetime
+) -> dict[str, Any]:
     return {
         "source": RAW,
         "day": arrival.day,
@@ -217,5 +228,6 @@ def _manifest_row(arrival: Arrival, number: int, file: DataFile, at: datetime) -
         "rows": arrival.rows,
         "totals": json.dumps({currency: str(total) for currency, total in arrival.totals.items()}),
         "file": file.path,
+        "file_sha256": hashes[file.path],
         "at": at,
     }

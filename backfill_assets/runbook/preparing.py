@@ -1,14 +1,17 @@
 """Steps 1 to 3: freeze the reports, verify the source, reset the watermarks."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.runbook.desk import Desk, Problem
 from backfill_assets.runbook.readers import internal_holders, register_declared
 from backfill_assets.runbook.telling import tell_watchers
+from backfill_assets.storage.banners import expected_thaw
 
 
 def freeze_reports(desk: Desk, correction: str) -> Event:
@@ -16,11 +19,14 @@ def freeze_reports(desk: Desk, correction: str) -> Event:
     progress = desk.progress(correction)
     names = [name for name in desk.subject.reports if name not in desk.subject.tolerant]
     pinned = {name: desk.records.snapshot(name).commit for name in names if desk.records.exists(name)}
+    live = desk.records.snapshot(desk.subject.table)
     detail = {
         "reports": names,
         "tolerated": list(desk.subject.tolerant),
         "pinned": pinned,
-        "pinned_table": desk.records.snapshot(desk.subject.table).commit,
+        "pinned_table": live.commit,
+        "as_of": _iso(max(live.days, default=None)),
+        "until": expected_thaw(progress.plan, desk.now).isoformat(),
         "reason": progress.plan.request.reason,
     }
     desk.subject.show(desk.event(correction, Step.FREEZE_REPORTS, Outcome.DONE, detail))
@@ -35,23 +41,20 @@ def verify_source(desk: Desk, correction: str) -> Event:
         SourceUnfit: naming what is wrong with which days, and the largest window that can be corrected.
     """
     plan = desk.progress(correction).plan
-    problems: list[Problem] = []
-    for source in desk.subject.sources:
-        snapshot = desk.records.snapshot(source, plan.pins[source])
-        if snapshot.by_day:
-            absent = set(plan.days) - snapshot.days
-            problems += [Problem(day, f"{source} lacks the day") for day in sorted(absent)]
+    problems = [*_absent(desk, plan), *_beyond_retention(desk, plan)]
     for verify in desk.subject.verify:
         problems += verify(desk.records, plan)
     if problems:
         named: dict[str, list[date]] = {}
-        for problem in sorted(problems, key=lambda problem: problem.day):
+        for problem in sorted(problems, key=lambda problem: (problem.day, problem.what)):
             named.setdefault(problem.what, []).append(problem.day)
         sound = contiguous(set(plan.days) - {problem.day for problem in problems})
-        largest = str(max(sound, key=len)) if sound else "other days"
+        # Of two that are as long the newer, which more people still look at.
+        largest = str(max(sound, key=lambda window: (len(window), window.first))) if sound else "other days"
         error = SourceUnfit(correction, named, largest)
         told = {what: [str(day) for day in days] for what, days in named.items()}
-        detail = {"reason": str(error), "problems": told, "largest_sound_window": largest}
+        by_day = {str(day): sorted(what for what, days in named.items() if day in days) for day in _days_of(problems)}
+        detail = {"reason": str(error), "problems": told, "by_day": by_day, "largest_sound_window": largest}
         desk.tell(correction, Step.VERIFY_SOURCE, Outcome.FAILED, detail)
         raise error
     return desk.tell(correction, Step.VERIFY_SOURCE, Outcome.DONE, {"days": len(plan.days), "pins": dict(plan.pins)})
@@ -73,6 +76,32 @@ def reset_watermarks(desk: Desk, correction: str) -> Event:
         "external": [name for name, holder in holders.items() if holder.external],
     }
     return desk.tell(correction, Step.RESET_WATERMARKS, Outcome.DONE, detail)
+
+
+def _absent(desk: Desk, plan: Plan) -> list[Problem]:
+    """Days that a source lacks at the commit that the correction is staged from."""
+    problems: list[Problem] = []
+    for source in desk.subject.sources:
+        snapshot = desk.records.snapshot(source, plan.pins[source])
+        if snapshot.by_day:
+            absent = set(plan.days) - snapshot.days
+            problems += [Problem(day, f"{source} lacks the day") for day in sorted(absent)]
+    return problems
+
+
+def _beyond_retention(desk: Desk, plan: Plan) -> list[Problem]:
+    """Days older than a source keeps: what is there of them may be gone before the correction is done."""
+    problems: list[Problem] = []
+    for source, kept in desk.subject.retention_days.items():
+        oldest = desk.now.date() - timedelta(days=kept)
+        problems += [
+            Problem(day, f"{source} keeps {kept} days only, since {oldest}") for day in plan.days if day < oldest
+        ]
+    return problems
+
+
+def _days_of(problems: Sequence[Problem]) -> list[date]:
+    return sorted({problem.day for problem in problems})
 
 
 def _iso(day: date | None) -> str | None:

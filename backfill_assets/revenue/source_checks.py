@@ -1,0 +1,123 @@
+"""Step 2 of the example: what landed is still there as it landed, and every currency that was traded has a rate.
+
+One scan of the raw rows and one pass over the bytes of their files, side by side.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from backfill_assets.core.plan import Plan
+from backfill_assets.revenue import raw_log
+from backfill_assets.revenue.transforms import control_totals
+from backfill_assets.runbook import Problem
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import Snapshot
+
+RAW, RATES = raw_log.RAW, "fx_rates"
+THREADS = 4
+SUMS = pl.Schema({"day": pl.Date(), "arrival": pl.Int64(), "currency": pl.String(), "amount": pl.Decimal(38, 4)})
+COUNTS = pl.Schema({"day": pl.Date(), "arrival": pl.Int64(), "rows": pl.Int64()})
+TOTALS = pl.Schema({**COUNTS, "currency": pl.String(), "amount": pl.Decimal(38, 4)})
+
+
+def verify_sources(records: Records, plan: Plan) -> Sequence[Problem]:
+    """Every problem of every day of the plan, at the commits that the correction is staged from."""
+    raw = records.snapshot(RAW, plan.pins[RAW])
+    rates = records.snapshot(RATES, plan.pins[RATES])
+    days = sorted(set(plan.days) & raw.days)
+    known = raw_log.arrivals(records, plan.pins[RAW]).filter(pl.col("day").is_in(days))
+    with ThreadPoolExecutor(THREADS) as pool:
+        looks = pool.map(lambda row: _file_problem(raw, row), known.iter_rows(named=True))
+        totals, unreadable = _totals(raw, days)
+        altered = [problem for problem in looks if problem is not None]
+    bad = {problem.day for problem in (*altered, *unreadable)}
+    return [
+        *altered,
+        *unreadable,
+        *_unannounced(raw, known, days),
+        *_other_totals(known.filter(~pl.col("day").is_in(list(bad))), totals),
+        *_without_rate(totals, rates, days),
+    ]
+
+
+def _file_problem(raw: Snapshot, row: Mapping[str, object]) -> Problem | None:
+    """Whether an arrival's data file is gone or is not the one that was written."""
+    day, path, written = row["day"], str(row["file"]), row["file_sha256"]
+    assert isinstance(day, date)  # noqa: S101 - the manifest's schema
+    try:
+        content = raw.folder.read(path)
+    except OSError:
+        return Problem(day, f"{RAW} has a file that cannot be read")
+    if written and hashlib.sha256(content).hexdigest() != written:
+        return Problem(day, f"{RAW} has a file that was altered since it arrived")
+    return None
+
+
+def _totals(raw: Snapshot, days: Sequence[date]) -> tuple[pl.DataFrame, list[Problem]]:
+    """Rows and sums per day, arrival and currency; where a file breaks the scan, day by day to name it."""
+    try:
+        return control_totals(raw.scan(days)), []
+    except (PolarsError, OSError):
+        found, broken = [pl.DataFrame(schema=TOTALS)], list[Problem]()
+        for day in days:
+            try:
+                found.append(control_totals(raw.scan([day])).select(list(TOTALS)))
+            except (PolarsError, OSError):
+                broken.append(Problem(day, f"{RAW} has a file that cannot be read"))
+        return pl.concat(found), broken
+
+
+def _unannounced(raw: Snapshot, known: pl.DataFrame, days: Collection[date]) -> list[Problem]:
+    """Days of raw with a file that no arrival brought."""
+    announced = set(known["file"])
+    strange = [day for day in days if {path for path, _ in raw.names(day)} - announced]
+    return [Problem(day, f"{RAW} has a file that no arrival brought") for day in strange]
+
+
+def _other_totals(known: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
+    """Days whose rows, or sum of a currency, are not what the manifest stated when the file arrived."""
+    there = totals.group_by("day", "arrival").agg(pl.col("rows").sum())
+    counts = known.select(list(COUNTS)).join(there, on=["day", "arrival"], how="left", suffix="_there")
+    fewer = counts.filter(pl.col("rows") != pl.col("rows_there").fill_null(0))
+    stated = [
+        (row["day"], row["arrival"], currency, Decimal(total))
+        for row in known.iter_rows(named=True)
+        for currency, total in json.loads(row["totals"]).items()
+    ]
+    arrivals = known.select("day", "arrival")
+    both = pl.DataFrame(stated, schema=SUMS, orient="row").join(
+        totals.join(arrivals, on=["day", "arrival"], how="semi"),
+        on=["day", "arrival", "currency"],
+        how="full",
+        coalesce=True,
+        suffix="_there",
+    )
+    other = both.filter(pl.col("amount").fill_null(0) != pl.col("amount_there").fill_null(0))
+    return [
+        *(Problem(day, f"{RAW} has other rows than arrived") for day in sorted(set(fewer["day"]))),
+        *(
+            Problem(day, f"{RAW} has another sum of {currency} than arrived")
+            for day, currency in sorted(set(other.select("day", "currency").iter_rows()))
+        ),
+    ]
+
+
+def _without_rate(totals: pl.DataFrame, rates: Snapshot, days: Collection[date]) -> list[Problem]:
+    """Days on which a currency was traded, or any, for which there is no usable rate of it, or of the dollar."""
+    traded = totals.select("day", "currency").unique()
+    wanted = pl.concat([traded, traded.select("day", currency=pl.lit("USD"))]).unique()
+    try:
+        there = rates.scan(days).filter(pl.col("rate") > 0).select("day", "currency").collect()
+    except (PolarsError, OSError):
+        gone = rates.folder.missing([path for day in days for path, _ in rates.names(day)])
+        lost = [day for day in days if {path for path, _ in rates.names(day)} & gone] or list(days)
+        return [Problem(day, f"{RATES} has a file that cannot be read") for day in sorted(lost)]
+    without = wanted.filter(pl.col("day").is_in(list(rates.days))).join(there, on=["day", "currency"], how="anti")
+    return [Problem(day, f"{RATES} has no rate of {currency}") for day, currency in sorted(without.iter_rows())]
