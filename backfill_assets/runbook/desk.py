@@ -47,6 +47,7 @@ Verify = Callable[[Records, Plan], Sequence[Problem]]
 Prove = Callable[[Evidence], Sequence[Check]]
 Publish = Callable[[Notice], str]
 Show = Callable[[Event | None], None]
+PublishPage = Callable[["Desk", Event], None]
 
 
 def show_nothing(_about_to_happen: Event | None) -> None:
@@ -61,7 +62,8 @@ class Subject:
     computed from and ``reports`` those computed from it. ``reach`` says which partitions of which report some days
     reach. ``verify`` looks at the sources, ``prove`` at the staged days against them. ``publish`` brings a notice to
     its readers and returns where it is. ``show`` brings what people read in line with the ledger as it will be once
-    the given event is in it; that event is written only when it has succeeded. ``tolerant`` reports are not frozen.
+    the given event is in it; that event is written only when it has succeeded. ``publish_page`` brings the page of a
+    correction in line with an event that is in the ledger; it does not raise. ``tolerant`` reports are not frozen.
     ``holders`` are consumers outside that keep a watermark of their own. The sources bear ``days_per_minute`` (0
     without a limit) and keep ``retention_days``, by name.
     """
@@ -79,6 +81,7 @@ class Subject:
     verify: tuple[Verify, ...] = ()
     prove: tuple[Prove, ...] = ()
     show: Show = show_nothing
+    publish_page: PublishPage | None = None
     tolerant: tuple[str, ...] = ()
     holders: tuple[str, ...] = ()
     days_per_minute: float = 0.0
@@ -118,7 +121,7 @@ class Desk:
     ) -> Event:
         """Write an event into the ledger."""
         event = self.event(correction, step, outcome, detail)
-        return self.records.ledger.append(event, table=self.subject.table, manifest=manifest)
+        return self._published(self.records.ledger.append(event, table=self.subject.table, manifest=manifest))
 
     def tell_next(
         self,
@@ -136,7 +139,8 @@ class Desk:
         def decide(histories: Histories) -> Event | None:
             return event if len(histories.get(correction, ())) == progress.sequence else None
 
-        return self.records.ledger.record(decide, table=self.subject.table, manifest=manifest)
+        told = self.records.ledger.record(decide, table=self.subject.table, manifest=manifest)
+        return self._published(told) if told else None
 
     def by(self, actor: str) -> "Desk":
         """The same desk with somebody else at it."""
