@@ -161,6 +161,7 @@ def nightly_json(done: "Nightly") -> dict[str, Any]:
         "claimed": [str(day) for day in done.claimed],
         "frozen": list(done.frozen),
         "reports_failed": dict(done.reports_failed),
+        "readers_wait": list(done.readers_wait),
         **_first_refusal(done),
     }
 
@@ -180,5 +181,7 @@ def print_nightly(console: Console, done: "Nightly") -> None:
         console.print(f"[yellow]{days_listed(done.late)} have late data beyond the look-back, open a correction.[/]")
     if done.frozen:
         console.print(f"[yellow]{', '.join(done.frozen)} stay frozen, what they missed is remembered.[/]")
+    for sentence in done.readers_wait:
+        console.print(f"[yellow]{sentence}[/]", highlight=False, soft_wrap=True)
     for what, why in [*sorted(done.failed.items()), *sorted(done.reports_failed.items())]:
         console.print(f"[red]{what}[/] {escape(why)}", highlight=False, soft_wrap=True)

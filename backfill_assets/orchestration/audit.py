@@ -21,8 +21,9 @@ from backfill_assets.core.replay import (
     versions_of,
 )
 from backfill_assets.core.window import ONE_DAY
-from backfill_assets.orchestration.desks import Office, published_root, replace_text
+from backfill_assets.orchestration.desks import Office, published_root
 from backfill_assets.orchestration.guard import claims
+from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Wave
 from backfill_assets.storage.builds import Build
@@ -56,13 +57,14 @@ def audit_table(office: Office, records: Records, *, days: int, seed: str, today
     depends on the company is one that reads more than its own day's inputs. Days that an open correction has claimed
     are left out.
     """
-    recipe = office.asset.recipe
+    recipe, seed = office.asset.recipe, seed_of(seed, today)
+    if not records.exists(recipe.table):
+        return Audit(recipe.table, seed, recipe.code_version, ())
     live = records.snapshot(recipe.table)
     claimed = {day for of_correction in claims(records, recipe.table).values() for day in of_correction}
     published = live.days - claimed
     builds = records.builds.of_days(recipe.table, {**live.files_of(published)})
     versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
-    seed = seed_of(seed, today)
     chosen = days_to_replay(published, days, seed, versions)
     beside = {day + ONE_DAY * offset for day in chosen for offset in (-1, 0, 1)} & published
     together = recipe.wave(records, beside) if chosen else None

@@ -7,7 +7,7 @@ import dagster as dg
 
 from backfill_assets.core.steps import NINE_STEPS
 from backfill_assets.errors.setup import SourcesUnknown
-from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.desks import Office, Render
 from backfill_assets.orchestration.driver import driver_sensor, staging_job_name
 from backfill_assets.orchestration.hands import hand_jobs
 from backfill_assets.orchestration.offices import remember
@@ -29,6 +29,7 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
     holders: Sequence[str] = (),
+    render: Render | None = None,
 ) -> dg.Definitions:
     """Everything that makes a table's history correctable, without resources; merge it with your own definitions.
 
@@ -43,6 +44,7 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
         verify: further looks at the sources, at step 2.
         prove: further checks of the staged days against the source, at step 5.
         holders: consumers outside that keep a watermark on the table; a correction asks them to read again.
+        render: brings what people read in line with tables and ledger; called before a freeze or thaw is written down.
 
     Raises:
         SourcesUnknown, ReportUnreachable: when these definitions cannot work.
@@ -56,6 +58,7 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
             verify=verify,
             prove=prove,
             holders=holders,
+            render=render,
         )
     )
 
@@ -98,6 +101,7 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
     holders: Sequence[str] = (),
+    render: Render | None = None,
 ) -> Office:
     """The office behind the definitions; see :func:`build_correction_definitions`."""
     given = {key.path[-1] for source in sources for key in source.keys}
@@ -105,4 +109,4 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
         raise SourcesUnknown(asset.table, unknown)
     known = Reports(asset.live.key, asset.partitions_def, in_order(asset.live.key, reports))
     limits = declared_limits(sources)
-    return Office(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders), limits)
+    return Office(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders), limits, render)

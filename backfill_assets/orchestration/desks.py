@@ -1,13 +1,14 @@
 """From a Dagster run to a desk of the runbook: the subject of a correctable asset, and who sits there."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
-from backfill_assets.core.notice import Notice
+from backfill_assets.core.events import Event
+from backfill_assets.orchestration.notices import Post
 from backfill_assets.orchestration.reach import Reports
 from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit, now_utc, place
 from backfill_assets.orchestration.siblings import CorrectableAsset
@@ -15,6 +16,8 @@ from backfill_assets.orchestration.source_limits import SourceLimits
 from backfill_assets.runbook import Desk, Subject
 from backfill_assets.runbook.desk import Prove, Verify
 from backfill_assets.storage.records import Records
+
+Render = Callable[[Records, Path, Event | None], object]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Office:
     prove: tuple[Prove, ...] = ()
     holders: tuple[str, ...] = ()
     limits: SourceLimits = field(default_factory=SourceLimits)
+    render: Render | None = None
 
     @property
     def table(self) -> str:
@@ -43,7 +47,7 @@ class Office:
             sources=tuple(dict.fromkeys(self.asset.recipe.sources.values())),
             reports=tuple(asset.key.path[-1] for asset in self.reports.assets),
             reach=lambda days: self.reach(records, days),
-            publish=publish_notice,
+            publish=self.post(records).publish,
             code_version=self.asset.recipe.code_version,
             git_commit=git_commit(),
             tolerant=self.reports.tolerant,
@@ -53,7 +57,31 @@ class Office:
             rollback_days=self.rollback_days,
             verify=self.verify,
             prove=self.prove,
+            show=lambda event: self.show(records, event),
         )
+
+    def post(self, records: Records) -> Post:
+        """Where the notices of this table go."""
+        return Post(records, published_root() / "notices", now_utc())
+
+    def show(self, records: Records, pending: Event | None = None) -> None:
+        """Bring what people read in line with the tables and with the ledger once ``pending`` is in it."""
+        if self.render is not None:
+            self.render(records, published_root(), pending)
+
+    def attend(self, records: Records) -> list[str]:
+        """After a step: bring pages in line, send what is pending; returns what could not be done, in sentences.
+
+        Nothing of this fails the step: what is left is taken up after the next one.
+        """
+        left: list[str] = []
+        try:
+            self.show(records)
+        except OSError as error:
+            left.append(f"Pages could not be replaced ({type(error).__name__}). They are as they were.")
+        waiting = self.post(records).deliver()
+        names = sorted({f"{one.notice.name} on channel {one.channel}" for one in waiting})
+        return [*left, *(f"Notice {name} is not delivered yet." for name in names)]
 
     def reach(self, records: Records, days: Collection[date]) -> dict[str, tuple[str, ...]]:
         """The report partitions that some days reach, as far as they exist."""
@@ -73,18 +101,3 @@ class Office:
 def published_root() -> Path:
     """Where pages, files and notices for readers go: ``BACKFILL_PUBLISHED``, default ``data/published``."""
     return Path(place("", "BACKFILL_PUBLISHED", "data/published"))
-
-
-def publish_notice(notice: Notice) -> str:
-    """Put a notice into the published folder, whole or not at all; returns its path."""
-    target = published_root() / "notices" / f"{notice.name}.md"
-    replace_text(target, notice.body)
-    return str(target)
-
-
-def replace_text(target: Path, text: str) -> None:
-    """Replace a file in one step, so that a reader never sees half of it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(target)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from backfill_assets import runbook
 from backfill_assets.core.steps import Step
+from backfill_assets.orchestration.attending import attended
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.resources import actor_of
 from backfill_assets.orchestration.staging import partitions_name
@@ -74,7 +75,10 @@ def _job(office: Office, step: Step, op: dg.OpDefinition, about: str) -> dg.JobD
 def _approve(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__approve_by_hand", required_resource_keys={"lake"})
     def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
-        runbook.approve(_desk(context, office, config.by), context.partition_key, config.note, override=config.override)
+        with attended(context, office):
+            runbook.approve(
+                _desk(context, office, config.by), context.partition_key, config.note, override=config.override
+            )
 
     return _job(office, Step.APPROVE, approve, "Let a validated correction through the gate.")
 
@@ -83,7 +87,8 @@ def _roll_back(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__roll_back_by_hand", required_resource_keys={"lake"})
     def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
         days = [date.fromisoformat(day) for day in config.days]
-        event = runbook.roll_back(_desk(context, office, config.by), context.partition_key, days, config.note)
+        with attended(context, office):
+            event = runbook.roll_back(_desk(context, office, config.by), context.partition_key, days, config.note)
         tell_changed(context.log_event, office, event)
 
     return _job(office, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
@@ -92,7 +97,8 @@ def _roll_back(office: Office) -> dg.JobDefinition:
 def _abandon(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__abandon_by_hand", required_resource_keys={"lake"})
     def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
-        runbook.abandon(_desk(context, office, config.by), context.partition_key, config.note)
+        with attended(context, office):
+            runbook.abandon(_desk(context, office, config.by), context.partition_key, config.note)
 
     return _job(office, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
 
@@ -100,6 +106,7 @@ def _abandon(office: Office) -> dg.JobDefinition:
 def _decommission(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__decommission_by_hand", required_resource_keys={"lake"})
     def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
-        runbook.decommission(_desk(context, office, config.by), context.partition_key, now=config.now)
+        with attended(context, office):
+            runbook.decommission(_desk(context, office, config.by), context.partition_key, now=config.now)
 
     return _job(office, Step.DECOMMISSION, decommission, "Drop the retired files, with proof that nothing needs them.")

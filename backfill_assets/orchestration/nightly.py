@@ -32,7 +32,8 @@ class Nightly:
     """What one nightly did.
 
     ``late`` are published days whose inputs have moved since, too old for nightly to rewrite: a correction is
-    proposed for them. ``claimed`` are days left to open corrections. The reason of a failure begins with the name
+    proposed for them. ``claimed`` are days left to open corrections. ``readers_wait`` tells of pages and notices that
+    could not go out. The reason of a failure begins with the name
     of an error.
     """
 
@@ -43,6 +44,7 @@ class Nightly:
     claimed: tuple[date, ...] = ()
     frozen: tuple[str, ...] = ()
     reports_failed: Mapping[str, str] = field(default_factory=dict[str, str])
+    readers_wait: tuple[str, ...] = ()
 
     @property
     def refusals(self) -> tuple[BackfillAssetsError, ...]:
@@ -98,6 +100,7 @@ class NightlyRun:
         published = sorted(self._live(records) & set(pending))
         frozen = self._build_reports(records, {*published, *rebuilt})
         self._advance(records, window)
+        readers_wait = tuple(office.attend(records))
         late = [day for day in stale if day not in latest and day not in claimed]
         return Nightly(
             published=tuple(published),
@@ -107,6 +110,7 @@ class NightlyRun:
             claimed=tuple(sorted(day for day in claimed if window and day in window)),
             frozen=frozen,
             reports_failed=self.reports_failed,
+            readers_wait=readers_wait,
         )
 
     def _window(self, records: Records, live: Collection[date], through: date) -> Window | None:

@@ -11,6 +11,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Step
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.driving import StepClosed
+from backfill_assets.orchestration.attending import attended
 from backfill_assets.orchestration.checks import check_results, check_specs
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.in_process import runner_within
@@ -78,12 +79,11 @@ def _step_asset(
     )
     def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         desk, correction = office.desk_of(context), context.partition_key
-        if step is Step.VALIDATE:
-            yield from _validate(desk, correction, key)
-        else:
-            with attended(context, office):
-                found = take_step(context, office, desk, step, correction)
-            yield dg.MaterializeResult(metadata=found)
+        with attended(context, office):
+            if step is Step.VALIDATE:
+                yield from _validate(desk, correction, key)
+            else:
+                yield dg.MaterializeResult(metadata=take_step(context, office, desk, step, correction))
 
     return take
 

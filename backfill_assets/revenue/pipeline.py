@@ -27,10 +27,10 @@ from backfill_assets.revenue.assets import (
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
+from backfill_assets.revenue.pages.rendering import render_reports
 from backfill_assets.revenue.sample import prove_sample
 from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.revenue.watching import watching_definitions
-from backfill_assets.revenue.pages.rendering import render_reports
 from backfill_assets.runbook import Evidence
 from backfill_assets.storage.records import Records
 

@@ -12,8 +12,9 @@ import yaml
 
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
 from backfill_assets.core.window import ONE_DAY, Window
-from backfill_assets.orchestration.desks import published_root, replace_text
+from backfill_assets.orchestration.desks import published_root
 from backfill_assets.orchestration.reconciliation import Reconciled
+from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
 from backfill_assets.storage.findings import Findings
