@@ -142,6 +142,11 @@ class Desk:
         told = self.records.ledger.record(decide, table=self.subject.table, manifest=manifest)
         return self._published(told) if told else None
 
+    def _published(self, event: Event) -> Event:
+        if self.subject.publish_page is not None:
+            self.subject.publish_page(self, event)
+        return event
+
     def by(self, actor: str) -> "Desk":
         """The same desk with somebody else at it."""
         return replace(self, actor=actor)
