@@ -38,13 +38,14 @@ def verify_sources(records: Records, plan: Plan) -> Sequence[Problem]:
         totals, unreadable = _totals(raw, days)
         altered = [problem for problem in looks if problem is not None]
     bad = {problem.day for problem in (*altered, *unreadable)}
-    return [
+    found = [
         *altered,
         *unreadable,
         *_unannounced(raw, known, days),
         *_other_totals(known.filter(~pl.col("day").is_in(list(bad))), totals),
         *_without_rate(totals, rates, days),
     ]
+    return list(dict.fromkeys(found))
 
 
 def _file_problem(raw: Snapshot, row: Mapping[str, object]) -> Problem | None:
