@@ -9,6 +9,7 @@ import dagster as dg
 
 from backfill_assets.core.events import Event
 from backfill_assets.orchestration.notices import Post
+from backfill_assets.orchestration.pages.publishing import publish_page
 from backfill_assets.orchestration.reach import Reports
 from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit, now_utc, place
 from backfill_assets.orchestration.siblings import CorrectableAsset
@@ -58,6 +59,7 @@ class Office:
             verify=self.verify,
             prove=self.prove,
             show=lambda event: self.show(records, event),
+            publish_page=lambda desk, event: publish_page(desk, event, published_root()),
         )
 
     def post(self, records: Records) -> Post:
