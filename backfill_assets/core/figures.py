@@ -1,0 +1,157 @@
+"""The figures of a correction for people: old against new per day, month and quarter, and per value of each key."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import reduce
+from typing import Any, Self
+
+import polars as pl
+
+from backfill_assets.core.day_comparison import NOTHING, Sums
+
+MOST_VALUES = 60
+OTHERS = "all others"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One day, month, or value of a key: rows on both sides, and the sum of each measure."""
+
+    name: str
+    rows_old: int
+    rows_new: int
+    sums: Mapping[str, Sums]
+
+    def __add__(self, other: "Line") -> "Line":
+        sums = {name: self.sums[name] + other.sums[name] for name in self.sums}
+        return Line(self.name, self.rows_old + other.rows_old, self.rows_new + other.rows_new, sums)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the rows or any sum differ."""
+        return self.rows_old != self.rows_new or any(sums.change for sums in self.sums.values())
+
+    def renamed(self, name: str) -> "Line":
+        """The same figures under another name."""
+        return Line(name, self.rows_old, self.rows_new, self.sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Old against new of every planned day, and per value of each key column."""
+
+    measures: tuple[str, ...]
+    days: tuple[Line, ...]
+    keys: Mapping[str, tuple[Line, ...]]
+
+    @property
+    def months(self) -> tuple[Line, ...]:
+        """The days added up by month, named as 2026-01."""
+        return _added_up(day.renamed(day.name[:7]) for day in self.days)
+
+    @property
+    def quarters(self) -> tuple[Line, ...]:
+        """The days added up by quarter, named as 2026 Q1."""
+        return _added_up(day.renamed(_quarter(day.name)) for day in self.days)
+
+    @property
+    def total(self) -> Line:
+        """All days together."""
+        nothing = Line("total", 0, 0, dict.fromkeys(self.measures, Sums()))
+        return reduce(Line.__add__, self.days, nothing)
+
+    @property
+    def main_measure(self) -> str:
+        """The measure to draw: the last of those that move, or the last of all."""
+        moving = [name for name in self.measures if any(day.sums[name].change for day in self.days)]
+        return (moving or list(self.measures))[-1]
+
+    def mean_absolute_share(self, measure: str) -> Decimal:
+        """By how much a day moves on average, either way, as a share of what it was; days from nothing left out."""
+        shares = [day.sums[measure].share for day in self.days]
+        known = [Decimal(share.numerator) / Decimal(share.denominator) for share in shares if share]
+        return sum(known, NOTHING) / len(known) if known else NOTHING
+
+    def largest_day(self, measure: str) -> Line | None:
+        """The day that moves most; None when none does."""
+        moving = [day for day in self.days if day.sums[measure].change]
+        return max(moving, key=lambda day: abs(day.sums[measure].change), default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``from_json`` reads."""
+        return {
+            "measures": list(self.measures),
+            "days": [_as_list(line) for line in self.days],
+            "keys": {name: [_as_list(line) for line in lines] for name, lines in self.keys.items()},
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what ``as_json`` wrote."""
+        measures = tuple(stored["measures"])
+        keys = {name: tuple(_from_list(line, measures) for line in lines) for name, lines in stored["keys"].items()}
+        return cls(measures, tuple(_from_list(line, measures) for line in stored["days"]), keys)
+
+
+def figures(
+    old: pl.LazyFrame, new: pl.LazyFrame, *, keys: Sequence[str], measures: Sequence[str], days: Iterable[date]
+) -> Figures:
+    """Add both sides up. Every planned day has a line, also one without rows.
+
+    A key column with more than sixty values keeps those that move most; the others are one line.
+    """
+    by_day = _lines(old, new, "day", measures)
+    nothing = dict.fromkeys(measures, Sums())
+    lines = tuple(by_day.get(str(day), Line(str(day), 0, 0, nothing)) for day in sorted(days))
+    by_key = {key: _shortened(_lines(old, new, key, measures), measures) for key in keys}
+    return Figures(tuple(measures), lines, by_key)
+
+
+def _lines(old: pl.LazyFrame, new: pl.LazyFrame, by: str, measures: Sequence[str]) -> dict[str, Line]:
+    sides = [
+        {str(row[0]): row[1:] for row in _added(frame, by, measures).collect(engine="streaming").iter_rows()}
+        for frame in (old, new)
+    ]
+    empty = (0, *[NOTHING for _ in measures])
+    lines: dict[str, Line] = {}
+    for name in sorted({*sides[0], *sides[1]}):
+        before, after = (side.get(name, empty) for side in sides)
+        pairs = zip(measures, before[1:], after[1:], strict=True)
+        sums = {measure: Sums(Decimal(a), Decimal(b)) for measure, a, b in pairs}
+        lines[name] = Line(name, before[0], after[0], sums)
+    return lines
+
+
+def _added(frame: pl.LazyFrame, by: str, measures: Sequence[str]) -> pl.LazyFrame:
+    return frame.group_by(by).agg(pl.len(), *[pl.col(name).sum() for name in measures])
+
+
+def _shortened(lines: Mapping[str, Line], measures: Sequence[str]) -> tuple[Line, ...]:
+    main = measures[-1]
+    ordered = sorted(lines.values(), key=lambda line: (-abs(line.sums[main].change), line.name))
+    kept, rest = ordered[:MOST_VALUES], ordered[MOST_VALUES:]
+    others = [reduce(Line.__add__, (line.renamed(OTHERS) for line in rest))] if rest else []
+    return (*kept, *others)
+
+
+def _added_up(lines: Iterable[Line]) -> tuple[Line, ...]:
+    found: dict[str, Line] = {}
+    for line in lines:
+        found[line.name] = found[line.name] + line if line.name in found else line
+    return tuple(found.values())
+
+
+def _quarter(day: str) -> str:
+    return f"{day[:4]} Q{(int(day[5:7]) + 2) // 3}"
+
+
+def _as_list(line: Line) -> list[Any]:
+    sums = [[f"{found.old:f}", f"{found.new:f}"] for found in line.sums.values()]
+    return [line.name, line.rows_old, line.rows_new, sums]
+
+
+def _from_list(stored: Sequence[Any], measures: Sequence[str]) -> Line:
+    sums = {name: Sums(Decimal(old), Decimal(new)) for name, (old, new) in zip(measures, stored[3], strict=True)}
+    return Line(stored[0], stored[1], stored[2], sums)

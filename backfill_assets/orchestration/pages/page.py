@@ -1,0 +1,187 @@
+"""The page put together: what is fixed since validation, and around it what the ledger says now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.events import Event
+from backfill_assets.core.figures import Figures
+from backfill_assets.core.sampling import Sample
+from backfill_assets.core.standing import Progress
+from backfill_assets.core.steps import LANES, NINE_STEPS, Lane, Outcome, Step
+from backfill_assets.orchestration.pages.style import STYLE
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+LANE_NAMES = {Lane.DATA_ENGINEERING: "data engineering", Lane.COMMUNICATION: "communication"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Everything that a page tells of one correction; what validation has not brought yet is None."""
+
+    progress: Progress
+    events: Sequence[Event]
+    certificate: Certificate | None
+    figures: Figures | None
+    sample: Sample | None
+    now: datetime
+
+
+def page(told: Told, figures_html: str) -> str:
+    """The whole page, self-contained: no script, no link to anything but files beside it, no request to anybody."""
+    plan = told.progress.plan
+    state, tone = state_of(told.progress)
+    title = f"Correction {plan.correction} of {plan.table}"
+    return (
+        f'<!doctype html>\n<html lang="en" data-correction="{escape(plan.correction)}" data-state="{escape(state)}">'
+        f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body>"
+        f'<header><h1>{escape(title)}</h1><p class="reason">{escape(plan.request.reason)}</p>'
+        f'<p><span class="state {tone}">{escape(state)}</span> <span class="soft">{plan.window}, {len(plan.days)} days'
+        f"{_deadline(told)}</span></p></header><main>"
+        f"{_in_short(told)}{timeline(told.progress, told.events)}{figures_html}"
+        f"{_certificate(told)}{_people(told)}{_plan(told)}</main>"
+        f"<footer>Written on {told.now:%Y-%m-%d %H:%M} UTC from the ledger, after its event {told.progress.sequence}. "
+        "This file needs nothing but itself.</footer></body></html>\n"
+    )
+
+
+def state_of(progress: Progress) -> tuple[str, str]:
+    """Where the correction stands in a word or two, and how it looks."""
+    if progress.ending:
+        return progress.ending, "soft"
+    if progress.swapped:
+        return "live", "good"
+    if progress.version:
+        return "rolled back", "wait"
+    if progress.certificate and not progress.passed:
+        return "validation failed", "bad"
+    if progress.certificate:
+        return ("approved" if progress.is_approved else "waits for approval"), "wait"
+    return "in preparation", "wait"
+
+
+def timeline(progress: Progress, events: Sequence[Event]) -> str:
+    """The nine steps in their two lanes: done, failed or open, when and by whom."""
+    cells: list[str] = []
+    for row, lane in enumerate(Lane, 1):
+        cells.append(f'<li class="lane" style="grid-row:{row}">{LANE_NAMES[lane]}</li>')
+    for column, step in enumerate(NINE_STEPS, 2):
+        row = list(Lane).index(LANES[step]) + 1
+        done, failed = step in progress.done, step in progress.failures
+        mark = "done" if done else "failed" if failed else "open"
+        last = [event for event in events if event.step is step and event.outcome in {Outcome.DONE, Outcome.FAILED}]
+        when = f"{last[-1].at:%Y-%m-%d %H:%M}<br>{escape(last[-1].actor)}" if last and mark != "open" else ""
+        cells.append(
+            f'<li class="step {mark} {LANES[step]}" style="grid-row:{row};grid-column:{column}">'
+            f"<b>{column - 1} {_breaking(step)}</b>"
+            f"{'✓ ' if done else '✗ ' if failed else ''}{mark}<br>{when}</li>"
+        )
+    return f'<h2>Nine steps</h2><ol class="lanes">{"".join(cells)}</ol>'
+
+
+def _breaking(step: Step) -> str:
+    """The name of a step, which may break after an underscore."""
+    return str(step).replace("_", "_<wbr>")
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> str:
+    """Figures to be seen at a glance."""
+    return (
+        '<div class="facts">'
+        + "".join(f"<div><b>{value}</b><span>{name}</span></div>" for name, value in pairs)
+        + "</div>"
+    )
+
+
+def definitions(pairs: Mapping[str, str]) -> str:
+    """Names and what they stand for; the values are HTML."""
+    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in pairs.items()) + "</dl>"
+
+
+def _deadline(told: Told) -> str:
+    progress = told.progress
+    if not (progress.swapped and progress.swapped_at) or progress.ending:
+        return ""
+    return f", may be rolled back until {progress.plan.roll_back_deadline(progress.swapped_at):%Y-%m-%d %H:%M} UTC"
+
+
+def _in_short(told: Told) -> str:
+    certificate, figures = told.certificate, told.figures
+    if certificate is None or figures is None:
+        return "<h2>In short</h2><p>Nothing has been validated yet.</p>"
+    measure = figures.main_measure
+    total, largest = figures.total.sums[measure], figures.largest_day(measure)
+    failed = [check for check in certificate.checks if not check.passed]
+    tone = "bad" if failed else "good"
+    pairs = [
+        ("days change, " + f"{len(certificate.unchanged_days)} are left alone", str(len(certificate.changed_days))),
+        (f"{escape(measure)} in all", f"{total.change:+,f}"),
+        (f"mean change of a day, either way, in {escape(measure)}", f"{figures.mean_absolute_share(measure):.2%}"),
+        (
+            "checks passed",
+            f'<span class="{tone}">{len(certificate.checks) - len(failed)} of {len(certificate.checks)}</span>',
+        ),
+    ]
+    if largest is not None:
+        pairs.insert(3, (f"on {largest.name}, the largest day", f"{largest.sums[measure].change:+,f}"))
+    return f"<h2>In short</h2>{facts(pairs)}"
+
+
+def _certificate(told: Told) -> str:
+    found = told.certificate
+    if found is None:
+        return ""
+    verdict = "every check passed" if found.passed else "checks failed, so it opens no gate without an override"
+    return "<h2>Certificate</h2>" + definitions(
+        {
+            "Digest": f"<code>{found.digest}</code>",
+            "Says": escape(verdict),
+            "Binds": f"{len(found.staged)} staged days against {len(found.live)} live ones",
+            "Plan": f"<code>{found.plan}</code>",
+        }
+    )
+
+
+def _people(told: Told) -> str:
+    """Who approved, cut over, rolled back or gave up, and why."""
+    lines: list[str] = []
+    for event in told.events:
+        if event.step in {Step.APPROVE, Step.CUT_OVER, Step.ROLL_BACK, Step.ABANDON} and event.outcome is Outcome.DONE:
+            override = ", overriding failed checks" if event.detail.get("override") else ""
+            note = event.detail.get("note") or ""
+            days = event.detail.get("days")
+            count = f", {len(days)} days" if isinstance(days, list) else ""
+            said = f": {escape(str(note))}" if note else ""
+            who = f"<b>{event.step}</b> by {escape(event.actor)}"
+            lines.append(f"<li>{event.at:%Y-%m-%d %H:%M} {who}{override}{count}{said}</li>")
+    listed = f"<ul>{''.join(lines)}</ul>" if lines else "<p>Nobody has approved it yet.</p>"
+    return f"<h2>Approvals and swaps</h2>{listed}"
+
+
+def _plan(told: Told) -> str:
+    plan = told.progress.plan
+    expected = plan.request.expectation.as_json()
+    reports = [
+        f"{escape(name)}, {len(keys)} partitions ({keys[0]} to {keys[-1]})"
+        for name, keys in plan.reports.items()
+        if keys
+    ]
+    return "<h2>Plan</h2>" + definitions(
+        {
+            "Staged version": f"<code>{escape(plan.version_name)}</code>",
+            "Opened": f"{plan.opened_at:%Y-%m-%d %H:%M} by {escape(plan.opened_by)}",
+            "Expected": "<br>".join(escape(f"{name}: {value}") for name, value in expected.items())
+            or "nothing declared",
+            "Approval": escape(str(plan.request.approval)),
+            "Watchers": escape(", ".join(plan.request.watchers)) or "everyone",
+            "Reports rebuilt": "<br>".join(reports) or "none",
+            "Watermarks": escape(", ".join(plan.holders)),
+            "Sources pinned at": escape(", ".join(f"{name} commit {commit}" for name, commit in plan.pins.items())),
+            "Code version": f"<code>{escape(plan.code_version)}</code>",
+            "Plan digest": f"<code>{plan.digest}</code>",
+        }
+    )
