@@ -68,6 +68,11 @@ class Analyst:
         self.go(f"/assets/{asset}?view=partitions")
         page.get_by_role("button", name=re.compile("Materialize")).first.click()
         dialog = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
+        # Dagster asks first where it never saw the upstream assets built: this lake was made without it.
+        sure = page.get_by_role("dialog").filter(has_text="Are you sure?").get_by_role("button", name="Confirm")
+        sure.or_(dialog.get_by_text("Partition selection")).first.wait_for()
+        if sure.count():
+            sure.click()
         dialog.get_by_text("Partition selection").wait_for()
         self._show_all(dialog)
         chosen = dialog.get_by_placeholder(re.compile("^ex: "))
@@ -75,32 +80,29 @@ class Analyst:
         chosen.fill(first if first == last else f"[{first}...{last}]")
         chosen.press("Enter")
         self.see("materialize")
-        with page.expect_response(
-            lambda answer: "launchPartitionBackfill" in _query(answer) or "launchPipelineExecution" in _query(answer)
-        ) as launched:
+        with page.expect_response(_is_launch) as launched:
             dialog.get_by_role("button", name=re.compile("^Launch")).last.click()
         told = launched.value.json()["data"]
         backfill = told.get("launchPartitionBackfill")
         return backfill["backfillId"] if backfill else told["launchPipelineExecution"]["run"]["runId"]
 
-    def run_job(self, job: str, partition: str, config: Mapping[str, object]) -> None:
-        """Fill in a job's launchpad for a correction, and launch it."""
+    def run_job(self, job: str, partition: str, config: Mapping[str, str]) -> None:
+        """Choose a correction in a job's launchpad, type its config, and launch it."""
         page = self.page
         self.go(f"/locations/backfill_assets/jobs/{job}/playground")
-        page.get_by_text("Launch Run").last.wait_for()
-        picker = page.get_by_placeholder("Select a partition")
-        picker.click()
-        picker.fill(partition)
-        page.get_by_role("option", name=partition).or_(
-            page.locator(f'[role="menuitem"]:has-text("{partition}")')
-        ).first.click()
-        self._type_config(config)
-        self.see(f"{job.rpartition('__')[2]}-launchpad")
-        page.get_by_role("button", name=re.compile("Launch Run")).last.click()
+        page.get_by_placeholder("Partition").fill(partition)
+        page.locator("[role=menuitem], [role=option]", has_text=partition).first.wait_for()
+        page.get_by_placeholder("Partition").press("Enter")
+        page.wait_for_timeout(1000)
+        page.locator(".CodeMirror").first.click()
+        page.keyboard.press("Control+a")
+        lines = [f"      {name}: {value}" for name, value in config.items()]
+        page.keyboard.insert_text("\n".join(["ops:", f"  {job}_by_hand:", "    config:", *lines]))
+        launch = page.locator("button:enabled", has_text="Launch Run").last
+        launch.wait_for()
+        self.see(f"{job.rpartition('__')[2]}")
+        launch.click()
         page.wait_for_url(re.compile("/runs/"))
-
-    def _type_config(self, config: Mapping[str, object]) -> None:
-        raise NotImplementedError
 
     def _show_all(self, dialog) -> None:
         """The dialog shows the last ninety days until it is asked for more."""
@@ -112,5 +114,6 @@ class Analyst:
             return
 
 
-def _query(answer) -> str:
-    return answer.request.post_data or "" if "/graphql" in answer.url else ""
+def _is_launch(answer) -> bool:
+    asked = (answer.request.post_data or "") if "/graphql" in answer.url else ""
+    return "launchPartitionBackfill" in asked or "launchPipelineExecution" in asked
