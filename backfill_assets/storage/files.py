@@ -150,7 +150,8 @@ class Folder:
 
 def _on_disk(root: Path, path: str) -> Found | None:
     try:
-        stat = (root / path).stat()
+        # A swap of ten years looks for thousands of files, and joining paths with pathlib doubles what that takes.
+        stat = os.stat(f"{root}/{path}")  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Found(path, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
