@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import Refused, days_listed, listed
+from backfill_assets.errors.base import BackfillAssetsError, Refused, days_listed, listed
 
 
 class StepClosed(Refused):
@@ -23,4 +23,26 @@ class StagedByOtherCode(Refused):
         super().__init__(
             f"{days_listed(days)} of correction {correction} were staged by code version {listed(versions)}, others by "
             f"another. Live is untouched. Exactly these days are staged again by {current or 'the current code'}."
+        )
+
+
+class NightlyIncomplete(BackfillAssetsError):
+    """Days or reports of a nightly could not be built."""
+
+    def __init__(self, table: str, what: Collection[object], why: Collection[BackfillAssetsError]) -> None:
+        reasons = " ".join(str(error) for error in why)
+        super().__init__(
+            f"Nightly of {table} could not build {listed(what)}. Everything else is published, these are as they were. "
+            f"Mend the cause, the next nightly takes them up by itself. {reasons}"
+        )
+
+
+class SweepIncomplete(BackfillAssetsError):
+    """Corrections that were due could not be decommissioned."""
+
+    def __init__(self, table: str, why: Collection[BackfillAssetsError]) -> None:
+        reasons = " ".join(str(error) for error in why)
+        super().__init__(
+            f"{len(why)} corrections of {table} could not be decommissioned. Their files are all there. "
+            f"Mend the cause, the next sweep takes them up by itself. {reasons}"
         )

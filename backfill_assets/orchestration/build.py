@@ -10,9 +10,12 @@ from backfill_assets.errors.setup import SourcesUnknown
 from backfill_assets.orchestration.desks import Office, Render
 from backfill_assets.orchestration.driver import driver_sensor, staging_job_name
 from backfill_assets.orchestration.hands import hand_jobs
+from backfill_assets.orchestration.limits import warn_without_limits
+from backfill_assets.orchestration.maintenance import maintenance_job
 from backfill_assets.orchestration.offices import remember
 from backfill_assets.orchestration.opening_asset import opening_asset
 from backfill_assets.orchestration.reach import Reports, in_order
+from backfill_assets.orchestration.schedules import sweep_definitions
 from backfill_assets.orchestration.siblings import CorrectableAsset
 from backfill_assets.orchestration.source_limits import declared_limits
 from backfill_assets.orchestration.staging import staged_sibling
@@ -65,14 +68,16 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
 
 def correction_definitions(office: Office) -> dg.Definitions:
     """The definitions of an office: both siblings, the nine steps, their jobs, and the driver."""
+    warn_without_limits()
     steps = step_assets(office)
     jobs = _asset_jobs(office)
     by_hand = hand_jobs(office)
-    return dg.Definitions(
+    made = dg.Definitions(
         assets=[office.asset.live, remember(staged_sibling(office), office), opening_asset(office), *steps],
-        jobs=[*jobs, *by_hand],
+        jobs=[*jobs, *by_hand, maintenance_job(office)],
         sensors=[driver_sensor(office, [*jobs, *by_hand])],
     )
+    return dg.Definitions.merge(made, sweep_definitions(office))
 
 
 def _asset_jobs(office: Office) -> list[Any]:

@@ -16,6 +16,9 @@ from backfill_assets.orchestration.wave import Wave
 from backfill_assets.runbook import Desk, join_or_open, named_correction
 
 
+POOL = "backfill"
+
+
 def staged_sibling(office: Office) -> dg.AssetsDefinition:
     """The asset ``backfill/<table>``: same function, same partitions, written beside live."""
     recipe = office.asset.recipe
@@ -23,7 +26,7 @@ def staged_sibling(office: Office) -> dg.AssetsDefinition:
         f"Recomputes days of {office.table} beside the live table. Nothing launched here can touch published numbers; "
         "the days wait in a staged version for their correction to be validated, approved and cut over."
     )
-    options = {**office.asset.options, "description": about, "group_name": "backfill"}
+    options = {**office.asset.options, "description": about, "group_name": "backfill", "pool": POOL}
 
     @dg.asset(key=office.asset.staged_key, **options)
     def staged(context: dg.AssetExecutionContext) -> Wave:

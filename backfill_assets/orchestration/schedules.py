@@ -1,0 +1,151 @@
+"""What runs by the clock: nightly, which publishes, and the sweep, which drops what nothing needs any more."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets import runbook
+from backfill_assets.core.next_step import Finished, TakeSteps, next_step
+from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.steps import Step
+from backfill_assets.errors.base import BackfillAssetsError, days_listed
+from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
+from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.in_process import runner_within
+from backfill_assets.orchestration.metadata import metadata_of, table_of
+from backfill_assets.orchestration.nightly import Nightly, NightlyRun, Pipeline
+from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.steps import step_key
+from backfill_assets.runbook import Desk
+
+NIGHTLY_CRON = "15 2 * * *"
+SWEEP_CRON = "30 5 * * *"
+FIRST_IN_THE_QUEUE = "10"
+
+
+class NightlyConfig(dg.Config):
+    """How far nightly goes."""
+
+    through: str = Field(default="", description="The last day to publish, ISO; empty is yesterday, UTC.")
+
+
+def nightly_name(table: str) -> str:
+    """The job and, with ``_schedule``, the schedule of nightly."""
+    return f"{table}__nightly"
+
+
+def sweep_name(table: str) -> str:
+    """The job and, with ``_schedule``, the schedule of the sweep."""
+    return f"{table}__retention_sweep"
+
+
+def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Definitions:
+    """Nightly as a job of one op, and its schedule: every pending day, in runs of their own on the same instance.
+
+    The marker that lets a run rewrite the latest days is on the schedule's run, not on the job: a job's tags are
+    copied to whatever is launched from its page.
+    """
+    table = pipeline.office.table
+
+    @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})
+    def publish(context: dg.OpExecutionContext, config: NightlyConfig) -> None:
+        lake: LakeResource = context.resources.lake
+        through = date.fromisoformat(config.through) if config.through else lake.now().date() - timedelta(days=1)
+        done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(through)
+        context.add_output_metadata(nightly_metadata(done))
+        if done.refusals:
+            raise NightlyIncomplete(table, [*done.failed, *done.reports_failed], done.refusals)
+
+    @dg.job(name=nightly_name(table), description=f"Publishes every pending day of {table}, and what reads it.")
+    def nightly() -> None:
+        publish()
+
+    @dg.schedule(
+        name=f"{nightly_name(table)}_schedule",
+        job=nightly,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        marks = {tags.PUBLISH: tags.PUBLISH_LIVE, tags.PRIORITY: FIRST_IN_THE_QUEUE}
+        return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags=marks)
+
+    return dg.Definitions(jobs=[nightly], schedules=[nightly_schedule])
+
+
+def nightly_metadata(done: Nightly) -> Mapping[str, dg.MetadataValue]:
+    """What nightly did, and left."""
+    days = {"published": done.published, "rebuilt_for_late_data": done.rebuilt, "late": done.late}
+    named = {**days, "left_to_corrections": done.claimed, "failed": tuple(done.failed)}
+    counted = {f"days_{name}": len(found) for name, found in named.items()}
+    told = {name: days_listed(found) for name, found in named.items() if found}
+    return metadata_of({**counted, **told, "frozen_reports": ", ".join(done.frozen) or None})
+
+
+def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:
+    """The daily sweep of a table: corrections whose rollback window is over, and staged days that were given up."""
+    table = office.table
+
+    @dg.op(name=f"{sweep_name(table)}_due", required_resource_keys={"lake"})
+    def sweep(context: dg.OpExecutionContext) -> None:
+        desk = office.desk(context.resources.lake, "retention sweep", context.run_id)
+        rows, errors = [], []
+        for progress, why in due(desk):
+            try:
+                rows.append(_decommission(context, desk, progress, why))
+            except BackfillAssetsError as error:
+                errors.append(error)
+        context.add_output_metadata(
+            {"corrections": dg.MetadataValue.int(len(rows)), "dropped": dg.MetadataValue.md(table_of(rows))}
+        )
+        if errors:
+            raise SweepIncomplete(table, errors)
+
+    @dg.job(name=sweep_name(table), description=f"Drops retired and given-up files of {table} that nothing needs.")
+    def retention_sweep() -> None:
+        sweep()
+
+    schedule = dg.ScheduleDefinition(
+        name=f"{sweep_name(table)}_schedule",
+        job=retention_sweep,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return dg.Definitions(jobs=[retention_sweep], schedules=[schedule])
+
+
+def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
+    """The corrections of the table whose files may go, and why, oldest first."""
+    folded = (history(events) for _, events in sorted(desk.records.ledger.histories().items()))
+    for progress in folded:
+        if progress.plan.table != desk.subject.table:
+            continue
+        match next_step(progress, desk.now):
+            case TakeSteps(steps=(Step.DECOMMISSION,)):
+                deadline = progress.plan.roll_back_deadline(progress.swapped_at or progress.plan.opened_at)
+                yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
+            case Finished(ending="abandoned"):
+                yield progress, "it was abandoned and nothing of it is live"
+            case _:
+                continue
+
+
+def _decommission(context: dg.OpExecutionContext, desk: Desk, progress: Progress, why: str) -> dict[str, Any]:
+    """Decommission one, and tell its step's page."""
+    correction = progress.plan.correction
+    proof = runbook.decommission(desk, correction).detail
+    metadata = {**metadata_of(proof), "why": dg.MetadataValue.text(why)}
+    key = step_key(desk.subject.table, Step.DECOMMISSION)
+    context.log_event(dg.AssetMaterialization(key, partition=correction, metadata=metadata))
+    context.log.info("Decommissioned %s, because %s.", correction, why)
+    return {
+        "correction": correction,
+        "why": why,
+        **{name: len(v) if isinstance(v, list) else v for name, v in proof.items()},
+    }
