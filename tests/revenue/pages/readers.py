@@ -1,0 +1,129 @@
+"""A lake whose reports are built and read: corrections taken through the runbook, pages and files looked at after each."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from backfill_assets import runbook
+from backfill_assets.core.events import Event
+from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.window import Window
+from backfill_assets.orchestration.notices import Post
+from backfill_assets.revenue import landing, reports
+from backfill_assets.revenue.pages.rendering import Rendered, render_reports
+from backfill_assets.revenue.pipeline import DAILY_REVENUE
+from backfill_assets.runbook import Desk
+from tests.e2e.small_lake import FACT, SmallLake, stage, write
+from tests.e2e.story import wrong_lake
+
+NOW = datetime(2026, 1, 23, 7, 30, tzinfo=UTC)
+HISTORY = Window(date(2025, 12, 8), date(2026, 1, 22))
+WRONG = Window(date(2025, 12, 20), date(2026, 1, 18))
+REASON = "The <b>FX join</b> used \u202ethe rate of the previous day"
+
+
+@dataclass
+class Newsroom:
+    """A small lake, its published folder, and a clock that moves by an hour with every step."""
+
+    lake: SmallLake
+    now: datetime = NOW
+
+    @property
+    def folder(self) -> Path:
+        return self.lake.root / "published"
+
+    @property
+    def post(self) -> Post:
+        return Post(self.lake.records, self.folder / "notices", self.now)
+
+    def desk(self, actor: str = "ada") -> Desk:
+        """A desk of which every step is an hour after the last."""
+        self.now += timedelta(hours=1)
+        records = self.lake.records
+        subject = replace(DAILY_REVENUE.subject(records), publish=self.post.publish, show=self.show)
+        return Desk(records, subject, actor, self.now)
+
+    def show(self, pending: Event | None = None) -> Rendered:
+        return render_reports(self.lake.records, self.folder, pending)
+
+    def page(self, path: str) -> str:
+        return (self.folder / path).read_text()
+
+    def frame(self, report: str, commit: int | None = None) -> pl.DataFrame:
+        return self.lake.records.snapshot(report, commit).scan().collect().sort(pl.all())
+
+    def build(self, reach: Mapping[str, Collection[date]]) -> None:
+        """Build report partitions from live, as the assets do."""
+        snapshot = self.lake.records.snapshot(FACT)
+        for report, days in reach.items():
+            write(self.lake, report, _computed(report, snapshot.scan(), snapshot.days, days, self.lake), days)
+
+    def build_all(self) -> None:
+        """Build every partition of every report, and the pages."""
+        days = sorted(self.lake.records.snapshot(FACT).days)
+        months = sorted({day.replace(day=1) for day in days})
+        self.build({"executive_dashboard": days, "finance_reconciliation_export": days, "board_pack": months})
+        self.show()
+
+    def open(self, window: Window = WRONG, reason: str = REASON, **fields) -> Plan:
+        request = Request(FACT, window, reason, ("finance", "exec-ops", "board-prep"), **fields)
+        return runbook.open_correction(self.desk(), request)
+
+    def prepare(self, plan: Plan) -> None:
+        """The first five steps."""
+        for step in (runbook.freeze_reports, runbook.verify_source, runbook.reset_watermarks):
+            step(self.desk(), plan.correction)
+        stage(self.lake, plan)
+        runbook.stage(self.desk(), plan.correction)
+        found = runbook.validate(self.desk(), plan.correction)
+        assert not found.failed, found.failed
+
+    def publish(self, plan: Plan) -> Event:
+        """Approve, cut over, rebuild and tell."""
+        runbook.approve(self.desk("Ada"), plan.correction, "looked at all days")
+        event = runbook.cut_over(self.desk(), plan.correction)
+        self.rebuild(plan)
+        return event
+
+    def roll_back(self, plan: Plan, days: Collection[date] = ()) -> Event:
+        event = runbook.roll_back(self.desk(), plan.correction, days, "not yet")
+        self.rebuild(plan)
+        return event
+
+    def rebuild(self, plan: Plan) -> None:
+        """Build exactly what is owed, thaw, and tell."""
+        desk = self.desk()
+        owed: dict[str, list[date]] = {}
+        for report, key in desk.progress(plan.correction).owed:
+            owed.setdefault(report, []).append(date.fromisoformat(key))
+        self.build(owed)
+        for report, days in owed.items():
+            detail = {"report": report, "partitions": [str(day) for day in sorted(days)]}
+            desk.tell(plan.correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail)
+        runbook.rebuild_downstream(self.desk(), plan.correction)
+        runbook.communicate(self.desk(), plan.correction)
+        self.show()
+
+
+def newsroom(root: Path, history: Window = HISTORY, wrong: Window = WRONG) -> Newsroom:
+    """Some weeks of made-up trade with the rates of the day before in a window, and every report built from it."""
+    room = Newsroom(wrong_lake(root, history, wrong))
+    room.build_all()
+    return room
+
+
+def _computed(
+    report: str, fact: pl.LazyFrame, published: frozenset[date], days: Collection[date], lake: SmallLake
+) -> pl.DataFrame:
+    match report:
+        case "executive_dashboard":
+            return reports.executive_dashboard(fact, published, days)
+        case "finance_reconciliation_export":
+            return reports.finance_reconciliation_export(fact, landing.read_ledger(lake.landing), days)
+        case _:
+            return reports.board_pack(fact, published, days)
