@@ -115,7 +115,8 @@ def _span(keys: tuple[str, ...]) -> str:
 
 
 def _largest(event: str, figures: Mapping[str, Any]) -> str:
-    day, sums = figures.get("largest_day"), figures.get("largest") or {}
+    day = figures.get("largest_day")
+    sums: Sums = figures.get("largest") or {}
     if not day or not sums:
         return str(day or "")
     name = list(sums)[-1]

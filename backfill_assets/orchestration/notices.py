@@ -77,7 +77,7 @@ def _urls(audience: str) -> list[str]:
 
 
 def _send(delivery: Delivery) -> str:
-    """Send a notice on its channel; the empty string when it was accepted, else why not, in words without an address."""
+    """Send a notice on its channel; the empty string when it was accepted, else why not, never with an address."""
     urls = {_named(number, url): url for number, url in enumerate(_urls(delivery.notice.audience), start=1)}
     url = urls.get(delivery.channel)
     if url is None:

@@ -6,7 +6,6 @@ the retired files still exist. The deltas of a day add up to the difference betw
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -98,6 +97,6 @@ def _about(plan: Plan, event: Event) -> dict[str, Any]:
         "correction": pl.lit(plan.correction),
         "version": pl.lit(int(event.detail["version"])),
         "entry": pl.lit(SWAPS[event.step]),
-        "at": pl.lit(datetime.fromisoformat(event.detail["swapped_at"])),
+        "at": pl.lit(event.at),
         "reason": pl.lit(one_line(note or plan.request.reason)),
     }

@@ -11,7 +11,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.revenue.pages.basis import Basis, basis_of, span_told
 from backfill_assets.revenue.pages.charts import daily_chart, month_to_date_chart, months_chart, spark
 from backfill_assets.revenue.pages.shell import Page, dollars, head, row, table, tiles, titled
-from backfill_assets.revenue.pages.state import State
+from backfill_assets.revenue.pages.state import State, summed
 from backfill_assets.revenue.pages.words import count, day_told, growth, money, month_told, said, share
 
 DAYS_SHOWN = 91
@@ -215,7 +215,9 @@ def _days(frame: pl.DataFrame) -> str:
                 "day", "transactions", "revenue_usd", "trailing_mean_7d_usd"
             ).iter_rows()
         ]
-        total = row("Month", count(rows["transactions"].sum()), money(rows["revenue_usd"].sum()), "", kind="total")
+        total = row(
+            "Month", count(int(rows["transactions"].sum())), money(summed(rows, "revenue_usd")), "", kind="total"
+        )
         inside = table(heads, lines, foot=total, name=f"Days of {month_told(month)}")
         months.append(f"<details><summary>{month_told(month)}</summary>{inside}</details>")
     return titled("Every day", "".join(months), "In US dollars, newest month first")

@@ -12,7 +12,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.revenue.pages.basis import basis_of, span_told
 from backfill_assets.revenue.pages.pack import Month
 from backfill_assets.revenue.pages.shell import Page, head, table, titled
-from backfill_assets.revenue.pages.state import Shown, State
+from backfill_assets.revenue.pages.state import Shown, State, summed
 from backfill_assets.revenue.pages.words import count, day_told, days_counted, moment_told, money, month_told, said
 from backfill_assets.storage.outbox import Delivery
 
@@ -78,7 +78,7 @@ def _months(months: Mapping[str, Month], files: Collection[str]) -> str:
     rows = [
         f'<tr><th scope="row">{month_told(name)} {month.flags}</th><td class="n">{money(month.revenue)}</td>'
         f'<td class="n">{count(len(month.basis.present))}</td><td><p class="links">{_links(name, files)}</p></td></tr>'
-        for name, month in reversed(months.items())
+        for name, month in reversed(list(months.items()))
     ]
     if not rows:
         return "<h2>Months</h2><p>None yet.</p>"
@@ -139,7 +139,7 @@ def _step(progress: Progress) -> str:
 def _effect(entries: pl.DataFrame) -> str:
     if not entries.height:
         return ""
-    days, delta = entries["day"].n_unique(), entries["delta_usd"].sum()
+    days, delta = entries["day"].n_unique(), summed(entries, "delta_usd")
     return f"It restated {days_counted(days)} by {money(delta, sign=True)}."
 
 

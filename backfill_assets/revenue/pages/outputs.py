@@ -113,9 +113,10 @@ def _cover(basis: Basis, rows: pl.DataFrame, entries: pl.DataFrame) -> list[tupl
 
 def _plain_banner(hold: Hold, basis: Basis) -> tuple[str, str]:
     heading, _ = banner_sentences(hold, basis)
+    until = f", expected by {moment_told(hold.until)}" if hold.until else ""
     return heading, (
-        f"Frozen since {moment_told(hold.since)} by correction {hold.correction}. {one_line(hold.why)} "
-        "These numbers stay until the correction is published here or given up."
+        f"Frozen since {moment_told(hold.since)} by correction {', '.join(hold.corrections)}. {one_line(hold.why)} "
+        f"These numbers stay until the correction is published here or given up{until}."
     )
 
 

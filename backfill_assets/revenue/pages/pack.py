@@ -12,8 +12,8 @@ from backfill_assets.core.window import Window
 from backfill_assets.revenue.pages.basis import Basis, basis_of
 from backfill_assets.revenue.pages.charts import months_chart
 from backfill_assets.revenue.pages.dashboard import by_month
-from backfill_assets.revenue.pages.shell import Page, dollars, head, row, table, tiles, titled
-from backfill_assets.revenue.pages.state import State
+from backfill_assets.revenue.pages.shell import Page, dollars, head, table, tiles, titled
+from backfill_assets.revenue.pages.state import State, summed
 from backfill_assets.revenue.pages.words import (
     count,
     day_told,
@@ -156,11 +156,12 @@ def _restatement(state: State, month: Month) -> str:
         rows.append(
             f'<tr><th scope="row">{said(first["correction"])}{kind}</th><td>{moment_told(first["at"])}</td>'
             f'<td class="n">{count(part["day"].n_unique())}</td>'
-            f'<td class="n">{money(part["delta_usd"].sum(), sign=True)}</td><td>{said(first["reason"])}</td></tr>'
+            f'<td class="n">{money(summed(part, "delta_usd"), sign=True)}</td>'
+            f'<td class="words">{said(first["reason"])}</td></tr>'
         )
     sentence = (
         f"Reported earlier as {money(month.earlier)}, now {money(month.revenue)}, a change of "
-        f"{money(month.restated_by, sign=True)} ({growth(month.revenue, month.earlier)})."
+        f"{money(month.restated_by, sign=True)} ({growth(month.revenue, month.earlier, 3)})."
     )
     told = sentence if month.restated_by else f"Restated and taken back: the figure is {money(month.revenue)} again."
     return titled("Restated", f"<p>{told}</p>{table(heads, rows, name='Restatements')}")
@@ -174,23 +175,27 @@ def _quarter(months: dict[str, Month], month: Month) -> str:
     quarter = quarter_of(month.name)
     there = [one for one in months.values() if quarter_of(one.name) == quarter]
     restated = any(one.restated_by for one in there)
-    heads = [head("Month"), head("Transactions", "n"), head("Revenue", "n")]
+    heads = [head("Month"), head("Transactions", "n optional"), head("Revenue", "n")]
     heads += [head("Reported earlier", "n"), head("Change", "n")] if restated else []
 
-    def cells(transactions: int, revenue: Decimal, by: Decimal) -> list[str]:
-        told = [money(revenue - by), money(by, sign=True)] if by else [money(None), money(None)]
-        return [count(transactions), money(revenue), *(told if restated else [])]
+    def line(name: str, transactions: int, revenue: Decimal, by: Decimal, kind: str) -> str:
+        earlier = [money(revenue - by), money(by, sign=True)] if by else [money(None), money(None)]
+        told = "".join(f'<td class="n">{cell}</td>' for cell in (money(revenue), *(earlier if restated else [])))
+        number = f'<td class="n optional">{count(transactions)}</td>'
+        return f'<tr class="{kind}"><th scope="row">{name}</th>{number}{told}</tr>'
 
     rows = [
-        row(
+        line(
             f"{month_told(one.name)} {one.flags}",
-            *cells(one.transactions, one.revenue, one.restated_by),
-            kind="chosen" if one is month else "",
+            one.transactions,
+            one.revenue,
+            one.restated_by,
+            "chosen" if one is month else "month",
         )
         for one in there
     ]
     total, by = sum((one.revenue for one in there), Decimal(0)), sum((one.restated_by for one in there), Decimal(0))
-    foot = row(quarter, *cells(sum(one.transactions for one in there), total, by), kind="total")
+    foot = line(quarter, sum(one.transactions for one in there), total, by, "total")
     return titled(quarter, table(heads, rows, foot=foot, name=f"Months of {quarter}"))
 
 

@@ -27,7 +27,7 @@ class Page:
     def html(self) -> str:
         """The whole document."""
         shown = self.basis.as_of
-        frozen = f' data-frozen-by="{html.escape(self.hold.correction, quote=True)}"' if self.hold else ""
+        frozen = f' data-frozen-by="{html.escape(" ".join(self.hold.corrections), quote=True)}"' if self.hold else ""
         complete = "true" if self.basis.is_complete else "false"
         return (
             f'<!doctype html>\n<html lang="en" data-as-of="{shown or ""}" data-complete="{complete}"'
@@ -52,12 +52,13 @@ def banner_sentences(hold: Hold, basis: Basis) -> tuple[str, str]:
     """What a frozen report says of itself, as HTML: which state it shows, since when, why, and until when."""
     shown = basis.as_of
     heading = f"As of {shown or 'no day'}, correction in flight"
-    why = said(hold.why)
+    by = ", ".join(said(one) for one in hold.corrections)
     end = "" if hold.why.rstrip().endswith((".", "!", "?")) else "."
+    until = f", expected by {moment_told(hold.until)}" if hold.until else ""
     sentence = (
-        f"Frozen since {moment_told(hold.since)} by correction {said(hold.correction)}. {why}{end} "
+        f"Frozen since {moment_told(hold.since)} by correction {by}. {said(hold.why)}{end} "
         f"These are the last good numbers, up to {day_told(shown)}. They stay until the correction is published here "
-        "or given up."
+        f"or given up{until}."
     )
     return heading, sentence
 

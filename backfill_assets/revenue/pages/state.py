@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 
 import polars as pl
@@ -27,13 +28,31 @@ THAWING = {Step.REBUILD_DOWNSTREAM, Step.ABANDON}
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A correction that holds a report: since when, why, and at which commits of the report and of the fact."""
+    """What holds a report: since when, why, until when as far as is known, and at which commits of report and fact.
 
-    correction: str
+    ``correction`` came first, and pinned the commits; ``corrections`` are all that hold it now.
+    """
+
+    corrections: tuple[str, ...]
     since: datetime
     why: str
+    until: datetime | None
     commit: int | None
     fact_commit: int | None
+
+    @property
+    def correction(self) -> str:
+        """The one that came first."""
+        return self.corrections[0]
+
+    def beside(self, other: "Hold") -> "Hold":
+        """Both together: what is shown is the state of the first, until the last lets go."""
+        first, second = sorted((self, other), key=lambda hold: hold.since)
+        ends = [hold.until for hold in (self, other) if hold.until]
+        why = first.why if first.why == second.why else f"{_sentence(first.why)} {second.why}"
+        return replace(
+            first, corrections=(*first.corrections, *second.corrections), until=max(ends, default=None), why=why
+        )
 
 
 @dataclass(frozen=True)
@@ -143,19 +162,36 @@ def read_state(records: Records, pending: Event | None = None) -> State:
 
 
 def _holds(state: State) -> dict[str, Hold]:
-    """By report the hold that came first: what was frozen then is what is shown until the last one thaws."""
+    """What holds each report that is frozen."""
     holds: dict[str, Hold] = {}
     for name, progress in state.corrections.items():
         frozen = _freezing(state.histories[name])
         for report in progress.frozen if frozen else ():
             assert frozen is not None  # noqa: S101
-            pinned = frozen.detail.get("pinned", {}).get(report)
-            hold = Hold(
-                name, frozen.at, str(frozen.detail.get("reason", "")), pinned, frozen.detail.get("pinned_table")
-            )
-            if report not in holds or hold.since < holds[report].since:
-                holds[report] = hold
+            hold = _hold(name, frozen, report)
+            holds[report] = holds[report].beside(hold) if report in holds else hold
     return holds
+
+
+def _hold(correction: str, frozen: Event, report: str) -> Hold:
+    until = frozen.detail.get("until")
+    return Hold(
+        corrections=(correction,),
+        since=frozen.at,
+        why=str(frozen.detail.get("reason", "")),
+        until=datetime.fromisoformat(until) if until else None,
+        commit=frozen.detail.get("pinned", {}).get(report),
+        fact_commit=frozen.detail.get("pinned_table"),
+    )
+
+
+def _sentence(text: str) -> str:
+    return text if text.rstrip().endswith((".", "!", "?")) else f"{text}."
+
+
+def summed(rows: pl.DataFrame, name: str) -> Decimal:
+    """The sum of a column of amounts."""
+    return Decimal(str(rows[name].sum()))
 
 
 def _rebuilt(event: Event) -> bool:

@@ -50,7 +50,7 @@ def share(part: Decimal, whole: Decimal) -> str:
     return f"{part / whole * 100:z.1f}\u00a0%".replace("-", MINUS) if whole else DASH
 
 
-def growth(now: Decimal, then: Decimal | None) -> str:
+def growth(now: Decimal, then: Decimal | None, places: int = 1) -> str:
     """By how many percent now is more than then, marked by sign and colour.
 
     >>> growth(Decimal(110), Decimal(100))
@@ -58,7 +58,7 @@ def growth(now: Decimal, then: Decimal | None) -> str:
     """
     if not then or then < 0:
         return f'<span class="none">{DASH}</span>'
-    percent = f"{(now - then) / then * 100:+.1f}\u00a0%"
+    percent = f"{(now - then) / then * 100:+.{places}f}\u00a0%"
     kind = "down" if percent.startswith("-") else "up"
     return f'<span class="{kind}">{percent.replace("-", MINUS)}</span>'
 
