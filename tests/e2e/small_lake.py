@@ -57,7 +57,8 @@ class SmallLake:
         return Desk(records, self.subject(office), actor, now)
 
     def subject(self, office: Office = DAILY_REVENUE) -> Subject:
-        return replace(office.subject(self.records), publish=lambda notice: notice.name)
+        quiet = {"publish": lambda notice: notice.name, "publish_page": None, "show": lambda _event: None}
+        return replace(office.subject(self.records), **quiet)
 
     def live(self) -> pl.DataFrame:
         return self.records.snapshot(FACT).scan().collect().sort(TABLE_KEYS)

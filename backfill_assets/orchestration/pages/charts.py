@@ -44,7 +44,7 @@ def chart_per_value(lines: Sequence[Line], measure: str, column: str) -> str:
         .mark_bar()
         .encode(
             x=alt.X("change:Q", title=f"change of {measure}"),
-            y=alt.Y("name:N", sort=None, title=None),
+            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=96)),
             color=alt.condition("datum.change >= 0", alt.value(UP), alt.value(DOWN)),
         )
     )

@@ -11,7 +11,7 @@ STYLE = """
 * { box-sizing:border-box }
 html { -webkit-text-size-adjust:100% }
 body { margin:0; background:var(--ground); color:var(--ink); font:15px/1.5 system-ui, sans-serif; }
-main, header, footer { max-width:1080px; margin:0 auto; padding:0 20px }
+main, header, footer { max-width:1160px; margin:0 auto; padding:0 20px }
 header { padding-top:28px }
 h1 { font-size:26px; line-height:1.2; margin:0 0 6px }
 h2 { font-size:18px; margin:36px 0 10px }
@@ -33,7 +33,7 @@ code { font-size:.92em; overflow-wrap:anywhere }
 dl { display:grid; grid-template-columns:max-content 1fr; gap:4px 18px; margin:8px 0 }
 dt { color:var(--soft) }
 dd { margin:0; overflow-wrap:anywhere }
-.lanes { display:grid; grid-template-columns:92px repeat(9,minmax(0,1fr)); gap:6px; font-size:12.5px;
+.lanes { display:grid; grid-template-columns:92px repeat(9,minmax(0,1fr)); gap:6px; font-size:12px;
     list-style:none; padding:0; margin:10px 0 }
 .lanes .lane { grid-column:1; color:var(--soft); align-self:center }
 .lanes li.step { border:1px solid var(--line); border-radius:8px; padding:6px 7px; background:var(--panel);
@@ -56,7 +56,8 @@ th { background:var(--panel); color:var(--soft); font-weight:600; text-align:lef
 .gt_center { text-align:center }
 .total tbody tr:last-child td { font-weight:600; background:var(--panel) }
 .wrap td { white-space:normal }
-.wrap td:first-child { white-space:nowrap }
+.wrap td:nth-child(2) { white-space:nowrap }
+.wrap td:last-child { min-width:180px }
 .pair { display:grid; grid-template-columns:minmax(0,360px) minmax(0,1fr); gap:18px; align-items:start }
 details { border:1px solid var(--line); border-radius:8px; padding:6px 12px; margin:6px 0 }
 summary { cursor:pointer }
@@ -70,6 +71,7 @@ footer { color:var(--soft); font-size:13px; padding-top:30px; padding-bottom:40p
   .lanes .lane { display:none }
   .lanes li.step { min-height:0; margin:4px 0 }
   .lanes li.communication { margin-left:28px }
+  .wrap td:first-child { overflow-wrap:anywhere; min-width:96px }
   figure.wide { display:none }
   figure.narrow { display:block }
   dl { grid-template-columns:1fr }
