@@ -8,7 +8,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
 from backfill_assets.runbook.desk import Desk
-from backfill_assets.runbook.holding import move_own_marks, stale_reports
+from backfill_assets.runbook.holding import move_own_marks, note_advanced, stale_reports
 from backfill_assets.runbook.swapping import settle
 from backfill_assets.runbook.telling import tell_watchers
 from backfill_assets.storage.retention import decommission as delete_retired
@@ -62,6 +62,7 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
     """
     while True:
         settle(desk, correction)
+        note_advanced(desk)
         progress = desk.progress(correction)
         if progress.planned is Step.DECOMMISSION:
             break

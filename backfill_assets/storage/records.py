@@ -9,11 +9,12 @@ from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.certificates import Certificates
 from backfill_assets.storage.closed_months import ClosedMonths
 from backfill_assets.storage.completeness import BuiltReports
+from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import DAY, Lake
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.outbox import Outbox
-from backfill_assets.storage.stored import stored_schema
 from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.stored import stored_schema
 from backfill_assets.storage.table import Table
 from backfill_assets.storage.watermarks import Watermarks
 
@@ -70,6 +71,16 @@ class Records:
     def staged(self, name: str, correction: str, schema: pl.Schema | None = None) -> Table:
         """The staged version of a table, as :meth:`table`."""
         return self._table(self.lake.staged_uri(name, correction), schema)
+
+    def control_tables(self) -> tuple[str, ...]:
+        """The names of the control tables that were ever written."""
+        found = Folder(self.lake.root, dict(self.lake.storage_options)).listing("_control")
+        return tuple(sorted({file.path.split("/")[1] for file in found if file.path.count("/") > 1}))
+
+    def control_table(self, name: str) -> Table:
+        """A control table as a table, for maintenance."""
+        uri, options = self.lake.control_uri(name), self.lake.storage_options
+        return Table(uri, stored_schema(uri, options), by_day=False, storage_options=options)
 
     def exists(self, name: str) -> bool:
         """Whether a live table was ever created."""

@@ -118,7 +118,7 @@ class Maintenance:
 def maintain(  # noqa: PLR0913  # everything that keeps a file is named
     live: Table,
     *,
-    keep_days: Collection[date],
+    keep_days: Collection[date | None],
     keep_paths: Collection[str],
     retention: timedelta,
     now: datetime,
@@ -162,7 +162,7 @@ def _unused(live: Table, retention: timedelta, now: datetime, keep_commits: Coll
     return left | {found.path for found in never_entered if found.modified < oldest}
 
 
-def _compact(live: Table, keep_days: Collection[date]) -> tuple[tuple[date | None, ...], Commit | None]:
+def _compact(live: Table, keep_days: Collection[date | None]) -> tuple[tuple[date | None, ...], Commit | None]:
     """One file for every day of several, through the same compare and swap as every other write."""
     before = live.snapshot()
     days = [day for day in before.files if day not in keep_days and len(before.names(day)) > 1]

@@ -1,0 +1,56 @@
+"""Maintenance as a job: compact, vacuum and clean logs, as far as the open corrections allow."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.resources import actor_of
+from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
+
+
+class MaintenanceConfig(dg.Config):
+    """How long files that nothing names any more are kept."""
+
+    retention_days: int = Field(
+        default=RETENTION_DAYS, description="Days; never shorter than the rollback window.", ge=0
+    )
+
+
+def maintenance_job_name(table: str) -> str:
+    """The job of a table's maintenance."""
+    return f"{table}__maintenance"
+
+
+def maintenance_op_name(table: str) -> str:
+    """Its one op."""
+    return f"{table}__maintain"
+
+
+def maintenance_job(office: Office) -> dg.JobDefinition:
+    """The job that maintains a correctable table, its reports, its sources and the control tables."""
+
+    @dg.op(name=maintenance_op_name(office.table), required_resource_keys={"lake"})
+    def maintain(context: dg.OpExecutionContext, config: MaintenanceConfig) -> dict[str, Any]:
+        desk = office.desk(context.resources.lake, actor_of(context.run_tags), context.run_id)
+        done = maintain_all(desk, config.retention_days)
+        told = {"tables": [one.as_json() for one in done]}
+        context.add_output_metadata(
+            {
+                "days_compacted": sum(len(one.compacted) for one in done),
+                "files_deleted": sum(len(one.deleted) for one in done),
+                "log_files_deleted": sum(len(one.log_deleted) for one in done),
+                "tables": dg.MetadataValue.json(told),
+            }
+        )
+        return told
+
+    @dg.job(
+        name=maintenance_job_name(office.table),
+        description=f"Compacts, vacuums and cleans the logs around {office.table}, as far as open corrections allow.",
+    )
+    def maintenance() -> None:
+        maintain()
+
+    return maintenance

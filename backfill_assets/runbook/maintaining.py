@@ -1,0 +1,94 @@
+"""Maintenance of everything around a correctable table, which asks the open corrections first."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from backfill_assets.core.progress import Progress, history
+from backfill_assets.runbook.desk import Desk
+from backfill_assets.storage.logs import clean_log
+from backfill_assets.storage.retention import maintain
+from backfill_assets.storage.table import Table
+
+RETENTION_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """What was done to one table: days compacted, data files and log files deleted."""
+
+    table: str
+    compacted: tuple[str, ...]
+    deleted: tuple[str, ...]
+    log_deleted: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {
+            "table": self.table,
+            "compacted": list(self.compacted),
+            "deleted": list(self.deleted),
+            "log_files_deleted": len(self.log_deleted),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What open corrections need of one table: days as they are, files, commits."""
+
+    days: frozenset[date | None] = frozenset()
+    paths: frozenset[str] = frozenset()
+    commits: frozenset[int] = frozenset()
+
+
+def maintain_all(desk: Desk, retention_days: int = RETENTION_DAYS) -> list[Maintained]:
+    """Compact, vacuum and clean the logs of a correctable table, its reports, its sources and the control tables.
+
+    Nothing that a correction can still bring back or is staged from is touched, nor is any file within the retention,
+    which is never shorter than the rollback window. Sources are not compacted: their manifest knows files by name.
+    Staged versions are left alone, decommission sweeps them.
+    """
+    subject, records = desk.subject, desk.records
+    retention = timedelta(days=max(retention_days, subject.rollback_days + 1))
+    standing = [history(events) for events in records.ledger.histories().values()]
+    before = min([desk.now - retention, *(one.plan.opened_at for one in standing if not one.is_closed)])
+    done: list[Maintained] = []
+    for name in dict.fromkeys((subject.table, *subject.reports, *subject.sources)):
+        if records.exists(name):
+            kept = kept_of(desk, name, standing)
+            if name in subject.sources:
+                kept = replace(kept, days=frozenset(records.snapshot(name).files))
+            done.append(_maintained(name, records.table(name), kept, retention, desk.now, before))
+    for name in records.control_tables():
+        table = records.control_table(name)
+        done.append(_maintained(f"_control/{name}", table, Kept(), retention, desk.now, before))
+    return done
+
+
+def kept_of(desk: Desk, table: str, standing: Collection[Progress]) -> Kept:
+    """What corrections that are not decommissioned need of a table."""
+    open_ones = [one for one in standing if one.ending != "decommissioned"]
+    ours = {one.plan.correction for one in open_ones if one.plan.table == table}
+    paths = {
+        file.path
+        for correction, manifests in desk.records.ledger.manifests().items()
+        if correction in ours
+        for manifest in manifests
+        for file in (*manifest.retired, *manifest.arriving)
+    }
+    return Kept(
+        days=frozenset(day for one in open_ones if one.plan.table == table for day in one.plan.days),
+        paths=frozenset(paths),
+        commits=frozenset(one.plan.pins[table] for one in open_ones if table in one.plan.pins),
+    )
+
+
+def _maintained(  # noqa: PLR0913, PLR0917 - the table, what is kept of it, and three times
+    name: str, table: Table, kept: Kept, retention: timedelta, now: datetime, before: datetime
+) -> Maintained:
+    found = maintain(
+        table, keep_days=kept.days, keep_paths=kept.paths, retention=retention, now=now, keep_commits=kept.commits
+    )
+    days = tuple(str(day) for day in found.compacted if day)
+    return Maintained(name, days, found.deleted, clean_log(table, before, kept.commits))
