@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backfill_assets.command_line import printing
+from backfill_assets.command_line.readers import months, notices, pages
 from backfill_assets.command_line.reconcile import audit, reconcile
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
 
@@ -27,6 +28,9 @@ File = Annotated[Path, typer.Argument(help="A request, as the README shows.", sh
 
 app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(reconcile)
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
+app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)
+app.command(epilog="Example: backfill-assets notices 20260123 --send")(notices)
+app.command(epilog="Example: backfill-assets pages")(pages)
 
 
 @app.command(epilog="Example: backfill-assets nightly --through 2026-01-22")

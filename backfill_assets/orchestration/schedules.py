@@ -14,6 +14,7 @@ from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.attending import attended
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.in_process import runner_within
 from backfill_assets.orchestration.metadata import metadata_of, table_of
@@ -95,11 +96,12 @@ def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:
     def sweep(context: dg.OpExecutionContext) -> None:
         desk = office.desk(context.resources.lake, "retention sweep", context.run_id)
         rows, errors = [], []
-        for progress, why in due(desk):
-            try:
-                rows.append(_decommission(context, desk, progress, why))
-            except BackfillAssetsError as error:
-                errors.append(error)
+        with attended(context, office):
+            for progress, why in due(desk):
+                try:
+                    rows.append(_decommission(context, desk, progress, why))
+                except BackfillAssetsError as error:
+                    errors.append(error)
         context.add_output_metadata(
             {"corrections": dg.MetadataValue.int(len(rows)), "dropped": dg.MetadataValue.md(table_of(rows))}
         )

@@ -1,0 +1,93 @@
+"""The commands for those who read: ``months`` that finance closes, ``notices`` and whom they reached, ``pages``."""
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backfill_assets.command_line.session import DONE, OTHER, Answer, Session
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def months(
+    close: Annotated[
+        list[str] | None, typer.Option("--close", help="A month such as 2026-01; may be repeated.")
+    ] = None,
+    reopen: Annotated[list[str] | None, typer.Option("--reopen", help="Open a closed month again.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Your name, for the record.")] = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Close months, open them again, and list those that are closed: changing them takes two people's approval."""
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        lake = Session().lake
+        closed = lake.records().closed_months
+        name = by or getpass.getuser()
+        for month in close or ():
+            closed.close(month, by=name, at=lake.now())
+        for month in reopen or ():
+            closed.reopen(month, by=name, at=lake.now())
+        told = sorted(closed.current())
+        answer.give({"closed": told}, lambda console: console.print(", ".join(told) or "No month is closed."))
+
+
+def notices(
+    correction: Annotated[str, typer.Argument(help="All when left out.")] = "",
+    send: Annotated[bool, typer.Option("--send", help="Send what is pending now.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show who was told of what and who was not; with --send try again what could not be delivered."""
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        session = Session()
+        records = session.lake.records()
+        if send:
+            from backfill_assets.orchestration.desks import published_root  # noqa: PLC0415
+            from backfill_assets.orchestration.notices import Post  # noqa: PLC0415
+
+            Post(records, published_root() / "notices", session.lake.now()).deliver()
+        told = [_delivery(one) for one in records.outbox.deliveries(correction)]
+        answer.give({"notices": told}, lambda console: _print_notices(console, told))
+    raise typer.Exit(OTHER if send and any(one["state"] == "pending" for one in told) else DONE)
+
+
+def pages(json: Json = False) -> None:  # noqa: FBT002
+    """Bring every page, workbook and PDF in line with the tables and the ledger, and send pending notices."""
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        session = Session()
+        left = [one for office in session.offices.values() for one in office.attend(session.lake.records())]
+        answer.give(
+            {"left": left}, lambda console: console.print("\n".join(left) or "Pages and notices are up to date.")
+        )
+    raise typer.Exit(OTHER if left else DONE)
+
+
+def _delivery(one: Any) -> dict[str, Any]:
+    state = "written" if not one.channel else "pending" if one.is_pending else "sent"
+    return {
+        "notice": one.notice.name,
+        "event": one.notice.event,
+        "audience": one.notice.audience,
+        "channel": one.channel,
+        "state": state,
+        "sent_at": one.sent_at.isoformat() if one.sent_at else None,
+        "failures": one.failures,
+        "why": one.why if state == "pending" else "",
+        "message_id": one.notice.message_id,
+    }
+
+
+def _print_notices(console: Console, told: list[dict[str, Any]]) -> None:
+    if not told:
+        console.print("There are no notices.")
+        return
+    table = Table("notice", "channel", "state", "failures", "why", box=None)
+    for one in told:
+        table.add_row(
+            one["notice"], one["channel"] or "none, see the folder", one["state"], str(one["failures"]), one["why"]
+        )
+    console.print(table)
