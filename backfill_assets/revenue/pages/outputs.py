@@ -11,7 +11,6 @@ from importlib.resources import files
 import polars as pl
 
 from backfill_assets.core.periods import month_of, quarter_of
-from backfill_assets.core.plain import one_line
 from backfill_assets.revenue import exports
 from backfill_assets.revenue.pages.basis import Basis, basis_of
 from backfill_assets.revenue.pages.dashboard import render_dashboard
@@ -115,7 +114,7 @@ def _plain_banner(hold: Hold, basis: Basis) -> tuple[str, str]:
     heading, _ = banner_sentences(hold, basis)
     until = f", expected by {moment_told(hold.until)}" if hold.until else ""
     return heading, (
-        f"Frozen since {moment_told(hold.since)} by correction {', '.join(hold.corrections)}. {one_line(hold.why)} "
+        f"Frozen since {moment_told(hold.since)} by correction {', '.join(hold.corrections)}. {hold.reason} "
         f"These numbers stay until the correction is published here or given up{until}."
     )
 

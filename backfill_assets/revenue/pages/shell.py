@@ -53,10 +53,9 @@ def banner_sentences(hold: Hold, basis: Basis) -> tuple[str, str]:
     shown = basis.as_of
     heading = f"As of {shown or 'no day'}, correction in flight"
     by = ", ".join(said(one) for one in hold.corrections)
-    end = "" if hold.why.rstrip().endswith((".", "!", "?")) else "."
     until = f", expected by {moment_told(hold.until)}" if hold.until else ""
     sentence = (
-        f"Frozen since {moment_told(hold.since)} by correction {by}. {said(hold.why)}{end} "
+        f"Frozen since {moment_told(hold.since)} by correction {by}. {said(hold.reason)} "
         f"These are the last good numbers, up to {day_told(shown)}. They stay until the correction is published here "
         f"or given up{until}."
     )

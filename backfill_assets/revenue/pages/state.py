@@ -9,6 +9,7 @@ from functools import cached_property
 import polars as pl
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.plain import one_line
 from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.revenue.journal import ORDER, SWAPS, Journal
@@ -45,11 +46,16 @@ class Hold:
         """The one that came first."""
         return self.corrections[0]
 
+    @property
+    def reason(self) -> str:
+        """Why, ending like a sentence."""
+        return _sentence(one_line(self.why))
+
     def beside(self, other: "Hold") -> "Hold":
         """Both together: what is shown is the state of the first, until the last lets go."""
         first, second = sorted((self, other), key=lambda hold: hold.since)
         ends = [hold.until for hold in (self, other) if hold.until]
-        why = first.why if first.why == second.why else f"{_sentence(first.why)} {second.why}"
+        why = first.why if first.why == second.why else f"{first.reason} {second.why}"
         return replace(
             first, corrections=(*first.corrections, *second.corrections), until=max(ends, default=None), why=why
         )
@@ -186,7 +192,7 @@ def _hold(correction: str, frozen: Event, report: str) -> Hold:
 
 
 def _sentence(text: str) -> str:
-    return text if text.rstrip().endswith((".", "!", "?")) else f"{text}."
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def summed(rows: pl.DataFrame, name: str) -> Decimal:
