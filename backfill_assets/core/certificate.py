@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ class Certificate:
         correction: its id.
         plan: the digest of the plan it was validated for.
         staged: the fingerprint of the staged files of each day.
+        contents: the SHA-256 of their bytes, so that a file altered in place is another one.
         live: the fingerprint of the live files they replace; empty for a day that was not live.
         inputs: for each day and source, the fingerprint of what the staged rows were computed from.
         changed_days: days to be swapped.
@@ -37,6 +38,7 @@ class Certificate:
     changed_days: tuple[date, ...]
     unchanged_days: tuple[date, ...]
     checks: tuple[Check, ...]
+    contents: Fingerprints = field(default_factory=dict[date, str])
 
     @property
     def passed(self) -> bool:
@@ -71,6 +73,7 @@ class Certificate:
             changed_days=tuple(date.fromisoformat(day) for day in stored["changed_days"]),
             unchanged_days=tuple(date.fromisoformat(day) for day in stored["unchanged_days"]),
             checks=tuple(Check.from_json(check) for check in stored["checks"]),
+            contents={date.fromisoformat(day): digest for day, digest in stored.get("contents", {}).items()},
         )
         if found.digest != stored["digest"]:
             raise CertificateAltered(found.correction)
@@ -106,6 +109,7 @@ class Certificate:
             "changed_days": [day.isoformat() for day in self.changed_days],
             "unchanged_days": [day.isoformat() for day in self.unchanged_days],
             "checks": [check.as_json() for check in self.checks],
+            **({"contents": _by_day(self.contents)} if self.contents else {}),
         }
 
 

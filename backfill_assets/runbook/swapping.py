@@ -200,6 +200,8 @@ def _refuse_moved(desk: Desk, progress: Progress, certificate: Certificate, live
         for day in certificate.staged.keys() - progress.swapped
         if live.fingerprint(day) != certificate.live.get(day, "") or staged.fingerprint(day) != certificate.staged[day]
     }
+    certified = {day: digest for day, digest in certificate.contents.items() if day not in {*moved, *progress.swapped}}
+    moved |= {day for day, digest in staged.contents(certified).items() if digest != certified[day]}
     if moved:
         error = CertificateOutdated(correction, moved)
         desk.tell_next(progress, Step.CUT_OVER, Outcome.REFUSED, {"reason": str(error), "restage": iso(moved)})

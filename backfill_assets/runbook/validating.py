@@ -138,6 +138,7 @@ def _validated(desk: Desk, plan: Plan, live: Snapshot, staged: Snapshot) -> Vali
     built = records.builds.of_days(plan.table, live.files_of(plan.days))
     restaged = records.builds.of_days(plan.table, staged.files_of(plan.days))
     other = frozenset(day for day in built if day in restaged and built[day].inputs != restaged[day].inputs)
+    contents = staged.contents(plan.days)
     old, new = live.scan(plan.days), staged.scan(plan.days)
     comparison = compare(
         old,
@@ -162,6 +163,7 @@ def _validated(desk: Desk, plan: Plan, live: Snapshot, staged: Snapshot) -> Vali
         changed_days=tuple(sorted(changed)),
         unchanged_days=tuple(sorted(days - changed)),
         checks=checks,
+        contents=contents,
     )
     foreign = (days & live.days) - built.keys()
     return Validation(comparison, checks, certificate, other, frozenset(foreign), _late(desk, plan))

@@ -1,5 +1,6 @@
 """One commit of one table, with the handle it was read from."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from backfill_assets.storage.actions import DataFile, files_in, fingerprint_of
-from backfill_assets.storage.files import Folder
+from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import DAY
 
 
@@ -56,6 +57,10 @@ class Snapshot:
         """SHA-256 over path and size of the day's files; the empty string for a day without files."""
         return fingerprint_of(self.names(day))
 
+    def contents(self, days: Collection[date]) -> dict[date, str]:
+        """SHA-256 over the bytes of each day's files; the empty string where one cannot be read or there is none."""
+        return dict(zip(days, in_threads(self._content, list(days)), strict=True))
+
     def scan(self, days: Collection[date] | None = None) -> pl.LazyFrame:
         """The rows of all or some days, with the ``day`` column; a day without files has none."""
         wanted = self._names if days is None else {day: self._names.get(day, ()) for day in sorted(set(days))}
@@ -64,6 +69,15 @@ class Snapshot:
     def transaction_version(self, app_id: str) -> int:
         """The highest number an application has written to this table, 0 when none."""
         return self.handle.transaction_version(app_id) or 0
+
+    def _content(self, day: date) -> str:
+        digest = hashlib.sha256()
+        try:
+            for path, _ in sorted(self.names(day)):
+                digest.update(hashlib.sha256(self.folder.read(path)).digest())
+        except OSError:
+            return ""
+        return digest.hexdigest() if self.names(day) else ""
 
     @cached_property
     def _actions(self) -> pl.DataFrame:
