@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from backfill_assets.command_line import printing
+from backfill_assets.command_line import planning, printing
+from backfill_assets.command_line.maintaining import maintain
 from backfill_assets.command_line.readers import months, notices, pages
 from backfill_assets.command_line.reconcile import audit, reconcile
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
+from backfill_assets.command_line.watermarks import watermarks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +29,8 @@ File = Annotated[Path, typer.Argument(help="A request, as the README shows.", sh
 
 
 app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(reconcile)
+app.command(epilog="Example: backfill-assets maintain")(maintain)
+app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)
 app.command(epilog="Example: backfill-assets notices 20260123 --send")(notices)
@@ -48,17 +52,23 @@ def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "
     raise typer.Exit(DONE if not codes else codes.pop() if len(codes) == 1 else OTHER)
 
 
-@app.command(epilog="Example: backfill-assets plan correction.yaml")
-def plan(file: File, json: Json = False) -> None:  # noqa: FBT002
+@app.command(epilog="Example: backfill-assets plan correction.yaml, or plan --built-by 4f1c2a")
+def plan(
+    file: Annotated[Path | None, typer.Argument(help="A request, as the README shows.", show_default=False)] = None,
+    built_by: Annotated[str, typer.Option(help="Propose a request for the days that a code version built.")] = "",
+    table: Annotated[str, typer.Option(help="With --built-by, the table; the only one when left out.")] = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
     """Say what a correction would do, and do nothing."""
-    from backfill_assets.command_line.work import desk_of, read_file  # noqa: PLC0415
-    from backfill_assets.runbook import plan_correction  # noqa: PLC0415
-
     answer = Answer(as_json=json)
+    if (file is None) == (not built_by):
+        message = "give either a request or --built-by"
+        raise typer.BadParameter(message)
     with answer.refusals():
-        request = read_file(file)
-        planned = plan_correction(desk_of(Session(), request.table), request)
-        answer.give(planned.as_json(), lambda console: printing.print_plan(console, planned))
+        if file is None:
+            planning.propose(Session(), table, built_by, answer)
+        else:
+            planning.show(Session(), file, answer)
 
 
 @app.command("open", epilog="Example: backfill-assets open correction.yaml")

@@ -120,3 +120,13 @@ class CorrectedFirst(Refused):
             f"{table} reads what correction {listed(corrections)} is about to replace. Nothing was opened. "
             f"Let {listed(corrections)} cut over or abandon it, then open this one."
         )
+
+
+class CodeVersionUnknown(BadInput):
+    """No live day was built by this code version."""
+
+    def __init__(self, code_version: str, table: str, known: Collection[str]) -> None:
+        super().__init__(
+            f"No live day of {table} was built by code version {code_version}. Nothing was proposed. "
+            f"Name one of {listed(known) or 'nothing, no day has lineage yet'}."
+        )

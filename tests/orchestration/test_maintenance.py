@@ -9,7 +9,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from backfill_assets.core.steps import Step
-from backfill_assets.runbook import approve, roll_back
+from backfill_assets.runbook import Desk, approve, roll_back
 from backfill_assets.runbook.maintaining import maintain_all
 from backfill_assets.storage.logs import clean_log
 from tests.runbook.world import SOURCE, TABLE, World, day, days, world_at, worth
@@ -75,13 +75,25 @@ def test_a_correction_is_staged_from_what_was_pinned_also_after_maintenance(tmp_
     assert again.equals(pinned)
 
 
+def test_what_a_long_open_correction_is_staged_from_outlives_the_retention(tmp_path):
+    world = world_at(tmp_path)
+    plan = world.open(4, 9)
+    world.land({day(6): 600})
+    maintain_all(without_rollback_window(world), retention_days=0)
+    pinned = world.records.snapshot(SOURCE, plan.pins[SOURCE]).scan([day(6)]).collect()
+    assert pinned["revenue"].to_list() == [6]
+
+
+def without_rollback_window(world: World) -> Desk:
+    desk = world.desk()
+    return replace(desk, subject=replace(desk.subject, rollback_days=-1))
+
+
 def test_files_of_rewritten_days_go_when_no_correction_needs_them(tmp_path):
     world = world_at(tmp_path)
     world.publish_live({day(1): 1})
     there = len(list((tmp_path / TABLE).rglob("*.parquet")))
-    desk = world.desk()
-    at_once = replace(desk, subject=replace(desk.subject, rollback_days=-1))
-    done = {one.table: one for one in maintain_all(at_once, retention_days=0)}
+    done = {one.table: one for one in maintain_all(without_rollback_window(world), retention_days=0)}
     assert len(done[TABLE].deleted) == 1
     assert len(list((tmp_path / TABLE).rglob("*.parquet"))) == there - 1
     assert set(world.content()) == set(days(1, 10))

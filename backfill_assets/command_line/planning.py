@@ -1,0 +1,148 @@
+"""What ``plan`` shows beyond the request: the waves with their times, what comes first, and windows by code version."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from backfill_assets.command_line.printing import print_plan
+from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.core.estimate import Estimate, PastRun, estimate
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.waves import ordered_waves
+from backfill_assets.core.window import Window, contiguous
+from backfill_assets.errors.request import CodeVersionUnknown, TableUnknown
+
+if TYPE_CHECKING:
+    from backfill_assets.runbook import Desk
+
+MOST_WAVES = 12
+
+
+def show(session: Session, file: Path, answer: Answer) -> None:
+    """Answer with what a request would do."""
+    from backfill_assets.command_line.work import desk_of, read_file  # noqa: PLC0415
+    from backfill_assets.runbook import plan_correction  # noqa: PLC0415
+
+    request = read_file(file)
+    planned = plan_correction(desk_of(session, request.table), request)
+
+    def text(console: Console) -> None:
+        print_plan(console, planned)
+        print_waves(console, planned)
+
+    answer.give({**planned.as_json(), "planned_waves": waves_json(planned)}, text)
+
+
+def propose(session: Session, table: str, code_version: str, answer: Answer) -> None:
+    """Answer with a request for what a code version built."""
+    desk = only_desk(session, table)
+    windows = built_by(desk, code_version)
+    request = proposed_request(desk, code_version, windows)
+    told = {
+        "table": desk.subject.table,
+        "code_version": code_version,
+        "windows": [{"first": str(one.first), "last": str(one.last)} for one in windows],
+        "request": request,
+    }
+    answer.give(told, lambda _console: typer.echo(request))
+
+
+def only_desk(session: Session, table: str, by: str = "command line") -> "Desk":
+    """A desk of the named table, or of the only one.
+
+    Raises:
+        TableUnknown: when none is named and there are several, or none of that name.
+    """
+    from backfill_assets.command_line.work import desk_of  # noqa: PLC0415
+
+    offices = session.offices
+    if not table and len(offices) != 1:
+        raise TableUnknown("no table", offices)
+    return desk_of(session, table or next(iter(offices)), by)
+
+
+def waves_of(plan: Plan) -> Estimate:
+    """The waves of a plan, laid out in time as it was estimated."""
+    policy = plan.request.waves
+    past = [PastRun(1, plan.seconds_per_day)] if plan.seconds_per_day else []
+    return estimate(ordered_waves(plan.days, policy), policy, past)
+
+
+def waves_json(plan: Plan) -> list[dict[str, Any]]:
+    """The waves of a plan, JSON-ready."""
+    return [
+        {
+            "first": str(wave.window.first),
+            "last": str(wave.window.last),
+            "days": len(wave.window),
+            "starts_after": round(wave.starts_after, 1),
+            "seconds": round(wave.seconds, 1),
+        }
+        for wave in waves_of(plan).waves
+    ]
+
+
+def print_waves(console: Console, plan: Plan) -> None:
+    """The waves as a table, with what they take and cost."""
+    laid = waves_of(plan)
+    table = Table("wave", "days", "window", "starts after", "takes", box=None)
+    for number, wave in enumerate(laid.waves[:MOST_WAVES], start=1):
+        window = str(wave.window.first) if len(wave.window) == 1 else str(wave.window)
+        table.add_row(str(number), str(len(wave.window)), window, _took(wave.starts_after), _took(wave.seconds))
+    console.print(table)
+    if len(laid.waves) > MOST_WAVES:
+        console.print(f"and {len(laid.waves) - MOST_WAVES} waves more.", highlight=False)
+    known = f"by {plan.runs_seen} runs of the past" if plan.runs_seen else "a guess, no run was measured yet"
+    at_once = plan.request.waves.at_once
+    console.print(
+        f"Staging takes about {_took(plan.seconds)}, {at_once} at once, {_took(plan.run_seconds)} of runs, {known}.",
+        highlight=False,
+    )
+    if plan.request.waves.days_per_minute:
+        console.print(f"A source bears {plan.request.waves.days_per_minute:g} days a minute.", highlight=False)
+    if plan.after:
+        console.print(f"[yellow]First {', '.join(plan.after)} has to be live, this table reads what it corrects.[/]")
+
+
+def built_by(desk: "Desk", code_version: str) -> list[Window]:
+    """The windows of live days that a code version built, oldest first.
+
+    Raises:
+        CodeVersionUnknown: naming the versions that built what is live.
+    """
+    table = desk.subject.table
+    live = desk.records.snapshot(table) if desk.records.exists(table) else None
+    builds = desk.records.builds.of_days(table, {**live.files_of(live.days)}) if live else {}
+    days = [day for day, build in builds.items() if build.code_version.startswith(code_version)]
+    if not days:
+        raise CodeVersionUnknown(code_version, table, {build.code_version for build in builds.values()})
+    return list(contiguous(days))
+
+
+def proposed_request(desk: "Desk", code_version: str, windows: Sequence[Window]) -> str:
+    """A request, ready to be filled in and opened, for all that a code version built."""
+    window = Window(windows[0].first, windows[-1].last)
+    request = {
+        "table": desk.subject.table,
+        "window": {"first": window.first, "last": window.last},
+        "reason": f"These days were built by code version {code_version}, which is wrong because …",
+        "watchers": [],
+        "expect": {"same_rows": True},
+        "approval": "manual",
+    }
+    days = sum(len(one) for one in windows)
+    told = [f"# {code_version} built {days} of the {len(window)} days of this window."]
+    if len(windows) > 1:
+        told += [f"#   {one}" for one in windows]
+    return "\n".join([*told, yaml.safe_dump(request, sort_keys=False, allow_unicode=True).rstrip()])
+
+
+def _took(seconds: float) -> str:
+    """Seconds as people say them, ``1:05:00`` or ``12 s``."""
+    return str(timedelta(seconds=round(seconds))) if seconds >= 60 else f"{seconds:.0f} s"  # noqa: PLR2004 - a minute

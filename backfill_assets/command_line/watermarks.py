@@ -1,0 +1,127 @@
+"""The commands ``watermarks``: how far every holder has come, and who reads again after a correction."""
+
+import getpass
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backfill_assets.command_line.planning import only_desk
+from backfill_assets.command_line.session import Answer, Session
+
+if TYPE_CHECKING:
+    from backfill_assets.runbook import Desk
+    from backfill_assets.storage.watermarks import Holder
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+OfTable = Annotated[str, typer.Option("--table", help="The correctable table; the only one when left out.")]
+Name = Annotated[str, typer.Argument(help="The holder, such as billing.", show_default=False)]
+By = Annotated[str, typer.Option("--by", help="Your name.")]
+
+watermarks = typer.Typer(no_args_is_help=True, help="How far every reader of a table has come.")
+
+
+@watermarks.command("list", epilog="Example: backfill-assets watermarks list")
+def list_(table: OfTable = "", json: Json = False) -> None:  # noqa: FBT002
+    """Show every holder: its mark, what holds it back, and after which day it reads next."""
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        desk = _desk(Session(), table, "")
+        holders = desk.records.watermarks.holders(desk.subject.table)
+        told = {"table": desk.subject.table, "holders": [_told(holder) for _, holder in sorted(holders.items())]}
+        answer.give(told, lambda console: _print(console, told))
+
+
+@watermarks.command(epilog="Example: backfill-assets watermarks register billing --table fct_daily_revenue")
+def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -> None:  # noqa: FBT002
+    """Make an external reader known: corrections ask it to read again and wait until it has."""
+    from backfill_assets.runbook.holding import register_holder  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        told = _told(register_holder(_desk(Session(), table, by), name))
+        answer.give(told, lambda console: console.print(f"{name} is registered.", highlight=False))
+
+
+@watermarks.command(epilog="Example: backfill-assets watermarks advance billing 2026-01-22")
+def advance(
+    name: Name,
+    day: Annotated[str, typer.Argument(help="The last day it has processed, ISO.", show_default=False)],
+    table: OfTable = "",
+    by: By = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Tell that an external reader has processed everything up to a day."""
+    from backfill_assets.runbook.holding import advance_holder  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    through = _day(day)
+    with answer.refusals():
+        told = _told(advance_holder(_desk(Session(), table, by), name, through))
+        answer.give(told, lambda console: console.print(_sentence(told), highlight=False))
+
+
+@watermarks.command(epilog='Example: backfill-assets watermarks waive 20260123 billing --by Ada --note "switched off"')
+def waive(
+    correction: Annotated[str, typer.Argument(help="The correction, such as 20260123.", show_default=False)],
+    name: Name,
+    by: Annotated[str, typer.Option("--by", help="Your name.", show_default=False)],
+    note: Annotated[str, typer.Option("--note", help="Why nobody has to wait.", show_default=False)],
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Close a correction without waiting for a reader, by name and reason."""
+    from backfill_assets.command_line.work import office_of_correction  # noqa: PLC0415
+    from backfill_assets.runbook.holding import waive_holder  # noqa: PLC0415
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        session = Session()
+        waive_holder(office_of_correction(session, correction).desk(session.lake, by), correction, name, note)
+        told = {"correction": correction, "waived": name, "by": by, "note": note}
+        sentence = f"Correction {correction} no longer waits for {name}."
+        answer.give(told, lambda console: console.print(sentence, highlight=False))
+
+
+def _desk(session: Session, table: str, by: str) -> "Desk":
+    return only_desk(session, table, by or getpass.getuser())
+
+
+def _told(holder: "Holder") -> dict[str, Any]:
+    return {
+        "holder": holder.name,
+        "external": holder.external,
+        "mark": str(holder.mark) if holder.mark else None,
+        "effective": str(holder.effective) if holder.effective else None,
+        "holds": {
+            correction: {"after": str(hold.before), "through": str(hold.through)}
+            for correction, hold in sorted(holder.holds.items())
+        },
+    }
+
+
+def _sentence(told: Mapping[str, Any]) -> str:
+    held = f", and reads again for {', '.join(told['holds'])}" if told["holds"] else ""
+    return f"{told['holder']} has processed everything up to {told['effective']}{held}."
+
+
+def _print(console: Console, told: Mapping[str, Any]) -> None:
+    if not told["holders"]:
+        console.print(f"Nobody keeps a watermark on {told['table']} yet.")
+        return
+    table = Table("holder", "who", "mark", "reads after", "held by", box=None)
+    for one in told["holders"]:
+        holds = [f"{name} ({hold['after']} to {hold['through']})" for name, hold in one["holds"].items()]
+        who = "external" if one["external"] else "ours"
+        table.add_row(one["holder"], who, one["mark"] or "never", one["effective"] or "the beginning", ", ".join(holds))
+    console.print(table)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = f"{text} is not a day such as 2026-01-22"
+        raise typer.BadParameter(message) from None
