@@ -5,6 +5,9 @@ from datetime import date
 
 from backfill_assets.errors.base import MOST_CULPRITS, BadInput, BackfillAssetsError, Refused, days_listed, listed
 
+# Each day has its own cause, and this message is all that a run leaves of it.
+MOST_REASONS = 100
+
 
 class LiveWriteRefused(Refused):
     """A run wanted to rewrite published days of a correctable table."""
@@ -33,7 +36,7 @@ class DaysFailed(BackfillAssetsError):
 
     def __init__(self, table: str, reasons: Mapping[date, str], written: int) -> None:
         self.reasons = dict(reasons)
-        shown = " ".join(f"[{day}] {why}" for day, why in sorted(reasons.items())[:MOST_CULPRITS])
+        shown = " ".join(f"[{day}] {why}" for day, why in sorted(reasons.items())[:MOST_REASONS])
         super().__init__(
             f"{days_listed(reasons)} of {table} could not be computed. "
             f"The other {written} of the wave are written, these are as they were. Mend the cause and run again. {shown}"
