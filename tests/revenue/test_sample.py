@@ -1,0 +1,108 @@
+"""The second derivation agrees with the pipeline on every history that can be generated, and shares nothing with it."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backfill_assets.core.onset import findings
+from backfill_assets.revenue import sample
+from backfill_assets.revenue.fixings import rates_in_force
+from backfill_assets.revenue.reconciling import Books, Side, observe
+from backfill_assets.revenue.schemas import FACT_KEY
+from backfill_assets.revenue.transforms import daily_revenue
+from tests.scenarios import fixings, raw_transactions, transaction
+
+FIRST = date(2026, 1, 5)
+CURRENCIES = ("EUR", "USD", "GBP", "JPY")
+TIE = Decimal("0.00005")
+
+
+def days(count: int) -> list[date]:
+    return [FIRST + timedelta(days=n) for n in range(count)]
+
+
+def published(count: int, rates: list[int]) -> dict[tuple[date, str], str]:
+    """A fixing for each working day and currency, from three days before the first day on."""
+    table: dict[tuple[date, str], str] = {}
+    for number in range(-3, count):
+        day = FIRST + timedelta(days=number)
+        if day.weekday() < 5:
+            for place, currency in enumerate(("USD", "GBP", "JPY")):
+                table[day, currency] = str(Decimal(rates[(number + place) % len(rates)]).scaleb(-4))
+    return table
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[tuple[date, str], str]]:
+    """A fortnight at most of transactions, some of which arrive twice, and the ECB's fixings."""
+    count = draw(st.integers(1, 14))
+    amounts = st.integers(-(10**8), 10**8).map(lambda units: Decimal(units).scaleb(-4))
+    rows = [
+        transaction(f"t{n}", draw(st.sampled_from(days(count))), currency=draw(st.sampled_from(CURRENCIES)), amount=a)
+        for n, a in enumerate(draw(st.lists(amounts, max_size=30)))
+    ]
+    again = [row | {"amount": row["amount"] + 1} for row in rows if draw(st.booleans())]
+    first, second = raw_transactions(rows, 1), raw_transactions(again, 2)
+    return pl.concat([first, second]), published(
+        count, draw(st.lists(st.integers(5000, 30000), min_size=1, max_size=5))
+    )
+
+
+def derived(raw: pl.DataFrame, table: dict[tuple[date, str], str]) -> dict[sample.Key, dict[str, object]]:
+    known = {(currency, day): Decimal(rate).quantize(Decimal("1.00000000")) for (day, currency), rate in table.items()}
+    effective = sample._effective(raw.lazy())
+    keys = raw.select(FACT_KEY).unique()
+    pairs = {key: sample.rate_pair(known, key[1], key[0]) for key in keys.iter_rows()}
+    return sample._derive(effective, keys, pairs)
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_no_right_history_raises_an_alarm(history: tuple[pl.DataFrame, dict[tuple[date, str], str]]):
+    raw, table = history
+    rates = rates_in_force(fixings(table), days(14))
+
+    fact = {tuple(row[name] for name in FACT_KEY): row for row in daily_revenue(raw.lazy(), rates.lazy()).to_dicts()}
+
+    found = derived(raw, table)
+    assert found.keys() == fact.keys()
+    for key, row in found.items():
+        assert {name: fact[key][name] for name in sample.CELLS} == row
+    book = {key[:2]: Side(row["transactions"], row["revenue_usd"]) for key, row in fact.items()}
+    assert findings("fact", observe(Books(tuple(days(14)), book, dict(book), frozenset(), frozenset()))) == ()
+
+
+@pytest.mark.parametrize(("amount", "usd"), [("0.00005", "0.0000"), ("0.00015", "0.0002"), ("-0.00005", "-0.0000")])
+def test_ties_go_to_the_even_neighbour(amount: str, usd: str):
+    pair = sample.RatePair(Decimal(1), Decimal(1), FIRST, FIRST)
+
+    assert sample.in_usd(Decimal(amount), pair) == Decimal(usd)
+
+
+def test_a_fixing_is_carried_seven_days_and_no_longer():
+    known = {("USD", FIRST): Decimal("1.1")}
+
+    assert sample.rate_pair(known, "EUR", FIRST + timedelta(days=7)) is not None
+    assert sample.rate_pair(known, "EUR", FIRST + timedelta(days=8)) is None
+
+
+def test_a_withdrawn_fixing_is_none():
+    known = {("USD", FIRST): Decimal("1.1"), ("USD", FIRST + timedelta(days=1)): None}
+
+    pair = sample.rate_pair(known, "EUR", FIRST + timedelta(days=1))
+
+    assert pair is not None
+    assert pair.usd_fixed == FIRST
+
+
+def test_the_derivation_imports_nothing_of_the_transform_or_the_rates():
+    text = Path(str(sample.__file__)).read_text()
+
+    assert "transforms" not in text
+    assert "import fixings" not in text
+    assert 'snapshot("fx_rates")' not in text
