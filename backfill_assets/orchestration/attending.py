@@ -6,13 +6,15 @@ from contextlib import contextmanager
 import dagster as dg
 
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.refusals import told_plainly
 
 
 @contextmanager
 def attended(context: dg.AssetExecutionContext | dg.OpExecutionContext, office: Office) -> Iterator[None]:
     """Attend to readers when the body is through; what could not be done is a warning in the run's log."""
     try:
-        yield
+        with told_plainly(context):
+            yield
     finally:
         for sentence in office.attend(context.resources.lake.records()):
             context.log.warning(sentence)

@@ -1,8 +1,12 @@
-"""Driving a correction in this process: ask what is next, do it, fold again, until it is done or waits."""
+"""Driving a correction in this process: ask what is next, do it, fold again, until it is done or waits.
+
+The sensor may be at it too: whoever wants a run asks for it in the ledger first, so nothing is done twice.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from backfill_assets.core.asked import Errand
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -15,14 +19,15 @@ from backfill_assets.core.next_step import (
     WaitUntil,
     next_step,
 )
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
-from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.errands import ask, bury_the_dead, run_tags, settle, take_over
 from backfill_assets.orchestration.hands import hand_job_name
 from backfill_assets.orchestration.in_process import Ran, Runner
-from backfill_assets.orchestration.rebuilding import rebuild
+from backfill_assets.orchestration.processes import this_process
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import step_key
@@ -48,49 +53,72 @@ class Driver:
         Raises:
             RunFailed: when a run failed without leaving a word in the ledger.
         """
-        self._forget_failures(correction)
-        self.runner.instance.add_dynamic_partitions(partitions_name(self.office.table), [correction])
+        self._take_over(correction)
         while True:
-            before = self.desk().progress(correction)
+            before = self._settled(correction)
             action = next_step(before, self.lake.now())
             self.told(action, self.desk())
             match action:
                 case TakeSteps(steps=steps):
-                    ran = [self._take(correction, steps)]
+                    ran = self._run(before, [Errand(steps=steps)])
                 case StageWaves(waves=waves):
-                    ran = [self._stage(correction, wave) for wave in waves]
-                case RebuildReports(partitions=partitions):
-                    ran = self._rebuild(correction, partitions)
+                    ran = self._run(before, [Errand(wave=wave) for wave in waves])
+                case RebuildReports():
+                    ran = self._run(before, [Errand(steps=(Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE))])
                 case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
                     return action
-            if self.desk().progress(correction).sequence == before.sequence:
+            if _stands_still(before, self._settled(correction)):
                 raise RunFailed(correction, [error for one in ran for error in one.errors])
 
     def take(self, correction: str, step: Step) -> Ran:
         """Take one step by hand."""
         self.runner.instance.add_dynamic_partitions(partitions_name(self.office.table), [correction])
-        return self._take(correction, (step,))
+        return self._take(correction, (step,), {tags.CORRECTION: correction})
 
     def desk(self) -> Desk:
         """The desk of whoever drives, at this moment."""
         return self.office.desk(self.lake, self.actor)
 
-    def _take(self, correction: str, steps: Sequence[Step]) -> Ran:
+    def _take(self, correction: str, steps: Sequence[Step], told: Mapping[str, str]) -> Ran:
         if Step.ROLL_BACK in steps:
             # Asked for and written down, but not known to have happened: the job takes up what it finds planned.
             job = hand_job_name(self.office.table, Step.ROLL_BACK)
-            return self.runner.run_job(job, correction, f"{job}_by_hand", {"by": self.actor})
+            return self.runner.run_job(job, correction, f"{job}_by_hand", {"by": self.actor}, told)
         keys = [step_key(self.office.table, step) for step in steps]
-        return self.runner.run_partition(keys, correction, {tags.CORRECTION: correction})
+        return self.runner.run_partition(keys, correction, told)
 
-    def _stage(self, correction: str, wave: Window) -> Ran:
-        return self.runner.run_days([self.office.asset.staged_key], wave, {tags.CORRECTION: correction})
+    def _run(self, progress: Progress, errands: Sequence[Errand]) -> list[Ran]:
+        """Run errands one after the other, each asked for in the ledger first; what somebody else does is left."""
+        ran: list[Ran] = []
+        correction = progress.plan.correction
+        for errand in errands:
+            asked = ask(self.desk(), progress, errand, this_process())
+            if asked is None:
+                continue
+            told = run_tags(correction, asked)
+            if errand.wave is not None:
+                ran.append(self.runner.run_days([self.office.asset.staged_key], errand.wave, told))
+            else:
+                ran.append(self._take(correction, errand.steps, told))
+        return ran
 
-    def _rebuild(self, correction: str, partitions: Mapping[str, Sequence[str]]) -> list[Ran]:
-        return rebuild(self.office, self.desk(), self.runner, correction, partitions)
-
-    def _forget_failures(self, correction: str) -> None:
+    def _settled(self, correction: str) -> Progress:
+        """Where the correction stands, once the ends of runs are written down that said nothing themselves."""
         desk = self.desk()
+        progress = desk.progress(correction)
+        return desk.progress(correction) if settle(desk, self.runner.instance, progress).told else progress
+
+    def _take_over(self, correction: str) -> None:
+        """A person drives now: failures are forgotten, and what the daemon has not begun is taken from it."""
+        instance, desk = self.runner.instance, self.desk()
+        instance.add_dynamic_partitions(partitions_name(self.office.table), [correction])
+        bury_the_dead(instance)
+        take_over(desk, instance, self._settled(correction))
         progress = desk.progress(correction)
         if progress.failures or progress.tries:
             try_again(desk, correction)
+
+
+def _stands_still(before: Progress, after: Progress) -> bool:
+    """Whether nothing but the asking itself was written down."""
+    return replace(before, asked=after.asked, sequence=after.sequence) == after

@@ -16,6 +16,9 @@ from backfill_assets.orchestration.resources import actor_of
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import tell_changed
 from backfill_assets.runbook import Desk
+from backfill_assets.runbook.opening import try_again
+
+TRY_AGAIN = "try_again"
 
 
 class ApproveConfig(dg.Config):
@@ -41,6 +44,12 @@ class AbandonConfig(dg.Config):
     note: str = Field(default="", description="Why.")
 
 
+class TryAgainConfig(dg.Config):
+    """Who has looked."""
+
+    by: str = Field(default="", description="Your name.")
+
+
 class DecommissionConfig(dg.Config):
     """Whether to wait for the rollback window."""
 
@@ -48,24 +57,24 @@ class DecommissionConfig(dg.Config):
     now: bool = Field(default=False, description="Do not wait for the end of the rollback window.")
 
 
-def hand_job_name(table: str, step: Step) -> str:
-    """The job of a thing done by hand."""
-    return f"{table}__{step}"
+def hand_job_name(table: str, what: str) -> str:
+    """The job of a thing done by hand: a step, or ``try_again``."""
+    return f"{table}__{what}"
 
 
 def hand_jobs(office: Office) -> list[dg.JobDefinition]:
-    """The four jobs of a table."""
-    return [_approve(office), _roll_back(office), _abandon(office), _decommission(office)]
+    """The five jobs of a table."""
+    return [_approve(office), _try_again(office), _roll_back(office), _abandon(office), _decommission(office)]
 
 
 def _desk(context: dg.OpExecutionContext, office: Office, by: str) -> Desk:
     return office.desk(context.resources.lake, by or actor_of(context.run_tags), context.run_id)
 
 
-def _job(office: Office, step: Step, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
+def _job(office: Office, what: str, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
     partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
 
-    @dg.job(name=hand_job_name(office.table, step), partitions_def=partitions, description=about)
+    @dg.job(name=hand_job_name(office.table, what), partitions_def=partitions, description=about)
     def by_hand() -> None:
         op()
 
@@ -81,6 +90,14 @@ def _approve(office: Office) -> dg.JobDefinition:
             )
 
     return _job(office, Step.APPROVE, approve, "Let a validated correction through the gate.")
+
+
+def _try_again(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__try_again_by_hand", required_resource_keys={"lake"})
+    def look_and_try_again(context: dg.OpExecutionContext, config: TryAgainConfig) -> None:
+        try_again(_desk(context, office, config.by), context.partition_key)
+
+    return _job(office, TRY_AGAIN, look_and_try_again, "Forget failures and go on: somebody has looked.")
 
 
 def _roll_back(office: Office) -> dg.JobDefinition:

@@ -68,10 +68,12 @@ class Runner:
         """Materialize assets for one partition."""
         return self._run(assets, run_tags or {}, key)
 
-    def run_job(self, job: str, key: str, op: str, config: Mapping[str, object]) -> Ran:
+    def run_job(
+        self, job: str, key: str, op: str, config: Mapping[str, object], run_tags: Mapping[str, str] | None = None
+    ) -> Ran:
         """Run a job of one op for one partition, with the op's config."""
         told = {"ops": {op: {"config": dict(config)}}}
-        return self.execute(self.definitions.resolve_job_def(job), {}, key=key, config=told)
+        return self.execute(self.definitions.resolve_job_def(job), run_tags or {}, key=key, config=told)
 
     def execute(
         self,

@@ -22,7 +22,7 @@ BAR = 24
 
 def metadata_of(detail: Mapping[str, Any]) -> Shown:
     """A detail of the ledger as Dagster shows it: numbers as numbers, records as tables, places as links."""
-    return {str(name): shown(value) for name, value in detail.items() if value is not None}
+    return {str(name): shown(value) for name, value in detail.items() if value not in (None, "", [], {})}
 
 
 def shown(value: object) -> dg.MetadataValue:

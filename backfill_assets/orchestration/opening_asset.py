@@ -12,6 +12,7 @@ from backfill_assets.core.request import read_request
 from backfill_assets.core.steps import Step
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.metadata import Shown, metadata_of, table_of
+from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import step_key
 
@@ -58,10 +59,11 @@ def opening_asset(office: Office) -> dg.AssetsDefinition:
         kinds={"correction"},
     )
     def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult[None]:
-        request = read_request(request_fields(office.table, config))
-        plan = runbook.open_correction(office.desk_of(context), request)
+        with told_plainly(context):
+            request = read_request(request_fields(office.table, config))
+            plan = runbook.open_correction(office.desk_of(context), request)
         context.instance.add_dynamic_partitions(partitions_name(office.table), [plan.correction])
-        context.log.info(f"Opened correction {plan.correction} of {office.table}, {plan.window}.")
+        context.log.info("Opened correction %s of %s, %s.", plan.correction, office.table, plan.window)
         return dg.MaterializeResult(metadata=plan_metadata(plan))
 
     return open_correction

@@ -12,6 +12,7 @@ import dagster as dg
 from backfill_assets.errors.setup import PartitionsNotDaily
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.guard import LOOK_BACK_DAYS, Guard
+from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Compute, FrameSchema, Recipe, Wave, source_version
 from backfill_assets.storage.layout import DAY
@@ -126,7 +127,8 @@ def _live(recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
         records, days = lake.records(), days_of_run(context)
         published = records.snapshot(recipe.table).days if records.exists(recipe.table) else frozenset[date]()
         guard = Guard(records, recipe.table, context.run.tags, lake.now().date(), recipe.look_back_days)
-        guard.refuse(days, published)
+        with told_plainly(context):
+            guard.refuse(days, published)
         return recipe.wave(records, days)
 
     return live

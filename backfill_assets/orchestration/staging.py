@@ -11,10 +11,10 @@ from backfill_assets.core.window import Window
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.backfills import backfill_days
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.siblings import days_of_run
 from backfill_assets.orchestration.wave import Wave
 from backfill_assets.runbook import Desk, join_or_open, named_correction
-
 
 POOL = "backfill"
 
@@ -31,8 +31,9 @@ def staged_sibling(office: Office) -> dg.AssetsDefinition:
     @dg.asset(key=office.asset.staged_key, **options)
     def staged(context: dg.AssetExecutionContext) -> Wave:
         desk, days = office.desk_of(context), days_of_run(context)
-        plan = correction_of_run(context, desk, days)
-        context.log.info(f"Staging {len(days)} days for correction {plan.correction}.")
+        with told_plainly(context):
+            plan = correction_of_run(context, desk, days)
+        context.log.info("Staging %s days for correction %s.", len(days), plan.correction)
         wave = recipe.wave(desk.records, days, correction=plan.correction, pins=plan.pins)
         _hold_place(plan, wave)
         return wave

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import polars as pl
-
 from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import PREPARATION
@@ -15,9 +14,10 @@ from backfill_assets.core.periods import closed_among, is_same_person
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.core.check import Check
 from backfill_assets.core.validation import validate_days
+from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
+from backfill_assets.errors.driving import StagedByOtherCode
 from backfill_assets.errors.publication import SecondNameNeeded
 from backfill_assets.runbook.desk import Desk, Evidence, iso
 from backfill_assets.runbook.telling import sums_by_month, sums_told, tell_waiting
@@ -48,17 +48,31 @@ class Validation:
 def stage(desk: Desk, correction: str) -> Event:
     """Find every day of the plan in the staged version, by looking, not by counting runs.
 
+    Where the code changed between two waves, the days of the other version are to be staged again.
+
     Raises:
         StagingIncomplete: naming the days that are missing.
+        StagedByOtherCode: naming the days that another version of the code staged than the rest.
     """
     plan = desk.progress(correction).plan
     staged = desk.records.staged(plan.table, correction).snapshot()
     if missing := set(plan.days) - staged.days:
-        raise StagingIncomplete(correction, missing, len(plan.days))
+        raise _restage(desk, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
     builds = desk.records.builds.of_days(plan.table, staged.files_of(plan.days))
     versions = sorted({build.code_version for build in builds.values()})
+    if len(versions) > 1:
+        current = desk.subject.code_version
+        other = {day: build.code_version for day, build in builds.items() if build.code_version != current}
+        error = StagedByOtherCode(correction, other, set(other.values()), current)
+        raise _restage(desk, error, correction, other)
     detail = {"version": plan.version_name, "staged_days": len(plan.days), "code_versions": versions}
     return desk.tell(correction, Step.STAGE, Outcome.DONE, detail)
+
+
+def _restage(desk: Desk, error: Refused, correction: str, days: Collection[date]) -> Refused:
+    """Write down that days are to be staged again; returns the error to raise."""
+    desk.tell(correction, Step.STAGE, Outcome.REFUSED, {"reason": str(error), "restage": iso(days)})
+    return error
 
 
 def validate(desk: Desk, correction: str) -> Validation:
