@@ -121,7 +121,7 @@ class Desk:
     ) -> Event:
         """Write an event into the ledger."""
         event = self.event(correction, step, outcome, detail)
-        return self._published(self.records.ledger.append(event, table=self.subject.table, manifest=manifest))
+        return self.shown(self.records.ledger.append(event, table=self.subject.table, manifest=manifest))
 
     def tell_next(
         self,
@@ -140,9 +140,10 @@ class Desk:
             return event if len(histories.get(correction, ())) == progress.sequence else None
 
         told = self.records.ledger.record(decide, table=self.subject.table, manifest=manifest)
-        return self._published(told) if told else None
+        return self.shown(told) if told else None
 
-    def _published(self, event: Event) -> Event:
+    def shown(self, event: Event) -> Event:
+        """The event, once the page of its correction tells of it."""
         if self.subject.publish_page is not None:
             self.subject.publish_page(self, event)
         return event

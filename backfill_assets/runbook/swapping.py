@@ -155,7 +155,7 @@ def _tell_settled(desk: Desk, step: Step, manifest: Manifest, outcome: Outcome, 
         return event if history(histories[manifest.correction]).planned is step else None
 
     told = desk.records.ledger.record(decide, table=desk.subject.table)
-    return told or _last(desk, manifest.correction, step, outcome)
+    return desk.shown(told) if told else _last(desk, manifest.correction, step, outcome)
 
 
 def _last(desk: Desk, correction: str, step: Step, outcome: Outcome = Outcome.DONE) -> Event:

@@ -1,0 +1,223 @@
+"""The reconciliation page is one file that needs nothing else, and tells what the ledger and the certificate say."""
+
+import logging
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from backfill_assets import runbook
+from backfill_assets.core.check import Check, Clause
+from backfill_assets.core.figures import OTHERS, Figures, figures
+from backfill_assets.core.plan import Request
+from backfill_assets.core.sampling import Cell, Sample, SampledRow
+from backfill_assets.core.steps import NINE_STEPS, Outcome, Step
+from backfill_assets.core.window import Window
+from backfill_assets.orchestration.pages.changes import sample_csv
+from backfill_assets.orchestration.pages.publishing import page_path, publish_page, write_page
+from backfill_assets.runbook import Desk, Subject
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.samples import Samples
+
+TABLE = "daily_orders"
+NOW = datetime(2026, 1, 23, 8, tzinfo=UTC)
+HOSTILE = "<script>alert(1)</script> & more"
+DAYS = tuple(date(2025, 12, 28) + timedelta(days=n) for n in range(8))
+SCHEMA = pl.Schema({"day": pl.Date(), "market": pl.String(), "orders": pl.Int64(), "revenue": pl.Decimal(38, 4)})
+
+
+def orders(factor: str, days: tuple[date, ...] = DAYS) -> pl.DataFrame:
+    rows = [
+        {"day": day, "market": market, "orders": 2, "revenue": Decimal(100 + n) * Decimal(factor)}
+        for n, day in enumerate(days)
+        for market in ("EU", HOSTILE)
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def desk(root: Path) -> Desk:
+    """A desk at a table that has pages, some days of it published."""
+    records = Records(Lake(str(root / "lake")))
+    write(records.table(TABLE, SCHEMA), orders("0.99"))
+    subject = Subject(
+        table=TABLE,
+        keys=("market",),
+        measures=("orders", "revenue"),
+        sources=(),
+        reports=(),
+        reach=lambda _days: {},
+        publish=lambda notice: notice.name,
+        prove=(lambda _evidence: [Check.passing(Clause.CONTROL_TOTALS, f"All equal, {HOSTILE}.")],),
+        publish_page=lambda at, event: publish_page(at, event, root / "published"),
+    )
+    return Desk(records, subject, "ada", NOW)
+
+
+def write(table, frame: pl.DataFrame) -> None:
+    table.create()
+    table.replace_days({day: frame.filter(pl.col("day") == day) for day in frame["day"].unique()})
+
+
+def validated(at: Desk) -> str:
+    """A correction taken through validation; returns its id."""
+    request = Request(TABLE, Window(DAYS[0], DAYS[-1]), HOSTILE, watchers=("finance",))
+    plan = runbook.open_correction(at, request)
+    runbook.freeze_reports(at, plan.correction)
+    runbook.verify_source(at, plan.correction)
+    runbook.reset_watermarks(at, plan.correction)
+    write(at.records.staged(TABLE, plan.correction, SCHEMA), orders("1"))
+    at.tell(plan.correction, Step.STAGE, Outcome.PROGRESSED, {"days": [str(day) for day in DAYS]})
+    runbook.stage(at, plan.correction)
+    Samples(at.records.lake).keep(a_sample(plan.correction))
+    runbook.validate(at, plan.correction)
+    return plan.correction
+
+
+def a_sample(correction: str) -> Sample:
+    line = {"transaction": "=cmd|calc", "amount": "-1.0000"}
+    row = SampledRow({"day": "2026-01-01", "market": HOSTILE}, (Cell("revenue", "1.0000", "1.0000"),), (line,))
+    return Sample(correction, 2, 2, 40, (row,))
+
+
+def read(root: Path, correction: str) -> str:
+    return page_path(root / "published", correction).read_text(encoding="utf-8")
+
+
+def test_a_page_follows_its_correction_from_validation_to_the_end(tmp_path):
+    at = desk(tmp_path)
+    correction = validated(at)
+    states = [state_in(read(tmp_path, correction))]
+
+    runbook.approve(at, correction, HOSTILE)
+    states.append(state_in(read(tmp_path, correction)))
+    runbook.cut_over(at, correction)
+    states.append(state_in(read(tmp_path, correction)))
+    live = read(tmp_path, correction)
+    runbook.roll_back(at, correction)
+    states.append(state_in(read(tmp_path, correction)))
+
+    assert states == ["waits for approval", "approved", "live", "rolled back"]
+    assert "may be rolled back until" in live
+    assert "may be rolled back until" not in read(tmp_path, correction)
+
+
+def state_in(html: str) -> str:
+    found = re.search(r'data-state="([^"]*)"', html)
+    assert found
+    return found[1]
+
+
+def test_the_page_keeps_the_old_numbers_after_they_are_retired(tmp_path):
+    at = desk(tmp_path)
+    correction = validated(at)
+    before = read(tmp_path, correction)
+    runbook.approve(at, correction, "fine")
+    runbook.cut_over(at, correction)
+    for drawn in page_path(tmp_path / "published", correction).parent.glob(".changes-*"):
+        drawn.unlink()
+
+    write_page(at, correction, tmp_path / "published")
+
+    total = Decimal("1656.0000") * Decimal("0.99")
+    assert f"{total:,.4f}" in before
+    assert f"{total:,.4f}" in read(tmp_path, correction)
+
+
+def test_the_page_needs_nothing_but_itself_and_says_everything_once(tmp_path):
+    at = desk(tmp_path)
+    correction = validated(at)
+
+    html = read(tmp_path, correction)
+
+    outside = [link for link in re.findall(r'(?:src|href)="([^"]*)"', html) if link != "sample.csv"]
+    assert outside == []
+    assert not re.search(r"<script|@import|url\(", html)
+    assert "https://" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", html)
+    assert len(html.encode()) < 2_000_000
+    for step in NINE_STEPS:
+        assert str(step).replace("_", "_<wbr>") in html
+    for word in ("2025-12", "2026-01", "2025 Q4", "2026 Q1", "control_totals", "<svg", "prefers-color-scheme"):
+        assert word in html
+
+
+def test_hostile_text_is_shown_and_not_obeyed(tmp_path):
+    at = desk(tmp_path)
+    correction = validated(at)
+    runbook.approve(at, correction, HOSTILE)
+
+    html = read(tmp_path, correction)
+
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "'=cmd|calc" in sample_csv(a_sample(correction))
+    assert ",-1.0000" in sample_csv(a_sample(correction))
+
+
+def test_a_page_that_cannot_be_written_stops_no_step(tmp_path, caplog):
+    at = desk(tmp_path)
+    (tmp_path / "published").write_text("a file where a folder should be")
+
+    with caplog.at_level(logging.ERROR):
+        correction = validated(at)
+
+    assert Step.VALIDATE in at.progress(correction).done
+    assert correction in caplog.text
+
+
+def test_a_page_before_any_validation_says_so(tmp_path):
+    at = desk(tmp_path)
+    quiet = replace(at, subject=replace(at.subject, publish_page=None))
+    plan = runbook.open_correction(quiet, Request(TABLE, Window(DAYS[0], DAYS[0]), "why"))
+
+    html = write_page(quiet, plan.correction, tmp_path / "published").read_text()
+
+    assert "Nothing has been validated yet" in html
+
+
+def test_figures_survive_json_and_add_up():
+    found = figures(
+        orders("0.99").lazy(), orders("1").lazy(), keys=["market"], measures=["orders", "revenue"], days=DAYS
+    )
+
+    assert Figures.from_json(found.as_json()) == found
+    assert found.main_measure == "revenue"
+    assert [line.name for line in found.months] == ["2025-12", "2026-01"]
+    assert sum(line.sums["revenue"].new for line in found.quarters) == found.total.sums["revenue"].new
+    assert found.mean_absolute_share("revenue") == Decimal(1) / Decimal(99)
+
+
+def test_many_values_of_a_key_are_shortened_to_those_that_move_most():
+    def side(factor: int) -> pl.LazyFrame:
+        rows = [{"day": DAYS[0], "market": f"m{n:03}", "orders": 1, "revenue": Decimal(n * factor)} for n in range(90)]
+        return pl.DataFrame(rows, schema=SCHEMA).lazy()
+
+    found = figures(side(1), side(2), keys=["market"], measures=["revenue"], days=[DAYS[0]])
+
+    assert len(found.keys["market"]) == 61
+    assert found.keys["market"][0].name == "m089"
+    assert found.keys["market"][-1].name == OTHERS
+    assert sum(line.sums["revenue"].change for line in found.keys["market"]) == found.total.sums["revenue"].change
+
+
+def test_a_day_without_rows_has_a_line():
+    found = figures(
+        orders("1").lazy(), orders("1", DAYS[1:]).lazy(), keys=[], measures=["revenue"], days=[*DAYS, date(2026, 2, 1)]
+    )
+
+    assert [line.name for line in found.days][-1] == "2026-02-01"
+    assert found.days[0].moves
+    assert found.days[0].rows_new == 0
+
+
+@pytest.mark.parametrize("name", ["altair", "great_tables", "vl_convert"])
+def test_loading_the_office_imports_no_drawing(name):
+    import subprocess
+    import sys
+
+    code = f"import backfill_assets.orchestration.desks, sys; sys.exit({name!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
