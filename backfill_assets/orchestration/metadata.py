@@ -12,6 +12,8 @@ from backfill_assets.core.day_comparison import DayComparison, percent
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed
+from backfill_assets.orchestration.desks import published_root
+from backfill_assets.orchestration.pages.publishing import page_path
 from backfill_assets.runbook.validating import Validation
 
 Shown = dict[str, dg.MetadataValue]
@@ -51,7 +53,14 @@ def standing_metadata(progress: Progress) -> Shown:
         "days": dg.MetadataValue.int(len(plan.days)),
         "reason": dg.MetadataValue.text(plan.request.reason),
         "staged_version": dg.MetadataValue.text(plan.version_name),
+        **_page_metadata(plan.correction),
     }
+
+
+def _page_metadata(correction: str) -> Shown:
+    """Where the reconciliation page lies, once there is one."""
+    page = page_path(published_root(), correction)
+    return {"page": dg.MetadataValue.path(str(page))} if page.exists() else {}
 
 
 def notices_metadata(detail: Mapping[str, Any]) -> Shown:
