@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from backfill_assets.errors.base import MOST_CULPRITS, BadInput, BackfillAssetsError, Refused, days_listed, listed
+from backfill_assets.errors.base import MOST_CULPRITS, BackfillAssetsError, BadInput, Refused, days_listed, listed
 
 # Each day has its own cause, and this message is all that a run leaves of it.
 MOST_REASONS = 100

@@ -113,12 +113,12 @@ def test_a_correction_makes_all_planted_days_equal_the_ledger_again(story: House
 def test_the_corrected_lake_is_what_every_other_reader_sees(story: House):
     table = deltalake.DeltaTable(story.records.lake.table_uri(FACT))
 
-    by_delta = pl.from_arrow(deltalake.QueryBuilder().register("t", table).execute("select * from t").read_all())
+    query = deltalake.QueryBuilder().register("t", table).execute("select sum(revenue_usd), count(*) from t")
+    by_delta = pl.DataFrame(query.read_all())
     by_polars = pl.read_delta(story.records.lake.table_uri(FACT))
 
-    assert isinstance(by_delta, pl.DataFrame)
     assert by_polars.select(story.fact().columns).sort(KEYS).equals(story.fact())
-    assert by_delta["revenue_usd"].sum() == story.fact()["revenue_usd"].sum()
+    assert by_delta.rows() == [(story.fact()["revenue_usd"].sum(), len(story.fact()))]
     assert table.count() == len(story.fact())
 
 
