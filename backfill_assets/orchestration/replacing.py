@@ -1,31 +1,47 @@
-"""Files that readers see, replaced whole: a reader never sees half of one, and a failed write leaves the old one."""
+"""Files that readers see, replaced whole: a reader never sees half of one, and a failed write leaves the old ones."""
 
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 
 def replace_text(target: Path, text: str) -> None:
-    """Replace a text file in one step."""
-    replace_bytes(target, text.encode())
-
-
-def replace_bytes(target: Path, content: bytes) -> None:
-    """Replace a file in one step.
+    """Replace a text file in one step.
 
     Raises:
-        OSError: when the content cannot be written; the file is as it was.
+        OSError: when it cannot be written; the file is as it was.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.draft")
+    replace_files({target: text.encode()})
+
+
+def replace_files(contents: Mapping[Path, bytes | None]) -> None:
+    """Replace files, each in one step, and only once every one of them is written; None takes a file away.
+
+    Raises:
+        OSError: when one cannot be written; all files are as they were.
+    """
+    drafts: dict[Path, Path] = {}
     try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
+        for target, content in contents.items():
+            if content is not None:
+                drafts[target] = target.with_name(f".{target.name}.{secrets.token_hex(4)}.draft")
+                _write(drafts[target], content)
+        for target, content in contents.items():
+            if content is None:
+                target.unlink(missing_ok=True)
+            else:
+                drafts[target].replace(target)
+    finally:
+        for draft in drafts.values():
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+def _write(draft: Path, content: bytes) -> None:
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backfill_assets.core.events import Event
 from backfill_assets.errors.publication import PrintingFailed
-from backfill_assets.orchestration.replacing import replace_bytes
+from backfill_assets.orchestration.replacing import replace_files
 from backfill_assets.revenue.journal import Journal
 from backfill_assets.revenue.pages.outputs import Output, outputs
 from backfill_assets.revenue.pages.state import FACT, State, read_state
@@ -35,7 +35,7 @@ def render_reports(records: Records, folder: Path, pending: Event | None = None)
     Called again it changes nothing. One rendering at a time: a second one waits, and then sees what the first saw.
 
     Raises:
-        OSError: when a file cannot be written; that file and those after it are as they were.
+        OSError: when a file cannot be written; all of them are as they were.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
@@ -61,33 +61,23 @@ def _is_current(folder: Path, stamps: dict[str, str], output: Output) -> bool:
 
 
 def _replace(folder: Path, stale: Sequence[Output], stamps: dict[str, str]) -> Rendered:
-    """Make everything first, then replace file by file; the stamps say how far it came."""
-    contents = {output.path: output.make() for output in stale}
-    printed, failed = _printed({one.path: contents[one.path] for one in stale if one.prints})
-    replaced: list[str] = []
-    try:
-        for output in stale:
-            target = folder / output.path
-            content = contents[output.path]
-            if output.digest or not target.exists() or target.read_bytes() != content:
-                stamps.pop(output.path, None)
-                replace_bytes(target, content)
-                replaced.append(output.path)
-            if output.prints:
-                _replace_pdf(target.with_suffix(".pdf"), printed.get(output.path))
-            if output.digest:
-                stamps[output.path] = output.digest
-    finally:
-        replace_bytes(folder / STAMPS, json.dumps(stamps, indent=0, sort_keys=True).encode())
+    """Make everything first, then replace it all; the stamps come after what they speak of."""
+    made = {output.path: output.make() for output in stale}
+    printed, failed = _printed({one.path: made[one.path] for one in stale if one.prints})
+    contents: dict[Path, bytes | None] = {}
+    for output in stale:
+        target = folder / output.path
+        if output.digest or not target.exists() or target.read_bytes() != made[output.path]:
+            contents[target] = made[output.path]
+        if output.prints:
+            # No PDF rather than an outdated one.
+            contents[target.with_suffix(".pdf")] = printed.get(output.path)
+    if contents:
+        current = stamps | {output.path: output.digest for output in stale if output.digest}
+        contents[folder / STAMPS] = json.dumps(current, indent=0, sort_keys=True).encode()
+        replace_files(contents)
+    replaced = [output.path for output in stale if folder / output.path in contents]
     return Rendered(tuple(replaced), tuple(failed))
-
-
-def _replace_pdf(target: Path, content: bytes | None) -> None:
-    """No PDF rather than an outdated one."""
-    if content is None:
-        target.unlink(missing_ok=True)
-    else:
-        replace_bytes(target, content)
 
 
 def _printed(pages: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:

@@ -37,7 +37,7 @@ class Page:
             f"<title>{html.escape(self.title)}</title>\n<style>\n{stylesheet()}</style>\n</head>\n<body>\n"
             f'<header>\n<p class="eyebrow">{self.eyebrow}</p>\n<h1>{html.escape(self.title)}</h1>\n'
             f'<p class="lead">{self.lead}</p>\n<p class="basis">{self.basis.line()}</p>\n{self._banner()}</header>\n'
-            f"<main>\n{''.join(f'<section>{section}</section>' for section in self.sections)}</main>\n"
+            f"<main>\n{''.join(f'<section>{section}</section>' for section in self.sections if section)}</main>\n"
             f"<footer><p>{self.foot}</p></footer>\n</body>\n</html>\n"
         )
 

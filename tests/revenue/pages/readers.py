@@ -1,4 +1,4 @@
-"""A lake whose reports are built and read: corrections taken through the runbook, pages and files looked at after each."""
+"""A lake whose reports are built and read: corrections taken through the runbook, pages and files beside them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -21,8 +21,8 @@ from tests.e2e.small_lake import FACT, SmallLake, stage, write
 from tests.e2e.story import wrong_lake
 
 NOW = datetime(2026, 1, 23, 7, 30, tzinfo=UTC)
-HISTORY = Window(date(2025, 12, 8), date(2026, 1, 22))
-WRONG = Window(date(2025, 12, 20), date(2026, 1, 18))
+HISTORY = Window(date(2025, 12, 22), date(2026, 1, 9))
+WRONG = Window(date(2025, 12, 27), date(2026, 1, 5))
 REASON = "The <b>FX join</b> used \u202ethe rate of the previous day"
 
 
