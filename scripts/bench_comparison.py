@@ -48,7 +48,7 @@ def write(root: Path, rows: int) -> None:
 
 def ours(root: Path) -> int:
     """Rows that differ, by this package."""
-    from backfill_assets.core.comparison import compare  # noqa: PLC0415  the peer's environment does not have it
+    from backfill_assets.core.comparison import compare
 
     sides = (pl.scan_parquet(root / side / "*.parquet") for side in ("old", "new"))
     return compare(*sides, keys=["transaction_id"], measures=["amount", "revenue_usd"]).differing
@@ -68,7 +68,7 @@ def inner(root: Path) -> int:
 
 def datacompy(root: Path) -> int:
     """Rows that differ, by datacompy's Polars comparison."""
-    from datacompy import PolarsCompare  # noqa: PLC0415  only in the peer's environment
+    from datacompy import PolarsCompare
 
     old, new = (pl.read_parquet(root / side / "*.parquet") for side in ("old", "new"))
     found = PolarsCompare(old, new, join_columns=KEYS)

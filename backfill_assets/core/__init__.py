@@ -1,0 +1,1 @@
+"""What a correction is: values and pure functions, without clock, input or output."""

@@ -168,7 +168,7 @@ def _compare_slice(
     return days, _examples(changed, shape)
 
 
-class _Doubled(Exception):  # noqa: N818  never leaves this module
+class _Doubled(Exception):
     """Some key of the old side occurs more than once."""
 
 

@@ -24,7 +24,7 @@ class SecondNameNeeded(Refused):
         )
 
 
-class PrintingFailed(BackfillAssetsError):  # noqa: N818 - named like its siblings
+class PrintingFailed(BackfillAssetsError):
     """The browser could not make a PDF."""
 
     retryable = True

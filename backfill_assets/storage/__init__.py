@@ -1,0 +1,1 @@
+"""The lake: tables, swaps, ledger, watermarks."""
