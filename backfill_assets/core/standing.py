@@ -80,7 +80,7 @@ class Progress:
     @property
     def claimed(self) -> frozenset[date]:
         """Days that nightly leaves to this correction: all until its cut over, and again once all are rolled back."""
-        if self.is_closed or self.swapped or (Step.CUT_OVER in self.done and self.version == 0):
+        if self.is_closed or self.swapped or Step.CUT_OVER in self.done:
             return frozenset()
         return frozenset(self.plan.days)
 
