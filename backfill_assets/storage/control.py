@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.table import Change, Snapshot, Table
 
@@ -34,6 +35,7 @@ class ControlTable:
         """
         self._table.create()
         appended: list[pl.DataFrame | None] = [None]
+        written: list[DataFile] = []
 
         def change(snapshot: Snapshot) -> Change | None:
             rows = _read(snapshot)
@@ -44,10 +46,12 @@ class ControlTable:
             old = snapshot.files.get(None, ())
             folds = len(old) >= MOST_FILES
             content = pl.concat([rows, new.select(rows.columns)]) if folds else new
-            written = self._table.write_files({None: content})
-            return Change(adds=tuple(written.values()), removes=old if folds else ())
+            adds = tuple(self._table.write_files({None: content}).values())
+            written.extend(adds)
+            return Change(adds=adds, removes=old if folds else ())
 
-        self._table.commit(change)
+        # Every attempt writes a file of its own; those of refused attempts go.
+        self._table.commit_written(change, lambda: written)
         return appended[0]
 
 
