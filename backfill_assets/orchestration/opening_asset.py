@@ -58,7 +58,7 @@ def opening_asset(office: Office) -> dg.AssetsDefinition:
         required_resource_keys={"lake"},
         kinds={"correction"},
     )
-    def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult[None]:
+    def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult:
         with told_plainly(context):
             request = read_request(request_fields(office.table, config))
             plan = runbook.open_correction(office.desk_of(context), request)

@@ -48,7 +48,7 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
     partitions_def: dg.DailyPartitionsDefinition,
     keys: Sequence[str],
     measures: Sequence[str],
-    schema: FrameSchema | None = None,
+    schema: FrameSchema | type[Any] | None = None,
     sources: Mapping[str, str] | None = None,
     code_version: str | None = None,
     look_back_days: int = LOOK_BACK_DAYS,

@@ -77,7 +77,7 @@ def _step_asset(
         kinds={"correction"},
         check_specs=check_specs(key) if step is Step.VALIDATE else None,
     )
-    def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         desk, correction = office.desk_of(context), context.partition_key
         with attended(context, office):
             if step is Step.VALIDATE:
@@ -151,7 +151,7 @@ def _rebuild(context: dg.AssetExecutionContext, office: Office, desk: Desk, corr
 
 def _validate(
     desk: Desk, correction: str, key: dg.AssetKey
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
     progress = desk.progress(correction)
     _refuse_closed(progress, Step.VALIDATE)

@@ -63,7 +63,7 @@ class Recipe:
     compute: Compute
     sources: Mapping[str, str]
     code_version: str
-    schema: FrameSchema | None = None
+    schema: FrameSchema | type[Any] | None = None
     look_back_days: int = 3
 
     def wave(

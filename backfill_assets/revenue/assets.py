@@ -68,7 +68,7 @@ class LandingResource(dg.ConfigurableResource):
 )
 def raw_transactions(
     context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:
     """The raw log: every transaction of every file that ever landed, append-only, kept for ever.
 
     Customers are stored as tokens. The same file again is a no-op, a changed one is a new arrival.
@@ -84,7 +84,7 @@ def raw_transactions(
 
 
 @dg.asset(group_name="raw", owners=ENGINEERS, kinds={"deltalake", "csv"})
-def raw_fixings(lake: LakeResource, landing_zone: LandingResource) -> dg.MaterializeResult[None]:
+def raw_fixings(lake: LakeResource, landing_zone: LandingResource) -> dg.MaterializeResult:
     """The ECB's euro fixings as a log of what each published file said anew, append-only, kept for ever.
 
     Not partitioned: every file that lands tells of all days at once, and is one arrival.

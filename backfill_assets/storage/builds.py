@@ -66,7 +66,9 @@ class Builds:
         """The runs that computed days of a table, staged or live, oldest first."""
         return _past_runs(self._rows.rows().filter(pl.col("table") == table))
 
-    def of_days(self, table: str, files: Mapping[date | None, Iterable[DataFile]]) -> dict[date, Build]:
+    def of_days(
+        self, table: str, files: Mapping[date, Iterable[DataFile]] | Mapping[date | None, Iterable[DataFile]]
+    ) -> dict[date, Build]:
         """The build of each day whose files are all ours; of several files of a day, the newest.
 
         Days that hold a file nobody here wrote are left out.
