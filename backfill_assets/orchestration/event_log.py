@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -30,7 +31,7 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         """One field, the instance's home."""
-        return {"home": super().config_type()["base_dir"]}
+        return {"home": dg.StringSource}
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
@@ -41,7 +41,7 @@ def shown(value: object) -> dg.MetadataValue:
         case Mapping() if value and all(isinstance(one, str | int | float) for one in value.values()):
             return dg.MetadataValue.md(table_of([{"": name, "value": one} for name, one in value.items()]))
         case _:
-            return dg.MetadataValue.json(value)
+            return dg.MetadataValue.json(cast("Any", value))
 
 
 def standing_metadata(progress: Progress) -> Shown:

@@ -121,7 +121,6 @@ def days_of_run(context: dg.AssetExecutionContext) -> list[date]:
 def _live(recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
     marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
 
-    @dg.asset(key=recipe.table, **{**options, "metadata": marked})
     def live(context: dg.AssetExecutionContext) -> Wave:
         lake: LakeResource = context.resources.lake
         records, days = lake.records(), days_of_run(context)
@@ -131,4 +130,5 @@ def _live(recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
             guard.refuse(days, published)
         return recipe.wave(records, days)
 
-    return live
+    made: dg.AssetsDefinition = dg.asset(key=recipe.table, **{**options, "metadata": marked})(live)
+    return made

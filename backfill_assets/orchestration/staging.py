@@ -28,7 +28,6 @@ def staged_sibling(office: Office) -> dg.AssetsDefinition:
     )
     options = {**office.asset.options, "description": about, "group_name": "backfill", "pool": POOL}
 
-    @dg.asset(key=office.asset.staged_key, **options)
     def staged(context: dg.AssetExecutionContext) -> Wave:
         desk, days = office.desk_of(context), days_of_run(context)
         with told_plainly(context):
@@ -38,7 +37,8 @@ def staged_sibling(office: Office) -> dg.AssetsDefinition:
         _hold_place(plan, wave)
         return wave
 
-    return staged
+    made: dg.AssetsDefinition = dg.asset(key=office.asset.staged_key, **options)(staged)
+    return made
 
 
 def _hold_place(plan: Plan, wave: Wave) -> None:
