@@ -4,6 +4,7 @@ Real data of two weeks, published with the rates of the day before; the correcti
 """
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -270,3 +271,14 @@ def test_the_sample_lists_every_transaction_with_both_rates(tmp_path, monkeypatc
         revenue = next(cell for cell in row.cells if cell.column == "revenue_usd")
         assert sum(Decimal(line["USD"]) for line in row.lines) == Decimal(revenue.derived or "")
         assert {"rate of currency", "rate of USD", "fixed", "USD fixed"} <= row.lines[0].keys()
+
+
+def test_a_window_without_any_trade_passes(tmp_path, monkeypatch):
+    found = lake(tmp_path, monkeypatch)
+    saturday = date(2011, 10, 8)
+    plan = prepared(found, replace(request(), window=Window(saturday, saturday)))
+
+    seen = runbook.validate(found.desk(), plan.correction)
+
+    assert failed_checks(seen) == set()
+    assert seen.comparison.rows_new == 0

@@ -11,7 +11,7 @@ STYLE = """
 * { box-sizing:border-box }
 html { -webkit-text-size-adjust:100% }
 body { margin:0; background:var(--ground); color:var(--ink); font:15px/1.5 system-ui, sans-serif; }
-main, header, footer { max-width:1160px; margin:0 auto; padding:0 20px }
+main, header, footer { max-width:1240px; margin:0 auto; padding:0 20px }
 header { padding-top:28px }
 h1 { font-size:26px; line-height:1.2; margin:0 0 6px }
 h2 { font-size:18px; margin:36px 0 10px }
