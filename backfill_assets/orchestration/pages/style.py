@@ -81,6 +81,7 @@ footer { color:var(--soft); font-size:13px; padding-top:30px; padding-bottom:40p
   :root { --ink:#000; --soft:#444; --line:#bbb; --ground:#fff; --panel:#f4f4f4; --old:#8c6d1f; --new:#0b62c4;
       --up:#1a7f37; --down:#c0362c; --good:#116329; --bad:#a40e26; --wait:#7a5200 }
   body { font-size:10.5pt }
+  .lanes { font-size:10px; grid-template-columns:76px repeat(9,minmax(0,1fr)) }
   main, header, footer { max-width:none; padding:0 }
   .scroll { overflow:visible; border:0 }
   table { font-size:8pt }
