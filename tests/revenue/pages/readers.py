@@ -70,9 +70,11 @@ class Newsroom:
         self.build({"executive_dashboard": days, "finance_reconciliation_export": days, "board_pack": months})
         self.show()
 
+    def request(self, window: Window = WRONG, reason: str = REASON, **fields) -> Request:
+        return Request(FACT, window, reason, ("finance", "exec-ops", "board-prep"), **fields)
+
     def open(self, window: Window = WRONG, reason: str = REASON, **fields) -> Plan:
-        request = Request(FACT, window, reason, ("finance", "exec-ops", "board-prep"), **fields)
-        return runbook.open_correction(self.desk(), request)
+        return runbook.open_correction(self.desk(), self.request(window, reason, **fields))
 
     def prepare(self, plan: Plan) -> None:
         """The first five steps."""
