@@ -12,9 +12,12 @@ from backfill_assets.core.check import Check
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.proofs import Control, control_totals
 from backfill_assets.orchestration.build import build_office
+from backfill_assets.orchestration.desks import published_root
 from backfill_assets.orchestration.nightly import Pipeline
+from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.assets import (
+    ENGINEERS,
     LandingResource,
     board_pack,
     executive_dashboard,
@@ -104,7 +107,17 @@ def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
 NIGHTLY = Pipeline(DAILY_REVENUE, undated=(raw_fixings,), inputs=SOURCES, first_day=first_landed, moved=moved_days)
 
 
+@dg.asset(deps=REPORTS, group_name="reports", kinds={"html"}, owners=ENGINEERS)
+def published_pages(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
+    """What people read: pages, workbooks and prints, as the reports are now. Nightly and every step see to it too."""
+    records = lake.records()
+    rendered = render_reports(records, published_root())
+    for sentence in DAILY_REVENUE.attend(records):
+        context.log.warning(sentence)
+    return dg.MaterializeResult(metadata={"files_replaced": len(rendered.replaced), "folder": str(published_root())})
+
+
 def pipeline_definitions() -> dg.Definitions:
     """Everything of the example but what the builder makes around its fact."""
-    assets = dg.Definitions(assets=[*SOURCES, raw_fixings, *REPORTS])
+    assets = dg.Definitions(assets=[*SOURCES, raw_fixings, *REPORTS, published_pages])
     return dg.Definitions.merge(assets, watching_definitions(DAILY_REVENUE))

@@ -44,7 +44,7 @@ class Drawing:
 
 def daily_chart(frame: pl.DataFrame, corrected: Sequence[Any]) -> Drawing:
     """Revenue of each day as bars, its trailing mean as a line; corrected days have another colour."""
-    import altair as alt
+    import altair as alt  # noqa: PLC0415 - a second of imports that loading the code location does not need
 
     rows = _floats(frame, "revenue_usd", "trailing_mean_7d_usd").with_columns(
         state=pl.when(pl.col("day").is_in(list(corrected))).then(pl.lit("corrected")).otherwise(pl.lit("day"))
@@ -66,7 +66,7 @@ def daily_chart(frame: pl.DataFrame, corrected: Sequence[Any]) -> Drawing:
 
 def month_to_date_chart(frame: pl.DataFrame, now: str, then: str) -> Drawing:
     """Revenue of this month so far, day by day added up, over the month before."""
-    import altair as alt
+    import altair as alt  # noqa: PLC0415
 
     rows = _floats(frame, "total")
     days = alt.X("number:Q", axis=_axis(tickCount=6, format="d"), scale=alt.Scale(domain=[1, 31], nice=False))
@@ -85,7 +85,7 @@ def month_to_date_chart(frame: pl.DataFrame, now: str, then: str) -> Drawing:
 
 def months_chart(frame: pl.DataFrame, chosen: str, *, half: bool = False) -> Drawing:
     """Revenue of each month; the chosen one in the accent colour, months that lack days paler."""
-    import altair as alt
+    import altair as alt  # noqa: PLC0415
 
     rows = _floats(frame, "revenue_usd").with_columns(
         kind=pl.when(pl.col("month") == chosen)
@@ -126,7 +126,7 @@ def _floats(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
 
 
 def _axis(*, grid: bool = False, **options: Any) -> Any:
-    import altair as alt
+    import altair as alt  # noqa: PLC0415
 
     return alt.Axis(
         title=None, domain=False, ticks=False, grid=grid, gridColor=RULE, labelColor=QUIET, labelPadding=7, **options
@@ -138,7 +138,7 @@ def _drawn(layers: Any, height: int, about: str, wide: int = WIDE) -> Drawing:
 
 
 def _svg(chart: Any, width: int, height: int) -> str:
-    import vl_convert
+    import vl_convert  # noqa: PLC0415
 
     spec = chart.properties(width=width, height=height, background="transparent", padding=2).to_dict(validate=False)
     spec["autosize"] = {"type": "fit", "contains": "padding"}

@@ -12,7 +12,7 @@ from backfill_assets.revenue.pages.basis import Basis, basis_of, span_told
 from backfill_assets.revenue.pages.charts import daily_chart, month_to_date_chart, months_chart, spark
 from backfill_assets.revenue.pages.shell import Page, dollars, head, row, table, tiles, titled
 from backfill_assets.revenue.pages.state import State, summed
-from backfill_assets.revenue.pages.words import count, day_told, growth, money, month_told, said, share
+from backfill_assets.revenue.pages.words import against, count, day_told, growth, money, month_told, said, share
 
 DAYS_SHOWN = 91
 RECENT = 28
@@ -77,10 +77,10 @@ def _tiles(frame: pl.DataFrame) -> str:
     mean = last["trailing_mean_7d_usd"]
     return tiles(
         [
-            (f"{day:%B} so far", dollars(so_far), f"{growth(so_far, then)} against {span_told([first, same])}"),
+            (f"{day:%B} so far", dollars(so_far), against(so_far, then, f"against {span_told([first, same])}")),
             (day_told(day), dollars(last["revenue_usd"]), f"{count(last['transactions'])} transactions"),
-            ("Mean of seven days", dollars(mean), f"{growth(mean, mean_then)} on the week"),
-            (f"{first:%B %Y}", dollars(whole), f"{growth(whole, whole_then)} on {before_first:%B}"),
+            ("Mean of seven days", dollars(mean), against(mean, mean_then, "on the week")),
+            (f"{first:%B %Y}", dollars(whole), against(whole, whole_then, f"on {before_first:%B}")),
         ]
     )
 

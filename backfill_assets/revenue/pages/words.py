@@ -63,6 +63,15 @@ def growth(now: Decimal, then: Decimal | None, places: int = 1) -> str:
     return f'<span class="{kind}">{percent.replace("-", MINUS)}</span>'
 
 
+def against(now: Decimal, then: Decimal | None, what: str) -> str:
+    """By how much more than what it was then; in words when there is nothing to hold it against.
+
+    >>> against(Decimal(110), None, "on May")
+    'no figure to compare with'
+    """
+    return f"{growth(now, then)} {what}" if then and then > 0 else "no figure to compare with"
+
+
 def day_told(day: date | None) -> str:
     """A day, as people say it.
 
