@@ -95,7 +95,7 @@ def named_correction(desk: Desk, correction: str, days: Collection[date]) -> Pla
     plan = progress.plan
     if plan.table != desk.subject.table:
         raise CorrectionUnknown(correction, open_corrections(desk))
-    if not progress.accepts_stagings and not set(days) <= progress.missing:
+    if progress.is_closed or (not progress.accepts_stagings and not set(days) <= progress.missing):
         raise StagingClosed(correction, progress.ending or "past its cut over")
     if outside := set(days) - set(plan.days):
         raise DaysOutsideCorrection(correction, outside, plan.window)

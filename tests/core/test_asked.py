@@ -1,0 +1,152 @@
+"""What was asked for is waited for, is asked again when it came to nothing, and never twice at once."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfill_assets.core.asked import Errand
+from backfill_assets.core.events import Event
+from backfill_assets.core.next_step import StageWaves, Stuck, TakeSteps, WaitForRuns, next_step
+from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.progress import Progress, fold
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.waves import WaveOrder, WavePolicy
+from backfill_assets.core.window import Window
+
+NOW = datetime(2026, 1, 23, tzinfo=UTC)
+WINDOW = Window(date(2026, 1, 1), date(2026, 1, 9))
+PREPARED = [(step, Outcome.DONE, {}) for step in (Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS)]
+
+
+def plan(**policy):
+    waves = WavePolicy(**{"max_days": 3, "order": WaveOrder.OLDEST, **policy})
+    return Plan("c", Request("fact", WINDOW, "wrong", waves=waves), NOW, "ada")
+
+
+def folded(*told, of=None) -> Progress:
+    events = [Event("c", step, outcome, NOW, "x", "", detail, n) for n, (step, outcome, detail) in enumerate(told, 1)]
+    return fold(of or plan(), events)
+
+
+def asked(errand: Errand, number: int = 1):
+    key = f"c/{errand.name}/{number}"
+    return errand.step, Outcome.REQUESTED, {"request": key, "errand": errand.as_json()}
+
+
+def ended(errand: Errand, outcome=Outcome.ENDED, reason="", number: int = 1):
+    return errand.step, outcome, {"request": f"c/{errand.name}/{number}", "reason": reason}
+
+
+def wave(first: int, last: int) -> Errand:
+    return Errand(wave=Window(date(2026, 1, first), date(2026, 1, last)))
+
+
+def days(first: int, last: int):
+    return {"days": [str(day) for day in Window(date(2026, 1, first), date(2026, 1, last))]}
+
+
+STEPS = Errand(steps=(Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS))
+
+
+def test_steps_that_are_asked_for_are_waited_for_until_the_last_is_done():
+    assert next_step(folded(asked(STEPS)), NOW) == WaitForRuns(("c/freeze_reports+verify_source+reset_watermarks/1",))
+    assert isinstance(next_step(folded(asked(STEPS), *PREPARED[:2]), NOW), WaitForRuns)
+    assert isinstance(next_step(folded(asked(STEPS), *PREPARED), NOW), StageWaves)
+
+
+def test_a_request_does_not_undo_a_step_that_is_done():
+    assert folded(*PREPARED, asked(STEPS)).done == {step for step, _, _ in PREPARED}
+
+
+def test_a_failed_step_ends_its_run_and_waits_for_a_person():
+    failed = folded(asked(STEPS), (Step.VERIFY_SOURCE, Outcome.FAILED, {"reason": "gone"}))
+    assert next_step(failed, NOW) == Stuck(Step.VERIFY_SOURCE, "gone")
+    assert not failed.asked.pending
+
+
+def test_a_run_that_ended_without_a_word_is_asked_for_again_under_the_next_key():
+    progress = folded(asked(STEPS), ended(STEPS, reason="killed"))
+    assert next_step(progress, NOW) == TakeSteps(STEPS.steps)
+    assert progress.asked.next_key("c", STEPS) == "c/freeze_reports+verify_source+reset_watermarks/2"
+    assert progress.asked.fruitless == {STEPS.name: 1}
+
+
+def test_another_try_forgets_what_came_to_nothing_but_not_the_keys_that_were_used():
+    progress = folded(asked(STEPS), ended(STEPS, reason="killed"), (Step.OPEN, Outcome.REQUESTED, {}))
+    assert progress.asked.fruitless == {}
+    assert progress.asked.next_key("c", STEPS).endswith("/2")
+
+
+def test_only_so_many_waves_are_asked_for_side_by_side_and_no_day_twice():
+    first = folded(*PREPARED, asked(wave(1, 3)))
+    decided = next_step(first, NOW)
+    assert isinstance(decided, StageWaves)
+    assert (decided.at_once, decided.waves[0]) == (1, Window(date(2026, 1, 4), date(2026, 1, 6)))
+    both = folded(*PREPARED, asked(wave(1, 3)), asked(wave(4, 6)))
+    assert isinstance(next_step(both, NOW), WaitForRuns)
+    one_back = folded(*PREPARED, asked(wave(1, 3)), asked(wave(4, 6)), (Step.STAGE, Outcome.PROGRESSED, days(1, 3)))
+    decided = next_step(one_back, NOW)
+    assert isinstance(decided, StageWaves)
+    assert decided.waves == (Window(date(2026, 1, 7), date(2026, 1, 9)),)
+
+
+def test_nothing_goes_beside_the_canary():
+    told = [*PREPARED, asked(wave(9, 9))]
+    assert isinstance(next_step(folded(*told, of=plan(order=WaveOrder.CANARY)), NOW), WaitForRuns)
+
+
+def test_days_that_somebody_else_is_staging_are_waited_for():
+    progress = folded(*PREPARED)
+    assert next_step(progress, NOW, WINDOW.days) == WaitForRuns(())
+    decided = next_step(progress, NOW, WINDOW.days[:5])
+    assert isinstance(decided, StageWaves)
+    assert decided.waves[0] == Window(date(2026, 1, 6), date(2026, 1, 8))
+
+
+def test_days_staged_by_other_code_are_missing_again():
+    progress = folded(
+        *PREPARED,
+        (Step.STAGE, Outcome.PROGRESSED, days(1, 9)),
+        (Step.STAGE, Outcome.REFUSED, {"restage": days(4, 5)["days"]}),
+    )
+    assert progress.missing == set(Window(date(2026, 1, 4), date(2026, 1, 5)))
+
+
+def test_a_stopped_backfill_waits_for_a_person_until_no_day_is_missing():
+    stopped = [*PREPARED, (Step.STAGE, Outcome.PROGRESSED, days(1, 4)), (Step.STAGE, Outcome.FAILED, {"reason": "off"})]
+    assert next_step(folded(*stopped), NOW) == Stuck(Step.STAGE, "off")
+    assert isinstance(next_step(folded(*stopped, (Step.OPEN, Outcome.REQUESTED, {})), NOW), StageWaves)
+    whole = folded(*stopped, (Step.STAGE, Outcome.PROGRESSED, days(5, 9)))
+    assert next_step(whole, NOW) == TakeSteps((Step.STAGE, Step.VALIDATE))
+
+
+def test_abandoning_forgets_what_was_asked_for():
+    assert not folded(asked(STEPS), (Step.ABANDON, Outcome.DONE, {})).asked.pending
+
+
+@pytest.mark.parametrize("errand", [STEPS, wave(1, 3)])
+def test_an_errand_is_read_back_as_it_was_written(errand):
+    assert Errand.from_json(errand.as_json()) == errand
+
+
+@given(st.lists(st.sampled_from(["ask", "end", "die", "stage"]), max_size=20))
+def test_whatever_happens_an_errand_is_pending_once_at_most_and_its_keys_never_repeat(actions):
+    progress, keys = folded(*PREPARED), []
+    told = [*PREPARED]
+    errand = wave(1, 3)
+    for action in actions:
+        pending = list(progress.asked.pending)
+        if action == "ask" and not pending:
+            keys.append(progress.asked.next_key("c", errand))
+            told.append((Step.STAGE, Outcome.REQUESTED, {"request": keys[-1], "errand": errand.as_json()}))
+        elif action in {"end", "die"} and pending:
+            told.append((Step.STAGE, Outcome.ENDED, {"request": pending[0], "reason": action == "die" and "x" or ""}))
+        elif action == "stage":
+            told.append((Step.STAGE, Outcome.PROGRESSED, days(1, 3)))
+        progress = folded(*told)
+        assert len(progress.asked.pending) <= 1
+    assert len(keys) == len(set(keys))
+    assert replace(progress, asked=folded().asked).staged in (set(), set(wave(1, 3).wave.days))

@@ -1,0 +1,104 @@
+"""Real daemons: nightly beside a large correction, and everything killed in the middle of one."""
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.plan import Approval, Request
+from backfill_assets.core.progress import history
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.waves import WavePolicy
+from backfill_assets.core.window import Window
+from backfill_assets.orchestration import tags
+from backfill_assets.revenue.pipeline import DAILY_REVENUE
+from backfill_assets.runbook import open_correction
+from tests.e2e.server import dagster_dev, wait_until
+from tests.e2e.small_lake import FACT, TABLE_KEYS
+from tests.e2e.story import NOW, environment, wrong_lake
+
+pytestmark = [pytest.mark.dagster, pytest.mark.timeout(900)]
+
+HISTORY = Window(NOW.date().replace(day=1), NOW.date().replace(day=22))
+WRONG = Window(HISTORY.days[4], HISTORY.days[15])
+LONG = 240
+QUEUE_SECONDS = 15
+EXPECTED = {"columns": ["revenue_usd", "rate_usd", "rate_currency", "fixing_day"], "same_rows": True}
+
+NIGHTLY = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+TIMES = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status stats { ... on RunStatsSnapshot {
+  enqueuedTime launchTime startTime endTime } } } } }"""
+
+
+def test_everything_is_killed_while_it_stages_and_while_it_cuts_over_and_the_correction_ends_right(tmp_path):
+    lake = wrong_lake(tmp_path, HISTORY, WRONG)
+    correction = open_correction(
+        lake.desk(NOW),
+        Request(
+            FACT,
+            WRONG,
+            "The FX join used the rate of the previous day.",
+            expectation=Expectation.from_request(EXPECTED),
+            approval=Approval.AUTOMATIC,
+            waves=WavePolicy(max_days=4),
+        ),
+    ).correction
+    for part in ("wave/", "cut_over"):
+        with dagster_dev(environment(lake)) as server:
+            wait_until(lambda: _in_process(server, part), LONG, f"a run of {part}")
+            server.kill()
+    with dagster_dev(environment(lake)):
+        wait_until(lambda: Step.COMMUNICATE in _progress(lake, correction).done, LONG, "the end of the correction")
+    events = lake.records.ledger.events(correction)
+    recipe = DAILY_REVENUE.asset.recipe
+    right = pl.concat(recipe.wave(lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
+    assert_frame_equal(lake.live(), right)
+    assert lake.records.snapshot(FACT).transaction_version(f"correction/{correction}") == 1
+    told = [event for event in events if event.step is Step.COMMUNICATE and event.outcome is Outcome.DONE]
+    assert [event.detail["event"] for event in told] == ["published"]
+    assert any(event.outcome is Outcome.ENDED and "is gone" in event.detail["reason"] for event in events)
+
+
+def test_nightly_finds_a_place_at_once_while_a_correction_stages(tmp_path):
+    lake = wrong_lake(tmp_path, HISTORY, WRONG)
+    waves = WavePolicy(max_days=1, at_once=4)
+    correction = open_correction(lake.desk(NOW), Request(FACT, WRONG, "Many waves.", waves=waves)).correction
+    queued: list[float] = []
+    with dagster_dev(environment(lake)) as server:
+        wait_until(lambda: _progress(lake, correction).staged, LONG, "the canary")
+        for _ in range(2):
+            wait_until(lambda: _in_process(server, "wave/"), LONG, "a wave")
+            run = wait_until(lambda: _ended(server, _launch_nightly(server)), LONG, "the end of nightly")
+            assert run["status"] == "SUCCESS"
+            queued.append(run["stats"]["launchTime"] - run["stats"]["enqueuedTime"])
+    assert max(queued) < QUEUE_SECONDS, queued
+
+
+def _in_process(server, part):
+    """A run of such an errand that has begun to work."""
+    runs = [run for run in server.runs() if part in run["tags"].get(tags.REQUEST, "")]
+    return next((run for run in runs if run["status"] == "STARTED" and tags.PROCESS in run["tags"]), None)
+
+
+def _progress(lake, correction):
+    return history(lake.records.ledger.events(correction))
+
+
+def _launch_nightly(server):
+    selector = {
+        "repositoryName": "__repository__",
+        "repositoryLocationName": "backfill_assets",
+        "jobName": f"{FACT}__nightly",
+    }
+    marks = [{"key": tags.PUBLISH, "value": tags.PUBLISH_LIVE}, {"key": tags.PRIORITY, "value": "10"}]
+    params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": marks}}
+    return server.ask(NIGHTLY, p=params)["launchRun"]["run"]["runId"]
+
+
+def _ended(server, run_id):
+    def look():
+        run = server.ask(TIMES, id=run_id)["runOrError"]
+        return run if run["status"] in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+    return wait_until(look, LONG, "nightly")
