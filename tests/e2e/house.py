@@ -59,6 +59,7 @@ class House:
             "BACKFILL_PUBLISHED": str(self.root / "published"),
             "BACKFILL_NOW": self.now,
             "BACKFILL_TOKEN_KEY": "sixteen bytes or more",
+            "BACKFILL_CHROMIUM": "none",
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_DISABLE_TELEMETRY": "yes",
         }

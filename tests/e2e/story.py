@@ -38,6 +38,7 @@ def environment(lake: SmallLake, now: datetime = NOW) -> dict[str, str]:
         "BACKFILL_LANDING": str(lake.landing),
         "BACKFILL_PUBLISHED": str(lake.root / "published"),
         "BACKFILL_NOW": now.isoformat(),
+        "BACKFILL_CHROMIUM": "none",
         "BACKFILL_TOKEN_KEY": "a key of sixteen bytes or more",
         "DAGSTER_HOME": str(home),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
