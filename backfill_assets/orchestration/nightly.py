@@ -107,7 +107,7 @@ class NightlyRun:
             rebuilt=tuple(rebuilt),
             failed=self.failed,
             late=tuple(late),
-            claimed=tuple(sorted(day for day in claimed if window and day in window)),
+            claimed=tuple(sorted(claimed & {*(window or ()), *stale})),
             frozen=frozen,
             reports_failed=self.reports_failed,
             readers_wait=readers_wait,

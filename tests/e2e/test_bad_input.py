@@ -14,7 +14,8 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
-from tests.e2e.house import Answered, House, new_house
+from tests.e2e.house import Answered, House
+from tests.e2e.shop import open_shop, trade
 from tests.scenarios import csv_line, drop_csv, drop_parquet, transaction
 
 pytestmark = pytest.mark.dagster
@@ -22,30 +23,12 @@ pytestmark = pytest.mark.dagster
 PUBLISHED = Window(date(2026, 1, 5), date(2026, 1, 9))
 NEXT, GOOD = date(2026, 1, 10), date(2026, 1, 22)
 NOW = "2026-01-24T06:00:00+00:00"
-FIXINGS = """Date,USD,GBP,
-2026-01-16,1.1601,0.8671,
-2026-01-09,1.1642,0.8668,
-2026-01-08,1.1656,0.8672,
-2026-01-07,1.1681,0.8660,
-2026-01-06,1.1707,0.8654,
-2026-01-05,1.1664,0.8687,
-"""
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Five days in two currencies, published. Copy it, do not write to it."""
-    house = new_house(tmp_path_factory.mktemp("published") / "house", NOW)
-    (house.landing / "fx").mkdir(parents=True)
-    (house.landing / "fx/eurofxref-hist.csv").write_text(FIXINGS)
-    for day in PUBLISHED:
-        drop_parquet(house.landing, day, trade(day))
-    assert house.run("nightly", "--through", str(PUBLISHED.last)).code == 0
-    return house
-
-
-def trade(day: date) -> list[dict[str, object]]:
-    return [transaction(f"{day}-eur", day), transaction(f"{day}-gbp", day, currency="GBP", amount="12.5000")]
+    return open_shop(tmp_path_factory.mktemp("published") / "house", PUBLISHED.days, NOW)
 
 
 def facts(house: House) -> dict[str, object]:
