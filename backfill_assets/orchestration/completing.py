@@ -38,12 +38,15 @@ def complete(
     noted = context.output_metadata.get(tags.READ)
     commits = {**cast("Mapping[str, int]", getattr(noted, "data", None) or {}), **begun}
     measured: list[Completeness] = []
-    for table, days in days_read(running, context.asset_key, partitions).items():
+    for table, reads in days_read(running, context.asset_key, partitions, records.completeness).items():
         if not records.exists(table):
             continue
-        source = records.snapshot(table, commits.get(table))
-        report = context.asset_key.path[-1]
-        measured += measure(report, days, table, source, records.builds, run_id=context.run_id, at=at)
+        known = [commit for commit in (commits.get(table), *(read.commit for read in reads.values())) if commit]
+        source = records.snapshot(table, min(known, default=None))
+        days = {partition: read.days for partition, read in reads.items()}
+        lacking = {partition: read.lacking for partition, read in reads.items()}
+        report, run = context.asset_key.path[-1], context.run_id
+        measured += measure(report, days, table, source, records.builds, run_id=run, at=at, lacking=lacking)
     records.completeness.record(measured)
     return measured
 

@@ -1,9 +1,11 @@
 """Which days of which correctable table a report partition is made of, by the asset graph of the running job.
 
-Dagster has no public way to ask a run for its asset graph; this module is the one place that knows.
+Dagster has no public way to ask a run for its asset graph; this module is the one place that knows. The graph of a run
+ends at what its assets read: what another report was made of is known from that report's own builds.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
@@ -11,59 +13,81 @@ import dagster as dg
 
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.resources import now_utc
+from backfill_assets.storage.completeness import BuiltReports
 
-Reads = dict[str, dict[str, frozenset[date]]]
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one partition reads of one table: days, those of them that a report on the way lacks, and since when.
+
+    ``commit`` is the oldest one that a report on the way was built from; None when the table is read itself.
+    """
+
+    days: frozenset[date] = frozenset()
+    lacking: frozenset[date] = frozenset()
+    commit: int | None = None
+
+    def with_(self, other: "Read") -> "Read":
+        """Both together."""
+        commits = [commit for commit in (self.commit, other.commit) if commit is not None]
+        return Read(self.days | other.days, self.lacking | other.lacking, min(commits, default=None))
 
 
-def days_read(context: dg.AssetExecutionContext, asset: dg.AssetKey, partitions: Collection[str]) -> Reads:
-    """By correctable table, and by partition of the asset, the days that the partition reads, also through reports."""
-    graph = cast("Any", context.job_def.asset_layer.asset_graph)
-    found: Reads = {}
-    for partition in partitions:
-        for table, days in _through(graph, asset, frozenset({partition})).items():
-            found.setdefault(table, {})[partition] = days
+def days_read(
+    context: dg.AssetExecutionContext, asset: dg.AssetKey, partitions: Collection[str], built: BuiltReports
+) -> dict[str, dict[str, Read]]:
+    """By correctable table, and by partition of the asset, what the partition reads, also through reports."""
+    graph = _graph(context)
+    found: dict[str, dict[str, Read]] = {}
+    for parent in graph.get(asset).parent_keys if graph.has(asset) else ():
+        for partition in partitions:
+            keys = _read_of(graph, asset, parent, partition)
+            for table, read in _through(graph, parent, keys, built).items():
+                of_table = found.setdefault(table, {})
+                of_table[partition] = of_table.get(partition, Read()).with_(read)
     return found
 
 
 def correctable_parents(context: dg.AssetExecutionContext, assets: Iterable[dg.AssetKey]) -> frozenset[str]:
-    """The correctable tables that assets of a run read, also through reports."""
-    graph = cast("Any", context.job_def.asset_layer.asset_graph)
-    waiting, seen = list(assets), set[dg.AssetKey]()
-    tables: set[str] = set()
-    while waiting:
-        key = waiting.pop()
-        for parent in graph.get(key).parent_keys - seen if graph.has(key) else ():
-            seen.add(parent)
-            if _is_correctable(graph, parent):
-                tables.add(parent.path[-1])
-            else:
-                waiting.append(parent)
-    return frozenset(tables)
+    """The correctable tables that assets of a run read themselves."""
+    graph = _graph(context)
+    parents = {parent for key in assets if graph.has(key) for parent in graph.get(key).parent_keys}
+    return frozenset(parent.path[-1] for parent in parents if _is_correctable(graph, parent))
 
 
-def _through(graph: Any, asset: dg.AssetKey, partitions: frozenset[str]) -> Mapping[str, frozenset[date]]:
-    found: dict[str, frozenset[date]] = {}
-    for parent in graph.get(asset).parent_keys if graph.has(asset) else ():
-        keys = _read_of(graph, asset, parent, partitions)
-        if _is_correctable(graph, parent):
-            read = {parent.path[-1]: frozenset(date.fromisoformat(key) for key in keys)}
-        else:
-            read = _through(graph, parent, keys) if keys else {}
-        for table, days in read.items():
-            found[table] = found.get(table, frozenset()) | days
+def _graph(context: dg.AssetExecutionContext) -> Any:
+    return cast("Any", context.job_def.asset_layer.asset_graph)
+
+
+def _through(graph: Any, parent: dg.AssetKey, keys: frozenset[str], built: BuiltReports) -> dict[str, Read]:
+    """What partitions of a parent are made of: of their own days, or of those that its builds tell."""
+    name = parent.path[-1]
+    if _is_correctable(graph, parent):
+        return {name: Read(frozenset(date.fromisoformat(key) for key in keys))}
+    found: dict[str, Read] = {}
+    for table in built.tables_of(name) if keys else ():
+        builds = built.of_report(name, table)
+        there = [builds[key] for key in keys if key in builds]
+        # A partition that was never built has the days that begin with its key, and lacks them.
+        never = frozenset(date.fromisoformat(key) for key in keys if key not in builds)
+        read = Read(never, never)
+        for one in there:
+            read = read.with_(Read(frozenset(one.expected), frozenset(one.missing), one.commit))
+        present = {day for one in there for day in one.expected if day not in one.missing}
+        found[table] = replace(read, lacking=read.lacking - present)
     return found
 
 
-def _read_of(graph: Any, asset: dg.AssetKey, parent: dg.AssetKey, partitions: frozenset[str]) -> frozenset[str]:
-    """The partitions of the parent that partitions of the asset read; none when either has none."""
+def _read_of(graph: Any, asset: dg.AssetKey, parent: dg.AssetKey, partition: str) -> frozenset[str]:
+    """The partitions of the parent that a partition of the asset reads; none when either has none."""
     upstream = graph.get(parent).partitions_def if graph.has(parent) else None
     downstream = graph.get(asset).partitions_def
     if upstream is None or downstream is None:
         return frozenset()
     mapping = graph.get_partition_mapping(asset, parent)
-    subset = downstream.subset_with_partition_keys(sorted(partitions))
+    subset = downstream.subset_with_partition_keys([partition])
     read = mapping.get_upstream_mapped_partitions_result_for_partitions(
-        subset, downstream, upstream, _when_over(downstream, partitions)
+        subset, downstream, upstream, _when_over(downstream, partition)
     )
     return frozenset(read.partitions_subset.get_partition_keys())
 
@@ -72,8 +96,8 @@ def _is_correctable(graph: Any, key: dg.AssetKey) -> bool:
     return graph.has(key) and tags.CORRECTABLE in graph.get(key).metadata
 
 
-def _when_over(partitions_def: Any, partitions: Collection[str]) -> datetime:
-    """A time at which the partitions are over, so that days of theirs which are still to come count as read."""
-    if not isinstance(partitions_def, dg.TimeWindowPartitionsDefinition) or not partitions:
+def _when_over(partitions_def: Any, partition: str) -> datetime:
+    """A time at which the partition is over, so that days of it which are still to come count as read."""
+    if not isinstance(partitions_def, dg.TimeWindowPartitionsDefinition):
         return now_utc()
-    return max(now_utc(), partitions_def.time_window_for_partition_key(max(partitions)).end.astimezone(UTC))
+    return max(now_utc(), partitions_def.time_window_for_partition_key(partition).end.astimezone(UTC))

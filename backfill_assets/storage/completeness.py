@@ -93,6 +93,11 @@ class BuiltReports:
         if len(rows):
             self._rows.append(lambda _: rows)
 
+    def tables_of(self, report: str) -> tuple[str, ...]:
+        """The correctable tables that builds of a report were made of."""
+        rows = self._rows.rows(["report", "table"])
+        return tuple(sorted(set(rows.filter(pl.col("report") == report)["table"])))
+
     def of_report(self, report: str, table: str | None = None) -> dict[str, Completeness]:
         """The newest build of each partition of a report, by partition key; from one table, when named."""
         rows = self._rows.rows().filter(pl.col("report") == report)
@@ -111,14 +116,19 @@ def measure(  # noqa: PLR0913 - everything that is written down
     *,
     run_id: str,
     at: datetime,
+    lacking: Mapping[str, Collection[date]] | None = None,
 ) -> list[Completeness]:
-    """What partitions that read these days are built from, when they were built from this commit of the table."""
+    """What partitions that read these days are built from, when they were built from this commit of the table.
+
+    ``lacking`` are days by partition that the table has, but that a report on the way to it was not built of.
+    """
     wanted = {day for days in partitions.values() for day in days} & source.days
     made = builds.of_days(table, {**source.files_of(wanted)})
     measured: list[Completeness] = []
     for partition, days in sorted(partitions.items()):
         expected = tuple(sorted(days))
-        present = [day for day in expected if day in source.days]
+        without = (lacking or {}).get(partition, ())
+        present = [day for day in expected if day in source.days and day not in without]
         by = {day: made[day].correction if day in made else "" for day in present}
         measured.append(
             Completeness(
@@ -126,9 +136,9 @@ def measure(  # noqa: PLR0913 - everything that is written down
                 partition=partition,
                 table=table,
                 expected=expected,
-                missing=tuple(day for day in expected if day not in source.days),
+                missing=tuple(day for day in expected if day not in present),
                 commit=source.commit,
-                fingerprint=days_fingerprint(source, expected),
+                fingerprint=days_fingerprint(source, present),
                 code_versions=tuple(sorted({made[day].code_version for day in present if day in made})),
                 basis=_basis(list(by.values())),
                 corrections=tuple(sorted(set(by.values()) - {""})),

@@ -15,7 +15,7 @@ from backfill_assets.orchestration.driving import Driver
 from backfill_assets.orchestration.in_process import Runner
 from backfill_assets.orchestration.nightly import MARKED, Nightly, NightlyRun
 from backfill_assets.revenue.pipeline import DAILY_REVENUE, NIGHTLY
-from backfill_assets.runbook import approve, open_correction
+from backfill_assets.runbook import abandon, approve, open_correction
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import Daemon
 from tests.scenarios import drop_parquet, transaction
@@ -97,9 +97,7 @@ def test_a_late_row_of_a_claimed_day_beyond_the_look_back_is_proposed_once_the_c
     at(monkeypatch, 30)
     drop_parquet(daemon.lake.landing, NEW, [transaction("n", NEW)])
     assert nightly(daemon, NEW).late == ()
-    Runner(defs, daemon.instance).run_job(
-        f"{FACT}__abandon", correction, f"{FACT}__abandon_by_hand", {"by": "ada", "note": "no"}
-    )
+    abandon(DAILY_REVENUE.desk(LAKE, "ada"), correction, "no")
     assert nightly(daemon, NEW).late == (LATE,)
 
 
