@@ -20,6 +20,7 @@ from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Ran, Runner
 from backfill_assets.orchestration.rebuilding import runs_of_keys
 from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.runbook.holding import note_advanced
 from backfill_assets.runbook.readers import NIGHTLY
 from backfill_assets.storage.records import Records
 
@@ -100,6 +101,7 @@ class NightlyRun:
         published = sorted(self._live(records) & set(pending))
         frozen = self._build_reports(records, {*published, *rebuilt})
         self._advance(records, window)
+        note_advanced(office.desk(self.lake, NIGHTLY))
         readers_wait = tuple(office.attend(records))
         late = [day for day in stale if day not in latest and day not in claimed]
         return Nightly(
