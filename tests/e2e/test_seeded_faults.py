@@ -184,6 +184,17 @@ def test_a_right_day_made_wrong_is_found_by_the_ledger(tmp_path, monkeypatch):
     assert Clause.CLOSER_TO_LEDGER in validated(lake(tmp_path, monkeypatch), off)
 
 
+def test_errors_of_one_day_that_cancel_across_currencies_are_found_by_the_ledger(tmp_path, monkeypatch):
+    amount = pl.when(pl.col("currency") == "GBP").then(5000).otherwise(-5000)
+    largest = pl.col("country").is_in(["United Kingdom", "Germany"]) & (pl.col("day") == BUSY)
+    off = changed("revenue_usd", pl.col("revenue_usd") + amount, largest)
+
+    failed = validated(lake(tmp_path, monkeypatch), off)
+
+    assert Clause.CLOSER_TO_LEDGER in failed
+    assert Clause.CHANGE_PER_DAY not in failed
+
+
 def test_half_up_for_half_even_is_found_by_the_second_derivation(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
 
