@@ -1,4 +1,4 @@
-"""Dagster's own command line: a range on the sibling stages, a range on the live table is refused before any compute."""
+"""Dagster's own command line: a range on the sibling stages, on the live table it is refused before any compute."""
 
 import os
 import subprocess
