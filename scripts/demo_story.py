@@ -3,8 +3,6 @@
 import dataclasses
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from rich.panel import Panel
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
 from backfill_assets.definitions import LAKE, defs
 from backfill_assets.orchestration.build import build_office, correction_definitions
@@ -50,7 +49,6 @@ expect:
   max_change_total: 0.5%
 approval: manual
 """
-COMMAND = Path(sys.executable).with_name("backfill-assets")
 console = Console()
 
 
@@ -136,7 +134,7 @@ def _there_and_back() -> None:
 def _command(*words: str, expect: int = 0) -> None:
     shown = " ".join(Path(word).name if word.startswith("/") else word for word in words)
     console.print(f"\n[bold cyan]$ backfill-assets {escape(shown)}[/]", highlight=False, soft_wrap=True)
-    ended = subprocess.run([COMMAND, *words], check=False).returncode
+    ended = app(list(words), standalone_mode=False) or 0
     if ended != expect:
         console.print(f"[red]That ended with {ended}, and {expect} was expected.[/]")
         raise SystemExit(1)
