@@ -143,7 +143,7 @@ def test_whatever_happens_an_errand_is_pending_once_at_most_and_its_keys_never_r
             keys.append(progress.asked.next_key("c", errand))
             told.append((Step.STAGE, Outcome.REQUESTED, {"request": keys[-1], "errand": errand.as_json()}))
         elif action in {"end", "die"} and pending:
-            told.append((Step.STAGE, Outcome.ENDED, {"request": pending[0], "reason": action == "die" and "x" or ""}))
+            told.append((Step.STAGE, Outcome.ENDED, {"request": pending[0], "reason": (action == "die" and "x") or ""}))
         elif action == "stage":
             told.append((Step.STAGE, Outcome.PROGRESSED, days(1, 3)))
         progress = folded(*told)

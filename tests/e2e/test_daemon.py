@@ -46,7 +46,7 @@ def test_everything_is_killed_while_it_stages_and_while_it_cuts_over_and_the_cor
     ).correction
     for part in ("wave/", "cut_over"):
         with dagster_dev(environment(lake)) as server:
-            wait_until(lambda: _in_process(server, part), LONG, f"a run of {part}")
+            wait_until(lambda part=part: _in_process(server, part), LONG, f"a run of {part}")
             server.kill()
     with dagster_dev(environment(lake)):
         wait_until(lambda: Step.COMMUNICATE in _progress(lake, correction).done, LONG, "the end of the correction")

@@ -84,7 +84,7 @@ def test_a_met_expectation_lets_an_automatic_correction_through_in_the_run_that_
 
     opened(daemon, approval="automatic", expectation=Expectation.from_request(EXPECTED))
     progress = daemon.go_on()
-    assert [key for key in daemon.launched if "validate" in key][0].endswith("/stage+validate+cut_over/1")
+    assert next(key for key in daemon.launched if "validate" in key).endswith("/stage+validate+cut_over/1")
     assert progress.done >= {Step.CUT_OVER, Step.COMMUNICATE}
     is_right(daemon)
 
@@ -212,9 +212,7 @@ def test_days_that_somebody_is_staging_are_not_staged_beside_him(daemon):
     run_id = _running_backfill(daemon, correction)
     assert not daemon.tick().run_requests
     daemon.instance.report_run_canceled(daemon.instance.get_run_by_id(run_id))
-    assert [request.run_key.partition("/")[2] for request in daemon.tick().run_requests] == [
-        f"wave/{WRONG}/1"
-    ]
+    assert [request.run_key.partition("/")[2] for request in daemon.tick().run_requests] == [f"wave/{WRONG}/1"]
 
 
 def test_an_approval_is_worth_nothing_when_live_moved_and_drifted_days_are_staged_again(daemon):
@@ -276,9 +274,7 @@ def _running_backfill(daemon, correction):
     job = defs.resolve_implicit_global_asset_job_def()
     ends = {tags.RANGE_START: FIRST, tags.RANGE_END: LAST, tags.CORRECTION: correction}
     staged = frozenset([dg.AssetKey(["backfill", FACT])])
-    run = daemon.instance.create_run_for_job(
-        job, tags=ends, asset_selection=staged, status=dg.DagsterRunStatus.STARTED
-    )
+    run = daemon.instance.create_run_for_job(job, tags=ends, asset_selection=staged, status=dg.DagsterRunStatus.STARTED)
     return run.run_id
 
 
