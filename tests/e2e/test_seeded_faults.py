@@ -32,6 +32,7 @@ from tests.e2e.small_lake import (
     ingest,
     planted_lake,
     prepared,
+    stage,
     with_rates_of_the_day_before,
 )
 
@@ -50,8 +51,16 @@ def template() -> Path:
     return root / "one"
 
 
-def lake(root: Path, monkeypatch: pytest.MonkeyPatch) -> SmallLake:
-    shutil.copytree(template(), root / "lake_of_test")
+@cache
+def staged_template() -> Path:
+    """The same, with the correction staged right: only validation is left to do."""
+    shutil.copytree(template(), template().with_name("staged"))
+    prepared(SmallLake(template().with_name("staged")), request())
+    return template().with_name("staged")
+
+
+def lake(root: Path, monkeypatch: pytest.MonkeyPatch, *, staged: bool = False) -> SmallLake:
+    shutil.copytree(staged_template() if staged else template(), root / "lake_of_test")
     copied = SmallLake(root / "lake_of_test")
     monkeypatch.setenv("BACKFILL_LANDING", str(copied.landing))
     monkeypatch.setenv("BACKFILL_PUBLISHED", str(root / "published"))
@@ -75,9 +84,12 @@ def request() -> Request:
     )
 
 
-def validated(found: SmallLake, spoil: Spoil) -> set[str]:
-    """The checks that fail when staging is spoiled."""
-    plan = prepared(found, request(), spoil)
+def validated(root: Path, monkeypatch: pytest.MonkeyPatch, spoil: Spoil) -> set[str]:
+    """The checks that fail when a right staging is spoiled."""
+    found = lake(root, monkeypatch, staged=True)
+    plan = found.desk().progress("20111210").plan
+    stage(found, plan, spoil)
+    runbook.stage(found.desk(), plan.correction)
     return failed_checks(runbook.validate(found.desk(), plan.correction))
 
 
@@ -89,8 +101,8 @@ def changed(column: str, value: pl.Expr, where: pl.Expr = CELL) -> Spoil:
 
 
 def test_a_right_correction_passes_every_check_and_cuts_over(tmp_path, monkeypatch):
-    found = lake(tmp_path, monkeypatch)
-    plan = prepared(found, request())
+    found = lake(tmp_path, monkeypatch, staged=True)
+    plan = found.desk().progress("20111210").plan
 
     seen = runbook.validate(found.desk(), plan.correction)
     runbook.approve(found.desk(), plan.correction, "looked at every day")
@@ -114,7 +126,7 @@ def test_a_lost_day_is_never_validated(tmp_path, monkeypatch):
 
 
 def test_the_rows_of_a_lost_day_are_missed_by_control_totals(tmp_path, monkeypatch):
-    failed = validated(lake(tmp_path, monkeypatch), lambda rows: rows.filter(pl.col("day") != BUSY))
+    failed = validated(tmp_path, monkeypatch, lambda rows: rows.filter(pl.col("day") != BUSY))
 
     assert {Clause.CONTROL_TOTALS, Clause.SAME_ROWS} <= failed
 
@@ -130,19 +142,19 @@ def test_a_doubled_row_is_refused_by_its_key(tmp_path, monkeypatch):
 def test_a_row_that_counts_double_is_found_by_control_totals(tmp_path, monkeypatch):
     doubled = changed("transactions", pl.col("transactions") * 2)
 
-    assert Clause.CONTROL_TOTALS in validated(lake(tmp_path, monkeypatch), doubled)
+    assert Clause.CONTROL_TOTALS in validated(tmp_path, monkeypatch, doubled)
 
 
 def test_one_cell_off_by_a_ten_thousandth_is_found_by_the_second_derivation(tmp_path, monkeypatch):
     off = changed("revenue_usd", pl.col("revenue_usd") + A_CENTI_CENT)
 
-    assert Clause.SAMPLE_REDERIVED in validated(lake(tmp_path, monkeypatch), off)
+    assert Clause.SAMPLE_REDERIVED in validated(tmp_path, monkeypatch, off)
 
 
 def test_swapped_currencies_are_found_by_control_totals_and_rows(tmp_path, monkeypatch):
     swapped = changed("currency", pl.col("currency").replace({"EUR": "GBP", "GBP": "EUR"}), pl.lit(value=True))
 
-    failed = validated(lake(tmp_path, monkeypatch), swapped)
+    failed = validated(tmp_path, monkeypatch, swapped)
 
     assert {Clause.CONTROL_TOTALS, Clause.SAME_ROWS, Clause.SAMPLE_REDERIVED} <= failed
 
@@ -151,13 +163,11 @@ def test_a_touched_dollar_row_is_found_by_unchanged_where(tmp_path, monkeypatch)
     dollars = pl.col("currency") == "USD"
     touched = changed("revenue_usd", pl.col("revenue_usd") + A_CENTI_CENT, dollars)
 
-    assert Clause.UNCHANGED_WHERE in validated(lake(tmp_path, monkeypatch), touched)
+    assert Clause.UNCHANGED_WHERE in validated(tmp_path, monkeypatch, touched)
 
 
 def test_a_wrong_sign_is_found_by_control_totals_and_by_the_change_of_the_day(tmp_path, monkeypatch):
-    found = lake(tmp_path, monkeypatch)
-
-    turned = validated(found, changed("amount", -pl.col("amount")))
+    turned = validated(tmp_path, monkeypatch, changed("amount", -pl.col("amount")))
 
     assert Clause.CONTROL_TOTALS in turned
 
@@ -165,14 +175,15 @@ def test_a_wrong_sign_is_found_by_control_totals_and_by_the_change_of_the_day(tm
 def test_revenue_of_the_wrong_sign_is_found_by_the_change_of_the_day(tmp_path, monkeypatch):
     turned = changed("revenue_usd", -pl.col("revenue_usd"), (pl.col("day") == BUSY) & (pl.col("currency") == "GBP"))
 
-    failed = validated(lake(tmp_path, monkeypatch), turned)
+    failed = validated(tmp_path, monkeypatch, turned)
 
     assert {Clause.CHANGE_PER_DAY, Clause.SAMPLE_REDERIVED, Clause.CLOSER_TO_LEDGER} <= failed
 
 
 def test_a_rate_carried_one_day_too_far_is_found_by_ledger_and_second_derivation(tmp_path, monkeypatch):
-    found = lake(tmp_path, monkeypatch)
-    failed = validated(found, with_rates_of_the_day_before(found, Window(BUSY - ONE_DAY, BUSY)))
+    wrong = with_rates_of_the_day_before(SmallLake(template()), Window(BUSY - ONE_DAY, BUSY))
+
+    failed = validated(tmp_path, monkeypatch, wrong)
 
     assert Clause.SAMPLE_REDERIVED in failed
     assert Clause.CLOSER_TO_LEDGER not in failed  # as far away as live was, and the other days are closer
@@ -181,7 +192,7 @@ def test_a_rate_carried_one_day_too_far_is_found_by_ledger_and_second_derivation
 def test_a_right_day_made_wrong_is_found_by_the_ledger(tmp_path, monkeypatch):
     off = changed("revenue_usd", pl.col("revenue_usd") + 900, (pl.col("day") == BUSY) & (pl.col("currency") == "GBP"))
 
-    assert Clause.CLOSER_TO_LEDGER in validated(lake(tmp_path, monkeypatch), off)
+    assert Clause.CLOSER_TO_LEDGER in validated(tmp_path, monkeypatch, off)
 
 
 def test_errors_of_one_day_that_cancel_across_currencies_are_found_by_the_ledger(tmp_path, monkeypatch):
@@ -189,7 +200,7 @@ def test_errors_of_one_day_that_cancel_across_currencies_are_found_by_the_ledger
     largest = pl.col("country").is_in(["United Kingdom", "Germany"]) & (pl.col("day") == BUSY)
     off = changed("revenue_usd", pl.col("revenue_usd") + amount, largest)
 
-    failed = validated(lake(tmp_path, monkeypatch), off)
+    failed = validated(tmp_path, monkeypatch, off)
 
     assert Clause.CLOSER_TO_LEDGER in failed
     assert Clause.CHANGE_PER_DAY not in failed
@@ -209,8 +220,8 @@ def test_half_up_for_half_even_is_found_by_the_second_derivation(tmp_path, monke
 
 
 def test_a_staged_day_written_again_after_validation_is_not_cut_over(tmp_path, monkeypatch):
-    found = lake(tmp_path, monkeypatch)
-    plan = prepared(found, request())
+    found = lake(tmp_path, monkeypatch, staged=True)
+    plan = found.desk().progress("20111210").plan
     runbook.validate(found.desk(), plan.correction)
     runbook.approve(found.desk(), plan.correction, "fine")
     table = found.records.staged(FACT, plan.correction)
@@ -221,9 +232,9 @@ def test_a_staged_day_written_again_after_validation_is_not_cut_over(tmp_path, m
 
 
 def test_a_staged_file_altered_in_place_after_validation_is_not_cut_over(tmp_path, monkeypatch):
-    found = lake(tmp_path, monkeypatch)
+    found = lake(tmp_path, monkeypatch, staged=True)
     before = found.live()
-    plan = prepared(found, request())
+    plan = found.desk().progress("20111210").plan
     runbook.validate(found.desk(), plan.correction)
     runbook.approve(found.desk(), plan.correction, "fine")
     table = found.records.staged(FACT, plan.correction)
@@ -265,8 +276,8 @@ def test_late_rows_that_land_after_the_opening_raise_no_alarm(tmp_path, monkeypa
 
 
 def test_the_sample_lists_every_transaction_with_both_rates(tmp_path, monkeypatch):
-    found = lake(tmp_path, monkeypatch)
-    plan = prepared(found, request())
+    found = lake(tmp_path, monkeypatch, staged=True)
+    plan = found.desk().progress("20111210").plan
     runbook.validate(found.desk(), plan.correction)
 
     sample = Samples(found.records.lake).latest(plan.correction)
