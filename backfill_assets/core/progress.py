@@ -1,6 +1,6 @@
 """Progress: what the ledger's events add up to. Crash, retry, double tick and resume are all "fold again"."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import assert_never
@@ -38,7 +38,7 @@ def _after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911
         case Step.FREEZE_REPORTS:
             return _after_freeze(progress, event)
         case Step.VERIFY_SOURCE:
-            return _settled(progress, event)
+            return _after_verify(progress, event)
         case Step.RESET_WATERMARKS:
             return _after_reset(progress, event)
         case Step.STAGE:
@@ -86,6 +86,15 @@ def _settled(progress: Progress, event: Event) -> Progress:
     elif event.outcome is Outcome.FAILED:
         failures[event.step] = str(event.detail.get("reason", ""))
     return replace(progress, done=done, failures=failures)
+
+
+def _after_verify(progress: Progress, event: Event) -> Progress:
+    """What was found fit is what is staged from, which may be newer than at the opening while nothing is staged."""
+    settled = _settled(progress, event)
+    pins: Mapping[str, int] = event.detail.get("pins") or progress.plan.pins
+    if not _is_done(event) or progress.staged or pins == progress.plan.pins:
+        return settled
+    return replace(settled, plan=replace(progress.plan, pins=dict(pins)))
 
 
 def _tried_again(progress: Progress, event: Event) -> Progress:

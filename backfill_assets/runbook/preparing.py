@@ -1,6 +1,7 @@
 """Steps 1 to 3: freeze the reports, verify the source, reset the watermarks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from backfill_assets.core.events import Event
@@ -37,13 +38,18 @@ def freeze_reports(desk: Desk, correction: str) -> Event:
 def verify_source(desk: Desk, correction: str) -> Event:
     """Find the source of every day there, complete and unaltered; every problem of every day in one report.
 
+    A source that was mended since the opening is pinned anew, as long as nothing was staged from the old one.
+
     Raises:
         SourceUnfit: naming what is wrong with which days, and the largest window that can be corrected.
     """
-    plan = desk.progress(correction).plan
-    problems = [*_absent(desk, plan), *_beyond_retention(desk, plan)]
-    for verify in desk.subject.verify:
-        problems += verify(desk.records, plan)
+    progress = desk.progress(correction)
+    plan = progress.plan
+    problems = _problems(desk, plan)
+    if problems and not progress.staged:
+        newest = {source: desk.records.snapshot(source).commit for source in plan.pins}
+        plan = replace(plan, pins=newest) if newest != plan.pins else plan
+        problems = _problems(desk, plan) if newest != progress.plan.pins else problems
     if problems:
         named: dict[str, list[date]] = {}
         for problem in sorted(problems, key=lambda problem: (problem.day, problem.what)):
@@ -58,6 +64,13 @@ def verify_source(desk: Desk, correction: str) -> Event:
         desk.tell(correction, Step.VERIFY_SOURCE, Outcome.FAILED, detail)
         raise error
     return desk.tell(correction, Step.VERIFY_SOURCE, Outcome.DONE, {"days": len(plan.days), "pins": dict(plan.pins)})
+
+
+def _problems(desk: Desk, plan: Plan) -> list[Problem]:
+    problems = [*_absent(desk, plan), *_beyond_retention(desk, plan)]
+    for verify in desk.subject.verify:
+        problems += verify(desk.records, plan)
+    return problems
 
 
 def reset_watermarks(desk: Desk, correction: str) -> Event:
