@@ -99,6 +99,13 @@ class Newsroom:
 
     def rebuild(self, plan: Plan) -> None:
         """Build exactly what is owed, thaw, and tell."""
+        self.build_owed(plan)
+        runbook.rebuild_downstream(self.desk(), plan.correction)
+        runbook.communicate(self.desk(), plan.correction)
+        self.show()
+
+    def build_owed(self, plan: Plan) -> None:
+        """Build exactly what is owed, as the runs of the correction do."""
         desk = self.desk()
         owed: dict[str, list[date]] = {}
         for report, key in desk.progress(plan.correction).owed:
@@ -107,9 +114,6 @@ class Newsroom:
         for report, days in owed.items():
             detail = {"report": report, "partitions": [str(day) for day in sorted(days)]}
             desk.tell(plan.correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail)
-        runbook.rebuild_downstream(self.desk(), plan.correction)
-        runbook.communicate(self.desk(), plan.correction)
-        self.show()
 
 
 def newsroom(root: Path, history: Window = HISTORY, wrong: Window = WRONG) -> Newsroom:

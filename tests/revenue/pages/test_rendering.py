@@ -64,6 +64,28 @@ def test_a_disk_that_is_full_leaves_the_old_page_and_the_step_undone(room: Newsr
     assert "data-frozen-by" in read(room.page("executive_dashboard/index.html")).attributes
 
 
+def test_a_thaw_that_cannot_be_shown_is_not_written_down(room: Newsroom):
+    plan = room.open()
+    room.prepare(plan)
+    runbook.approve(room.desk("Ada"), plan.correction, "looked")
+    runbook.cut_over(room.desk(), plan.correction)
+    room.build_owed(plan)
+    before = room.page("executive_dashboard/index.html")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (14_000, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            runbook.rebuild_downstream(room.desk(), plan.correction)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert room.desk().progress(plan.correction).frozen
+    assert room.page("executive_dashboard/index.html") == before
+
+    runbook.rebuild_downstream(room.desk(), plan.correction)
+    assert "data-frozen-by" not in read(room.page("executive_dashboard/index.html")).attributes
+
+
 def test_files_are_replaced_all_or_none(tmp_path):
     target, other = tmp_path / "page.html", tmp_path / "other.html"
     replace_files({target: b"old", other: b"old"})
