@@ -1,0 +1,144 @@
+"""What we rely on in Dagster beyond its public surface, each with the decision that took the dependency.
+
+An upgrade that breaks one of these names its victim here.
+"""
+
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import pytest
+
+from backfill_assets.orchestration import backfills, tags
+from backfill_assets.orchestration.runs import ENDED, UNFINISHED
+
+pytestmark = pytest.mark.dagster
+
+DAYS = dg.DailyPartitionsDefinition("2026-01-01")
+ASSET = dg.AssetKey(["backfill", "fact"])
+
+
+@dg.asset(key=ASSET, partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.multi_run(2))
+def fact(context: dg.AssetExecutionContext) -> None:
+    context.log.info("%s", list(context.partition_keys))
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("gate", asset="validate", blocking=True)])
+def validate():
+    yield dg.AssetCheckResult(passed=False, check_name="gate")
+    message = "failed"
+    raise ValueError(message)
+
+
+@dg.asset(deps=[validate])
+def cut_over() -> None:
+    pass
+
+
+def backfill_of(instance, status="REQUESTED"):
+    """A backfill as the UI requests one."""
+    from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+
+    graph = dg.Definitions(assets=[fact]).resolve_asset_graph()
+    return PartitionBackfill.from_asset_partitions(
+        backfill_id="abcdefgh",
+        asset_graph=graph,
+        partition_names=["2026-01-01", "2026-01-02", "2026-01-03"],
+        asset_selection=[ASSET],
+        backfill_timestamp=datetime(2026, 1, 23, tzinfo=UTC).timestamp(),
+        tags={},
+        dynamic_partitions_store=instance,
+        all_partitions=False,
+        title=None,
+        description=None,
+        run_config=None,
+    ).with_status(BulkActionStatus(status))
+
+
+def test_a_backfill_tells_all_days_that_it_targets():
+    """DESIGN 5: a launch's window is the whole target of its backfill, of which a run sees a part only."""
+    three = tuple(date(2026, 1, day) for day in (1, 2, 3))
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_backfill(backfill_of(instance))
+        assert backfills.backfill_days(instance, "abcdefgh", ASSET) == three
+        assert backfills.days_under_way(instance, ASSET) == frozenset(three)
+        assert backfills.backfill_days(instance, "unknown", ASSET) == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "how"),
+    [("CANCELED", "was cancelled"), ("FAILED", "failed"), ("COMPLETED_SUCCESS", ""), ("COMPLETED_FAILED", "")],
+)
+def test_a_backfill_tells_how_it_was_stopped(status, how):
+    """A cancelled launch is not carried on behind the back of whoever cancelled it."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_backfill(backfill_of(instance, status))
+        assert backfills.how_stopped(instance, "abcdefgh") == how
+        assert not backfills.days_under_way(instance, ASSET)
+
+
+def test_the_states_of_a_backfill_are_those_we_know():
+    """Under way, stopped, or through: a new state would be none of them."""
+    from dagster._core.execution.backfill import BulkActionStatus
+
+    through = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED"}
+    assert {state.value for state in BulkActionStatus} == {*backfills.UNDER_WAY, *backfills.STOPPED, *through}
+
+
+def test_the_states_of_a_run_are_those_we_know():
+    """The driver waits for unfinished runs and hears of ended ones."""
+    unused = {dg.DagsterRunStatus.MANAGED}
+    assert {*UNFINISHED, *ENDED, *unused} == set(dg.DagsterRunStatus)
+
+
+def test_a_run_with_range_tags_covers_its_days_whatever_the_policy_says():
+    """DESIGN 6: a wave is one run, however many days ``multi_run`` would allow."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        ends = {tags.RANGE_START: "2026-01-01", tags.RANGE_END: "2026-01-05"}
+        ran = dg.materialize([fact], instance=instance, tags=ends)
+        assert ran.success
+        assert len(instance.get_materialized_partitions(ASSET)) == 5
+
+
+def test_runs_are_found_by_any_of_several_values_of_a_tag():
+    """The driver asks once for the runs of all its requests."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        for key in "abc":
+            one = {tags.REQUEST: key, tags.PARTITION: "2026-01-01"}
+            dg.materialize([fact], instance=instance, tags=one, partition_key="2026-01-01")
+        found = instance.get_run_records(dg.RunsFilter(tags={tags.REQUEST: ["a", "c"]}))
+        assert {record.dagster_run.tags[tags.REQUEST] for record in found} == {"a", "c"}
+
+
+def test_a_check_that_is_told_before_its_asset_fails_is_recorded_and_what_follows_does_not_run():
+    """The gate: a failed validation shows its checks, is red, and nothing of the same run cuts over."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        ran = dg.materialize([validate, cut_over], instance=instance, raise_on_error=False)
+        assert not ran.success
+        assert [check.passed for check in ran.get_asset_check_evaluations()] == [False]
+        assert instance.get_latest_materialization_event(dg.AssetKey("validate")) is None
+        assert instance.get_latest_materialization_event(dg.AssetKey("cut_over")) is None
+
+
+def test_a_run_key_is_kept_as_a_tag():
+    """What the tests' own daemon goes by, as Dagster's does."""
+    from dagster._core.storage.tags import RUN_KEY_TAG
+
+    assert RUN_KEY_TAG == "dagster/run_key"
+
+
+def test_a_run_within_a_run_leaves_the_outer_one_alone():
+    """Step 7 and nightly run others of their own in the same process."""
+
+    @dg.asset
+    def inner() -> None:
+        pass
+
+    @dg.asset
+    def outer(context: dg.AssetExecutionContext) -> None:
+        assert dg.materialize([inner], instance=context.instance).success
+        context.log_event(dg.AssetMaterialization("told"))
+        assert dg.AssetExecutionContext.get().asset_key == dg.AssetKey("outer")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize([outer], instance=instance).success
+        assert instance.get_latest_materialization_event(dg.AssetKey("told")) is not None
