@@ -1,0 +1,112 @@
+"""What a plan says before anything happens, and what the first three steps write down."""
+
+from dataclasses import replace
+
+import pytest
+
+from backfill_assets.core.plan import Request
+from backfill_assets.core.waves import WavePolicy
+from backfill_assets.core.window import Window
+from backfill_assets.errors.request import CorrectedFirst
+from backfill_assets.runbook import abandon, freeze_reports, open_correction, plan_correction, reset_watermarks
+from backfill_assets.runbook.desk import Desk
+from backfill_assets.storage.builds import Build
+from tests.runbook.world import REPORT, SCHEMA, TABLE, World, day, days, world_at, worth
+
+SUMMARY = "sales_summary"
+
+
+def request(first: int = 5, last: int = 9, table: str = TABLE, **fields) -> Request:
+    return Request(table, Window(day(first), day(last)), "wrong", **fields)
+
+
+def summary_desk(world: World) -> Desk:
+    """A correctable table that is computed from the world's own."""
+    table = world.records.table(SUMMARY, SCHEMA)
+    table.create()
+    table.replace_days({of: worth(1) for of in days(1, 10)})
+    subject = replace(world.subject, table=SUMMARY, sources=(TABLE,), reports=(), reach=lambda _of: {})
+    return replace(world.desk(), subject=subject)
+
+
+def measured(world: World, seconds: float) -> None:
+    """As if a run had computed every live day in so many seconds each."""
+    live = world.live.snapshot()
+    builds = [
+        (file, Build(TABLE, of, {}, "v1", "", "measured", "", world.now, seconds))
+        for of in live.days
+        for file in live.files_of([of])[of]
+    ]
+    world.records.builds.record(builds)
+
+
+def test_a_plan_knows_how_long_it_takes_from_runs_of_the_past_and_says_when_it_guesses(tmp_path):
+    world = world_at(tmp_path)
+    assert plan_correction(world.desk(), request()).runs_seen == 0
+    measured(world, 60.0)
+    plan = plan_correction(world.desk(), request(waves=WavePolicy(max_days=2, at_once=1)))
+    assert (plan.runs_seen, plan.seconds_per_day) == (1, 60.0)
+    assert plan.seconds == plan.run_seconds > 5 * 60
+
+
+def test_a_plan_has_no_side_effect(tmp_path):
+    world = world_at(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    plan_correction(world.desk(), request())
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
+    world = world_at(tmp_path)
+    desk = world.desk()
+    slow = replace(desk, subject=replace(desk.subject, days_per_minute=2.0))
+    plan = open_correction(slow, request(waves=WavePolicy(max_days=15, at_once=4)))
+    policy = world.progress(plan.correction).plan.request.waves
+    assert (policy.max_days, policy.at_once, policy.days_per_minute) == (2, 1, 2.0)
+    assert plan.seconds >= 5 * 30
+
+
+def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
+    world = world_at(tmp_path)
+    desk = summary_desk(world)
+    first = open_correction(world.desk(), request(5, 9))
+    wanted = request(8, 10, SUMMARY)
+    assert plan_correction(desk, wanted).after == (first.correction,)
+    with pytest.raises(CorrectedFirst, match=first.correction):
+        open_correction(desk, wanted)
+    assert set(world.records.ledger.histories()) == {first.correction}
+    assert plan_correction(desk, request(10, 10, SUMMARY)).after == ()
+
+
+@pytest.mark.parametrize("ending", ["cut over", "abandoned"])
+def test_and_may_be_opened_once_that_one_is_live_or_given_up(tmp_path, ending):
+    world = world_at(tmp_path)
+    desk = summary_desk(world)
+    first = open_correction(world.desk(), request(5, 9))
+    if ending == "cut over":
+        world.through(first.correction)
+    else:
+        abandon(world.desk(), first.correction, "no")
+    plan = open_correction(desk, request(8, 10, SUMMARY))
+    assert plan.pins == {TABLE: world.live.snapshot().commit}
+
+
+def test_freezing_says_as_of_which_day_and_until_when(tmp_path):
+    world = world_at(tmp_path)
+    plan = open_correction(world.desk(), request())
+    told = freeze_reports(world.desk(), plan.correction).detail
+    assert (told["reports"], told["as_of"]) == ([REPORT], str(day(10)))
+    assert told["until"] > world.now.isoformat()
+
+
+def test_steps_one_and_three_taken_twice_change_nothing_more(tmp_path):
+    world = world_at(tmp_path)
+    name = open_correction(world.desk(), request()).correction
+    for step in (freeze_reports, reset_watermarks):
+        step(world.desk(), name)
+    before = world.progress(name), world.records.watermarks.holders(TABLE)
+    for step in (freeze_reports, reset_watermarks):
+        step(world.desk(), name)
+    after = world.progress(name), world.records.watermarks.holders(TABLE)
+    assert replace(after[0], sequence=0) == replace(before[0], sequence=0)
+    assert after[1] == before[1]
