@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -108,7 +109,7 @@ NIGHTLY = Pipeline(DAILY_REVENUE, undated=(raw_fixings,), inputs=SOURCES, first_
 
 
 @dg.asset(deps=REPORTS, group_name="reports", kinds={"html"}, owners=ENGINEERS)
-def published_pages(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
+def published_pages(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[Any]:
     """What people read: pages, workbooks and prints, as the reports are now. Nightly and every step see to it too."""
     records = lake.records()
     rendered = render_reports(records, published_root())
