@@ -122,7 +122,9 @@ def _tell_ended_run(
     _tell_end(desk, progress, one, Outcome.ENDED if again else Outcome.FAILED, reason, run.run_id)
 
 
-def _tell_end(desk: Desk, progress: Progress, one: Pending, outcome: Outcome, reason: str, run_id: str) -> None:
+def _tell_end(  # noqa: PLR0913, PLR0917 - one argument a column
+    desk: Desk, progress: Progress, one: Pending, outcome: Outcome, reason: str, run_id: str
+) -> None:
     """Write the end of an errand down once, whoever else sees it."""
     correction = progress.plan.correction
     left = [step for step in one.errand.steps if step in one.steps]

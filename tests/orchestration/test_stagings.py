@@ -1,0 +1,101 @@
+"""Stagings that come in pieces: by different code, or from a backfill that somebody stopped."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from backfill_assets.core.next_step import Stuck, next_step
+from backfill_assets.core.plan import Request
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.definitions import defs
+from backfill_assets.errors.driving import StagedByOtherCode
+from backfill_assets.revenue.pipeline import DAILY_REVENUE
+from backfill_assets.runbook import open_correction
+from backfill_assets.runbook import stage as stage_step
+from tests.e2e import small_lake
+from tests.e2e.small_lake import FACT
+from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
+from tests.orchestration.worlds import WRONG
+
+pytestmark = pytest.mark.dagster
+
+
+def staged_by(lake, plan, days, version):
+    """Days staged by some version of the code."""
+    recipe = replace(DAILY_REVENUE.asset.recipe, code_version=version)
+    wave = recipe.wave(lake.records, days, correction=plan.correction, pins=plan.pins)
+    small_lake._write_built(lake, wave, pl.concat(wave.frames.values()), plan.correction)
+    told = {"days": [str(day) for day in days], "code_version": version}
+    lake.desk(NOW).tell(plan.correction, Step.STAGE, Outcome.PROGRESSED, told)
+
+
+def test_waves_that_other_code_built_are_named_and_staged_again(daemon):
+    lake, desk = daemon.lake, daemon.lake.desk(NOW)
+    plan = open_correction(desk, Request(FACT, WRONG, "Wrong rates."))
+    current = DAILY_REVENUE.asset.recipe.code_version
+    staged_by(lake, plan, WRONG.days[:4], "older")
+    staged_by(lake, plan, WRONG.days[4:], current)
+    with pytest.raises(StagedByOtherCode, match="older"):
+        stage_step(desk, plan.correction)
+    assert desk.progress(plan.correction).missing == set(WRONG.days[:4])
+    staged_by(lake, plan, WRONG.days[:4], current)
+    assert stage_step(desk, plan.correction).detail["code_versions"] == [current]
+
+
+def test_a_correction_that_one_other_version_built_as_a_whole_is_all_of_a_piece(daemon):
+    plan = open_correction(daemon.lake.desk(NOW), Request(FACT, WRONG, "Wrong rates."))
+    staged_by(daemon.lake, plan, WRONG.days, "older")
+    assert stage_step(daemon.lake.desk(NOW), plan.correction).outcome is Outcome.DONE
+
+
+def test_a_cancelled_backfill_is_not_carried_on_until_somebody_says_so(daemon):
+    from dagster._core.execution.backfill import BulkActionStatus
+
+    backfill = _backfill(daemon)
+    daemon.instance.add_backfill(backfill)
+    days = [str(day) for day in WRONG.days]
+    assert stage_by_hand(daemon, days[0], days[3], dagster__backfill=backfill.backfill_id).success
+    assert daemon.progress().plan.window == WRONG
+    daemon.instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELED))
+    progress = daemon.go_on()
+    decided = next_step(progress, NOW)
+    assert isinstance(decided, Stuck)
+    assert "was cancelled with 6 days not staged" in decided.reason
+    correction = progress.plan.correction
+    assert by_hand(daemon, "try_again", correction, by="Ada").success
+    assert not isinstance(next_step(daemon.progress(), NOW), Stuck)
+    assert daemon.go_on().staged == set(WRONG.days)
+    assert list(daemon.lake.records.ledger.histories()) == [correction]
+
+
+def test_a_part_of_a_backfill_opens_the_whole_of_it_and_the_other_part_joins(daemon):
+    backfill = _backfill(daemon)
+    daemon.instance.add_backfill(backfill)
+    days = [str(day) for day in WRONG.days]
+    for first, last in ((days[5], days[9]), (days[0], days[4])):
+        assert stage_by_hand(daemon, first, last, dagster__backfill=backfill.backfill_id).success
+    assert len(daemon.lake.records.ledger.histories()) == 1
+    assert daemon.progress().plan.window == WRONG
+    assert daemon.progress().staged == set(WRONG.days)
+
+
+def _backfill(daemon):
+    """A backfill of the whole window, as the UI requests one."""
+    from dagster._core.execution.backfill import PartitionBackfill
+
+    return PartitionBackfill.from_asset_partitions(
+        backfill_id="abcdefgh",
+        asset_graph=defs.resolve_asset_graph(),
+        partition_names=[str(day) for day in WRONG.days],
+        asset_selection=[dg.AssetKey(["backfill", FACT])],
+        backfill_timestamp=datetime(2026, 1, 23, tzinfo=UTC).timestamp(),
+        tags={},
+        dynamic_partitions_store=daemon.instance,
+        all_partitions=False,
+        title=None,
+        description=None,
+        run_config=None,
+    )
