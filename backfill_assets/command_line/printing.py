@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.nightly import Nightly
 
 
-def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
+def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:  # noqa: PLR0911 - one arm a next step
     """What a correction waits for: nothing, time, a person, repair, or a run."""
     told = {"correction": correction, "waits_for": "", "sentence": ""}
     match step:

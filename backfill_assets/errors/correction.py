@@ -39,7 +39,8 @@ class DaysFailed(BackfillAssetsError):
         shown = " ".join(f"[{day}] {why}" for day, why in sorted(reasons.items())[:MOST_REASONS])
         super().__init__(
             f"{days_listed(reasons)} of {table} could not be computed. "
-            f"The other {written} of the wave are written, these are as they were. Mend the cause and run again. {shown}"
+            f"The other {written} of the wave are written, these are as they were. "
+            f"Mend the cause and run again. {shown}"
         )
 
 

@@ -21,9 +21,7 @@ def backfill_days(instance: dg.DagsterInstance, backfill_id: str, asset: dg.Asse
 def days_under_way(instance: dg.DagsterInstance, asset: dg.AssetKey) -> frozenset[date]:
     """The days of an asset that unfinished backfills target, among the newest backfills."""
     newest = cast("list[Any]", instance.get_backfills(limit=NEWEST))
-    return frozenset(
-        day for backfill in newest if backfill.status.value in UNDER_WAY for day in _days(backfill, asset)
-    )
+    return frozenset(day for backfill in newest if backfill.status.value in UNDER_WAY for day in _days(backfill, asset))
 
 
 def how_stopped(instance: dg.DagsterInstance, backfill_id: str) -> str:

@@ -149,9 +149,7 @@ def _rebuild(context: dg.AssetExecutionContext, office: Office, desk: Desk, corr
     return runbook.rebuild_downstream(desk, correction)
 
 
-def _validate(
-    desk: Desk, correction: str, key: dg.AssetKey
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+def _validate(desk: Desk, correction: str, key: dg.AssetKey) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
     progress = desk.progress(correction)
     _refuse_closed(progress, Step.VALIDATE)

@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.check import Check
 from backfill_assets.core.events import Event
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.core.check import Check
 from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.swap import Manifest
