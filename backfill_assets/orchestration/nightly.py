@@ -254,7 +254,12 @@ class NightlyRun:
         owed: dict[str, list[str]] = {report: [*keys] for report, keys in reached.items()}
         for report, keys in self.pipeline.office.reach(records, live).items():
             built = records.completeness.of_report(report, self.pipeline.office.table)
-            behind = {key for key in keys if built and not (key in built and built[key].is_of(snapshot))}
+            there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
+            behind = {
+                key
+                for key in keys
+                if (not built[key].is_of(snapshot) if key in built else date.fromisoformat(key) not in there)
+            }
             owed[report] = sorted({*owed.get(report, ()), *behind})
         return owed
 
