@@ -10,9 +10,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
