@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import openpyxl
 import polars as pl
 import pytest
 
@@ -87,8 +88,11 @@ def test_the_numbers_stay_those_of_the_pinned_commit_until_the_thaw_brings_the_n
     assert days_shown(room) == before == days_of(room, pinned["executive_dashboard"])
     assert currencies_shown(room, "2025-12") == currencies_of(room, "2025-12", pinned["board_pack"])
     assert "data-frozen-by" in shown(room).attributes
+    assert "restated" not in shown(room, PAGES[1]).text
+    assert "Restatement journal" not in _sheets(room)
 
     room.rebuild(plan)
+    assert "Restatement journal" in _sheets(room)
 
     assert days_shown(room) == days_of(room) != before
     assert currencies_shown(room, "2025-12") == currencies_of(room, "2025-12")
@@ -128,7 +132,7 @@ def test_a_restated_month_says_so_with_the_earlier_figure_beside_it(room: Newsro
         quarter = next(rows for name, rows in page.tables.items() if name.startswith("Months of"))
         line = next(row for row in quarter if "restated" in row[0])
         assert [Decimal(cell) for cell in line[2:]] == [now, figure, now - figure]
-        assert "Restated" in page.text
+        assert f"Reported earlier as {figure:,.2f}, now {now:,.2f}" in page.text
 
 
 def test_a_roll_back_brings_the_old_numbers_and_the_reversing_entries(room: Newsroom):
@@ -187,3 +191,7 @@ def test_the_index_shows_every_correction_with_its_step_and_its_effect(room: New
     assert "It restated" in text
     assert "In the notices folder only: board-prep, exec-ops, finance." in text
     assert Step.COMMUNICATE in room.desk().progress(plan.correction).done
+
+
+def _sheets(room: Newsroom) -> list[str]:
+    return openpyxl.load_workbook(room.folder / "finance_reconciliation_export/2025-12.xlsx").sheetnames
