@@ -38,20 +38,30 @@ def post(tmp_path: Path) -> Post:
     return Post(Records(Lake(str(tmp_path / "lake"))), tmp_path / "notices", NOW)
 
 
-class Inbox:
-    """What a mail server took."""
+def delivering(tmp_path: Path) -> subprocess.Popen:
+    """A process of its own that publishes the notice and delivers it."""
+    code = (
+        "import sys; from pathlib import Path; from tests.orchestration.test_notices import NOTICE, post;"
+        "here = post(Path(sys.argv[1])); here.publish(NOTICE); here.deliver()"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2])
 
-    def __init__(self) -> None:
+
+class Inbox:
+    """What a mail server took; ``on_receipt`` says what it answers."""
+
+    def __init__(self, on_receipt=lambda: "250 OK") -> None:
         self.messages = []
+        self.on_receipt = on_receipt
 
     async def handle_DATA(self, _server, _session, envelope) -> str:  # noqa: N802 - aiosmtpd's name
         self.messages.append(message_from_bytes(envelope.content))
-        return "250 OK"
+        return self.on_receipt()
 
 
 @contextmanager
-def mail_server(port: int) -> Iterator[Inbox]:
-    inbox = Inbox()
+def mail_server(port: int, on_receipt=lambda: "250 OK") -> Iterator[Inbox]:
+    inbox = Inbox(on_receipt)
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
@@ -129,6 +139,37 @@ def test_a_mail_carries_the_id_as_a_header(tmp_path: Path, monkeypatch: pytest.M
     assert message["Subject"] == "Revenue is corrected"
 
 
+def test_a_mail_survives_outage_refusal_and_a_killed_sender_under_one_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    port = free_port()
+    url = f"mailto://127.0.0.1:{port}/?from=ada@example.org&to=ops@example.org&mode=insecure&smtp=127.0.0.1"
+    monkeypatch.setenv("BACKFILL_NOTIFY_EXEC_OPS", url)
+    post(tmp_path).publish(NOTICE)
+    assert len(post(tmp_path).deliver()) == 1
+
+    with mail_server(port, lambda: "451 Try again later") as refusing:
+        assert len(post(tmp_path).deliver()) == 1
+    children: list[subprocess.Popen] = []
+
+    def kill_sender() -> str:
+        os.kill(children[0].pid, signal.SIGKILL)
+        return "250 OK"
+
+    with mail_server(port, kill_sender) as taking:
+        children.append(delivering(tmp_path))
+        assert children[0].wait(60) == -signal.SIGKILL
+    assert post(tmp_path).records.outbox.deliveries()[0].is_pending
+    with mail_server(port) as again:
+        assert post(tmp_path).deliver() == ()
+        assert post(tmp_path).deliver() == ()
+
+    received = [len(inbox.messages) for inbox in (refusing, taking, again)]
+    assert received == [1, 1, 1]
+    ids = {inbox.messages[0][MESSAGE_ID] for inbox in (refusing, taking, again)}
+    assert ids == {NOTICE.message_id}
+
+
 def test_an_outage_delays_a_notice_and_loses_none(tmp_path: Path, web: int):
     outbox = post(tmp_path).records.outbox
     post(tmp_path).publish(NOTICE)
@@ -158,10 +199,6 @@ def test_a_receiver_that_refuses_is_asked_again_and_the_id_stays_the_same(tmp_pa
 
 
 def test_killed_after_sending_it_goes_out_twice_and_can_be_recognised(tmp_path: Path, web: int):
-    code = (
-        "import sys; from pathlib import Path; from tests.orchestration.test_notices import NOTICE, post;"
-        "here = post(Path(sys.argv[1])); here.publish(NOTICE); here.deliver()"
-    )
     children: list[subprocess.Popen] = []
 
     def kill_sender() -> int:
@@ -169,9 +206,8 @@ def test_killed_after_sending_it_goes_out_twice_and_can_be_recognised(tmp_path: 
         children[0].wait()
         return 200
 
-    root = Path(__file__).parents[2]
     with receiver(web, kill_sender) as got:
-        children.append(subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=root))
+        children.append(delivering(tmp_path))
         assert children[0].wait(60) == -signal.SIGKILL
     (waiting,) = post(tmp_path).records.outbox.deliveries()
     assert waiting.is_pending
