@@ -18,7 +18,8 @@ from rich.markup import escape
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.setup import DefinitionsMissing
 
-DONE, OTHER, BAD_INPUT, WAITS_FOR_PERSON, REFUSED = 0, 1, 2, 3, 4
+# Bad input ends with the exit code of its own error, 2.
+DONE, OTHER, WAITS_FOR_PERSON, REFUSED = 0, 1, 3, 4
 
 
 def prepare_home() -> Path:
