@@ -1,14 +1,21 @@
 """Control tables: small append-only Delta tables under ``_control/``, appended by compare and swap."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import polars as pl
 
 from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.latest import Latest, latest
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.table import Change, Snapshot, Table
+from backfill_assets.storage.table import PROPERTIES, Change, Snapshot, Table
 
 MOST_FILES = 24
+# Many small commits: without a checkpoint every few, opening the table takes longer than anything else.
+COMMITS_PER_CHECKPOINT = "10"
+
+Made = TypeVar("Made")
 
 
 class ControlTable:
@@ -20,13 +27,23 @@ class ControlTable:
 
     def __init__(self, lake: Lake, name: str, schema: pl.Schema) -> None:
         self.schema = schema
-        self._table = Table(lake.control_uri(name), schema, by_day=False, storage_options=lake.storage_options)
+        self._table = Table(
+            lake.control_uri(name),
+            schema,
+            by_day=False,
+            storage_options=lake.storage_options,
+            properties={**PROPERTIES, "delta.checkpointInterval": COMMITS_PER_CHECKPOINT},
+        )
 
     def rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """All rows, in no order; none when nothing was ever written."""
-        if not self._table.exists():
-            return pl.DataFrame(schema=self.schema).select(columns or list(self.schema))
-        return _read(self._table.snapshot(), columns)
+        return self._rows_of(self._latest(), columns or [*self.schema])
+
+    def made_of_rows(self, columns: Sequence[str], make: Callable[[pl.DataFrame], Made]) -> Made:
+        """What a function makes of all rows: made once for as long as no row comes, shared, and not to be changed."""
+        found = self._latest()
+        rows = self._rows_of(found, columns)
+        return make(rows) if found is None else found.once((make, *columns), lambda _: make(rows))
 
     def append(self, decide: Callable[[pl.DataFrame], pl.DataFrame | None]) -> pl.DataFrame | None:
         """Add the rows that ``decide`` makes of the newest rows; it may raise to refuse, or return None.
@@ -38,7 +55,7 @@ class ControlTable:
         written: list[DataFile] = []
 
         def change(snapshot: Snapshot) -> Change | None:
-            rows = _read(snapshot)
+            rows = self._rows_at(snapshot)
             new = decide(rows)
             appended[0] = new
             if new is None or new.is_empty():
@@ -54,7 +71,22 @@ class ControlTable:
         self._table.commit_written(change, lambda: written)
         return appended[0]
 
+    def _rows_at(self, snapshot: Snapshot) -> pl.DataFrame:
+        """All rows at a commit that is about to be built upon; those that were read before, when it is the same."""
+        found = self._latest()
+        if found is None or found.snapshot.commit != snapshot.commit:
+            return self._read(snapshot, [*self.schema])
+        return self._rows_of(found, [*self.schema])
 
-def _read(snapshot: Snapshot, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    frame = snapshot.scan()
-    return (frame.select(columns) if columns else frame).collect()
+    def _rows_of(self, found: Latest | None, columns: Sequence[str]) -> pl.DataFrame:
+        if found is None:
+            return pl.DataFrame(schema=self.schema).select(columns)
+        return found.once((*self.schema.items(), *columns), lambda snapshot: self._read(snapshot, columns))
+
+    def _latest(self) -> Latest | None:
+        return latest(self._table.uri, self._table.folder.storage_options)
+
+    def _read(self, snapshot: Snapshot, columns: Sequence[str]) -> pl.DataFrame:
+        # With the code's schema: a column that the table does not have yet reads as null.
+        frame: pl.DataFrame = replace(snapshot, schema=self.schema).scan().select(columns).collect()
+        return frame

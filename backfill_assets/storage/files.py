@@ -124,6 +124,23 @@ class Folder:
         places = (place for place in (root / below).rglob("*") if place.is_file())
         return [found for place in places if (found := _on_disk(root, place.relative_to(root).as_posix()))]
 
+    def newest(self, below: str, ending: str) -> Found | None:
+        """The last by name of the files directly in a folder with this ending; None when there is none.
+
+        Names that do not begin with a digit are left out.
+        """
+        root = self.local
+        if root is None:
+            files = [found for found in self.listing(below) if found.path.endswith(ending)]
+            numbered = [found for found in files if found.path.removeprefix(f"{below}/")[:1].isdigit()]
+            return max(numbered, key=lambda found: found.path, default=None)
+        try:
+            with os.scandir(root / below) as entries:
+                names = [entry.name for entry in entries if entry.name.endswith(ending) and entry.name[0].isdigit()]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return _on_disk(root, f"{below}/{max(names)}") if names else None
+
     def delete(self, paths: Collection[str]) -> None:
         """Delete the files; one that is gone already is no error."""
         store = None if self.local is not None else self._store()

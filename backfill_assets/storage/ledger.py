@@ -42,9 +42,9 @@ class Ledger:
     def __init__(self, lake: Lake) -> None:
         self._rows = ControlTable(lake, "ledger", SCHEMA)
 
-    def histories(self) -> dict[str, tuple[Event, ...]]:
+    def histories(self) -> Histories:
         """The events of every correction, by id, each in sequence."""
-        return _histories(self._rows.rows(WITHOUT_MANIFEST))
+        return self._rows.made_of_rows(WITHOUT_MANIFEST, _histories)
 
     def events(self, correction: str) -> tuple[Event, ...]:
         """The events of one correction, in sequence.

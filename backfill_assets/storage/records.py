@@ -5,16 +5,17 @@ from functools import cached_property
 
 import polars as pl
 
+from backfill_assets.errors.lake import TableMissing
 from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.certificates import Certificates
 from backfill_assets.storage.closed_months import ClosedMonths
 from backfill_assets.storage.completeness import BuiltReports
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import DAY, Lake
+from backfill_assets.storage.latest import Latest, latest
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.outbox import Outbox
 from backfill_assets.storage.snapshot import Snapshot
-from backfill_assets.storage.stored import stored_schema
 from backfill_assets.storage.table import Table
 from backfill_assets.storage.watermarks import Watermarks
 
@@ -80,20 +81,38 @@ class Records:
     def control_table(self, name: str) -> Table:
         """A control table as a table, for maintenance."""
         uri, options = self.lake.control_uri(name), self.lake.storage_options
-        return Table(uri, stored_schema(uri, options), by_day=False, storage_options=options)
+        return Table(uri, self._stored_schema(uri), by_day=False, storage_options=options)
 
     def exists(self, name: str) -> bool:
         """Whether a live table was ever created."""
-        return self._table(self.lake.table_uri(name), pl.Schema()).exists()
+        return self._latest(self.lake.table_uri(name)) is not None
 
     def staged_exists(self, name: str, correction: str) -> bool:
         """Whether the staged version of a table was ever created."""
-        return self._table(self.lake.staged_uri(name, correction), pl.Schema()).exists()
+        return self._latest(self.lake.staged_uri(name, correction)) is not None
 
     def snapshot(self, name: str, commit: int | None = None) -> Snapshot:
-        """The newest commit of a live table, or an earlier one."""
-        return self.table(name).snapshot(commit)
+        """The newest commit of a live table, or an earlier one, to read from.
+
+        Raises:
+            TableMissing: when the table was never created.
+        """
+        if commit is not None:
+            return self.table(name).snapshot(commit)
+        found = self._latest(self.lake.table_uri(name))
+        if found is None:
+            raise TableMissing(self.lake.table_uri(name))
+        return found.snapshot
+
+    def _latest(self, uri: str) -> Latest | None:
+        return latest(uri, self.lake.storage_options)
 
     def _table(self, uri: str, schema: pl.Schema | None) -> Table:
-        known = schema if schema is not None else stored_schema(uri, self.lake.storage_options)
+        known = schema if schema is not None else self._stored_schema(uri)
         return Table(uri, known, by_day=DAY in known, storage_options=self.lake.storage_options)
+
+    def _stored_schema(self, uri: str) -> pl.Schema:
+        found = self._latest(uri)
+        if found is None:
+            raise TableMissing(uri)
+        return found.snapshot.schema

@@ -24,9 +24,15 @@ def stored_schema(uri: str, storage_options: Mapping[str, str]) -> pl.Schema:
         FeatureUnsupported: naming columns of a type that the lake does not hold.
     """
     try:
-        fields = DeltaTable(uri, storage_options=dict(storage_options)).schema().fields
+        handle = DeltaTable(uri, storage_options=dict(storage_options))
     except TableNotFoundError as error:
         raise TableMissing(uri) from error
+    return schema_of(handle, uri)
+
+
+def schema_of(handle: DeltaTable, uri: str) -> pl.Schema:
+    """The columns of a table that is open, as :func:`stored_schema`."""
+    fields = handle.schema().fields
     types = {field.name: _polars_type(str(getattr(field.type, "type", field.type))) for field in fields}
     if strange := [name for name, kind in types.items() if kind is None]:
         raise FeatureUnsupported(uri, strange)

@@ -1,0 +1,77 @@
+"""The newest commit of a table, for reading: opened once and kept for as long as no other commit comes.
+
+Opening a table replays its log, and one run of a correction reads the same control tables many times. What is kept is
+known to be the newest by one look at the log's folder, so another process's commit is seen at once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any, TypeVar
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from backfill_assets.storage.files import Folder, Found
+from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.stored import schema_of
+
+LOG = "_delta_log"
+MOST_TABLES = 64
+
+Made = TypeVar("Made")
+
+
+class Latest:
+    """A table at its newest commit, to read from, and what was made of it.
+
+    Nothing may be committed from ``snapshot``: it is shared by all readers of this process.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._made: dict[object, Any] = {}
+
+    def once(self, name: object, make: Callable[[Snapshot], Made]) -> Made:
+        """What ``make`` makes of the snapshot, made once. It is shared, and must not be changed."""
+        if name not in self._made:
+            self._made[name] = make(self.snapshot)
+        return self._made[name]
+
+
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+_kept: OrderedDict[_Key, tuple[Found, Latest]] = OrderedDict()
+_lock = Lock()
+
+
+def latest(uri: str, storage_options: Mapping[str, str]) -> Latest | None:
+    """The newest commit of a table, with the schema it is stored with; None when the table was never created.
+
+    Raises:
+        FeatureUnsupported: naming columns of a type that the lake does not hold.
+    """
+    options = dict(storage_options)
+    folder = Folder(uri, options)
+    key = (uri, tuple(sorted(options.items())))
+    # Looked at first: a commit that comes in between is read as well, and read again the next time.
+    newest = folder.newest(LOG, ".json")
+    if newest is None:
+        return None
+    with _lock:
+        known = _kept.get(key)
+        if known and known[0] == newest:
+            _kept.move_to_end(key)
+            return known[1]
+    try:
+        handle = DeltaTable(uri, storage_options=options)
+    except TableNotFoundError:
+        return None
+    schema: pl.Schema = schema_of(handle, uri)
+    found = Latest(Snapshot(handle, folder, schema, DAY in handle.metadata().partition_columns))
+    with _lock:
+        _kept[key] = (newest, found)
+        while len(_kept) > MOST_TABLES:
+            _kept.popitem(last=False)
+    return found
