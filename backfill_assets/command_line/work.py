@@ -79,8 +79,7 @@ def office_of_correction(session: Session, correction: str) -> Office:
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
     """
-    events = session.lake.records().ledger.events(correction)
-    return office_of(session, history(events).plan.table)
+    return office_of(session, session.lake.records().ledger.standing(correction).plan.table)
 
 
 def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:

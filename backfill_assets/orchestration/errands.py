@@ -15,7 +15,7 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.processes import is_gone
+from backfill_assets.orchestration.processes import is_gone, process_of
 from backfill_assets.orchestration.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests
 from backfill_assets.runbook import Desk
 from backfill_assets.storage.ledger import Histories
@@ -90,7 +90,7 @@ def bury_the_dead(instance: dg.DagsterInstance) -> None:
     """Tell Dagster of runs whose process was killed, so that they neither look alive nor hold a place in the queue."""
     for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
-        process = run.tags.get(tags.PROCESS, "")
+        process = process_of(run.run_id, run.tags.get(tags.PROCESS, ""))
         if process and is_gone(process):
             instance.report_run_failed(run, f"Its process {process} is gone.")
 

@@ -43,7 +43,7 @@ class Freezer:
         """Write down that a correction's report partitions are built, when the run is for one."""
         own = self.run_tags.get(tags.REBUILD_FOR)
         if own:
-            table = history(self.records.ledger.events(own)).plan.table
+            table = self.records.ledger.standing(own).plan.table
             detail = {"report": report, "partitions": sorted(partitions)}
             self._tell(own, table, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail, run_id)
 
@@ -55,7 +55,7 @@ class Freezer:
         others = sorted(name for name in self.held_by(report) if name != correction)
         if not others:
             return False
-        table = history(self.records.ledger.events(correction)).plan.table
+        table = self.records.ledger.standing(correction).plan.table
         for name in others:
             detail = {"report": report, "partitions": sorted(partitions)}
             self._tell(name, table, Step.FREEZE_REPORTS, Outcome.REFUSED, detail)
@@ -70,8 +70,8 @@ class Freezer:
 
     def held_by(self, report: str) -> dict[str, Progress]:
         """The corrections that hold a report, by id."""
-        folded = {name: history(events) for name, events in self.records.ledger.histories().items()}
-        return {name: progress for name, progress in folded.items() if report in progress.frozen}
+        standings = self.records.ledger.standings()
+        return {name: progress for name, progress in standings.items() if report in progress.frozen}
 
     def _tell(  # noqa: PLR0913, PLR0917 - one argument a column
         self, correction: str, table: str, step: Step, outcome: Outcome, detail: Mapping[str, object], run_id: str = ""

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from backfill_assets.core.progress import history
 from backfill_assets.errors.correction import LiveWriteRefused
 from backfill_assets.orchestration import tags
 from backfill_assets.storage.records import Records
@@ -44,9 +43,8 @@ class Guard:
 
 def claims(records: Records, table: str) -> dict[str, frozenset[date]]:
     """The days that open corrections of a table have claimed, by correction."""
-    folded = {correction: history(events) for correction, events in records.ledger.histories().items()}
     return {
         correction: progress.claimed
-        for correction, progress in folded.items()
+        for correction, progress in records.ledger.standings().items()
         if progress.plan.table == table and progress.claimed
     }

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import dagster as dg
 
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError, retold
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.processes import living_in_this
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -85,12 +87,14 @@ class Runner:
         config: Mapping[str, object] | None = None,
     ) -> Ran:
         """Run a job, or some assets of it. Runs within it find these definitions by :func:`runner_within`."""
+        run_id = str(uuid4())
         token = _RUNNING.set(self.definitions)
         try:
             result = job.execute_in_process(
                 instance=self.instance,
                 asset_selection=list(assets) if assets else None,
-                tags={**self.run_tags, **run_tags},
+                run_id=run_id,
+                tags={tags.PROCESS: living_in_this(run_id), **self.run_tags, **run_tags},
                 partition_key=key,
                 run_config={**QUIET, **(config or {})},
                 raise_on_error=False,

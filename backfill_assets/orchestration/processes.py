@@ -10,6 +10,20 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
 
 
+def living_in_this(run_id: str) -> str:
+    """What a run is tagged with that lives in this process.
+
+    The run is named too, because a run that is executed again is given the tags of the one before.
+    """
+    return f"{run_id} {this_process()}"
+
+
+def process_of(run_id: str, tagged: str) -> str:
+    """The process that a run's own tag names; empty when there is none."""
+    named, _, process = tagged.partition(" ")
+    return process if named == run_id else ""
+
+
 def is_gone(process: str) -> bool:
     """Whether a process of this host is no more. Of another host's nothing is known, so it is not."""
     host, _, rest = process.partition(":")

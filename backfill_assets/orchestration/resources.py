@@ -11,7 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.processes import this_process
+from backfill_assets.orchestration.processes import living_in_this, process_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 
@@ -30,8 +30,11 @@ class LakeResource(dg.ConfigurableResource):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Tag the run with the process it lives in, so that one whose process is killed is found out."""
-        if context.run is not None and context.instance is not None and tags.PROCESS not in context.run.tags:
-            context.instance.add_run_tags(context.run.run_id, {tags.PROCESS: this_process()})
+        if context.run is None or context.instance is None:
+            return
+        run_id = context.run.run_id
+        if not process_of(run_id, context.run.tags.get(tags.PROCESS, "")):
+            context.instance.add_run_tags(run_id, {tags.PROCESS: living_in_this(run_id)})
 
     def lake(self) -> Lake:
         """The layout of the lake."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from backfill_assets import runbook
 from backfill_assets.core.next_step import Finished, TakeSteps, next_step
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
@@ -124,8 +124,7 @@ def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:
 
 def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
     """The corrections of the table whose files may go, and why, oldest first."""
-    folded = (history(events) for _, events in sorted(desk.records.ledger.histories().items()))
-    for progress in folded:
+    for _, progress in sorted(desk.records.ledger.standings().items()):
         if progress.plan.table != desk.subject.table:
             continue
         match next_step(progress, desk.now):

@@ -11,7 +11,7 @@ from backfill_assets.core.check import Check
 from backfill_assets.core.events import Event
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.records import Records
@@ -104,7 +104,7 @@ class Desk:
         Raises:
             CorrectionUnknown: when the ledger has none of that id.
         """
-        return history(self.records.ledger.events(correction))
+        return self.records.ledger.standing(correction)
 
     def event(self, correction: str, step: Step, outcome: Outcome, detail: Mapping[str, Any] | None = None) -> Event:
         """An event of this desk, not yet in the ledger."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from backfill_assets.core.events import Event
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
@@ -86,10 +86,10 @@ def _other_manifests(desk: Desk, correction: str) -> Iterator[Manifest]:
     Read when the first is asked for, which has to be after live was read: a file that leaves live in between is then
     named by the manifest that was written before.
     """
-    histories = desk.records.ledger.histories()
+    standings = desk.records.ledger.standings()
     for other, manifests in desk.records.ledger.manifests().items():
         # A correction that was opened between the two readings is not decommissioned either.
-        standing = history(histories[other]) if other in histories else None
+        standing = standings.get(other)
         ours = standing is None or standing.plan.table == desk.subject.table
         if other != correction and ours and not (standing and standing.ending == "decommissioned"):
             yield from manifests

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.progress import Progress
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.storage.logs import clean_log
 from backfill_assets.storage.retention import maintain
@@ -51,7 +51,7 @@ def maintain_all(desk: Desk, retention_days: int = RETENTION_DAYS) -> list[Maint
     """
     subject, records = desk.subject, desk.records
     retention = timedelta(days=max(retention_days, subject.rollback_days + 1))
-    standing = [history(events) for events in records.ledger.histories().values()]
+    standing = [*records.ledger.standings().values()]
     before = min([desk.now - retention, *(one.plan.opened_at for one in standing if not one.is_closed)])
     done: list[Maintained] = []
     for name in dict.fromkeys((subject.table, *subject.reports, *subject.sources)):

@@ -104,8 +104,8 @@ def named_correction(desk: Desk, correction: str, days: Collection[date]) -> Pla
 
 def open_corrections(desk: Desk) -> dict[str, Progress]:
     """Every correction of any table that is not closed, by id."""
-    folded = {correction: history(events) for correction, events in desk.records.ledger.histories().items()}
-    return {correction: progress for correction, progress in folded.items() if not progress.is_closed}
+    standings = desk.records.ledger.standings()
+    return {correction: progress for correction, progress in standings.items() if not progress.is_closed}
 
 
 def abandon(desk: Desk, correction: str, note: str) -> Event:

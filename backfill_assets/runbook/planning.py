@@ -6,7 +6,6 @@ from datetime import date
 
 from backfill_assets.core.estimate import estimate, within_rate
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.progress import history
 from backfill_assets.core.waves import ordered_waves
 from backfill_assets.errors.request import CorrectedFirst
 from backfill_assets.runbook.desk import Desk
@@ -33,10 +32,9 @@ def corrected_first(desk: Desk, days: Collection[date]) -> tuple[str, ...]:
 
     This one would be computed from what they are about to replace.
     """
-    folded = {name: history(events) for name, events in desk.records.ledger.histories().items()}
     first = {
         name
-        for name, progress in folded.items()
+        for name, progress in desk.records.ledger.standings().items()
         if progress.plan.table in desk.subject.sources and not progress.claimed.isdisjoint(days)
     }
     return tuple(sorted(first))

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.request import CorrectionUnknown
 from backfill_assets.storage.control import ControlTable
@@ -45,6 +46,21 @@ class Ledger:
     def histories(self) -> Histories:
         """The events of every correction, by id, each in sequence."""
         return self._rows.made_of_rows(WITHOUT_MANIFEST, _histories)
+
+    def standings(self) -> Mapping[str, Progress]:
+        """Where every correction stands, by id."""
+        return self._rows.made_of_rows(WITHOUT_MANIFEST, _standings)
+
+    def standing(self, correction: str) -> Progress:
+        """Where one correction stands.
+
+        Raises:
+            CorrectionUnknown: when the ledger has none of that id.
+        """
+        standings = self.standings()
+        if correction not in standings:
+            raise CorrectionUnknown(correction, standings)
+        return standings[correction]
 
     def events(self, correction: str) -> tuple[Event, ...]:
         """The events of one correction, in sequence.
@@ -109,6 +125,10 @@ def _row(event: Event, table: str, manifest: Manifest | None) -> dict[str, Any]:
         "detail": json.dumps(event.detail),
         "manifest": json.dumps(manifest.as_json()) if manifest else "",
     }
+
+
+def _standings(rows: pl.DataFrame) -> dict[str, Progress]:
+    return {correction: history(events) for correction, events in _histories(rows).items()}
 
 
 def _histories(rows: pl.DataFrame) -> dict[str, tuple[Event, ...]]:

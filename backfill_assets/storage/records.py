@@ -11,8 +11,8 @@ from backfill_assets.storage.certificates import Certificates
 from backfill_assets.storage.closed_months import ClosedMonths
 from backfill_assets.storage.completeness import BuiltReports
 from backfill_assets.storage.files import Folder
-from backfill_assets.storage.layout import DAY, Lake
 from backfill_assets.storage.latest import Latest, latest
+from backfill_assets.storage.layout import DAY, Lake
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.outbox import Outbox
 from backfill_assets.storage.snapshot import Snapshot

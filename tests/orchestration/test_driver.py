@@ -134,12 +134,21 @@ def test_a_run_whose_process_was_killed_is_buried_and_asked_for_again(daemon):
     opened(daemon)
     request = daemon.tick().run_requests[0]
     run_id = _queued(daemon, request)
-    daemon.instance.add_run_tags(run_id, {tags.PROCESS: _dead_process()})
+    daemon.instance.add_run_tags(run_id, {tags.PROCESS: f"{run_id} {_dead_process()}"})
     again = daemon.tick().run_requests
     assert daemon.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE
     assert [one.run_key[-2:] for one in again] == ["/2"]
     daemon.launch(again[0])
     assert waits_for_approval(daemon.go_on())
+
+
+def test_a_run_that_is_executed_again_is_not_buried_for_the_process_of_the_first(daemon):
+    opened(daemon)
+    request = daemon.tick().run_requests[0]
+    run_id = _queued(daemon, request)
+    daemon.instance.add_run_tags(run_id, {tags.PROCESS: f"some-other-run {_dead_process()}"})
+    assert not daemon.tick().run_requests
+    assert daemon.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.QUEUED
 
 
 def test_a_cancelled_run_waits_for_somebody_to_try_again(daemon):

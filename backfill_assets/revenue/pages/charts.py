@@ -1,10 +1,12 @@
 """Charts as inline SVG: drawn by Altair, coloured by the page, so that light, dark and print are one drawing."""
 
 import html
+import json
 import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -138,8 +140,6 @@ def _drawn(layers: Any, height: int, about: str, wide: int = WIDE) -> Drawing:
 
 
 def _svg(chart: Any, width: int, height: int) -> str:
-    import vl_convert  # noqa: PLC0415
-
     spec = chart.properties(width=width, height=height, background="transparent", padding=2).to_dict(validate=False)
     spec["autosize"] = {"type": "fit", "contains": "padding"}
     spec["config"] = {
@@ -147,7 +147,15 @@ def _svg(chart: Any, width: int, height: int) -> str:
         "view": {"stroke": None},
         "axis": {"labelFont": FONT, "labelFontSize": 11.5, "labelFlush": True},
     }
-    return _for_page(vl_convert.vegalite_to_svg(spec, vl_version="6.1"))
+    return _for_page(_converted(json.dumps(spec)))
+
+
+@lru_cache(maxsize=64)
+def _converted(spec: str) -> str:
+    """The SVG of a Vega-Lite specification. Most pages are made again because a banner came or went."""
+    import vl_convert  # noqa: PLC0415
+
+    return vl_convert.vegalite_to_svg(spec, vl_version="6.1")
 
 
 def _for_page(svg: str) -> str:

@@ -1,8 +1,8 @@
-"""Dagster's SQLite event log, with one connection a database instead of one a statement, and batches as batches.
+"""Dagster's SQLite event log and runs, with one connection a database instead of one a statement, batches as batches.
 
-Dagster's own storage connects anew for every statement, so compiles it anew, waits for the disk after each, and writes
+Dagster's own storages connect anew for every statement, so compile it anew, wait for the disk after each, and write
 the two events of every partition one by one; publishing a year of days is mostly that. Everything else is Dagster's,
-the files on disk included; taking ``event_log_storage`` out of ``dagster.yaml`` goes back to it.
+the files on disk included; taking the storages out of ``dagster.yaml`` goes back to it.
 """
 
 import os
@@ -20,12 +20,13 @@ from dagster._core.events import DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, CursorResult, create_engine, event
+from sqlalchemy import Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, StaticPool
 
-WHERE_DAGSTER_KEEPS_IT = ("history", "runs")
+HISTORY, RUNS = "history", "runs"
 MOST_CONNECTIONS = 64
 # Dagster hands over batches only where it is told to; 0, its default, is none.
 BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
@@ -39,7 +40,7 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, home: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._connections: dict[str, Connection] = {}
         os.environ.setdefault(BATCH_SIZE, EVENTS_A_BATCH)
-        super().__init__(str(Path(home, *WHERE_DAGSTER_KEEPS_IT)), inst_data)
+        super().__init__(str(Path(home, HISTORY, RUNS)), inst_data)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -121,7 +122,10 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
         """Create a shard's tables where they are missing, by a copy of empty ones, which is quicker than Dagster's."""
         path = self.path_for_shard(shard)
         if not Path(path).exists():
-            with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path, SQLITE_BUSY_TIMEOUT_SECONDS)) as made:
+            with (
+                suppress(sqlite3.OperationalError),
+                closing(sqlite3.connect(path, SQLITE_BUSY_TIMEOUT_SECONDS)) as made,
+            ):
                 made.execute("PRAGMA journal_mode = WAL")
                 made.executescript(self._empty)
                 return
@@ -141,6 +145,37 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
             self._initdb(engine)
             with closing(sqlite3.connect(Path(folder) / "empty.db")) as made:
                 return "\n".join(made.iterdump())
+
+
+class ReusingSqliteRunStorage(SqliteRunStorage):
+    """The runs below ``home``, in the file where Dagster's default storage keeps them too."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """One field, the instance's home."""
+        return {"home": dg.StringSource}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        """Make the storage of its configuration in ``dagster.yaml``."""
+        return cls.from_local(str(Path(config_value["home"], HISTORY)), inst_data)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection in a transaction, one of a few that stay open."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def dispose(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+        super().dispose()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        engine = create_engine(self._conn_string, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+        event.listen(engine, "connect", _without_waiting_for_the_disk)
+        return engine
 
 
 def _number(inserted: CursorResult[Any]) -> int:

@@ -1,0 +1,120 @@
+"""The storages that keep their connections: the same files as Dagster's own, from several threads, for any reader."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-11")
+
+
+@dg.asset(partitions_def=DAYS)
+def counted(context: dg.AssetExecutionContext) -> None:
+    context.add_output_metadata({"day": context.partition_key})
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+def counted_at_once() -> None: ...
+
+
+GRAPH = dg.Definitions(assets=[counted]).resolve_asset_graph()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    return tmp_path
+
+
+def materialize(instance: dg.DagsterInstance, day: str) -> bool:
+    return dg.materialize([counted], instance=instance, partition_key=day).success
+
+
+def test_it_is_what_the_instance_uses(home: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert type(instance.event_log_storage).__name__ == "ReusingSqliteEventLogStorage"
+        assert (home / "history" / "runs" / "index.db").exists()
+
+
+def test_dagsters_own_storage_reads_what_it_wrote(home: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert materialize(instance, "2026-01-01")
+    config = yaml.safe_load((home / "dagster.yaml").read_text())
+    del config["event_log_storage"]
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
+
+    with dg.DagsterInstance.get() as plain:
+        assert type(plain.event_log_storage).__name__ == "SqliteEventLogStorage"
+        assert plain.get_materialized_partitions(counted.key) == {"2026-01-01"}
+
+
+def test_no_event_of_several_threads_is_lost(home: Path) -> None:
+    days = [str(key) for key in DAYS.get_partition_keys()]
+    with dg.DagsterInstance.get() as instance, ThreadPoolExecutor(4) as threads:
+        events = [dg.AssetMaterialization(counted.key, partition=day) for day in days]
+        list(threads.map(instance.report_runless_asset_event, events))
+
+        assert instance.get_materialized_partitions(counted.key) == set(days)
+
+
+def test_a_run_over_many_days_is_recorded_day_by_day_in_both_files(home: Path) -> None:
+    days = [str(key) for key in DAYS.get_partition_keys()]
+    with dg.DagsterInstance.get() as instance:
+        ends = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[-1]}
+        run = dg.materialize([counted_at_once], instance=instance, tags=ends)
+        kinds = [dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION]
+
+        assert instance.get_materialized_partitions(counted_at_once.key) == set(days)
+        newest = instance.get_latest_materialization_event(counted_at_once.key)
+        assert newest is not None
+        assert newest.run_id == run.run_id
+        assert instance.get_asset_records([counted_at_once.key])[0].asset_entry.last_run_id == run.run_id
+        for kind in kinds:
+            of_run = instance.all_logs(run.run_id, of_type=kind)
+            assert sorted(str(entry.get_dagster_event().partition) for entry in of_run) == days
+        everywhere = instance.fetch_materializations(counted_at_once.key, limit=100).records
+        assert sorted(str(one.partition_key) for one in everywhere) == days
+
+
+def test_a_watcher_in_another_process_hears_of_events_while_the_writer_keeps_its_file_open(home: Path) -> None:
+    heard: list[str] = []
+    with dg.DagsterInstance.get() as writer, dg.DagsterInstance.get() as watcher:
+        run = writer.create_run_for_job(dg.define_asset_job("one", [counted]).resolve(asset_graph=GRAPH))
+        writer.report_engine_event("first", run)
+        watcher.watch_event_logs(run.run_id, None, lambda entry, _cursor: heard.append(entry.message))
+        # Not so many that SQLite itself writes the file; the observer needs a moment to begin.
+        for _ in range(40):
+            writer.report_engine_event("second", run)
+            time.sleep(0.1)
+            if "second" in heard:
+                break
+
+    assert "second" in heard
+
+
+def test_dagsters_own_runs_are_read_from_the_same_file(home: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert type(instance.run_storage).__name__ == "ReusingSqliteRunStorage"
+        assert materialize(instance, "2026-01-01")
+        ours = {run.run_id for run in instance.get_runs()}
+    config = yaml.safe_load((home / "dagster.yaml").read_text())
+    del config["run_storage"], config["event_log_storage"]
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
+
+    with dg.DagsterInstance.get() as plain:
+        assert {run.run_id for run in plain.get_runs()} == ours
+
+
+def test_wiping_lets_go_of_the_files_first(home: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert materialize(instance, "2026-01-01")
+        instance.wipe()
+        assert not instance.get_materialized_partitions(counted.key)
+        assert materialize(instance, "2026-01-02")
+        assert instance.get_materialized_partitions(counted.key) == {"2026-01-02"}
