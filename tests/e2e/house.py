@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
+from tests.instances import configured
 from tests.revenue.real_data import real_data
 
 FACT = "fct_daily_revenue"
@@ -167,11 +168,11 @@ def new_house(root: Path, now: str = "2011-12-10T06:00:00+00:00") -> House:
 
 
 def new_home() -> Path:
-    """A folder for Dagster, removed when Python ends."""
+    """A configured home of Dagster, removed when Python ends."""
     place = MEMORY if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) else None
     made = tempfile.TemporaryDirectory(prefix="dagster-home-", dir=place)
     HOMES.append(made)
-    return Path(made.name)
+    return configured(Path(made.name))
 
 
 HOMES: list[tempfile.TemporaryDirectory[str]] = []

@@ -1,5 +1,7 @@
 """Real daemons: nightly beside a large correction, and everything killed in the middle of one."""
 
+from datetime import date, timedelta
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -19,6 +21,8 @@ from tests.e2e.story import NOW, environment, wrong_lake
 
 pytestmark = [pytest.mark.dagster, pytest.mark.timeout(900)]
 
+MONTHS = Window(date(2025, 10, 20), date(2026, 1, 22))
+NINETY = Window(MONTHS.last - timedelta(days=89), MONTHS.last)
 HISTORY = Window(NOW.date().replace(day=1), NOW.date().replace(day=22))
 WRONG = Window(HISTORY.days[4], HISTORY.days[15])
 LONG = 240
@@ -62,19 +66,24 @@ def test_everything_is_killed_while_it_stages_and_while_it_cuts_over_and_the_cor
     assert any(event.outcome is Outcome.ENDED and "is gone" in event.detail["reason"] for event in events)
 
 
-def test_nightly_finds_a_place_at_once_while_a_correction_stages(tmp_path):
-    lake = wrong_lake(tmp_path, HISTORY, WRONG)
-    waves = WavePolicy(max_days=1, at_once=4)
-    correction = open_correction(lake.desk(NOW), Request(FACT, WRONG, "Many waves.", waves=waves)).correction
+def test_nightly_finds_a_place_at_once_while_ninety_days_are_staged(tmp_path):
+    lake = wrong_lake(tmp_path, MONTHS, NINETY)
+    correction = open_correction(lake.desk(NOW), Request(FACT, NINETY, "Ninety days.")).correction
     queued: list[float] = []
     with dagster_dev(environment(lake)) as server:
-        wait_until(lambda: _progress(lake, correction).staged, LONG, "the canary")
-        for _ in range(2):
+        while not queued or not _all_asked_for(lake, correction):
             wait_until(lambda: _in_process(server, "wave/"), LONG, "a wave")
             run = wait_until(lambda: _ended(server, _launch_nightly(server)), LONG, "the end of nightly")
             assert run["status"] == "SUCCESS"
             queued.append(_waited(run["stats"]))
+        wait_until(lambda: len(_progress(lake, correction).staged) == len(NINETY.days), LONG, "all ninety days")
     assert max(queued) < QUEUE_SECONDS, queued
+
+
+def _all_asked_for(lake, correction):
+    """Whether no wave is left that has not been asked for, so that nightly has been beside all of them."""
+    progress = _progress(lake, correction)
+    return len(progress.staged | progress.asked.days) == len(NINETY.days)
 
 
 def _waited(stats):

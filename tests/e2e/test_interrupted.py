@@ -54,12 +54,21 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> House:
     return house
 
 
-def prepared(published: House, root: Path) -> tuple[House, str]:
-    """A correction of the wrong days, staged in waves of two, validated and approved."""
-    house = published.copy(root)
+@pytest.fixture(scope="module")
+def approved(published: House, tmp_path_factory: pytest.TempPathFactory) -> tuple[House, str]:
+    """A correction of the wrong days, staged in waves of two, validated and approved. Copy it too."""
+    house = published.copy(tmp_path_factory.mktemp("approved") / "house")
     correction = house.opened(WRONG.first, WRONG.last, waves={"max_days": 2})
     assert house.run("run", correction).code == 3
     assert house.run("approve", correction, "--by", "Ada", "--note", "looked").code == 0
+    return house, correction
+
+
+@pytest.fixture(scope="module")
+def swapped(approved: tuple[House, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[House, str]:
+    """The same, cut over."""
+    house, correction = approved[0].copy(tmp_path_factory.mktemp("swapped") / "house"), approved[1]
+    assert house.run("run", correction).code == 0
     return house, correction
 
 
@@ -93,8 +102,8 @@ def test_killed_in_the_middle_of_staging(published: House, tmp_path: Path):
     assert_corrected_once(house, correction)
 
 
-def test_killed_between_the_commit_of_the_swap_and_the_ledger(published: House, tmp_path: Path):
-    house, correction = prepared(published, tmp_path / "house")
+def test_killed_between_the_commit_of_the_swap_and_the_ledger(approved: tuple[House, str], tmp_path: Path):
+    house, correction = approved[0].copy(tmp_path / "house"), approved[1]
     killed(house, "/fct_daily_revenue", 1, "after", "run", correction)
     assert per_currency(house.fact()).rows() == finance_ledger().filter(pl.col("day") <= SHOP.last).rows()
 
@@ -104,8 +113,8 @@ def test_killed_between_the_commit_of_the_swap_and_the_ledger(published: House, 
     assert_corrected_once(house, correction)
 
 
-def test_killed_between_the_plan_of_the_swap_and_its_commit(published: House, tmp_path: Path):
-    house, correction = prepared(published, tmp_path / "house")
+def test_killed_between_the_plan_of_the_swap_and_its_commit(approved: tuple[House, str], tmp_path: Path):
+    house, correction = approved[0].copy(tmp_path / "house"), approved[1]
     before = house.live().commit
     killed(house, "/fct_daily_revenue", 1, "before", "run", correction)
     assert house.live().commit == before
@@ -117,10 +126,10 @@ def test_killed_between_the_plan_of_the_swap_and_its_commit(published: House, tm
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_killed_at_the_commit_of_a_roll_back(published: House, tmp_path: Path, when: str):
-    house, correction = prepared(published, tmp_path / "house")
-    planted = house.fact()
-    assert house.run("run", correction).code == 0
+def test_killed_at_the_commit_of_a_roll_back(published: House, swapped: tuple[House, str], tmp_path: Path, when: str):
+    house, correction = swapped[0].copy(tmp_path / "house"), swapped[1]
+    planted = published.fact()
+    assert not house.fact().equals(planted)
     killed(house, "/fct_daily_revenue", 1, when, "roll-back", correction, "--note", "no")
 
     answered = house.run("run", correction)

@@ -59,8 +59,8 @@ def object_store() -> Iterator[Lake]:
         }
         yield Lake("s3://bucket/my lake", options)
     finally:
-        server.terminate()
-        server.wait(10)
+        server.kill()
+        server.wait()
 
 
 def wait_for(address: str) -> None:
