@@ -3,11 +3,10 @@
 import pytest
 
 LONGEST = (
-    "e2e/test_browser_correction",
     "e2e/test_daemon",
+    "e2e/test_browser",
     "e2e/test_real_data",
     "e2e/test_interrupted",
-    "e2e/test_browser_refusal",
     "orchestration/test_driver",
     "e2e/",
     "orchestration/",

@@ -10,7 +10,6 @@ from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.plan import Approval, Request
 from backfill_assets.core.progress import history
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration import tags
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
@@ -47,7 +46,6 @@ def test_everything_is_killed_while_it_stages_and_while_it_cuts_over_and_the_cor
             "The FX join used the rate of the previous day.",
             expectation=Expectation.from_request(EXPECTED),
             approval=Approval.AUTOMATIC,
-            waves=WavePolicy(max_days=4),
         ),
     ).correction
     for part in ("wave/", "cut_over"):

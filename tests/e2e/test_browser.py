@@ -1,4 +1,4 @@
-"""An analyst corrects thirty days with nothing but a browser."""
+"""An analyst with nothing but a browser: told where to go, and then correcting thirty days."""
 
 import json
 import re
@@ -22,6 +22,23 @@ STEPS = f"/locations/backfill_assets/jobs/{FACT}__correction/partitions"
 STEP = f"/assets/{FACT}__correction"
 WORK = 150
 """Seconds for what takes two ticks of Dagster's backfill daemon and the work, on a busy machine."""
+
+
+def test_a_range_on_the_live_table_is_refused_and_names_the_way(story):
+    lake, server = story
+    before, commit = lake.live(), lake.records.snapshot(FACT).commit
+    with chromium_page() as page:
+        analyst = Analyst(page, server.url, "refusal")
+        first, last = HISTORY.days[0], HISTORY.days[2]
+        backfill = analyst.launch_range(FACT, str(first), str(last))
+        run = wait_until(lambda: _ended(server, backfill), 150, "the end of the run")
+        assert run["status"] == "FAILURE"
+        analyst.go(f"/runs/{run['runId']}")
+        page.get_by_text(f"To recompute history launch the same partitions on backfill/{FACT}").first.wait_for()
+        page.wait_for_timeout(1000)
+        analyst.see("run")
+    assert lake.records.snapshot(FACT).commit == commit
+    assert_frame_equal(lake.live(), before)
 
 
 def test_an_analyst_corrects_thirty_days_in_the_browser(story):
@@ -112,3 +129,7 @@ def _is_right(lake: SmallLake, server: Server, correction: str, done: Progress, 
     assert json.dumps(sorted(run["tags"]["dagster/asset_partition_range_start"] for run in staged)) == json.dumps(
         [str(WRONG.first), str(WRONG.days[15])]
     )
+
+
+def _ended(server, backfill):
+    return next((run for run in server.runs(dagster__backfill=backfill) if run["endTime"]), None)
