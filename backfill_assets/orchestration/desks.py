@@ -18,7 +18,8 @@ from backfill_assets.runbook import Desk, Subject
 from backfill_assets.runbook.desk import Prove, Verify
 from backfill_assets.storage.records import Records
 
-Render = Callable[[Records, Path, Event | None], object]
+# What cannot be made of what people read is returned in sentences; the rest is made.
+Render = Callable[[Records, Path, Event | None], Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,12 @@ class Office:
         """Where the notices of this table go."""
         return Post(records, published_root() / "notices", now_utc())
 
-    def show(self, records: Records, pending: Event | None = None) -> None:
-        """Bring what people read in line with the tables and with the ledger once ``pending`` is in it."""
-        if self.render is not None:
-            self.render(records, published_root(), pending)
+    def show(self, records: Records, pending: Event | None = None) -> list[str]:
+        """Bring what people read in line with the tables and with the ledger once ``pending`` is in it.
+
+        Returns what could not be made, in sentences.
+        """
+        return list(self.render(records, published_root(), pending)) if self.render is not None else []
 
     def attend(self, records: Records) -> list[str]:
         """After a step: bring pages in line, send what is pending; returns what could not be done, in sentences.
@@ -78,7 +81,7 @@ class Office:
         """
         left: list[str] = []
         try:
-            self.show(records)
+            left += self.show(records)
         except OSError as error:
             left.append(f"Pages could not be replaced ({type(error).__name__}). They are as they were.")
         waiting = self.post(records).deliver()

@@ -15,7 +15,7 @@ import dagster as dg
 from backfill_assets.core.asked import Errand, Pending
 from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, Stuck, TakeSteps, next_step
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration import tags
@@ -28,6 +28,7 @@ from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import job_name, step_key
 from backfill_assets.runbook import Desk
+from backfill_assets.runbook.holding import note_advanced
 
 SECONDS = 10
 
@@ -86,8 +87,11 @@ class Tick:
     def take(self) -> Told:
         """Hear what ended, fold, and ask for what is next."""
         bury_the_dead(self.instance)
-        histories = self.desk.records.ledger.histories()
-        folded = {name: (history(events), events) for name, events in histories.items()}
+        note_advanced(self.desk)
+        ledger = self.desk.records.ledger
+        # In this order: a correction that is opened in between is taken up by the next tick.
+        standings, histories = ledger.standings(), ledger.histories()
+        folded = {name: (progress, histories[name]) for name, progress in standings.items()}
         ours = {name: both for name, both in folded.items() if both[0].plan.table == self.office.table}
         requests: list[dg.RunRequest] = []
         sentences: list[str] = []

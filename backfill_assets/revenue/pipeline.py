@@ -84,7 +84,7 @@ DAILY_REVENUE = build_office(
     reports=REPORTS,
     verify=(verify_sources,),
     prove=(prove_control_totals, prove_sample, prove_ledger),
-    render=render_reports,
+    render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
 )
 
 

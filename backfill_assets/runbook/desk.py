@@ -46,7 +46,7 @@ class Evidence:
 Verify = Callable[[Records, Plan], Sequence[Problem]]
 Prove = Callable[[Evidence], Sequence[Check]]
 Publish = Callable[[Notice], str]
-Show = Callable[[Event | None], None]
+Show = Callable[[Event | None], object]
 PublishPage = Callable[["Desk", Event], None]
 
 

@@ -119,7 +119,7 @@ def test_killed_between_the_plan_of_the_swap_and_its_commit(approved: tuple[Hous
     killed(house, "/fct_daily_revenue", 1, "before", "run", correction)
     assert house.live().commit == before
 
-    answered = house.process("run", correction)
+    answered = house.run("run", correction)
 
     assert (answered.code, answered.told["waits_for"]) == (0, "time"), answered.text
     assert_corrected_once(house, correction)

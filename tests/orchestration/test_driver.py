@@ -14,6 +14,7 @@ from backfill_assets.orchestration import errands, tags
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
+from backfill_assets.runbook.holding import advance_holder, register_holder
 from backfill_assets.storage import latest
 from tests.e2e.small_lake import FACT, TABLE_KEYS
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
@@ -244,6 +245,19 @@ def test_what_is_due_is_left_to_the_sweep(daemon):
     daemon.go_on()
     later(400)
     assert not daemon.tick().run_requests
+
+
+def test_a_tick_notes_readers_that_have_read_again_though_nobody_said_so(daemon):
+    desk = daemon.lake.desk(NOW)
+    register_holder(desk, "billing")
+    advance_holder(desk, "billing", HISTORY.last)
+    assert stage_by_hand(daemon, FIRST, LAST).success
+    correction = daemon.go_on().plan.correction
+    assert by_hand(daemon, "approve", correction, by="Ada", note="looked").success
+    assert daemon.go_on().awaited_holders == {"billing"}
+    daemon.lake.records.watermarks.advance("billing", FACT, HISTORY.last, by="billing", at=NOW)
+    daemon.tick()
+    assert daemon.progress().awaited_holders == frozenset()
 
 
 def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_once_a_commit(daemon, monkeypatch):

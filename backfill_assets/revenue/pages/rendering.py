@@ -28,6 +28,14 @@ class Rendered:
     replaced: tuple[str, ...]
     without_pdf: tuple[str, ...] = ()
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What could not be made, for a person."""
+        return tuple(
+            f"The PDF of {path} could not be printed and was taken away: none is better than an old one."
+            for path in self.without_pdf
+        )
+
 
 def render_reports(records: Records, folder: Path, pending: Event | None = None) -> Rendered:
     """Replace every page, workbook and file that is not what it should be, once ``pending`` is in the ledger.

@@ -13,6 +13,7 @@ import pytest
 from backfill_assets import runbook
 from backfill_assets.orchestration.replacing import replace_files
 from backfill_assets.revenue.journal import Journal
+from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from tests.e2e.small_lake import FACT, publish, write
 from tests.revenue.pages.readers import WRONG, Newsroom
 from tests.revenue.pages.reading import amounts, read
@@ -84,6 +85,19 @@ def test_a_thaw_that_cannot_be_shown_is_not_written_down(room: Newsroom):
 
     runbook.rebuild_downstream(room.desk(), plan.correction)
     assert "data-frozen-by" not in read(room.page("executive_dashboard/index.html")).attributes
+
+
+def test_a_pdf_that_cannot_be_printed_is_named_and_the_page_is_there(room: Newsroom, monkeypatch):
+    monkeypatch.setenv("BACKFILL_CHROMIUM", "/bin/false")
+    told = room.show().sentences
+    assert [sentence.split(" could not")[0] for sentence in told] == [
+        "The PDF of board_pack/2025-12.html",
+        "The PDF of board_pack/2026-01.html",
+    ]
+    assert room.page("board_pack/2026-01.html")
+    assert not (room.folder / "board_pack/2026-01.pdf").exists()
+    monkeypatch.setenv("BACKFILL_PUBLISHED", str(room.folder))
+    assert DAILY_REVENUE.attend(room.lake.records) == list(told)
 
 
 def test_files_are_replaced_all_or_none(tmp_path):
