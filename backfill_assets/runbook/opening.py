@@ -30,27 +30,7 @@ def plan_correction(desk: Desk, request: Request) -> Plan:
     Raises:
         TableUnknown, WindowOutsideData, WindowOverlaps, CorrectionExists: when it cannot be opened.
     """
-    subject = desk.subject
-    if request.table != subject.table:
-        raise TableUnknown(request.table, [subject.table])
-    live = desk.records.snapshot(subject.table) if desk.records.exists(subject.table) else None
-    published = Window.spanning(live.days) if live and live.days else None
-    if live is None or published is None or not published.covers(request.window):
-        raise WindowOutsideData(subject.table, request.window, published)
-    files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
-    plan = Plan(
-        correction=request.correction,
-        request=request,
-        opened_at=desk.now,
-        opened_by=desk.actor,
-        pins={source: desk.records.snapshot(source).commit for source in subject.sources},
-        reports=subject.reach(request.all_days),
-        holders=holders_of(desk),
-        rollback_days=subject.rollback_days,
-        code_version=subject.code_version,
-        bytes_staged=sum(file.size for file in files),
-    )
-    return _placed(estimated(desk, plan), desk.records.ledger.histories())
+    return _placed(_drafted(desk, request), desk.records.ledger.histories())
 
 
 def open_correction(desk: Desk, request: Request) -> Plan:
@@ -58,7 +38,7 @@ def open_correction(desk: Desk, request: Request) -> Plan:
 
     Of two openings that overlap one is refused; a launch (``request.origin``) that has opened one already is given it.
     """
-    draft = plan_correction(desk, request)
+    draft = _drafted(desk, request)
     refuse_early(draft)
     opened = [draft]
 
@@ -132,6 +112,31 @@ def abandon(desk: Desk, correction: str, note: str) -> Event:
 def try_again(desk: Desk, correction: str) -> Event:
     """Forget failures and the tries of failed days: a person has looked and wants another try."""
     return desk.tell(correction, Step.OPEN, Outcome.REQUESTED, {"days": iso(())})
+
+
+def _drafted(desk: Desk, request: Request) -> Plan:
+    """The plan as far as it does not depend on other corrections."""
+    subject = desk.subject
+    if request.table != subject.table:
+        raise TableUnknown(request.table, [subject.table])
+    live = desk.records.snapshot(subject.table) if desk.records.exists(subject.table) else None
+    published = Window.spanning(live.days) if live and live.days else None
+    if live is None or published is None or not published.covers(request.window):
+        raise WindowOutsideData(subject.table, request.window, published)
+    files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
+    plan = Plan(
+        correction=request.correction,
+        request=request,
+        opened_at=desk.now,
+        opened_by=desk.actor,
+        pins={source: desk.records.snapshot(source).commit for source in subject.sources},
+        reports=subject.reach(request.all_days),
+        holders=holders_of(desk),
+        rollback_days=subject.rollback_days,
+        code_version=subject.code_version,
+        bytes_staged=sum(file.size for file in files),
+    )
+    return estimated(desk, plan)
 
 
 def _placed(plan: Plan, histories: Histories) -> Plan:

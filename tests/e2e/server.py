@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-UP_WITHIN, GONE_WITHIN = 180, 30
+UP_WITHIN, GONE_WITHIN, LOOK_EVERY = 180, 30, 0.5
 
 LAUNCH = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
   __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+LAUNCH_JOB = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+TIMES = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status stats { ... on RunStatsSnapshot {
+  enqueuedTime launchTime startTime endTime } } } } }"""
 RUNS = """query($f: RunsFilter) { runsOrError(filter: $f) { ... on Runs { results {
   runId status jobName creationTime startTime endTime tags { key value } } } } }"""
 SENSORS = """query($s: RepositorySelector!) { sensorsOrError(repositorySelector: $s) {
@@ -53,6 +57,18 @@ class Server:
         named = [{"key": key, "value": value} for key, value in (tags or {}).items()]
         params = {"assetSelection": [{"path": asset}], "partitionNames": partitions, "tags": named}
         return self.ask(LAUNCH, p=params)["launchPartitionBackfill"]["backfillId"]
+
+    def launch_job(self, name: str, tags: Mapping[str, str]) -> str:
+        """Launch a job of the code location; returns the run's id."""
+        selector = {"repositoryName": "__repository__", "repositoryLocationName": "backfill_assets", "jobName": name}
+        marks = [{"key": key, "value": value} for key, value in tags.items()]
+        params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": marks}}
+        return self.ask(LAUNCH_JOB, p=params)["launchRun"]["run"]["runId"]
+
+    def ended(self, run_id: str) -> dict[str, Any] | None:
+        """How a run ended, and when it was enqueued, launched and begun; None while it has not."""
+        run = self.ask(TIMES, id=run_id)["runOrError"]
+        return run if run["status"] in {"SUCCESS", "FAILURE", "CANCELED"} else None
 
     def runs(self, **tags: str) -> list[dict[str, Any]]:
         """Runs with these tags, newest first; ``__`` in a name stands for a slash."""
@@ -134,7 +150,7 @@ def wait_until(look: Callable[[], Any], seconds: float, what: str) -> Any:
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.3)
+        time.sleep(LOOK_EVERY)
     message = f"{what} did not come within {seconds} seconds"
     raise AssertionError(message)
 

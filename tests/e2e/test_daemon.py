@@ -22,66 +22,54 @@ pytestmark = [pytest.mark.dagster, pytest.mark.timeout(900)]
 
 MONTHS = Window(date(2025, 10, 20), date(2026, 1, 22))
 NINETY = Window(MONTHS.last - timedelta(days=89), MONTHS.last)
-HISTORY = Window(NOW.date().replace(day=1), NOW.date().replace(day=22))
-WRONG = Window(HISTORY.days[4], HISTORY.days[15])
 LONG = 240
 QUEUE_SECONDS = 15
 UP_SECONDS = 4
 """What a run's process takes to come up where nothing else is running."""
+NIGHTLY = {tags.PUBLISH: tags.PUBLISH_LIVE, tags.PRIORITY: "10"}
 EXPECTED = {"columns": ["revenue_usd", "rate_usd", "rate_currency", "fixing_day"], "same_rows": True}
 
-NIGHTLY = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) { __typename
-  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-TIMES = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status stats { ... on RunStatsSnapshot {
-  enqueuedTime launchTime startTime endTime } } } } }"""
 
-
-def test_everything_is_killed_while_it_stages_and_while_it_cuts_over_and_the_correction_ends_right(tmp_path):
-    lake = wrong_lake(tmp_path, HISTORY, WRONG)
-    correction = open_correction(
-        lake.desk(NOW),
-        Request(
-            FACT,
-            WRONG,
-            "The FX join used the rate of the previous day.",
-            expectation=Expectation.from_request(EXPECTED),
-            approval=Approval.AUTOMATIC,
-        ),
-    ).correction
-    for part in ("wave/", "cut_over"):
-        with dagster_dev(environment(lake)) as server:
-            wait_until(lambda part=part: _in_process(server, part), LONG, f"a run of {part}")
-            server.kill()
+def test_ninety_days_beside_nightly_with_everything_killed_while_staging_and_at_the_cut_over(tmp_path):
+    lake = wrong_lake(tmp_path, MONTHS, NINETY)
+    request = Request(
+        FACT,
+        NINETY,
+        "The FX join used the rate of the previous day.",
+        expectation=Expectation.from_request(EXPECTED),
+        approval=Approval.AUTOMATIC,
+    )
+    correction = open_correction(lake.desk(NOW), request).correction
+    queued: list[float] = []
+    with dagster_dev(environment(lake)) as server:
+        while not queued or len(_progress(lake, correction).staged) < len(NINETY) // 2:
+            wait_until(lambda: _in_process(server, "wave/"), LONG, "a wave")
+            nightly = server.launch_job(f"{FACT}__nightly", NIGHTLY)
+            run = wait_until(lambda nightly=nightly: server.ended(nightly), LONG, "the end of nightly")
+            assert run["status"] == "SUCCESS"
+            queued.append(_waited(run["stats"]))
+        wait_until(lambda: _in_process(server, "wave/"), LONG, "another wave")
+        server.kill()
+    with dagster_dev(environment(lake)) as server:
+        wait_until(lambda: _in_process(server, "cut_over"), LONG, "the cut over")
+        server.kill()
     with dagster_dev(environment(lake)):
         wait_until(lambda: Step.COMMUNICATE in _progress(lake, correction).done, LONG, "the end of the correction")
-    events = lake.records.ledger.events(correction)
+
+    assert max(queued) < QUEUE_SECONDS, queued
+    assert_is_corrected_once(lake, correction)
+
+
+def assert_is_corrected_once(lake, correction):
+    """Right numbers, one swap, one notice, and the killed runs written down as what they were."""
     recipe = DAILY_REVENUE.asset.recipe
-    right = pl.concat(recipe.wave(lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
+    right = pl.concat(recipe.wave(lake.records, MONTHS.days).frames.values()).sort(TABLE_KEYS)
     assert_frame_equal(lake.live(), right)
     assert lake.records.snapshot(FACT).transaction_version(f"correction/{correction}") == 1
+    events = lake.records.ledger.events(correction)
     told = [event for event in events if event.step is Step.COMMUNICATE and event.outcome is Outcome.DONE]
     assert [event.detail["event"] for event in told] == ["published"]
     assert any(event.outcome is Outcome.ENDED and "is gone" in event.detail["reason"] for event in events)
-
-
-def test_nightly_finds_a_place_at_once_while_ninety_days_are_staged(tmp_path):
-    lake = wrong_lake(tmp_path, MONTHS, NINETY)
-    correction = open_correction(lake.desk(NOW), Request(FACT, NINETY, "Ninety days.")).correction
-    queued: list[float] = []
-    with dagster_dev(environment(lake)) as server:
-        while not queued or not _all_asked_for(lake, correction):
-            wait_until(lambda: _in_process(server, "wave/"), LONG, "a wave")
-            run = wait_until(lambda: _ended(server, _launch_nightly(server)), LONG, "the end of nightly")
-            assert run["status"] == "SUCCESS"
-            queued.append(_waited(run["stats"]))
-        wait_until(lambda: len(_progress(lake, correction).staged) == len(NINETY.days), LONG, "all ninety days")
-    assert max(queued) < QUEUE_SECONDS, queued
-
-
-def _all_asked_for(lake, correction):
-    """Whether no wave is left that has not been asked for, so that nightly has been beside all of them."""
-    progress = _progress(lake, correction)
-    return len(progress.staged | progress.asked.days) == len(NINETY.days)
 
 
 def _waited(stats):
@@ -98,22 +86,3 @@ def _in_process(server, part):
 
 def _progress(lake, correction):
     return history(lake.records.ledger.events(correction))
-
-
-def _launch_nightly(server):
-    selector = {
-        "repositoryName": "__repository__",
-        "repositoryLocationName": "backfill_assets",
-        "jobName": f"{FACT}__nightly",
-    }
-    marks = [{"key": tags.PUBLISH, "value": tags.PUBLISH_LIVE}, {"key": tags.PRIORITY, "value": "10"}]
-    params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": marks}}
-    return server.ask(NIGHTLY, p=params)["launchRun"]["run"]["runId"]
-
-
-def _ended(server, run_id):
-    def look():
-        run = server.ask(TIMES, id=run_id)["runOrError"]
-        return run if run["status"] in {"SUCCESS", "FAILURE", "CANCELED"} else None
-
-    return wait_until(look, LONG, "nightly")

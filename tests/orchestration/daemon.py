@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 
@@ -79,10 +78,3 @@ def by_hand(daemon: Daemon, what: str, correction: str, **config: object) -> Ran
     """One of the jobs for things done by hand."""
     job = f"{FACT}__{what}"
     return Runner(defs, daemon.instance).run_job(job, correction, f"{job}_by_hand", config)
-
-
-def folder_of(root: Path) -> Path:
-    """A home for an instance."""
-    home = root / "home"
-    home.mkdir(parents=True, exist_ok=True)
-    return home

@@ -12,6 +12,8 @@ from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.definitions import defs
 from backfill_assets.errors.driving import StagedByOtherCode
+from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.in_process import Runner
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook import stage as stage_step
@@ -80,6 +82,56 @@ def test_a_part_of_a_backfill_opens_the_whole_of_it_and_the_other_part_joins(dae
     assert len(daemon.lake.records.ledger.histories()) == 1
     assert daemon.progress().plan.window == WRONG
     assert daemon.progress().staged == set(WRONG.days)
+
+
+def test_a_launch_that_is_executed_again_keeps_its_correction_until_that_is_live(daemon):
+    days = [str(day) for day in WRONG.days]
+    first = stage_by_hand(daemon, days[0], days[-1])
+    correction = daemon.progress().plan.correction
+
+    again = _executed_again(daemon, first.run_id)
+
+    assert again.success
+    assert list(daemon.lake.records.ledger.histories()) == [correction]
+    run = daemon.instance.get_run_by_id(again.run_id)
+    assert run.tags[tags.CORRECTION] == correction
+    assert run.tags[tags.PROCESS].startswith(again.run_id)
+    daemon.go_on()
+    assert by_hand(daemon, "approve", correction, by="Ada", note="looked").success
+    assert Step.CUT_OVER in daemon.go_on().done
+    before = daemon.lake.live()
+    late = _executed_again(daemon, first.run_id)
+    assert not late.success
+    assert correction in late.errors[0]
+    assert daemon.lake.live().equals(before)
+    assert list(daemon.lake.records.ledger.histories()) == [correction]
+
+
+def test_the_failed_part_of_a_backfill_that_is_executed_again_joins_what_the_other_part_opened(daemon):
+    backfill = _backfill(daemon)
+    daemon.instance.add_backfill(backfill)
+    days = [str(day) for day in WRONG.days]
+    part = stage_by_hand(daemon, days[0], days[4], dagster__backfill=backfill.backfill_id)
+    lost = daemon.instance.create_run_for_job(
+        defs.resolve_implicit_global_asset_job_def(),
+        tags={tags.BACKFILL: backfill.backfill_id, tags.RANGE_START: days[5], tags.RANGE_END: days[9]},
+        asset_selection=frozenset({dg.AssetKey(["backfill", FACT])}),
+        status=dg.DagsterRunStatus.FAILURE,
+    )
+
+    assert _executed_again(daemon, lost.run_id).success
+
+    assert part.success
+    assert len(daemon.lake.records.ledger.histories()) == 1
+    assert daemon.progress().staged == set(WRONG.days)
+
+
+def _executed_again(daemon, run_id):
+    """What the UI's re-execution launches: the same days under the tags of the run before."""
+    run = daemon.instance.get_run_by_id(run_id)
+    told = {**run.tags, "dagster/parent_run_id": run_id, "dagster/root_run_id": run_id}
+    job = defs.resolve_implicit_global_asset_job_def()
+    return Runner(defs, daemon.instance).execute(job, told, assets=[dg.AssetKey(["backfill", FACT])])
 
 
 def _backfill(daemon):

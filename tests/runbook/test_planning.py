@@ -7,7 +7,7 @@ import pytest
 from backfill_assets.core.plan import Request
 from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.window import Window
-from backfill_assets.errors.request import CorrectedFirst
+from backfill_assets.errors.request import CorrectedFirst, WindowOverlaps
 from backfill_assets.runbook import abandon, freeze_reports, open_correction, plan_correction, reset_watermarks
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.storage.builds import Build
@@ -110,3 +110,14 @@ def test_steps_one_and_three_taken_twice_change_nothing_more(tmp_path):
     after = world.progress(name), world.records.watermarks.holders(TABLE)
     assert replace(after[0], sequence=0) == replace(before[0], sequence=0)
     assert after[1] == before[1]
+
+
+def test_two_runs_of_one_launch_that_open_at_once_are_given_one_correction(tmp_path):
+    """Both have looked, and found none to join, before the first has opened it."""
+    world = world_at(tmp_path)
+    first = open_correction(world.desk(), request(origin="a-backfill"))
+    second = open_correction(world.desk(), request(origin="a-backfill"))
+    assert (second.correction, second.days) == (first.correction, first.days)
+    assert list(world.records.ledger.histories()) == [first.correction]
+    with pytest.raises(WindowOverlaps):
+        open_correction(world.desk(), request(origin="another"))
