@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import dagster as dg
@@ -19,9 +18,9 @@ from dagster import _check as check
 from dagster._core.events import DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, StaticPool
@@ -31,6 +30,7 @@ MOST_CONNECTIONS = 64
 # Dagster hands over batches only where it is told to; 0, its default, is none.
 BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
 EVENTS_A_BATCH = "500"
+VERSION = "SELECT version_num FROM alembic_version"
 BATCHED = frozenset({DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_MATERIALIZATION_PLANNED})
 
 
@@ -127,7 +127,10 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
                 closing(sqlite3.connect(path, SQLITE_BUSY_TIMEOUT_SECONDS)) as made,
             ):
                 made.execute("PRAGMA journal_mode = WAL")
-                made.executescript(self._empty)
+                statements, versions = self._empty
+                made.executescript(";\n".join(["BEGIN", *statements, ""]))
+                made.executemany("INSERT INTO alembic_version VALUES (?)", versions)
+                made.commit()
                 return
         # There already, or somebody else makes it at this moment: Dagster knows how to wait for that.
         engine = create_engine(
@@ -138,13 +141,11 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
         self._initdb(engine)
 
     @cached_property
-    def _empty(self) -> str:
-        """The statements that make an empty shard as Dagster makes it."""
-        with TemporaryDirectory() as folder:
-            engine = create_engine(create_db_conn_string(folder, "empty"), poolclass=NullPool)
-            self._initdb(engine)
-            with closing(sqlite3.connect(Path(folder) / "empty.db")) as made:
-                return "\n".join(made.iterdump())
+    def _empty(self) -> tuple[list[str], list[tuple[str]]]:
+        """The statements that make an empty shard: those of the index, which Dagster makes in the same way."""
+        with closing(sqlite3.connect(self.path_for_shard(INDEX_SHARD_NAME))) as index:
+            made = index.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+            return [statement for (statement,) in made], index.execute(VERSION).fetchall()
 
 
 class ReusingSqliteRunStorage(SqliteRunStorage):

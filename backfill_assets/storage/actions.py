@@ -98,10 +98,16 @@ def milliseconds(at: datetime) -> int:
 
 def statistics(frame: pl.DataFrame) -> str:
     """Delta statistics of a frame that becomes one file: rows, and per column minimum, maximum and nulls."""
-    ordered = [name for name, kind in frame.schema.items() if not isinstance(kind, UNORDERED)]
-    lowest = _bounds(frame.select(pl.col(ordered).min()), upper=False)[0]
-    highest = _bounds(frame.select(pl.col(ordered).max()), upper=True)[0]
-    return _as_stats(frame.height, lowest, highest, frame.null_count().row(0, named=True))
+    ordered = {name: kind for name, kind in frame.schema.items() if not isinstance(kind, UNORDERED)}
+    # In one selection: of a small file the number of them is all it costs.
+    found = frame.select(
+        *(_text(pl.col(name).min(), kind, upper=False).alias(f"low\0{name}") for name, kind in ordered.items()),
+        *(_text(pl.col(name).max(), kind, upper=True).alias(f"high\0{name}") for name, kind in ordered.items()),
+        pl.all().null_count(),
+    ).row(0, named=True)
+    lowest, highest = ({name: found[f"{end}\0{name}"] for name in ordered} for end in ("low", "high"))
+    nulls = {name: found[name] for name in frame.columns}
+    return _as_stats(frame.height, lowest, highest, nulls)
 
 
 def files_in(actions: pl.DataFrame, *, by_day: bool) -> list[DataFile]:
@@ -128,17 +134,19 @@ def _fields(actions: pl.DataFrame, name: str) -> pl.DataFrame:
 
 def _bounds(values: pl.DataFrame, *, upper: bool) -> list[dict[str, Any]]:
     """Minima or maxima in the textual form that Delta readers expect, one dictionary a row."""
-    texts: list[pl.Expr] = []
-    for name, kind in values.schema.items():
-        column = pl.col(name)
-        if isinstance(kind, pl.Datetime):
-            texts.append(column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
-        elif isinstance(kind, pl.Date):
-            texts.append(column.dt.strftime("%Y-%m-%d"))
-        elif isinstance(kind, pl.String):
-            cut = column.str.slice(0, LONGEST_TEXT) + pl.lit(HIGHEST_CHARACTER if upper else "")
-            texts.append(pl.when(column.str.len_chars() > LONGEST_TEXT).then(cut).otherwise(column).alias(name))
+    texts = [_text(pl.col(name), kind, upper=upper).alias(name) for name, kind in values.schema.items()]
     return values.with_columns(texts).to_dicts()
+
+
+def _text(bound: pl.Expr, kind: pl.DataType, *, upper: bool) -> pl.Expr:
+    if isinstance(kind, pl.Datetime):
+        return bound.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    if isinstance(kind, pl.Date):
+        return bound.dt.strftime("%Y-%m-%d")
+    if isinstance(kind, pl.String):
+        cut = bound.str.slice(0, LONGEST_TEXT) + pl.lit(HIGHEST_CHARACTER if upper else "")
+        return pl.when(bound.str.len_chars() > LONGEST_TEXT).then(cut).otherwise(bound)
+    return bound
 
 
 def _as_stats(

@@ -48,7 +48,7 @@ def test_ninety_days_beside_nightly_with_everything_killed_while_staging_and_at_
             run = wait_until(lambda nightly=nightly: server.ended(nightly), LONG, "the end of nightly")
             assert run["status"] == "SUCCESS"
             queued.append(_waited(run["stats"]))
-        wait_until(lambda: _in_process(server, "wave/"), LONG, "another wave")
+        wait_until(lambda: _all_in_process(server, "wave/"), LONG, "more waves")
         server.kill()
     with dagster_dev(environment(lake)) as server:
         wait_until(lambda: _in_process(server, "cut_over"), LONG, "the cut over")
@@ -82,6 +82,15 @@ def _in_process(server, part):
     """A run of such an errand that has begun to work."""
     runs = [run for run in server.runs() if part in run["tags"].get(tags.REQUEST, "")]
     return next((run for run in runs if run["status"] == "STARTED" and tags.PROCESS in run["tags"]), None)
+
+
+def _all_in_process(server, part):
+    """Whether such errands have runs under way, and all of them have begun to work.
+
+    One that is killed before it has is not noticed by its process, but by Dagster, which waits two minutes.
+    """
+    runs = [run for run in server.runs() if part in run["tags"].get(tags.REQUEST, "") and not run["endTime"]]
+    return runs and all(run["status"] == "STARTED" and tags.PROCESS in run["tags"] for run in runs)
 
 
 def _progress(lake, correction):

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from backfill_assets import runbook
 from backfill_assets.core.asked import Errand
 from backfill_assets.core.next_step import Stuck, WaitForPerson, next_step
 from backfill_assets.core.plan import Request
@@ -16,7 +17,7 @@ from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook.holding import advance_holder, register_holder
 from backfill_assets.storage import latest
-from tests.e2e.small_lake import FACT, TABLE_KEYS
+from tests.e2e.small_lake import FACT, TABLE_KEYS, stage
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
 from tests.orchestration.worlds import HISTORY, WRONG, later
 
@@ -251,13 +252,11 @@ def test_a_tick_notes_readers_that_have_read_again_though_nobody_said_so(daemon)
     desk = daemon.lake.desk(NOW)
     register_holder(desk, "billing")
     advance_holder(desk, "billing", HISTORY.last)
-    assert stage_by_hand(daemon, FIRST, LAST).success
-    correction = daemon.go_on().plan.correction
-    assert by_hand(daemon, "approve", correction, by="Ada", note="looked").success
-    assert daemon.go_on().awaited_holders == {"billing"}
+    correction = cut_over_without_dagster(daemon.lake, desk)
+    assert daemon.progress(correction).awaited_holders == {"billing"}
     daemon.lake.records.watermarks.advance("billing", FACT, HISTORY.last, by="billing", at=NOW)
     daemon.tick()
-    assert daemon.progress().awaited_holders == frozenset()
+    assert daemon.progress(correction).awaited_holders == frozenset()
 
 
 def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_once_a_commit(daemon, monkeypatch):
@@ -274,6 +273,19 @@ def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_onc
     monkeypatch.setattr(latest, "DeltaTable", lambda uri, **given: opened_tables.append(uri) or real(uri, **given))
     daemon.tick()
     assert opened_tables == []
+
+
+def cut_over_without_dagster(lake, desk):
+    """A correction that is live, by the runbook alone."""
+    plan = open_correction(desk, Request(FACT, WRONG, "Wrong rates."))
+    for step in (runbook.freeze_reports, runbook.verify_source, runbook.reset_watermarks):
+        step(desk, plan.correction)
+    stage(lake, plan)
+    runbook.stage(desk, plan.correction)
+    runbook.validate(desk, plan.correction)
+    runbook.approve(desk, plan.correction, "looked")
+    runbook.cut_over(desk, plan.correction)
+    return plan.correction
 
 
 def _queued(daemon, request):

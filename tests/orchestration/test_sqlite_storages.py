@@ -1,7 +1,9 @@
 """The storages that keep their connections: the same files as Dagster's own, from several threads, for any reader."""
 
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -118,3 +120,20 @@ def test_wiping_lets_go_of_the_files_first(home: Path) -> None:
         assert not instance.get_materialized_partitions(counted.key)
         assert materialize(instance, "2026-01-02")
         assert instance.get_materialized_partitions(counted.key) == {"2026-01-02"}
+
+
+def test_the_file_of_a_run_has_the_tables_that_dagster_gives_it(home: Path) -> None:
+    config = yaml.safe_load((home / "dagster.yaml").read_text())
+    with dg.DagsterInstance.get() as instance:
+        ours = dg.materialize([counted], instance=instance, partition_key="2026-01-01").run_id
+    del config["event_log_storage"]
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
+    with dg.DagsterInstance.get() as plain:
+        theirs = dg.materialize([counted], instance=plain, partition_key="2026-01-02").run_id
+    assert tables_of(home, ours) == tables_of(home, theirs)
+
+
+def tables_of(home: Path, run_id: str) -> tuple[set[tuple[str, ...]], list[tuple[str]]]:
+    with closing(sqlite3.connect(home / "history" / "runs" / f"{run_id}.db")) as there:
+        made = set(there.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+        return made, there.execute("SELECT version_num FROM alembic_version").fetchall()
