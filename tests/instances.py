@@ -1,8 +1,12 @@
 """Dagster instances of tests: the product's own configuration, without capturing what runs print."""
 
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
+import pytest
 
 ROOT = Path(__file__).parent.parent
 # Two processes a run, which only wait.
@@ -14,11 +18,21 @@ compute_logs:
 
 
 def configured(home: Path) -> Path:
-    """A home with the configuration in it."""
-    home.mkdir(parents=True, exist_ok=True)
-    config = (ROOT / "backfill_assets/orchestration/dagster.yaml").read_text(encoding="utf-8")
-    (home / "dagster.yaml").write_text(config + WITHOUT_COMPUTE_LOGS, encoding="utf-8")
+    """A home with the configuration and Dagster's empty files in it, which take a second to make."""
+    shutil.copytree(_ready().name, home, dirs_exist_ok=True)
     return home
+
+
+@cache
+def _ready() -> TemporaryDirectory[str]:
+    made = TemporaryDirectory(prefix="dagster-ready-")
+    config = (ROOT / "backfill_assets/orchestration/dagster.yaml").read_text(encoding="utf-8")
+    Path(made.name, "dagster.yaml").write_text(config + WITHOUT_COMPUTE_LOGS, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", made.name)
+        patch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+        with instance_in(Path(made.name)):
+            return made
 
 
 def instance_in(home: Path) -> dg.DagsterInstance:
