@@ -119,3 +119,27 @@ def test_opening_a_control_table_replays_few_commits(tmp_path: Path):
     checkpoints = sorted(tmp_path.rglob("*.checkpoint.parquet"))
     commits = sorted(tmp_path.rglob("*.json"))
     assert int(commits[-1].stem) - int(checkpoints[-1].name[:20]) < 10
+
+
+def test_rows_that_this_process_appended_are_those_in_the_files(tmp_path: Path):
+    table = ControlTable(Lake(str(tmp_path)), "numbers", NUMBERS)
+    for number in range(30):
+        note(table, number)
+        kept = table.rows()
+        read_back = pl.read_delta(str(tmp_path / "_control/numbers")).select(NUMBERS.names())
+        assert kept.sort("number").equals(read_back.sort("number"))
+
+
+def test_an_append_of_another_process_is_not_taken_for_ours(tmp_path: Path):
+    table = ControlTable(Lake(str(tmp_path)), "numbers", NUMBERS)
+    note(table, 1)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(note_elsewhere, str(tmp_path), 2).result()
+        assert sorted(table.rows()["number"]) == [1, 2]
+        note(table, 3)
+        pool.submit(note_elsewhere, str(tmp_path), 4).result()
+        assert sorted(table.rows()["number"]) == [1, 2, 3, 4]
+
+
+def note_elsewhere(root: str, number: int) -> None:
+    note(ControlTable(Lake(root), "numbers", NUMBERS), number)
