@@ -2,14 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from tests.e2e.server import wait_until
 
 CHROMIUM = Path(os.environ.get("BACKFILL_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = (
@@ -60,11 +57,6 @@ class Analyst:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.taken += 1
         self.page.screenshot(path=SCREENSHOTS / f"{self.prefix}-{self.taken:02}-{name}.png")
-
-    def wait(self, look: Callable[[], Any], seconds: float, what: str) -> Any:
-        """Look elsewhere until something has happened: an open page of Dagster asks for news all the time."""
-        self.page.goto("about:blank")
-        return wait_until(look, seconds, what)
 
     def go(self, path: str) -> None:
         """Open a page of the UI."""
