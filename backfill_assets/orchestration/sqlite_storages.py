@@ -52,6 +52,11 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
         """Make the storage of its configuration in ``dagster.yaml``."""
         return cls(config_value["home"], inst_data)
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event, and wake whoever watches its run."""
+        super().store_event(event)
+        self._wake_watchers(event.run_id)
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run in one transaction a database; those that need more than a row one by one."""
         if len({one.run_id for one in events}) > 1 or any(one.dagster_event_type not in BATCHED for one in events):
@@ -71,6 +76,7 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
             }
             for one, number in latest.values():
                 self._store_asset_event(connection, one, number)
+        self._wake_watchers(events[0].run_id)
 
     def wipe(self) -> None:
         """Delete everything."""
@@ -88,13 +94,13 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._db_lock:
             connection = self._connections.get(shard) or self._open(shard)
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                # Whoever watches a run watches its file, which is not written while a connection stays open.
-                with suppress(OSError):
-                    os.utime(self.path_for_shard(shard))
+            with connection.begin():
+                yield connection
+
+    def _wake_watchers(self, run_id: str) -> None:
+        """Touch a run's file, which is what they watch: SQLite does not write it while a connection stays open."""
+        with suppress(OSError):
+            os.utime(self.path_for_shard(run_id))
 
     def _open(self, shard: str) -> Connection:
         """Connect to a shard for good; a shard is a run, so only the latest are kept."""

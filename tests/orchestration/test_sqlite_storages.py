@@ -100,6 +100,16 @@ def test_a_watcher_in_another_process_hears_of_events_while_the_writer_keeps_its
     assert "second" in heard
 
 
+def test_reading_a_run_wakes_nobody_who_watches_it(home: Path) -> None:
+    """Whoever is woken reads, and would wake himself again and again."""
+    with dg.DagsterInstance.get() as instance:
+        run_id = dg.materialize([counted], instance=instance, partition_key="2026-01-01").run_id
+        file = home / "history" / "runs" / f"{run_id}.db"
+        before = file.stat().st_mtime_ns
+        assert instance.all_logs(run_id)
+        assert file.stat().st_mtime_ns == before
+
+
 def test_dagsters_own_runs_are_read_from_the_same_file(home: Path) -> None:
     with dg.DagsterInstance.get() as instance:
         assert type(instance.run_storage).__name__ == "ReusingSqliteRunStorage"
