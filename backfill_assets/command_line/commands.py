@@ -38,9 +38,9 @@ app.command(epilog="Example: backfill-assets pages")(pages)
 
 
 @app.command(epilog="Example: backfill-assets nightly --through 2026-01-22")
-def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "", json: Json = False) -> None:  # noqa: FBT002
+def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "", json: Json = False) -> None:
     """Publish every pending day up to a day (default yesterday): raw, rates, fact, reports."""
-    from backfill_assets.command_line.work import publish_pending  # noqa: PLC0415
+    from backfill_assets.command_line.work import publish_pending
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -57,7 +57,7 @@ def plan(
     file: Annotated[Path | None, typer.Argument(help="A request, as the README shows.", show_default=False)] = None,
     built_by: Annotated[str, typer.Option(help="Propose a request for the days that a code version built.")] = "",
     table: Annotated[str, typer.Option(help="With --built-by, the table; the only one when left out.")] = "",
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Say what a correction would do, and do nothing."""
     answer = Answer(as_json=json)
@@ -72,10 +72,10 @@ def plan(
 
 
 @app.command("open", epilog="Example: backfill-assets open correction.yaml")
-def open_(file: File, by: By = "", json: Json = False) -> None:  # noqa: FBT002
+def open_(file: File, by: By = "", json: Json = False) -> None:
     """Open a correction and print its id."""
-    from backfill_assets.command_line.work import desk_of, read_file  # noqa: PLC0415
-    from backfill_assets.runbook import open_correction  # noqa: PLC0415
+    from backfill_assets.command_line.work import desk_of, read_file
+    from backfill_assets.runbook import open_correction
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -85,9 +85,9 @@ def open_(file: File, by: By = "", json: Json = False) -> None:  # noqa: FBT002
 
 
 @app.command(epilog="Example: backfill-assets run 20260123")
-def run(correction: Id, json: Json = False) -> None:  # noqa: FBT002
+def run(correction: Id, json: Json = False) -> None:
     """Drive a correction until it is done or waits. Kill it anywhere and run it again."""
-    from backfill_assets.command_line.work import drive  # noqa: PLC0415
+    from backfill_assets.command_line.work import drive
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -102,17 +102,17 @@ def approve(
     correction: Id,
     by: Annotated[str, typer.Option("--by", help="Your name, for the ledger and the notice.", show_default=False)],
     note: Note = "",
-    override: Annotated[bool, typer.Option("--override", help="Although checks failed; needs a note.")] = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
+    override: Annotated[bool, typer.Option("--override", help="Although checks failed; needs a note.")] = False,
+    json: Json = False,
 ) -> None:
     """Let a validated correction through the gate."""
     _by_hand(correction, "approve", {"by": by, "note": note, "override": override}, as_json=json)
 
 
 @app.command("cut-over", epilog="Example: backfill-assets cut-over 20260123")
-def cut_over(correction: Id, json: Json = False) -> None:  # noqa: FBT002
+def cut_over(correction: Id, json: Json = False) -> None:
     """Take the cut over now, if the gate is open; then use run for the rest."""
-    from backfill_assets.command_line.work import take_cut_over  # noqa: PLC0415
+    from backfill_assets.command_line.work import take_cut_over
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -127,7 +127,7 @@ def roll_back(
     day: Annotated[list[str] | None, typer.Option("--day", help="Only this day; may be repeated.")] = None,
     by: By = "",
     note: Note = "",
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Bring the retired days back; days that landed since stay. Reports are rebuilt and the watchers told."""
     days = [str(_day(one)) for one in day or ()]
@@ -135,7 +135,7 @@ def roll_back(
 
 
 @app.command(epilog="Example: backfill-assets abandon 20260123 --note 'the analysis was wrong'")
-def abandon(correction: Id, by: By = "", note: Note = "", json: Json = False) -> None:  # noqa: FBT002
+def abandon(correction: Id, by: By = "", note: Note = "", json: Json = False) -> None:
     """Give a correction up: its days are unclaimed and the reports thaw."""
     _by_hand(correction, "abandon", {"by": by, "note": note}, as_json=json, then_drive=True)
 
@@ -143,18 +143,18 @@ def abandon(correction: Id, by: By = "", note: Note = "", json: Json = False) ->
 @app.command(epilog="Example: backfill-assets decommission 20260123 --now")
 def decommission(
     correction: Id,
-    now: Annotated[bool, typer.Option("--now", help="Do not wait for the end of the rollback window.")] = False,  # noqa: FBT002
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for the end of the rollback window.")] = False,
     by: By = "",
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Drop the retired files, with proof that nothing needs them. There is no way back after it."""
     _by_hand(correction, "decommission", {"by": by, "now": now}, as_json=json)
 
 
 @app.command(epilog="Example: backfill-assets status 20260123")
-def status(correction: Annotated[str, typer.Argument(help="All when left out.")] = "", json: Json = False) -> None:  # noqa: FBT002
+def status(correction: Annotated[str, typer.Argument(help="All when left out.")] = "", json: Json = False) -> None:
     """Show where one correction stands, or all."""
-    from backfill_assets.command_line.work import standings  # noqa: PLC0415
+    from backfill_assets.command_line.work import standings
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -164,7 +164,7 @@ def status(correction: Annotated[str, typer.Argument(help="All when left out.")]
 
 
 def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool, then_drive: bool = False) -> None:
-    from backfill_assets.command_line.work import drive, standings, take_by_hand  # noqa: PLC0415
+    from backfill_assets.command_line.work import drive, standings, take_by_hand
 
     answer = Answer(as_json=as_json)
     waits_for = ""

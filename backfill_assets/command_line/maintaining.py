@@ -15,11 +15,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 
 def maintain(
     retention_days: Annotated[int, typer.Option(min=0, help="Keep files that nothing names so many days.")] = 30,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Compact, vacuum and clean the logs of every table, as far as open corrections allow."""
-    from backfill_assets.orchestration.in_process import QUIET  # noqa: PLC0415
-    from backfill_assets.orchestration.maintenance import maintenance_job_name, maintenance_op_name  # noqa: PLC0415
+    from backfill_assets.orchestration.in_process import QUIET
+    from backfill_assets.orchestration.maintenance import maintenance_job_name, maintenance_op_name
 
     answer = Answer(as_json=json)
     with answer.refusals():

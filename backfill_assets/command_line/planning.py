@@ -26,8 +26,8 @@ MOST_WAVES = 12
 
 def show(session: Session, file: Path, answer: Answer) -> None:
     """Answer with what a request would do."""
-    from backfill_assets.command_line.work import desk_of, read_file  # noqa: PLC0415
-    from backfill_assets.runbook import plan_correction  # noqa: PLC0415
+    from backfill_assets.command_line.work import desk_of, read_file
+    from backfill_assets.runbook import plan_correction
 
     request = read_file(file)
     planned = plan_correction(desk_of(session, request.table), request)
@@ -59,7 +59,7 @@ def only_desk(session: Session, table: str, by: str = "command line") -> "Desk":
     Raises:
         TableUnknown: when none is named and there are several, or none of that name.
     """
-    from backfill_assets.command_line.work import desk_of  # noqa: PLC0415
+    from backfill_assets.command_line.work import desk_of
 
     offices = session.offices
     if not table and len(offices) != 1:

@@ -18,7 +18,7 @@ def months(
     ] = None,
     reopen: Annotated[list[str] | None, typer.Option("--reopen", help="Open a closed month again.")] = None,
     by: Annotated[str, typer.Option("--by", help="Your name, for the record.")] = "",
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Close months, open them again, and list those that are closed: changing them takes two people's approval."""
     answer = Answer(as_json=json)
@@ -36,8 +36,8 @@ def months(
 
 def notices(
     correction: Annotated[str, typer.Argument(help="All when left out.")] = "",
-    send: Annotated[bool, typer.Option("--send", help="Send what is pending now.")] = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
+    send: Annotated[bool, typer.Option("--send", help="Send what is pending now.")] = False,
+    json: Json = False,
 ) -> None:
     """Show who was told of what and who was not; with --send try again what could not be delivered."""
     answer = Answer(as_json=json)
@@ -45,8 +45,8 @@ def notices(
         session = Session()
         records = session.lake.records()
         if send:
-            from backfill_assets.orchestration.desks import published_root  # noqa: PLC0415
-            from backfill_assets.orchestration.notices import Post  # noqa: PLC0415
+            from backfill_assets.orchestration.desks import published_root
+            from backfill_assets.orchestration.notices import Post
 
             Post(records, published_root() / "notices", session.lake.now()).deliver()
         told = [_delivery(one) for one in records.outbox.deliveries(correction)]
@@ -54,7 +54,7 @@ def notices(
     raise typer.Exit(OTHER if send and any(one["state"] == "pending" for one in told) else DONE)
 
 
-def pages(json: Json = False) -> None:  # noqa: FBT002
+def pages(json: Json = False) -> None:
     """Bring every page, workbook and PDF in line with the tables and the ledger, and send pending notices."""
     answer = Answer(as_json=json)
     with answer.refusals():

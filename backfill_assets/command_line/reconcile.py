@@ -16,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 
 def reconcile(
     through: Annotated[str, typer.Option(help="The last day, ISO; the last published one when left out.")] = "",
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Hold live against finance's ledger, say since when they differ, and write a request for the correction."""
     answer = Answer(as_json=json)
@@ -32,7 +32,7 @@ def reconcile(
 def audit(
     days: Annotated[int, typer.Option(min=1, help="How many published days to compute again.")] = 5,
     seed: Annotated[int, typer.Option(help="Draws the same days for the same number.")] = 0,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Compute a random handful of published days with today's code, beside everything, and compare with live."""
     answer = Answer(as_json=json)
@@ -45,7 +45,7 @@ def audit(
 
 def _run(session: Session, job: str, op: str, config: dict[str, Any]) -> dict[str, Any]:
     """Run a job of one op in this process and return what it found."""
-    from backfill_assets.orchestration.in_process import QUIET  # noqa: PLC0415
+    from backfill_assets.orchestration.in_process import QUIET
 
     result = session.runner.definitions.resolve_job_def(job).execute_in_process(
         instance=session.runner.instance,

@@ -77,7 +77,7 @@ class Session:
         Raises:
             DefinitionsMissing: when the module has none.
         """
-        import dagster as dg  # noqa: PLC0415 - seconds of imports that --help does not need
+        import dagster as dg
 
         name = os.environ.get("BACKFILL_DEFINITIONS", "backfill_assets.definitions")
         module = importlib.import_module(name)
@@ -89,16 +89,16 @@ class Session:
     @cached_property
     def offices(self) -> Any:
         """The offices in the definitions, by table."""
-        from backfill_assets.orchestration.offices import offices_in  # noqa: PLC0415
+        from backfill_assets.orchestration.offices import offices_in
 
         return offices_in(self.definitions)
 
     @cached_property
     def runner(self) -> Any:
         """Runs assets in this process."""
-        import dagster as dg  # noqa: PLC0415
+        import dagster as dg
 
-        from backfill_assets.orchestration.in_process import Runner  # noqa: PLC0415
+        from backfill_assets.orchestration.in_process import Runner
 
         return Runner(self.definitions, dg.DagsterInstance.get(), {"user": getpass.getuser()})
 

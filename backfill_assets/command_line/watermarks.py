@@ -25,7 +25,7 @@ watermarks = typer.Typer(no_args_is_help=True, help="How far every reader of a t
 
 
 @watermarks.command("list", epilog="Example: backfill-assets watermarks list")
-def list_(table: OfTable = "", json: Json = False) -> None:  # noqa: FBT002
+def list_(table: OfTable = "", json: Json = False) -> None:
     """Show every holder: its mark, what holds it back, and after which day it reads next."""
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -36,9 +36,9 @@ def list_(table: OfTable = "", json: Json = False) -> None:  # noqa: FBT002
 
 
 @watermarks.command(epilog="Example: backfill-assets watermarks register billing --table fct_daily_revenue")
-def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -> None:  # noqa: FBT002
+def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -> None:
     """Make an external reader known: corrections ask it to read again and wait until it has."""
-    from backfill_assets.runbook.holding import register_holder  # noqa: PLC0415
+    from backfill_assets.runbook.holding import register_holder
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -52,10 +52,10 @@ def advance(
     day: Annotated[str, typer.Argument(help="The last day it has processed, ISO.", show_default=False)],
     table: OfTable = "",
     by: By = "",
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Tell that an external reader has processed everything up to a day."""
-    from backfill_assets.runbook.holding import advance_holder  # noqa: PLC0415
+    from backfill_assets.runbook.holding import advance_holder
 
     answer = Answer(as_json=json)
     through = _day(day)
@@ -70,11 +70,11 @@ def waive(
     name: Name,
     by: Annotated[str, typer.Option("--by", help="Your name.", show_default=False)],
     note: Annotated[str, typer.Option("--note", help="Why nobody has to wait.", show_default=False)],
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Close a correction without waiting for a reader, by name and reason."""
-    from backfill_assets.command_line.work import office_of_correction  # noqa: PLC0415
-    from backfill_assets.runbook.holding import waive_holder  # noqa: PLC0415
+    from backfill_assets.command_line.work import office_of_correction
+    from backfill_assets.runbook.holding import waive_holder
 
     answer = Answer(as_json=json)
     with answer.refusals():

@@ -14,12 +14,11 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, TakeSteps, next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.progress import Progress as Standing
-from backfill_assets.core.progress import history
 from backfill_assets.core.request import read_request
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
-from backfill_assets.errors.request import CorrectionUnknown, RequestUnreadable, TableUnknown
+from backfill_assets.errors.request import RequestUnreadable, TableUnknown
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.driving import Driver
 from backfill_assets.orchestration.hands import hand_job_name
@@ -131,12 +130,12 @@ def standings(session: Session, correction: str = "") -> list[Whereabouts]:
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
     """
-    histories = session.lake.records().ledger.histories()
-    if correction and correction not in histories:
-        raise CorrectionUnknown(correction, histories)
-    chosen = [correction] if correction else sorted(histories)
-    folded = [(history(histories[name]), histories[name]) for name in chosen]
-    return [Whereabouts(progress, events, next_step(progress, session.lake.now())) for progress, events in folded]
+    ledger, now = session.lake.records().ledger, session.lake.now()
+    chosen = {correction: ledger.standing(correction)} if correction else ledger.standings()
+    return [
+        Whereabouts(progress, ledger.events(name), next_step(progress, now))
+        for name, progress in sorted(chosen.items())
+    ]
 
 
 def _refuse_failed(correction: str, ran: Ran) -> None:

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.plan import Approval, Plan
-from backfill_assets.core.progress import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.storage.records import Records
 
@@ -42,9 +41,8 @@ class Banner:
 def banner_of(records: Records, report: str) -> Banner | None:
     """The banner of a report; None when no correction holds it."""
     holding: list[tuple[Plan, Event]] = []
-    for events in records.ledger.histories().values():
-        progress = history(events)
-        if report in progress.frozen and (frozen := _freezing(events, report)):
+    for correction, progress in records.ledger.standings().items():
+        if report in progress.frozen and (frozen := _freezing(records.ledger.events(correction), report)):
             holding.append((progress.plan, frozen))
     if not holding:
         return None

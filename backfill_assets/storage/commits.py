@@ -14,7 +14,7 @@ from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
 
 from backfill_assets.storage.actions import DataFile, milliseconds
-from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.layout import DAY, LOG
 from backfill_assets.storage.snapshot import Snapshot
 
 LONGEST_PAUSE_SECONDS = 1.0
@@ -85,7 +85,7 @@ def _next_commit(snapshot: Snapshot) -> dict[str, Any] | None:
     """The info of the commit after the snapshot, None when there is no such commit or it cannot be read."""
     try:
         # Opening the table at that commit would read the whole table's log again.
-        lines = snapshot.folder.read(f"_delta_log/{snapshot.commit + 1:020}.json").splitlines()
+        lines = snapshot.folder.read(f"{LOG}/{snapshot.commit + 1:020}.json").splitlines()
     except OSError:
         return None
     infos: list[dict[str, dict[str, Any]]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]

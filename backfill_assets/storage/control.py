@@ -1,15 +1,13 @@
 """Control tables: small append-only Delta tables under ``_control/``, appended by compare and swap."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
 import polars as pl
 
 from backfill_assets.storage.actions import DataFile
-from backfill_assets.storage.latest import MOST_TABLES, Latest, latest
+from backfill_assets.storage.latest import Latest, latest
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.table import PROPERTIES, Change, Snapshot, Table
 
@@ -54,7 +52,7 @@ class ControlTable:
         """
         self._table.create()
         appended: list[pl.DataFrame | None] = [None]
-        grown: list[tuple[str, pl.DataFrame]] = []
+        grown: list[pl.DataFrame] = []
         written: list[DataFile] = []
 
         def change(snapshot: Snapshot) -> Change | None:
@@ -64,7 +62,7 @@ class ControlTable:
             if new is None or new.is_empty():
                 return None
             all_rows = pl.concat([rows, new.select(rows.columns)], how="vertical_relaxed")
-            grown[:] = [(str(snapshot.handle.metadata().id), all_rows)] if all_rows.schema == self.schema else []
+            grown[:] = [all_rows] if all_rows.schema == self.schema else []
             folds = len(snapshot.names(None)) >= MOST_FILES
             adds = tuple(self._table.write_files({None: all_rows if folds else new}).values())
             written.extend(adds)
@@ -72,8 +70,10 @@ class ControlTable:
 
         # Every attempt writes a file of its own; those of refused attempts go.
         commit = self._table.commit_written(change, lambda: written)
-        if commit is not None and grown:
-            _remember(self._table.uri, grown[0][0], commit.number, grown[0][1])
+        found = self._latest()
+        if commit is not None and found is not None and found.snapshot.commit == commit.number:
+            for all_rows in grown:
+                found.keep(self._whole, all_rows)
         return appended[0]
 
     def _rows_at(self, snapshot: Snapshot) -> pl.DataFrame:
@@ -86,27 +86,21 @@ class ControlTable:
     def _rows_of(self, found: Latest | None, columns: Sequence[str]) -> pl.DataFrame:
         if found is None:
             return pl.DataFrame(schema=self.schema).select(columns)
-        return found.once((*self.schema.items(), *columns), lambda snapshot: self._read(snapshot, columns))
+        if [*columns] == [*self.schema]:
+            return found.once(self._whole, lambda snapshot: self._read(snapshot, columns))
+        if found.has(self._whole):
+            return self._rows_of(found, [*self.schema]).select(columns)
+        return found.once((self._whole, *columns), lambda snapshot: self._read(snapshot, columns))
+
+    @property
+    def _whole(self) -> tuple[tuple[str, pl.DataType], ...]:
+        """Under which name all rows are kept: code of another schema reads them otherwise."""
+        return tuple(self.schema.items())
 
     def _latest(self) -> Latest | None:
         return latest(self._table.uri, self._table.folder.storage_options)
 
     def _read(self, snapshot: Snapshot, columns: Sequence[str]) -> pl.DataFrame:
-        known = _grown.get(self._table.uri)
-        if known and known[:2] == (str(snapshot.handle.metadata().id), snapshot.commit):
-            return known[2].select(columns)
         # With the code's schema: a column that the table does not have yet reads as null.
         frame: pl.DataFrame = replace(snapshot, schema=self.schema).scan().select(columns).collect()
         return frame
-
-
-# By table: its id, a commit that this process has made, and all rows at it, which need not be read back from the files.
-_grown: OrderedDict[str, tuple[str, int, pl.DataFrame]] = OrderedDict()
-
-
-def _remember(uri: str, table_id: str, commit: int, rows: pl.DataFrame) -> None:
-    _grown[uri] = (table_id, commit, rows)
-    _grown.move_to_end(uri)
-    while len(_grown) > MOST_TABLES:
-        with suppress(KeyError):
-            _grown.popitem(last=False)

@@ -14,11 +14,10 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from backfill_assets.storage.files import Folder, Found
-from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.layout import DAY, LOG
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.stored import schema_of
 
-LOG = "_delta_log"
 MOST_TABLES = 64
 
 Made = TypeVar("Made")
@@ -37,8 +36,16 @@ class Latest:
     def once(self, name: object, make: Callable[[Snapshot], Made]) -> Made:
         """What ``make`` makes of the snapshot, made once. It is shared, and must not be changed."""
         if name not in self._made:
-            self._made[name] = make(self.snapshot)
+            self.keep(name, make(self.snapshot))
         return self._made[name]
+
+    def keep(self, name: object, made: object) -> None:
+        """Give it what :meth:`once` would have to make."""
+        self._made[name] = made
+
+    def has(self, name: object) -> bool:
+        """Whether that is made already."""
+        return name in self._made
 
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]

@@ -8,6 +8,8 @@ from backfill_assets.errors.lake import NameUnfit
 
 STAGED_PREFIX = "_backfill_"
 DAY = "day"
+# Where a Delta table keeps its log.
+LOG = "_delta_log"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 

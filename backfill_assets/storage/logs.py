@@ -5,9 +5,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 from backfill_assets.storage.files import Found
+from backfill_assets.storage.layout import LOG
 from backfill_assets.storage.table import Table
 
-LOG = "_delta_log"
 # A new checkpoint is worth its size after so many commits.
 COMMITS_PER_CHECKPOINT = 100
 COMMIT = re.compile(rf"{LOG}/(\d{{20}})\.json")

@@ -8,12 +8,11 @@ from typing import Any
 
 from backfill_assets.errors.lake import StagedVersionKept
 from backfill_assets.storage.actions import DataFile
-from backfill_assets.storage.layout import STAGED_PREFIX, staged_folder
+from backfill_assets.storage.layout import LOG, STAGED_PREFIX, staged_folder
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.table import Change, Commit, Table
 
-LOG_FOLDER = "_delta_log"
 RETIRED = "retired by the correction"
 LEFTOVER = "staged and not live"
 LIVE = "live"
@@ -72,7 +71,7 @@ def plan_decommission(
     """
     folder = staged_folder(correction)
     leftover = live.folder.listing(folder)
-    log = tuple(found.path for found in leftover if found.path.startswith(f"{folder}/{LOG_FOLDER}/"))
+    log = tuple(found.path for found in leftover if found.path.startswith(f"{folder}/{LOG}/"))
     reasons = {found.path: LEFTOVER for found in leftover if found.path not in log}
     reasons |= {file.path: RETIRED for swap in own_manifests for file in _both(swap)}
     inside = [path for path in reasons if _is_inside(path)]

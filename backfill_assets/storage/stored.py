@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
-from backfill_assets.errors.lake import FeatureUnsupported, TableMissing
+from backfill_assets.errors.lake import FeatureUnsupported
 from backfill_assets.storage.schema import DELTA_NAMES
 from backfill_assets.storage.snapshot import Snapshot
 
@@ -16,22 +15,12 @@ POLARS_TYPES: dict[str, pl.DataType] = {name: kind() for kind, name in DELTA_NAM
 DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 
 
-def stored_schema(uri: str, storage_options: Mapping[str, str]) -> pl.Schema:
+def schema_of(handle: DeltaTable, uri: str) -> pl.Schema:
     """The columns of a table of the lake, in order.
 
     Raises:
-        TableMissing: when the table was never created.
         FeatureUnsupported: naming columns of a type that the lake does not hold.
     """
-    try:
-        handle = DeltaTable(uri, storage_options=dict(storage_options))
-    except TableNotFoundError as error:
-        raise TableMissing(uri) from error
-    return schema_of(handle, uri)
-
-
-def schema_of(handle: DeltaTable, uri: str) -> pl.Schema:
-    """The columns of a table that is open, as :func:`stored_schema`."""
     fields = handle.schema().fields
     types = {field.name: _polars_type(str(getattr(field.type, "type", field.type))) for field in fields}
     if strange := [name for name, kind in types.items() if kind is None]:

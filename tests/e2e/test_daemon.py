@@ -10,7 +10,6 @@ from polars.testing import assert_frame_equal
 
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.plan import Approval, Request
-from backfill_assets.core.progress import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration import tags
@@ -82,9 +81,8 @@ def _waited(stats):
 
 
 def _in_process(server, part):
-    """A run of such an errand that has begun to work."""
-    runs = [run for run in server.runs() if part in run["tags"].get(tags.REQUEST, "")]
-    return next((run for run in runs if run["status"] == "STARTED" and tags.PROCESS in run["tags"]), None)
+    """Whether a run of such an errand has begun to work."""
+    return any(_works(run) for run in _under_way(server, part))
 
 
 def _all_in_process(server, part):
@@ -92,9 +90,17 @@ def _all_in_process(server, part):
 
     One that is killed before it has is not noticed by its process, but by Dagster, which waits two minutes.
     """
-    runs = [run for run in server.runs() if part in run["tags"].get(tags.REQUEST, "") and not run["endTime"]]
-    return runs and all(run["status"] == "STARTED" and tags.PROCESS in run["tags"] for run in runs)
+    runs = _under_way(server, part)
+    return runs and all(_works(run) for run in runs)
+
+
+def _under_way(server, part):
+    return [run for run in server.runs() if part in run["tags"].get(tags.REQUEST, "") and not run["endTime"]]
+
+
+def _works(run):
+    return run["status"] == "STARTED" and tags.PROCESS in run["tags"]
 
 
 def _progress(lake, correction):
-    return history(lake.records.ledger.events(correction))
+    return lake.records.ledger.standing(correction)
