@@ -2,11 +2,16 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError as NotThere
+from playwright.sync_api import sync_playwright
+
+from tests.e2e.server import wait_until
 
 CHROMIUM = Path(os.environ.get("BACKFILL_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = (
@@ -27,12 +32,8 @@ PATIENCE = 60_000
 @contextmanager
 def chromium_page():
     """An empty page; skips where there is no Chromium, but fails in CI."""
-    missing = None if CHROMIUM.exists() else f"there is no Chromium at {CHROMIUM}"
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing = "playwright is not installed"
-    if missing:
+    if not CHROMIUM.exists():
+        missing = f"there is no Chromium at {CHROMIUM}"
         assert not os.environ.get("CI"), missing
         pytest.skip(missing)
     with sync_playwright() as playwright:
@@ -57,6 +58,11 @@ class Analyst:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.taken += 1
         self.page.screenshot(path=SCREENSHOTS / f"{self.prefix}-{self.taken:02}-{name}.png")
+
+    def wait(self, look: Callable[[], Any], seconds: float, what: str) -> Any:
+        """Look elsewhere until something has happened: an open page of Dagster asks for news all the time."""
+        self.page.goto("about:blank")
+        return wait_until(look, seconds, what)
 
     def go(self, path: str) -> None:
         """Open a page of the UI."""
@@ -89,10 +95,7 @@ class Analyst:
     def run_job(self, job: str, partition: str, config: Mapping[str, str]) -> None:
         """Choose a correction in a job's launchpad, type its config, and launch it."""
         page = self.page
-        self.go(f"/locations/backfill_assets/jobs/{job}/playground")
-        page.get_by_placeholder("Partition").fill(partition)
-        page.locator("[role=menuitem], [role=option]", has_text=partition).first.wait_for()
-        page.get_by_placeholder("Partition").press("Enter")
+        self._choose(f"/locations/backfill_assets/jobs/{job}/playground", partition)
         page.wait_for_timeout(1000)
         page.locator(".CodeMirror").first.click()
         page.keyboard.press("Control+a")
@@ -104,10 +107,25 @@ class Analyst:
         launch.click()
         page.wait_for_url(re.compile("/runs/"))
 
+    def _choose(self, launchpad: str, partition: str) -> None:
+        """Type a partition into a launchpad; what is typed while a slow page still loads may be forgotten."""
+        for more_patience in (True, True, False):
+            self.go(launchpad)
+            typed = self.page.get_by_placeholder("Partition")
+            typed.fill(partition)
+            try:
+                offered = self.page.locator("[role=menuitem], [role=option]", has_text=partition)
+                offered.first.wait_for(timeout=15_000)
+            except NotThere:
+                self.see("not-offered")
+                if more_patience:
+                    continue
+                raise
+            typed.press("Enter")
+            return
+
     def _show_all(self, dialog) -> None:
         """The dialog shows the last ninety days until it is asked for more."""
-        from playwright.sync_api import TimeoutError as NotThere
-
         try:
             dialog.get_by_text("Show all partitions").click(timeout=2500)
         except NotThere:

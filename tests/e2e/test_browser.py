@@ -12,7 +12,7 @@ from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Step
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from tests.e2e.browser import Analyst, chromium_page
-from tests.e2e.server import Server, wait_until
+from tests.e2e.server import Server
 from tests.e2e.small_lake import FACT, TABLE_KEYS, SmallLake
 from tests.e2e.story import HISTORY, WRONG
 
@@ -31,7 +31,7 @@ def test_a_range_on_the_live_table_is_refused_and_names_the_way(story):
         analyst = Analyst(page, server.url, "refusal")
         first, last = HISTORY.days[0], HISTORY.days[2]
         backfill = analyst.launch_range(FACT, str(first), str(last))
-        run = wait_until(lambda: _ended(server, backfill), 150, "the end of the run")
+        run = analyst.wait(lambda: _ended(server, backfill), 150, "the end of the run")
         assert run["status"] == "FAILURE"
         analyst.go(f"/runs/{run['runId']}")
         page.get_by_text(f"To recompute history launch the same partitions on backfill/{FACT}").first.wait_for()
@@ -46,14 +46,14 @@ def test_an_analyst_corrects_thirty_days_in_the_browser(story):
     with chromium_page() as page:
         analyst = Analyst(page, server.url, "correction")
         analyst.launch_range(f"backfill/{FACT}", str(WRONG.first), str(WRONG.last))
-        correction = wait_until(lambda: _opened(lake), WORK, "the correction that the launch opens")
+        correction = analyst.wait(lambda: _opened(lake), WORK, "the correction that the launch opens")
         _see_steps(analyst, "opened")
-        waiting = wait_until(lambda: _standing(lake, correction, Step.VALIDATE), WORK, "the validation")
+        waiting = analyst.wait(lambda: _standing(lake, correction, Step.VALIDATE), WORK, "the validation")
         _see_steps(analyst, "validated")
         told = _see_validation(analyst, lake, correction)
         assert not waiting.swapped
         analyst.run_job(f"{FACT}__approve", correction, {"by": "Ada", "note": "looked at all thirty days"})
-        done = wait_until(lambda: _standing(lake, correction, Step.COMMUNICATE), WORK, "the end of the correction")
+        done = analyst.wait(lambda: _standing(lake, correction, Step.COMMUNICATE), WORK, "the end of the correction")
         _see_steps(analyst, "communicated")
         _see_the_rest(analyst, correction, done)
     _is_right(lake, server, correction, done, told)
