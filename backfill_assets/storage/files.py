@@ -117,8 +117,9 @@ class Folder:
         if self.local is None:
             from pyarrow.fs import FileSelector  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-            everything = FileSelector(below, allow_not_found=True, recursive=True)
-            return _found(self._store().get_file_info_selector(everything))
+            return _found(
+                self._store().get_file_info_selector(FileSelector(below, allow_not_found=True, recursive=True))
+            )
         root = self.local
         places = (place for place in (root / below).rglob("*") if place.is_file())
         return [found for place in places if (found := _on_disk(root, place.relative_to(root).as_posix()))]
