@@ -92,7 +92,7 @@ def _figure(chart: Any, what: str, size: str) -> str:
     axis = {"labelColor": INK, "titleColor": INK, "domainColor": FAINT, "tickColor": FAINT, "gridColor": FAINT}
     configured = configured.configure_axis(**axis, labelFontSize=11, titleFontSize=11, titlePadding=12)
     configured = configured.configure_legend(labelColor=INK, labelFontSize=12, symbolStrokeWidth=2.5)
-    svg: str = vl_convert.vegalite_to_svg(configured.to_dict())
+    svg: str = vl_convert.vegalite_to_svg(configured.to_dict(validate=False))
     for stand_in, custom in PROPERTIES.items():
         svg = svg.replace(stand_in, custom)
     svg = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", svg)
