@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from rich.table import Table
 from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
 from backfill_assets.definitions import LAKE, defs
+from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.build import build_office, correction_definitions
 from backfill_assets.orchestration.in_process import Runner
 from backfill_assets.orchestration.nightly import Nightly, NightlyRun
@@ -30,7 +32,7 @@ from backfill_assets.orchestration.siblings import correctable_asset
 from backfill_assets.revenue import transforms
 from backfill_assets.revenue.assets import DAYS
 from backfill_assets.revenue.fixings import fixings_known
-from backfill_assets.revenue.pipeline import NIGHTLY, REPORTS, SOURCES
+from backfill_assets.revenue.pipeline import DAILY_REVENUE, NIGHTLY, REPORTS, SOURCES
 from backfill_assets.revenue.schemas import FctDailyRevenue
 
 CORRECTION = "20260123"
@@ -72,7 +74,7 @@ def main() -> None:
     started = time.monotonic()
     _start_anew()
     console.print(Panel("Months of wrong revenue, made right", subtitle="backfill_assets", style="bold"))
-    with _said("Upstream drops 206 days of transactions in eight currencies, and the ECB's rates"):
+    with _said("206 days of transactions in eight currencies land, and the ECB's rates"):
         demo_data.write_landing(Path(os.environ["BACKFILL_LANDING"]))
     _publish_history()
     _correct()
@@ -125,14 +127,14 @@ def _there_and_back() -> None:
     console.print("\n[bold]There is a way back[/], for two weeks:")
     _command("roll-back", CORRECTION, "--note", "Showing that it works.", expect=0)
     rolled_back = _totals()
-    console.print(f"  live is the old {rolled_back['live']} USD again. And once more forward:", highlight=False)
+    console.print(f"  live is the old {rolled_back['live']:,.4f} USD again. And once more forward:", highlight=False)
     _command("approve", CORRECTION, "--by", "Grace (finance)", "--note", "Again.")
     _command("run", CORRECTION)
-    console.print(f"  live is {_totals()['live']} USD.", highlight=False)
+    console.print(f"  live is {_totals()['live']:,.4f} USD.", highlight=False)
 
 
 def _command(*words: str, expect: int = 0) -> None:
-    shown = " ".join(Path(word).name if word.startswith("/") else word for word in words)
+    shown = shlex.join(Path(word).name if word.startswith("/") else word for word in words)
     console.print(f"\n[bold cyan]$ backfill-assets {escape(shown)}[/]", highlight=False, soft_wrap=True)
     ended = app(list(words), standalone_mode=False) or 0
     if ended != expect:
@@ -157,11 +159,13 @@ def _totals() -> dict[str, Any]:
     live = (
         records.snapshot("fct_daily_revenue").scan().filter(window).select(pl.col("revenue_usd").sum()).collect().item()
     )
-    staged = [event for event in records.ledger.events(CORRECTION) if event.step == "stage"]
+    runs = dg.DagsterInstance.get().get_run_records(dg.RunsFilter(tags={tags.CORRECTION: CORRECTION}))
+    staged = [run for run in runs if DAILY_REVENUE.asset.staged_key in (run.dagster_run.asset_selection or ())]
     return {
         "validated": events["validate", "done"],
         "swap": first_swap.detail,
-        "staging": (staged[-1].at - staged[0].at).total_seconds(),
+        "staging": max(run.end_time or 0 for run in staged) - min(run.start_time or 0 for run in staged),
+        "waves": len(staged),
         "live": live,
     }
 
@@ -178,6 +182,7 @@ def _show(found: dict[str, Any]) -> None:
         ("old total", f"{Decimal(sums['old']):,.4f} USD"),
         ("new total", f"{Decimal(sums['new']):,.4f} USD ({change:+,.4f})"),
         ("largest day", validated["largest_day"]),
+        ("staging", f"{found['waves']} waves, {found['staging']:.1f} s"),
         ("cut over", f"one commit, {swap['milliseconds']} ms"),
     ):
         table.add_row(name, value)
@@ -188,12 +193,14 @@ def _show(found: dict[str, Any]) -> None:
 def _say_where_to_look(seconds: float) -> None:
     published = Path(os.environ["BACKFILL_PUBLISHED"])
     console.print(f"\n[bold green]Done in {seconds:.0f} s.[/] Look at")
-    console.print(f"  the notices      {published / 'notices'}", highlight=False, soft_wrap=True)
-    console.print(f"  the lake         {os.environ['BACKFILL_LAKE']}", highlight=False, soft_wrap=True)
-    console.print("  the whole story  [cyan]. scripts/demo_environment && .venv/bin/backfill-assets status 20260123[/]")
-    console.print(
-        "  the Dagster UI   [cyan]scripts/dev[/], then http://127.0.0.1:3000, Jobs, fct_daily_revenue__correction"
-    )
+    for what, where in (
+        ("the pages", published / "index.html"),
+        ("the notices", published / "notices"),
+        ("the lake", os.environ["BACKFILL_LAKE"]),
+        ("the whole story", f". scripts/demo_environment && .venv/bin/backfill-assets status {CORRECTION}"),
+        ("the Dagster UI", "scripts/dev, then http://127.0.0.1:3000, Jobs, fct_daily_revenue__correction"),
+    ):
+        console.print(f"  {what:<15}  [cyan]{escape(str(where))}[/]", highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -177,7 +177,7 @@ def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool
                 "waits_for"
             ]
         told = printing.standing_json(standings(session, correction)[0])
-        answer.give(told, lambda console: console.print(printing.sentence_of(told), highlight=False))
+        answer.give(told, lambda console: console.print(printing.sentence_of(told)))
     raise typer.Exit(REFUSED if waits_for == "repair" else DONE)
 
 

@@ -97,17 +97,18 @@ def print_waves(console: Console, plan: Plan) -> None:
         table.add_row(str(number), str(len(wave.window)), window, _took(wave.starts_after), _took(wave.seconds))
     console.print(table)
     if len(laid.waves) > MOST_WAVES:
-        console.print(f"and {len(laid.waves) - MOST_WAVES} waves more.", highlight=False)
+        console.print(f"and {len(laid.waves) - MOST_WAVES} waves more.")
     known = f"by {plan.runs_seen} runs of the past" if plan.runs_seen else "a guess, no run was measured yet"
     at_once = plan.request.waves.at_once
     console.print(
         f"Staging takes about {_took(plan.seconds)}, {at_once} at once, {_took(plan.run_seconds)} of runs, {known}.",
-        highlight=False,
     )
     if plan.request.waves.days_per_minute:
-        console.print(f"A source bears {plan.request.waves.days_per_minute:g} days a minute.", highlight=False)
+        console.print(f"A source bears {plan.request.waves.days_per_minute:g} days a minute.")
     if plan.after:
-        console.print(f"[yellow]First {', '.join(plan.after)} has to be live, this table reads what it corrects.[/]")
+        console.print(
+            f"First {', '.join(plan.after)} has to be live, this table reads what it corrects.", style="yellow"
+        )
 
 
 def built_by(desk: "Desk", code_version: str) -> list[Window]:

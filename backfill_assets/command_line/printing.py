@@ -1,11 +1,11 @@
 """What the commands print, for people and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from backfill_assets.core.next_step import (
     Finished,
@@ -61,7 +61,7 @@ def print_next_step(console: Console, correction: str, step: NextStep) -> None:
     """Say what a correction waits for."""
     told = next_step_json(correction, step)
     colour = {"person": "yellow", "repair": "red"}.get(told["waits_for"], "green")
-    console.print(f"[{colour}]{told['sentence']}[/]", highlight=False, soft_wrap=True)
+    console.print(told["sentence"], style=colour, soft_wrap=True)
 
 
 def standing_json(found: "Whereabouts") -> dict[str, Any]:
@@ -115,8 +115,8 @@ def print_standings(console: Console, found: Sequence["Whereabouts"], *, whole: 
 
 def _print_whole(console: Console, found: "Whereabouts") -> None:
     told = standing_json(found)
-    console.print(f"[bold]Correction {told['correction']}[/] of {told['table']}, {told['days']} days")
-    console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", highlight=False)
+    console.print(Text.assemble(_bold(f"Correction {told['correction']}"), f" of {told['table']}, {told['days']} days"))
+    console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", soft_wrap=True)
     table = Table("step", "lane", "done", "at", "by", box=None)
     at = {event.step: event for event in found.events if event.outcome == "done"}
     for step in NINE_STEPS:
@@ -126,8 +126,8 @@ def _print_whole(console: Console, found: "Whereabouts") -> None:
         table.add_row(str(step), str(LANES[step]), "yes" if done else "", when, event.actor if event else "")
     console.print(table)
     for check in told["checks"]:
-        mark = "[green]passed[/]" if check["passed"] else "[red]failed[/]"
-        console.print(f"{mark} {check['name']}  {check['sentence']}", highlight=False, soft_wrap=True)
+        mark = ("passed", "green") if check["passed"] else ("failed", "red")
+        console.print(Text.assemble(mark, f" {check['name']}  {check['sentence']}"), soft_wrap=True)
     print_next_step(console, told["correction"], found.next_step)
 
 
@@ -138,11 +138,13 @@ def _checks(found: "Whereabouts") -> list[dict[str, Any]]:
 
 def print_plan(console: Console, plan: Plan) -> None:
     """The plan, as the dry run shows it."""
-    console.print(f"[bold]{plan.version_name}[/] would correct {len(plan.days)} days, {plan.window}", highlight=False)
+    told = Text.assemble(_bold(plan.version_name), f" would correct {len(plan.days)} days, {plan.window}")
+    console.print(told, soft_wrap=True)
     table = Table(box=None, show_header=False)
     table.add_row("reason", plan.request.reason)
     table.add_row("approval", str(plan.request.approval))
-    table.add_row("expected", str(plan.request.expectation.as_json() or "nothing declared"))
+    for clause, value in plan.request.expectation.as_json().items() or (("nothing", ""),):
+        table.add_row("expects", " ".join(filter(None, (clause.replace("_", " "), _clause(value)))))
     table.add_row("waves", f"{plan.request.waves.max_days} days at most, {plan.request.waves.order} first")
     for report, keys in plan.reports.items():
         table.add_row("rebuilds", f"{report}, {len(keys)} partitions, {keys[0]}..{keys[-1]}")
@@ -174,14 +176,29 @@ def _first_refusal(done: "Nightly") -> dict[str, str]:
 def print_nightly(console: Console, done: "Nightly") -> None:
     """What nightly did."""
     first_to_last = f", {done.published[0]}..{done.published[-1]}" if done.published else ""
-    console.print(f"Published {len(done.published)} days{first_to_last}.", highlight=False)
+    console.print(f"Published {len(done.published)} days{first_to_last}.")
     if done.rebuilt:
-        console.print(f"Rebuilt {days_listed(done.rebuilt)} for late data.", highlight=False)
+        console.print(f"Rebuilt {days_listed(done.rebuilt)} for late data.")
     if done.late:
-        console.print(f"[yellow]{days_listed(done.late)} have late data beyond the look-back, open a correction.[/]")
+        console.print(
+            f"{days_listed(done.late)} have late data beyond the look-back, open a correction.", style="yellow"
+        )
     if done.frozen:
-        console.print(f"[yellow]{', '.join(done.frozen)} stay frozen, what they missed is remembered.[/]")
+        console.print(f"{', '.join(done.frozen)} stay frozen, what they missed is remembered.", style="yellow")
     for sentence in done.readers_wait:
-        console.print(f"[yellow]{sentence}[/]", highlight=False, soft_wrap=True)
+        console.print(sentence, style="yellow", soft_wrap=True)
     for what, why in [*sorted(done.failed.items()), *sorted(done.reports_failed.items())]:
-        console.print(f"[red]{what}[/] {escape(why)}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble((str(what), "red"), f" {why}"), soft_wrap=True)
+
+
+def _bold(text: str) -> tuple[str, str]:
+    return text, "bold"
+
+
+def _clause(value: object) -> str:
+    """The value of an expected clause as people read it; a flag is said by its name."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_clause(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is True else str(value)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.errors.base import retold
@@ -75,9 +76,9 @@ def _refusal(job: str, result: Any) -> Exception:
 
 def _print_findings(console: Console, told: dict[str, Any]) -> None:
     for line in told["bad_lines"]:
-        console.print(f"[yellow]Finance's ledger cannot be used in {line}.[/]", highlight=False, soft_wrap=True)
+        console.print(f"Finance's ledger cannot be used in {line}.", style="yellow", soft_wrap=True)
     if not told["findings"]:
-        console.print(f"[green]Nothing differs on {told['days']} days through {told['through']}.[/]", highlight=False)
+        console.print(f"Nothing differs on {told['days']} days through {told['through']}.", style="green")
     else:
         table = Table("since", "last", "cause", "currencies", "days", "difference", "sure", box=None)
         for found in told["findings"]:
@@ -95,18 +96,18 @@ def _print_findings(console: Console, told: dict[str, Any]) -> None:
         console.print(table)
     for found in told["findings"]:
         if found["request"]:
-            console.print(f"backfill-assets open {found['request']}", highlight=False, soft_wrap=True)
+            console.print(f"backfill-assets open {found['request']}", soft_wrap=True)
     for closed in told["closed"]:
-        console.print(f"Closed {closed}.", highlight=False)
+        console.print(f"Closed {closed}.")
 
 
 def _print_audit(console: Console, told: dict[str, Any]) -> None:
     if not told["differing"]:
-        console.print(f"[green]{len(told['audited'])} days come out as they were published.[/]", highlight=False)
+        console.print(f"{len(told['audited'])} days come out as they were published.", style="green")
     for found in told["differing"]:
-        console.print(f"[red]{found['day']}[/] {found['sentence']}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble((found["day"], "red"), f" {found['sentence']}"), soft_wrap=True)
     if told.get("request"):
-        console.print(f"backfill-assets open {told['request']}", highlight=False, soft_wrap=True)
+        console.print(f"backfill-assets open {told['request']}", soft_wrap=True)
 
 
 def _day(text: str) -> date:

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.setup import DefinitionsMissing
@@ -34,12 +34,17 @@ def prepare_home() -> Path:
     return home
 
 
+def plain_console(*, stderr: bool) -> Console:
+    """A console that prints what people wrote as they wrote it, square brackets too."""
+    return Console(stderr=stderr, markup=False, highlight=False)
+
+
 class Answer:
     """How a command answers: one JSON object on standard output, or text for a person."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(stderr=as_json)
+        self.console = plain_console(stderr=as_json)
 
     def give(self, told: Mapping[str, Any], text: Callable[[Console], None]) -> None:
         """Answer with the object, or with the text."""
@@ -58,9 +63,8 @@ class Answer:
                 told = {"error": type(error).__name__, "message": str(error)}
                 typer.echo(json.dumps(told))
             else:
-                Console(stderr=True).print(
-                    f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True
-                )
+                named = (type(error).__name__, "bold red")
+                plain_console(stderr=True).print(Text.assemble(named, " ", str(error)), soft_wrap=True)
             raise typer.Exit(error.exit_code) from error
 
 

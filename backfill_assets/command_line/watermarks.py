@@ -43,7 +43,7 @@ def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -
     answer = Answer(as_json=json)
     with answer.refusals():
         told = _told(register_holder(_desk(Session(), table, by), name))
-        answer.give(told, lambda console: console.print(f"{name} is registered.", highlight=False))
+        answer.give(told, lambda console: console.print(f"{name} is registered."))
 
 
 @watermarks.command(epilog="Example: backfill-assets watermarks advance billing 2026-01-22")
@@ -61,7 +61,7 @@ def advance(
     through = _day(day)
     with answer.refusals():
         told = _told(advance_holder(_desk(Session(), table, by), name, through))
-        answer.give(told, lambda console: console.print(_sentence(told), highlight=False))
+        answer.give(told, lambda console: console.print(_sentence(told)))
 
 
 @watermarks.command(epilog='Example: backfill-assets watermarks waive 20260123 billing --by Ada --note "switched off"')
@@ -82,7 +82,7 @@ def waive(
         waive_holder(office_of_correction(session, correction).desk(session.lake, by), correction, name, note)
         told = {"correction": correction, "waived": name, "by": by, "note": note}
         sentence = f"Correction {correction} no longer waits for {name}."
-        answer.give(told, lambda console: console.print(sentence, highlight=False))
+        answer.give(told, lambda console: console.print(sentence))
 
 
 def _desk(session: Session, table: str, by: str) -> "Desk":

@@ -174,7 +174,7 @@ class _Reporter:
         match step:
             case TakeSteps(steps=steps):
                 for one in steps:
-                    self.bar.console.print(f"  [bold]{one}[/]")
+                    self.bar.console.print(f"  {one}", style="bold")
             case StageWaves() if self.days is None:
                 total = len(progress.plan.days)
                 self.days = self.bar.add_task("  staging days", total=total, completed=len(progress.staged))

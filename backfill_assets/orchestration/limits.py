@@ -13,10 +13,10 @@ from backfill_assets.orchestration import tags
 LIMITED = (tags.BACKFILL, tags.CORRECTION)
 
 
-def warn_without_limits(home: str | None = None) -> None:
-    """Warn when the instance in ``DAGSTER_HOME`` would let corrections take every place in the queue."""
-    told = home or os.environ.get("DAGSTER_HOME", "")
-    missing = missing_limits(_settings(Path(told))) if told else ()
+def warn_without_limits() -> None:
+    """Warn when the instance in ``DAGSTER_HOME``, if there is one, would let corrections take all of the queue."""
+    told = os.environ.get("DAGSTER_HOME", "")
+    missing = missing_limits(_settings(Path(told))) if told and Path(told).is_dir() else ()
     if missing:
         message = (
             f"{told}/dagster.yaml sets no {' and no '.join(missing)}, so a large correction may keep nightly waiting. "

@@ -11,7 +11,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.definitions import defs
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.limits import missing_limits
+from backfill_assets.orchestration.limits import missing_limits, warn_without_limits
 from backfill_assets.orchestration.schedules import nightly_name, sweep_name
 from backfill_assets.orchestration.steps import step_key
 from backfill_assets.runbook import freeze_reports, open_correction
@@ -102,3 +102,13 @@ def test_limits_that_leave_nightly_no_place_are_named():
     )
     ours["concurrency"]["runs"]["max_concurrent_runs"] = 5
     assert missing_limits(ours) == ("max_concurrent_runs above the limits of its tags",)
+
+
+def test_a_home_without_limits_is_named_and_one_that_is_not_there_yet_is_not(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    warn_without_limits()
+    assert not recwarn.list
+
+    (tmp_path / "home").mkdir()
+    with pytest.warns(UserWarning, match="home/dagster.yaml sets no limit of runs tagged dagster/backfill"):
+        warn_without_limits()
