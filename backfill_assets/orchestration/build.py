@@ -11,7 +11,7 @@ from backfill_assets.orchestration.desks import Office, Render
 from backfill_assets.orchestration.driver import driver_sensor, staging_job_name
 from backfill_assets.orchestration.hands import hand_jobs
 from backfill_assets.orchestration.limits import warn_without_limits
-from backfill_assets.orchestration.maintenance import maintenance_job
+from backfill_assets.orchestration.maintenance import maintenance_definitions
 from backfill_assets.orchestration.offices import remember
 from backfill_assets.orchestration.opening_asset import opening_asset
 from backfill_assets.orchestration.reach import Reports, in_order
@@ -74,10 +74,10 @@ def correction_definitions(office: Office) -> dg.Definitions:
     by_hand = hand_jobs(office)
     made = dg.Definitions(
         assets=[office.asset.live, remember(staged_sibling(office), office), opening_asset(office), *steps],
-        jobs=[*jobs, *by_hand, maintenance_job(office)],
+        jobs=[*jobs, *by_hand],
         sensors=[driver_sensor(office, [*jobs, *by_hand])],
     )
-    return dg.Definitions.merge(made, sweep_definitions(office))
+    return dg.Definitions.merge(made, sweep_definitions(office), maintenance_definitions(office))
 
 
 def _asset_jobs(office: Office) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Maintenance as a job: compact, vacuum and clean logs, as far as the open corrections allow."""
+"""Maintenance, every week: compact, vacuum and clean logs, as far as the open corrections allow."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from pydantic import Field
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.resources import actor_of
 from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
+
+MAINTENANCE_CRON = "30 6 * * 0"
 
 
 class MaintenanceConfig(dg.Config):
@@ -19,7 +21,7 @@ class MaintenanceConfig(dg.Config):
 
 
 def maintenance_job_name(table: str) -> str:
-    """The job of a table's maintenance."""
+    """The job and, with ``_schedule``, the schedule of a table's maintenance."""
     return f"{table}__maintenance"
 
 
@@ -28,8 +30,8 @@ def maintenance_op_name(table: str) -> str:
     return f"{table}__maintain"
 
 
-def maintenance_job(office: Office) -> dg.JobDefinition:
-    """The job that maintains a correctable table, its reports, its sources and the control tables."""
+def maintenance_definitions(office: Office, cron: str = MAINTENANCE_CRON) -> dg.Definitions:
+    """The job that maintains a correctable table, its reports, its sources and the control tables; its schedule."""
 
     @dg.op(name=maintenance_op_name(office.table), required_resource_keys={"lake"})
     def maintain(context: dg.OpExecutionContext, config: MaintenanceConfig) -> dict[str, Any]:
@@ -53,4 +55,11 @@ def maintenance_job(office: Office) -> dg.JobDefinition:
     def maintenance() -> None:
         maintain()
 
-    return maintenance
+    schedule = dg.ScheduleDefinition(
+        name=f"{maintenance_job_name(office.table)}_schedule",
+        job=maintenance,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return dg.Definitions(jobs=[maintenance], schedules=[schedule])

@@ -89,6 +89,12 @@ def test_the_sweep_drops_what_is_due_or_abandoned_and_nothing_else(daemon):
     assert told.metadata["files_deleted"].value == done[-1].detail["files_deleted"] > 0
 
 
+def test_everything_that_has_to_happen_regularly_runs_by_the_clock_unless_somebody_stops_it():
+    running = {one.job_name for one in defs.schedules if one.default_status is dg.DefaultScheduleStatus.RUNNING}
+    regular = ("nightly", "retention_sweep", "reconcile", "audit", "maintenance")
+    assert running == {f"{FACT}__{name}" for name in regular}
+
+
 def test_limits_that_leave_nightly_no_place_are_named():
     import yaml
 
