@@ -78,8 +78,7 @@ def main() -> None:
         demo_data.write_landing(Path(os.environ["BACKFILL_LANDING"]))
     _publish_history()
     _correct()
-    first = _totals()
-    _show(first)
+    _show(_measured())
     _there_and_back()
     _say_where_to_look(time.monotonic() - started)
 
@@ -126,11 +125,10 @@ def _correct() -> None:
 def _there_and_back() -> None:
     console.print("\n[bold]There is a way back[/], for two weeks:")
     _command("roll-back", CORRECTION, "--note", "Showing that it works.", expect=0)
-    rolled_back = _totals()
-    console.print(f"  live is the old {rolled_back['live']:,.4f} USD again. And once more forward:", highlight=False)
+    console.print(f"  live is the old {_live_total():,.4f} USD again. And once more forward:", highlight=False)
     _command("approve", CORRECTION, "--by", "Grace (finance)", "--note", "Again.")
     _command("run", CORRECTION)
-    console.print(f"  live is {_totals()['live']:,.4f} USD.", highlight=False)
+    console.print(f"  live is {_live_total():,.4f} USD.", highlight=False)
 
 
 def _command(*words: str, expect: int = 0) -> None:
@@ -148,16 +146,18 @@ def _refuse_failures(done: Nightly) -> None:
         raise SystemExit(1)
 
 
-def _totals() -> dict[str, Any]:
-    """What the ledger measured, and what live adds up to in the window now."""
+def _live_total() -> Decimal:
+    """What live adds up to in the window now."""
+    live = LAKE.records().snapshot("fct_daily_revenue").scan()
+    return live.filter(pl.col("day").is_between(BUG_SINCE, LAST)).select(pl.col("revenue_usd").sum()).collect().item()
+
+
+def _measured() -> dict[str, Any]:
+    """What the ledger and Dagster measured."""
     records = LAKE.records()
     events = {(event.step, event.outcome): event.detail for event in records.ledger.events(CORRECTION)}
     first_swap = next(
         event for event in records.ledger.events(CORRECTION) if event.step == "cut_over" and "commit" in event.detail
-    )
-    window = pl.col("day").is_between(BUG_SINCE, LAST)
-    live = (
-        records.snapshot("fct_daily_revenue").scan().filter(window).select(pl.col("revenue_usd").sum()).collect().item()
     )
     runs = dg.DagsterInstance.get().get_run_records(dg.RunsFilter(tags={tags.CORRECTION: CORRECTION}))
     staged = [run for run in runs if DAILY_REVENUE.asset.staged_key in (run.dagster_run.asset_selection or ())]
@@ -166,7 +166,6 @@ def _totals() -> dict[str, Any]:
         "swap": first_swap.detail,
         "staging": max(run.end_time or 0 for run in staged) - min(run.start_time or 0 for run in staged),
         "waves": len(staged),
-        "live": live,
     }
 
 

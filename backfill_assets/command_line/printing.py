@@ -1,6 +1,6 @@
 """What the commands print, for people and as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from rich.console import Console
@@ -115,7 +115,9 @@ def print_standings(console: Console, found: Sequence["Whereabouts"], *, whole: 
 
 def _print_whole(console: Console, found: "Whereabouts") -> None:
     told = standing_json(found)
-    console.print(Text.assemble(_bold(f"Correction {told['correction']}"), f" of {told['table']}, {told['days']} days"))
+    console.print(
+        Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {told['days']} days")
+    )
     console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", soft_wrap=True)
     table = Table("step", "lane", "done", "at", "by", box=None)
     at = {event.step: event for event in found.events if event.outcome == "done"}
@@ -138,13 +140,13 @@ def _checks(found: "Whereabouts") -> list[dict[str, Any]]:
 
 def print_plan(console: Console, plan: Plan) -> None:
     """The plan, as the dry run shows it."""
-    told = Text.assemble(_bold(plan.version_name), f" would correct {len(plan.days)} days, {plan.window}")
+    told = Text.assemble((plan.version_name, "bold"), f" would correct {len(plan.days)} days, {plan.window}")
     console.print(told, soft_wrap=True)
     table = Table(box=None, show_header=False)
     table.add_row("reason", plan.request.reason)
     table.add_row("approval", str(plan.request.approval))
-    for clause, value in plan.request.expectation.as_json().items() or (("nothing", ""),):
-        table.add_row("expects", " ".join(filter(None, (clause.replace("_", " "), _clause(value)))))
+    for clause in plan.request.expectation.as_lines() or ("nothing",):
+        table.add_row("expects", clause)
     table.add_row("waves", f"{plan.request.waves.max_days} days at most, {plan.request.waves.order} first")
     for report, keys in plan.reports.items():
         table.add_row("rebuilds", f"{report}, {len(keys)} partitions, {keys[0]}..{keys[-1]}")
@@ -189,16 +191,3 @@ def print_nightly(console: Console, done: "Nightly") -> None:
         console.print(sentence, style="yellow", soft_wrap=True)
     for what, why in [*sorted(done.failed.items()), *sorted(done.reports_failed.items())]:
         console.print(Text.assemble((str(what), "red"), f" {why}"), soft_wrap=True)
-
-
-def _bold(text: str) -> tuple[str, str]:
-    return text, "bold"
-
-
-def _clause(value: object) -> str:
-    """The value of an expected clause as people read it; a flag is said by its name."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_clause(one)}" for name, one in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "" if value is True else str(value)

@@ -128,6 +128,10 @@ class Expectation:
         }
         return {name: value for name, value in clauses.items() if value is not None}
 
+    def as_lines(self) -> list[str]:
+        """The declared clauses as people read them, one a line."""
+        return [_in_words(name, value) for name, value in self.as_json().items()]
+
     def check_against(
         self,
         columns: Mapping[str, Any] | Collection[str],
@@ -276,3 +280,14 @@ def _day(value: object) -> date:
         return date.fromisoformat(str(value))
     except ValueError as error:
         raise ExpectationUnreadable("estimate.days", value, "days such as 2026-01-23 with amounts") from error
+
+
+def _in_words(name: str, value: object) -> str:
+    """A clause as people read it; a flag is said by its name alone."""
+    said = name.replace("_", " ")
+    if value is True:
+        return said
+    if isinstance(value, Mapping):
+        parts = cast("Mapping[str, object]", value)
+        return f"{said} {', '.join(_in_words(part, one) for part, one in parts.items())}"
+    return f"{said} {', '.join(map(str, cast('list[object]', value))) if isinstance(value, list) else value}"

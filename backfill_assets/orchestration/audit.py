@@ -21,6 +21,7 @@ from backfill_assets.core.replay import (
     versions_of,
 )
 from backfill_assets.core.window import ONE_DAY
+from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office, published_root
 from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.replacing import replace_text
@@ -94,14 +95,8 @@ def proposal(audit: Audit) -> str:
 def audit_definitions(office: Office) -> dg.Definitions:
     """The job, its nightly schedule, and the check on the live asset that tells what the last audit found."""
     job = _job(office)
-    schedule = dg.ScheduleDefinition(
-        name=f"{job.name}_nightly",
-        job=job,
-        cron_schedule=EVERY_NIGHT,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Computes a random handful of published days again, each night.",
-    )
+    told = "Computes a random handful of published days again, each night."
+    schedule = by_the_clock(job, f"{job.name}_nightly", EVERY_NIGHT, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(office)])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.resources import actor_of
 from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
@@ -55,11 +56,5 @@ def maintenance_definitions(office: Office, cron: str = MAINTENANCE_CRON) -> dg.
     def maintenance() -> None:
         maintain()
 
-    schedule = dg.ScheduleDefinition(
-        name=f"{maintenance_job_name(office.table)}_schedule",
-        job=maintenance,
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
+    schedule = by_the_clock(maintenance, f"{maintenance_job_name(office.table)}_schedule", cron)
     return dg.Definitions(jobs=[maintenance], schedules=[schedule])

@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets.errors.base import listed
+from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.storage.findings import Findings
@@ -64,14 +65,8 @@ def reconciliation_job_name(table: str) -> str:
 def reconciliation_definitions(office: Office, reconcile: Reconcile) -> dg.Definitions:
     """The job, its daily schedule, and the check on the live asset that tells what the last one found."""
     job = _job(office, reconcile)
-    schedule = dg.ScheduleDefinition(
-        name=f"{job.name}_daily",
-        job=job,
-        cron_schedule=EVERY_MORNING,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Holds every published day against the ledger, each morning.",
-    )
+    told = "Holds every published day against the ledger, each morning."
+    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(office)])
 
 

@@ -15,6 +15,7 @@ from backfill_assets.errors.base import BackfillAssetsError, days_listed
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.attending import attended
+from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.in_process import runner_within
 from backfill_assets.orchestration.metadata import metadata_of, table_of
@@ -112,13 +113,7 @@ def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:
     def retention_sweep() -> None:
         sweep()
 
-    schedule = dg.ScheduleDefinition(
-        name=f"{sweep_name(table)}_schedule",
-        job=retention_sweep,
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
+    schedule = by_the_clock(retention_sweep, f"{sweep_name(table)}_schedule", cron)
     return dg.Definitions(jobs=[retention_sweep], schedules=[schedule])
 
 

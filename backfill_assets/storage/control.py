@@ -70,11 +70,15 @@ class ControlTable:
 
         # Every attempt writes a file of its own; those of refused attempts go.
         commit = self._table.commit_written(change, lambda: written)
-        found = self._latest()
-        if commit is not None and found is not None and found.snapshot.commit == commit.number:
-            for all_rows in grown:
-                found.keep(self._whole, all_rows)
+        if commit is not None and grown:
+            self._keep(commit.number, grown[0])
         return appended[0]
+
+    def _keep(self, commit: int, rows: pl.DataFrame) -> None:
+        """What is known to be all rows at a commit need not be read back, unless another one came already."""
+        found = self._latest()
+        if found is not None and found.snapshot.commit == commit:
+            found.keep(self._whole, rows)
 
     def _rows_at(self, snapshot: Snapshot) -> pl.DataFrame:
         """All rows at a commit that is about to be built upon; those that were read before, when it is the same."""

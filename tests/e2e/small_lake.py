@@ -118,9 +118,9 @@ def stage(lake: SmallLake, plan: Plan, spoil: Spoil = lambda rows: rows, days: C
     lake.desk().tell(plan.correction, Step.STAGE, Outcome.PROGRESSED, detail)
 
 
-def prepared(lake: SmallLake, request: Request, spoil: Spoil = lambda rows: rows) -> Plan:
+def prepared(lake: SmallLake, request: Request, spoil: Spoil = lambda rows: rows, at: datetime = OPENED) -> Plan:
     """A correction taken through its first four steps."""
-    desk = lake.desk()
+    desk = lake.desk(at)
     plan = runbook.open_correction(desk, request)
     runbook.freeze_reports(desk, plan.correction)
     runbook.verify_source(desk, plan.correction)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from tests.e2e.browser import Analyst, chromium_page
@@ -60,11 +60,11 @@ def test_an_analyst_corrects_thirty_days_in_the_browser(story):
 
 
 def _opened(lake: SmallLake) -> str:
-    return max(lake.records.ledger.histories(), default="")
+    return max(lake.records.ledger.standings(), default="")
 
 
 def _standing(lake: SmallLake, correction: str, step: Step) -> Progress | None:
-    progress = history(lake.records.ledger.events(correction))
+    progress = lake.records.ledger.standing(correction)
     assert not progress.failures, progress.failures
     return progress if step in progress.done else None
 

@@ -17,7 +17,7 @@ from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook.holding import advance_holder, register_holder
 from backfill_assets.storage import latest
-from tests.e2e.small_lake import FACT, TABLE_KEYS, stage
+from tests.e2e.small_lake import FACT, TABLE_KEYS, prepared
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
 from tests.orchestration.worlds import HISTORY, WRONG, later
 
@@ -277,11 +277,7 @@ def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_onc
 
 def cut_over_without_dagster(lake, desk):
     """A correction that is live, by the runbook alone."""
-    plan = open_correction(desk, Request(FACT, WRONG, "Wrong rates."))
-    for step in (runbook.freeze_reports, runbook.verify_source, runbook.reset_watermarks):
-        step(desk, plan.correction)
-    stage(lake, plan)
-    runbook.stage(desk, plan.correction)
+    plan = prepared(lake, Request(FACT, WRONG, "Wrong rates."), at=NOW)
     runbook.validate(desk, plan.correction)
     runbook.approve(desk, plan.correction, "looked")
     runbook.cut_over(desk, plan.correction)

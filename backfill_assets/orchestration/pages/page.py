@@ -164,7 +164,6 @@ def _people(told: Told) -> str:
 
 def _plan(told: Told) -> str:
     plan = told.progress.plan
-    expected = plan.request.expectation.as_json()
     reports = [
         f"{escape(name)}, {len(keys)} partitions ({keys[0]} to {keys[-1]})"
         for name, keys in plan.reports.items()
@@ -174,8 +173,7 @@ def _plan(told: Told) -> str:
         {
             "Staged version": f"<code>{escape(plan.version_name)}</code>",
             "Opened": f"{plan.opened_at:%Y-%m-%d %H:%M} by {escape(plan.opened_by)}",
-            "Expected": "<br>".join(escape(f"{name}: {value}") for name, value in expected.items())
-            or "nothing declared",
+            "Expected": "<br>".join(map(escape, plan.request.expectation.as_lines())) or "nothing declared",
             "Approval": escape(str(plan.request.approval)),
             "Watchers": escape(", ".join(plan.request.watchers)) or "everyone",
             "Reports rebuilt": "<br>".join(reports) or "none",
