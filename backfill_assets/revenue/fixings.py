@@ -5,14 +5,16 @@ from collections.abc import Collection
 from datetime import date, timedelta
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from backfill_assets.errors.source import StaleFixings, UnusableFixings
+from backfill_assets.revenue.landing_formats import damage, names_given_twice, ragged_lines, short_lines
 from backfill_assets.revenue.schemas import CURRENCY, MAX_FIXING_AGE_DAYS, schema_of
 
 FIXING = ("fixing_day", "currency")
 PUBLISHED = pl.Schema({"fixing_day": pl.Date(), "currency": pl.String(), "rate": pl.Decimal(18, 8)})
-EXACT_RATE = r"^\d{1,10}(\.\d{1,8})?$"
+EXACT_RATE = r"^[0-9]{1,10}(\.[0-9]{1,8})?$"
+EXACT_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
 def read_fixings(content: bytes, file: str) -> pl.DataFrame:
@@ -23,10 +25,7 @@ def read_fixings(content: bytes, file: str) -> pl.DataFrame:
     Raises:
         UnusableFixings: a day or a rate is none, or a day occurs twice.
     """
-    try:
-        wide = pl.read_csv(content, infer_schema=False)
-    except PolarsError as error:
-        raise UnusableFixings(file, ["the whole file"]) from error
+    wide = _wide(content, file)
     currencies = [name for name in wide.columns if re.fullmatch(CURRENCY, name)]
     others = set(wide.columns) - {*currencies, "Date", ""}
     if others or not currencies or "Date" not in wide.columns:
@@ -40,7 +39,36 @@ def read_fixings(content: bytes, file: str) -> pl.DataFrame:
     bad = text.filter(~usable.fill_null(value=False))
     if bad.height:
         raise UnusableFixings(file, bad.select(pl.format("{} on {}", "currency", "Date")).to_series().to_list())
+    if lines := _unusable_lines(wide):
+        raise UnusableFixings(file, lines)
     return text.select(list(PUBLISHED)).sort(FIXING)
+
+
+def _wide(content: bytes, file: str) -> pl.DataFrame:
+    """The file as it is, all text, whole.
+
+    Raises:
+        UnusableFixings: it is no CSV, its last line has no end, or a line or a column is not as the header says.
+    """
+    if not content:
+        raise UnusableFixings(file, ["the whole file"])
+    if culprits := damage(content) or [f"column {name}, given twice" for name in names_given_twice(content)]:
+        raise UnusableFixings(file, culprits)
+    try:
+        wide = pl.read_csv(content, infer_schema=False)
+    except (PolarsError, PanicException) as error:
+        raise UnusableFixings(file, ragged_lines(content) or ["the whole file"]) from error
+    if ragged := short_lines(content, wide.width):
+        raise UnusableFixings(file, ragged)
+    return wide
+
+
+def _unusable_lines(wide: pl.DataFrame) -> list[str]:
+    """Lines of no day or of one that another line has, and values in the column that has no name."""
+    unnamed = pl.col("").is_not_null() if "" in wide.columns else pl.lit(value=False)
+    day = pl.col("Date").fill_null("")
+    usable = day.str.contains(EXACT_DAY) & day.is_unique() & ~unnamed
+    return wide.filter(~usable).select(pl.format("the line of {}", day)).to_series().unique().to_list()
 
 
 def fixings_known(raw_fixings: pl.DataFrame, through_arrival: int | None = None) -> pl.DataFrame:

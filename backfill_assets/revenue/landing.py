@@ -9,7 +9,7 @@ A file is read once, so that its SHA-256 and its rows belong together also while
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -34,8 +34,8 @@ FOLDER = "transactions"
 LEDGER = pl.Schema(
     {"day": pl.Date(), "currency": pl.String(), "transactions": pl.Int64(), "revenue_usd": pl.Decimal(38, 4)}
 )
-EXACT_SUM = re.compile(r"[+-]?\d{1,33}(\.\d{0,4}0*)?")
-ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+EXACT_SUM = re.compile(r"[+-]?[0-9]{1,33}(\.[0-9]{0,4}0*)?")
+ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def read_day(root: Path, day: date) -> Arrival:
     parsed = PARSERS[file.suffix](content)
     if parsed.frame is None:
         raise UnreadableFile(path, day, parsed.damaged)
-    frame, problems = as_landed(parsed.frame, path, day)
+    frame, problems = as_landed(parsed.frame, path, day, parsed.mistyped)
     if parsed.damaged:
         problems = (UnreadableFile(path, day, parsed.damaged), *problems)
     _refuse(problems)
@@ -150,14 +150,26 @@ def read_ledger(root: Path) -> FinanceLedger:
     bad: list[BadLine] = []
     for file in sorted((root / "ledger").glob("*.csv")):
         path = file.relative_to(root).as_posix()
-        header, *lines = file.read_text("utf-8-sig", errors="replace").splitlines() or [""]
-        if header.strip() != ",".join(LEDGER):
+        header, ended, rest = file.read_bytes().decode("utf-8-sig", errors="replace").partition("\n")
+        if header.strip() != ",".join(LEDGER) or not ended:
             raise UnusableLedger(path, ",".join(LEDGER))
-        for number, text in enumerate(lines, 2):
-            if text.strip() and (why := _use_line(text, used)):
-                bad.append(BadLine(path, number, text, why, _day_within(text)))
+        bad += _use_lines(path, rest.split("\n"), used)
     rows = [(*key, *value) for key, value in sorted(used.items())]
     return FinanceLedger(pl.DataFrame(rows, schema=LEDGER, orient="row"), tuple(bad))
+
+
+def _use_lines(path: str, lines: Sequence[str], used: dict[tuple[date, str], tuple[int, Decimal]]) -> list[BadLine]:
+    """Add the lines after the header to those used, and say which cannot be. The last one has no end."""
+    bad: list[BadLine] = []
+    last: date | None = None
+    for number, text in enumerate(lines[:-1], 2):
+        if text.strip() and (why := _use_line(text, used)):
+            bad.append(BadLine(path, number, text, why, _day_within(text)))
+        last = _day_within(text) or last
+    if cut := lines[-1]:
+        # It may have been of the day before it, which then lacks a currency.
+        bad.append(BadLine(path, len(lines) + 1, cut, "no end of the line", _day_within(cut) or last))
+    return bad
 
 
 def _use_line(text: str, used: dict[tuple[date, str], tuple[int, Decimal]]) -> str:
@@ -169,7 +181,7 @@ def _use_line(text: str, used: dict[tuple[date, str], tuple[int, Decimal]]) -> s
     rules = {
         "no day": ISO_DAY.fullmatch(day) and _day_within(day),
         "no currency code": re.fullmatch(CURRENCY, currency),
-        "no number of transactions": re.fullmatch(r"\d{1,18}", transactions),
+        "no number of transactions": re.fullmatch(r"[0-9]{1,18}", transactions),
         "no revenue of at most four decimals": EXACT_SUM.fullmatch(revenue),
     }
     if broken := [why for why, holds in rules.items() if not holds]:

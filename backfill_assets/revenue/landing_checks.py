@@ -1,6 +1,6 @@
 """What a landed file must hold, and every problem it has, in one go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,7 +31,10 @@ LANDED = pl.Schema(
 )
 Columns = dict[str, pl.Series]
 OPTIONAL = frozenset({"customer_id"})
-EXACT_AMOUNT = r"^[+-]?\d{1,14}(\.\d{0,4}0*)?$"
+EXACT_AMOUNT = r"^[+-]?[0-9]{1,14}(\.[0-9]{0,4}0*)?$"
+EXACT_TIME = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
+)
 LARGEST_EXACT_FLOAT = 2**53 / 10**4
 """From here on a float cannot tell neighbours at four decimals apart."""
 
@@ -51,15 +54,18 @@ class _File:
         return self.frame.select(pl.coalesce(ids, row)).to_series().filter(where).to_list()
 
 
-def as_landed(parsed: pl.DataFrame, path: str, day: date) -> tuple[pl.DataFrame, tuple[BadLanding, ...]]:
+def as_landed(
+    parsed: pl.DataFrame, path: str, day: date, strange: Mapping[str, str] | None = None
+) -> tuple[pl.DataFrame, tuple[BadLanding, ...]]:
     """The rows in the shape of ``LANDED``, and all that is wrong with them.
 
-    CSV and NDJSON come as text; a Parquet file's types are checked. The frame is of use only without problems.
+    CSV and NDJSON come as text; a Parquet file's types are checked. ``strange`` are columns of NDJSON that held
+    another type. The frame is of use only without problems.
     """
     if not parsed.width and path.endswith(".ndjson"):
         return pl.DataFrame(schema=LANDED), ()
     file = _File(_without_blanks(parsed, path), path, day)
-    columns, mistyped = _converted_columns(file)
+    columns, mistyped = _converted_columns(file, strange or {})
     problems = _wrong_columns(file)
     if mistyped:
         problems.append(WrongTypes(path, day, mistyped))
@@ -75,7 +81,7 @@ def _without_blanks(parsed: pl.DataFrame, path: str) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.String).replace("", None))
 
 
-def _converted_columns(file: _File) -> tuple[Columns, dict[str, str]]:
+def _converted_columns(file: _File, strange: Mapping[str, str]) -> tuple[Columns, dict[str, str]]:
     """The known columns in their own type, null where a value is unusable, and the types that cannot be used."""
     columns: Columns = {}
     mistyped: dict[str, str] = {}
@@ -83,7 +89,9 @@ def _converted_columns(file: _File) -> tuple[Columns, dict[str, str]]:
         if name not in file.frame.columns:
             continue
         series = file.frame[name]
-        if _is_accepted(name, series.dtype, text=not file.path.endswith(".parquet")):
+        if name in strange:
+            mistyped[name] = strange[name]
+        elif _is_accepted(name, series.dtype, text=not file.path.endswith(".parquet")):
             columns[name] = _converted(name, series)
         else:
             mistyped[name] = str(series.dtype)
@@ -107,9 +115,10 @@ def _converted(name: str, series: pl.Series) -> pl.Series:
         case "amount", kind if kind != LANDED["amount"]:
             return _exact_amounts(series)
         case "occurred_at", pl.String():
-            return series.str.strptime(pl.Datetime("us", "UTC"), "%+", strict=False)
+            exact = series.set(~series.str.contains(EXACT_TIME), None)
+            return exact.str.strptime(pl.Datetime("us", "UTC"), "%+", strict=False)
         case "occurred_at", _:
-            return series.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+            return _exact_times(series.dt.convert_time_zone("UTC"))
         case _:
             return series
 
@@ -122,6 +131,14 @@ def _exact_amounts(series: pl.Series) -> pl.Series:
         exact &= amount.abs() < LARGEST_EXACT_FLOAT
     usable = pl.when(exact).then(text).cast(pl.Decimal(18, 4), strict=False)
     return series.to_frame().select(usable).to_series()
+
+
+def _exact_times(series: pl.Series) -> pl.Series:
+    """The times in microseconds; null where one is finer than that."""
+    times = series.dt.cast_time_unit("us")
+    if series.dtype != pl.Datetime("ns", "UTC"):
+        return times
+    return times.set((times.dt.cast_time_unit("ns") != series).fill_null(value=False), None)
 
 
 def _wrong_columns(file: _File) -> list[BadLanding]:

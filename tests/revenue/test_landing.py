@@ -215,11 +215,11 @@ def test_a_line_with_too_many_fields_is_named(tmp_path):
     assert "line 3" in str(refusal(tmp_path, source.UnreadableFile))
 
 
-def test_a_line_that_was_cut_off_lacks_values(tmp_path):
+def test_a_line_that_was_cut_off_is_named(tmp_path):
     file = drop_csv(tmp_path, FRIDAY, [csv_line("t1"), csv_line("t2")])
     file.write_text(file.read_text()[: -len("EUR,100.00\n")])
 
-    refusal(tmp_path, source.MissingValues)
+    assert "line 3, which has no end" in str(refusal(tmp_path, source.UnreadableFile))
 
 
 def test_an_open_quote_does_not_swallow_the_rows_after_it(tmp_path):
