@@ -124,7 +124,7 @@ def _correct() -> None:
 
 def _there_and_back() -> None:
     console.print("\n[bold]There is a way back[/], for two weeks:")
-    _command("roll-back", CORRECTION, "--note", "Showing that it works.", expect=0)
+    _command("roll-back", CORRECTION, "--all", "--by", "Grace (finance)", "--note", "Showing that it works.", expect=0)
     console.print(f"  live is the old {_live_total():,.4f} USD again. And once more forward:", highlight=False)
     _command("approve", CORRECTION, "--by", "Grace (finance)", "--note", "Again.")
     _command("run", CORRECTION)

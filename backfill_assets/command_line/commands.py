@@ -1,7 +1,7 @@
 """The commands, one function each; what they print is in ``printing``."""
 
 import getpass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +9,15 @@ import typer
 
 from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.maintaining import maintain
+from backfill_assets.command_line.misuse import Commands
 from backfill_assets.command_line.readers import months, notices, pages
 from backfill_assets.command_line.reconcile import audit, reconcile
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
 from backfill_assets.command_line.watermarks import watermarks
+from backfill_assets.core.given import day_given, days_given
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     help="Large historical corrections of daily tables. [dim]A correction is opened by a request, staged beside live, "
@@ -24,6 +27,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Id = Annotated[str, typer.Argument(help="The correction, such as 20260123.", show_default=False)]
 By = Annotated[str, typer.Option("--by", help="Your name, for the ledger and the notice.")]
+Signed = Annotated[str, typer.Option("--by", help="Your own name, needed; it goes into the ledger and the notice.")]
 Note = Annotated[str, typer.Option("--note", help="Why.")]
 File = Annotated[Path, typer.Argument(help="A request, as the README shows.", show_default=False)]
 
@@ -45,7 +49,7 @@ def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
-        last = _day(through) if through else session.lake.now().date() - timedelta(days=1)
+        last = day_given(through, "--through") if through else session.lake.now().date() - timedelta(days=1)
         done = publish_pending(session, last, answer)
         answer.give(printing.nightly_json(done), lambda console: printing.print_nightly(console, done))
     codes = {error.exit_code for error in done.refusals}
@@ -100,7 +104,7 @@ def run(correction: Id, json: Json = False) -> None:
 @app.command(epilog='Example: backfill-assets approve 20260123 --by "Ada" --note "looked at all 90 days"')
 def approve(
     correction: Id,
-    by: Annotated[str, typer.Option("--by", help="Your name, for the ledger and the notice.", show_default=False)],
+    by: Signed = "",
     note: Note = "",
     override: Annotated[bool, typer.Option("--override", help="Although checks failed; needs a note.")] = False,
     json: Json = False,
@@ -121,29 +125,32 @@ def cut_over(correction: Id, json: Json = False) -> None:
         answer.give(told, lambda console: console.print(f"Correction {correction} is cut over."))
 
 
-@app.command("roll-back", epilog="Example: backfill-assets roll-back 20260123 --day 2026-01-05")
-def roll_back(
+@app.command("roll-back", epilog="Example: backfill-assets roll-back 20260123 --all --by Ada")
+def roll_back(  # noqa: PLR0913, PLR0917 - an option each
     correction: Id,
     day: Annotated[list[str] | None, typer.Option("--day", help="Only this day; may be repeated.")] = None,
-    by: By = "",
+    all_days: Annotated[bool, typer.Option("--all", help="Every day that the correction has live.")] = False,
+    by: Signed = "",
     note: Note = "",
     json: Json = False,
 ) -> None:
     """Bring the retired days back; days that landed since stay. Reports are rebuilt and the watchers told."""
-    days = [str(_day(one)) for one in day or ()]
-    _by_hand(correction, "roll_back", {"by": by, "note": note, "days": days}, as_json=json, then_drive=True)
+    config = {"by": by, "note": note, "days": list(day or ()), "all_days": all_days}
+    _by_hand(correction, "roll_back", config, as_json=json, then_drive=True)
 
 
-@app.command(epilog="Example: backfill-assets abandon 20260123 --note 'the analysis was wrong'")
-def abandon(correction: Id, by: By = "", note: Note = "", json: Json = False) -> None:
+@app.command(epilog="Example: backfill-assets abandon 20260123 --by Ada --note 'the analysis was wrong'")
+def abandon(correction: Id, by: Signed = "", note: Note = "", json: Json = False) -> None:
     """Give a correction up: its days are unclaimed and the reports thaw."""
     _by_hand(correction, "abandon", {"by": by, "note": note}, as_json=json, then_drive=True)
 
 
-@app.command(epilog="Example: backfill-assets decommission 20260123 --now")
+@app.command(epilog="Example: backfill-assets decommission 20260123 --now --by Ada")
 def decommission(
     correction: Id,
-    now: Annotated[bool, typer.Option("--now", help="Do not wait for the end of the rollback window.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Do not wait for the end of the rollback window; needs --by.")
+    ] = False,
     by: By = "",
     json: Json = False,
 ) -> None:
@@ -169,13 +176,12 @@ def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool
     answer = Answer(as_json=as_json)
     waits_for = ""
     with answer.refusals():
+        days_given(config.get("days", ()), "--day")
         session = Session()
-        config["by"] = config["by"] or _me()
         take_by_hand(session, correction, job, config)
         if then_drive:
-            waits_for = printing.next_step_json(correction, drive(session, correction, answer, config["by"]))[
-                "waits_for"
-            ]
+            ended = drive(session, correction, answer, config["by"])
+            waits_for = printing.next_step_json(correction, ended)["waits_for"]
         told = printing.standing_json(standings(session, correction)[0])
         answer.give(told, lambda console: console.print(printing.sentence_of(told)))
     raise typer.Exit(REFUSED if waits_for == "repair" else DONE)
@@ -183,14 +189,6 @@ def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool
 
 def _code(waits_for: str) -> int:
     return {"person": WAITS_FOR_PERSON, "repair": REFUSED}.get(waits_for, DONE)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        message = f"{text} is not a day such as 2026-01-22"
-        raise typer.BadParameter(message) from None
 
 
 def _me() -> str:

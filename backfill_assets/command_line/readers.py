@@ -1,6 +1,5 @@
 """The commands for those who read: ``months`` that finance closes, ``notices`` and whom they reached, ``pages``."""
 
-import getpass
 from typing import Annotated, Any
 
 import typer
@@ -17,19 +16,19 @@ def months(
         list[str] | None, typer.Option("--close", help="A month such as 2026-01; may be repeated.")
     ] = None,
     reopen: Annotated[list[str] | None, typer.Option("--reopen", help="Open a closed month again.")] = None,
-    by: Annotated[str, typer.Option("--by", help="Your name, for the record.")] = "",
+    by: Annotated[str, typer.Option("--by", help="Your own name, for the record; needed to change one.")] = "",
     json: Json = False,
 ) -> None:
     """Close months, open them again, and list those that are closed: changing them takes two people's approval."""
     answer = Answer(as_json=json)
     with answer.refusals():
+        from backfill_assets.storage.closed_months import refuse_unreadable
+
         lake = Session().lake
         closed = lake.records().closed_months
-        name = by or getpass.getuser()
-        for month in close or ():
-            closed.close(month, by=name, at=lake.now())
-        for month in reopen or ():
-            closed.reopen(month, by=name, at=lake.now())
+        refuse_unreadable([*(close or ()), *(reopen or ())])
+        closed.close(*(close or ()), by=by, at=lake.now())
+        closed.reopen(*(reopen or ()), by=by, at=lake.now())
         told = sorted(closed.current())
         answer.give({"closed": told}, lambda console: console.print(", ".join(told) or "No month is closed."))
 

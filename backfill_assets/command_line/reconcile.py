@@ -1,6 +1,5 @@
 """The commands ``reconcile`` and ``audit``: jobs that look for what is wrong, run here and seen in the UI."""
 
-from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import retold
 from backfill_assets.errors.correction import RunFailed
 
@@ -21,9 +21,9 @@ def reconcile(
 ) -> None:
     """Hold live against finance's ledger, say since when they differ, and write a request for the correction."""
     answer = Answer(as_json=json)
-    if through:
-        _day(through)
     with answer.refusals():
+        if through:
+            day_given(through, "--through")
         told = _run(
             Session(), "fct_daily_revenue__reconcile", "fct_daily_revenue__reconcile_ledger", {"through": through}
         )
@@ -108,11 +108,3 @@ def _print_audit(console: Console, told: dict[str, Any]) -> None:
         console.print(Text.assemble((found["day"], "red"), f" {found['sentence']}"), soft_wrap=True)
     if told.get("request"):
         console.print(f"backfill-assets open {told['request']}", soft_wrap=True)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        message = f"{text} is not a day such as 2026-01-22"
-        raise typer.BadParameter(message) from None

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.given import PlaceUnusable
 from backfill_assets.errors.setup import DefinitionsMissing
 
 # Bad input ends with the exit code of its own error, 2.
@@ -23,15 +24,27 @@ DONE, OTHER, WAITS_FOR_PERSON, REFUSED = 0, 1, 3, 4
 
 
 def prepare_home() -> Path:
-    """Make ``DAGSTER_HOME`` (default ``data/dagster_home``) and put the instance's configuration into it."""
+    """Make ``DAGSTER_HOME`` (default ``data/dagster_home``) and put the instance's configuration into it.
+
+    Raises:
+        PlaceUnusable: when no folder can be there.
+    """
     home = Path(os.environ.get("DAGSTER_HOME") or "data/dagster_home").absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    if not (home / "dagster.yaml").exists():
-        with (files("backfill_assets.orchestration") / "dagster.yaml").open("rb") as source:
-            (home / "dagster.yaml").write_bytes(source.read())
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "dagster.yaml").exists():
+            with (files("backfill_assets.orchestration") / "dagster.yaml").open("rb") as source:
+                (home / "dagster.yaml").write_bytes(source.read())
+    except OSError as error:
+        raise PlaceUnusable("DAGSTER_HOME", str(home), in_words(error)) from error
+    os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def in_words(error: OSError) -> str:
+    """What the operating system says is wrong, as the end of a sentence."""
+    return (error.strerror or type(error).__name__).lower()
 
 
 def plain_console(*, stderr: bool) -> Console:
@@ -59,13 +72,17 @@ class Answer:
         try:
             yield
         except BackfillAssetsError as error:
-            if self.as_json:
-                told = {"error": type(error).__name__, "message": str(error)}
-                typer.echo(json.dumps(told))
-            else:
-                named = (type(error).__name__, "bold red")
-                plain_console(stderr=True).print(Text.assemble(named, " ", str(error)), soft_wrap=True)
+            tell_refusal(error, as_json=self.as_json)
             raise typer.Exit(error.exit_code) from error
+
+
+def tell_refusal(error: BackfillAssetsError, *, as_json: bool) -> None:
+    """Print a refusal: one JSON object on standard output, or its sentences for a person."""
+    if as_json:
+        typer.echo(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        return
+    named = (type(error).__name__, "bold red")
+    plain_console(stderr=True).print(Text.assemble(named, " ", str(error)), soft_wrap=True)
 
 
 class Session:
@@ -79,12 +96,18 @@ class Session:
         """The definitions of the code location: those in the module that ``BACKFILL_DEFINITIONS`` names, or ours.
 
         Raises:
-            DefinitionsMissing: when the module has none.
+            DefinitionsMissing: when there is no such module, or it has none.
         """
         import dagster as dg
 
-        name = os.environ.get("BACKFILL_DEFINITIONS", "backfill_assets.definitions")
-        module = importlib.import_module(name)
+        name = os.environ.get("BACKFILL_DEFINITIONS") or "backfill_assets.definitions"
+        try:
+            module = importlib.import_module(name)
+        except (ModuleNotFoundError, TypeError, ValueError) as error:
+            absent = getattr(error, "name", None)
+            if absent and not f"{name}.".startswith(f"{absent}."):
+                raise  # what that module imports is missing, which its own traceback tells best
+            raise DefinitionsMissing(name) from error
         found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
         if not found:
             raise DefinitionsMissing(name)

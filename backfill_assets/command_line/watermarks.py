@@ -2,7 +2,6 @@
 
 import getpass
 from collections.abc import Mapping
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from backfill_assets.command_line.planning import only_desk
 from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.core.given import day_given
 
 if TYPE_CHECKING:
     from backfill_assets.runbook import Desk
@@ -58,8 +58,8 @@ def advance(
     from backfill_assets.runbook.holding import advance_holder
 
     answer = Answer(as_json=json)
-    through = _day(day)
     with answer.refusals():
+        through = day_given(day, "DAY")
         told = _told(advance_holder(_desk(Session(), table, by), name, through))
         answer.give(told, lambda console: console.print(_sentence(told)))
 
@@ -117,11 +117,3 @@ def _print(console: Console, told: Mapping[str, Any]) -> None:
         who = "external" if one["external"] else "ours"
         table.add_row(one["holder"], who, one["mark"] or "never", one["effective"] or "the beginning", ", ".join(holds))
     console.print(table)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        message = f"{text} is not a day such as 2026-01-22"
-        raise typer.BadParameter(message) from None

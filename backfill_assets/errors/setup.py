@@ -40,7 +40,7 @@ class DefinitionsMissing(BadInput):
 
     def __init__(self, module: str) -> None:
         super().__init__(
-            f"{module} has no dagster Definitions at its top level. Nothing was done. "
+            f"{module} is no module, or has no dagster Definitions at its top level. Nothing was done. "
             "Let BACKFILL_DEFINITIONS name the module of your code location."
         )
 

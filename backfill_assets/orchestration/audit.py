@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field
 
 from backfill_assets.core.comparison import compare
+from backfill_assets.core.given import number_given
 from backfill_assets.core.replay import (
     Audit,
     Replay,
@@ -24,6 +25,7 @@ from backfill_assets.core.window import ONE_DAY
 from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office, published_root
 from backfill_assets.orchestration.guard import claims
+from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Wave
@@ -135,7 +137,9 @@ def _job(office: Office) -> dg.JobDefinition:
     def replay(context: dg.OpExecutionContext, config: AuditConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
         now = lake.now()
-        found = audit_table(office, lake.records(), days=config.days, seed=config.seed, today=now.date())
+        with told_plainly(context):
+            days = number_given(config.days, "days", least=1)
+        found = audit_table(office, lake.records(), days=days, seed=config.seed, today=now.date())
         told = {**found.as_json(), "request": _propose(found)}
         row = pl.DataFrame([{"table": office.table, "at": now, "audit": json.dumps(told)}], schema=AUDITS)
         _audits(lake.lake()).append(lambda _: row)

@@ -32,7 +32,7 @@ from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import step_key
 from backfill_assets.runbook import Desk
-from backfill_assets.runbook.opening import try_again
+from backfill_assets.runbook.opening import forget_failures
 
 Told = Callable[[NextStep, Desk], None]
 
@@ -116,7 +116,7 @@ class Driver:
         take_over(desk, instance, self._settled(correction))
         progress = desk.progress(correction)
         if progress.failures or progress.tries:
-            try_again(desk, correction)
+            forget_failures(desk, correction)
 
 
 def _stands_still(before: Progress, after: Progress) -> bool:

@@ -3,13 +3,17 @@
 Each is a job on the same partitions as the nine steps, so that it is launched, and seen, in the same place.
 """
 
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 from pydantic import Field
 
 from backfill_assets import runbook
+from backfill_assets.core.given import days_given
+from backfill_assets.core.people import written
 from backfill_assets.core.steps import Step
+from backfill_assets.errors.given import CorrectionUnnamed
 from backfill_assets.orchestration.attending import attended
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.resources import actor_of
@@ -24,37 +28,38 @@ TRY_AGAIN = "try_again"
 class ApproveConfig(dg.Config):
     """Who approves, and why."""
 
-    by: str = Field(description="Your name; it goes into the ledger and the notice.")
+    by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="What you looked at, or for an override the reason.")
-    override: bool = Field(default=False, description="Let it through although checks failed.")
+    override: bool = Field(default=False, description="Let it through although checks failed; needs a note.")
 
 
 class RollBackConfig(dg.Config):
     """Which days go back, and why."""
 
-    by: str = Field(default="", description="Your name.")
+    by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="Why; it goes into the ledger and the notice.")
-    days: list[str] = Field(default=[], description="ISO days; empty means every day the correction has live.")
+    days: list[str] = Field(default=[], description="The days to bring back, each YYYY-MM-DD. Empty is not all.")
+    all_days: bool = Field(default=False, description="Bring back every day that the correction has live.")
 
 
 class AbandonConfig(dg.Config):
     """Why a correction is given up."""
 
-    by: str = Field(default="", description="Your name.")
+    by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="Why.")
 
 
 class TryAgainConfig(dg.Config):
     """Who has looked."""
 
-    by: str = Field(default="", description="Your name.")
+    by: str = Field(default="", description="Your own name, needed: somebody has looked.")
 
 
 class DecommissionConfig(dg.Config):
     """Whether to wait for the rollback window."""
 
-    by: str = Field(default="", description="Your name.")
-    now: bool = Field(default=False, description="Do not wait for the end of the rollback window.")
+    by: str = Field(default="", description="Your own name, needed with now.")
+    now: bool = Field(default=False, description="Do not wait for the end of the rollback window; needs your name.")
 
 
 def hand_job_name(table: str, what: str) -> str:
@@ -67,8 +72,19 @@ def hand_jobs(office: Office) -> list[dg.JobDefinition]:
     return [_approve(office), _try_again(office), _roll_back(office), _abandon(office), _decommission(office)]
 
 
-def _desk(context: dg.OpExecutionContext, office: Office, by: str) -> Desk:
-    return office.desk(context.resources.lake, by or actor_of(context.run_tags), context.run_id)
+@contextmanager
+def _launched(context: dg.OpExecutionContext, office: Office, what: str) -> Iterator[str]:
+    """The correction that the job was launched for; refusals are told plainly, and readers attended to afterwards."""
+    with attended(context, office):
+        if not context.has_partition_key:
+            raise CorrectionUnnamed(what)
+        yield context.partition_key
+
+
+def _desk(context: dg.OpExecutionContext, office: Office, by: str, *, decides: bool = True) -> Desk:
+    """Whoever is named sits there. A run's own actor does where nothing is decided, and never for a person."""
+    actor = written(by) or ("" if decides else actor_of(context.run_tags))
+    return office.desk(context.resources.lake, actor, context.run_id)
 
 
 def _job(office: Office, what: str, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
@@ -84,10 +100,8 @@ def _job(office: Office, what: str, op: dg.OpDefinition, about: str) -> dg.JobDe
 def _approve(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__approve_by_hand", required_resource_keys={"lake"})
     def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
-        with attended(context, office):
-            runbook.approve(
-                _desk(context, office, config.by), context.partition_key, config.note, override=config.override
-            )
+        with _launched(context, office, "approve") as correction:
+            runbook.approve(_desk(context, office, config.by), correction, config.note, override=config.override)
 
     return _job(office, Step.APPROVE, approve, "Let a validated correction through the gate.")
 
@@ -95,7 +109,8 @@ def _approve(office: Office) -> dg.JobDefinition:
 def _try_again(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__try_again_by_hand", required_resource_keys={"lake"})
     def look_and_try_again(context: dg.OpExecutionContext, config: TryAgainConfig) -> None:
-        try_again(_desk(context, office, config.by), context.partition_key)
+        with _launched(context, office, "try again") as correction:
+            try_again(_desk(context, office, config.by), correction)
 
     return _job(office, TRY_AGAIN, look_and_try_again, "Forget failures and go on: somebody has looked.")
 
@@ -103,9 +118,11 @@ def _try_again(office: Office) -> dg.JobDefinition:
 def _roll_back(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__roll_back_by_hand", required_resource_keys={"lake"})
     def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
-        days = [date.fromisoformat(day) for day in config.days]
-        with attended(context, office):
-            event = runbook.roll_back(_desk(context, office, config.by), context.partition_key, days, config.note)
+        with _launched(context, office, "roll back") as correction:
+            days = days_given(config.days, "days")
+            # Without either, one that somebody has decided on already is brought to its end.
+            desk = _desk(context, office, config.by, decides=bool(days) or config.all_days)
+            event = runbook.roll_back(desk, correction, days, config.note, all_days=config.all_days)
         tell_changed(context.log_event, office, event)
 
     return _job(office, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
@@ -114,8 +131,8 @@ def _roll_back(office: Office) -> dg.JobDefinition:
 def _abandon(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__abandon_by_hand", required_resource_keys={"lake"})
     def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
-        with attended(context, office):
-            runbook.abandon(_desk(context, office, config.by), context.partition_key, config.note)
+        with _launched(context, office, "abandon") as correction:
+            runbook.abandon(_desk(context, office, config.by), correction, config.note)
 
     return _job(office, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
 
@@ -123,7 +140,8 @@ def _abandon(office: Office) -> dg.JobDefinition:
 def _decommission(office: Office) -> dg.JobDefinition:
     @dg.op(name=f"{office.table}__decommission_by_hand", required_resource_keys={"lake"})
     def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
-        with attended(context, office):
-            runbook.decommission(_desk(context, office, config.by), context.partition_key, now=config.now)
+        with _launched(context, office, "decommission") as correction:
+            desk = _desk(context, office, config.by, decides=config.now)
+            runbook.decommission(desk, correction, now=config.now)
 
     return _job(office, Step.DECOMMISSION, decommission, "Drop the retired files, with proof that nothing needs them.")

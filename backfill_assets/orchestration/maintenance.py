@@ -5,8 +5,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from backfill_assets.core.given import number_given
 from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import actor_of
 from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
 
@@ -16,9 +18,7 @@ MAINTENANCE_CRON = "30 6 * * 0"
 class MaintenanceConfig(dg.Config):
     """How long files that nothing names any more are kept."""
 
-    retention_days: int = Field(
-        default=RETENTION_DAYS, description="Days; never shorter than the rollback window.", ge=0
-    )
+    retention_days: int = Field(default=RETENTION_DAYS, description="Days; never shorter than the rollback window.")
 
 
 def maintenance_job_name(table: str) -> str:
@@ -37,7 +37,8 @@ def maintenance_definitions(office: Office, cron: str = MAINTENANCE_CRON) -> dg.
     @dg.op(name=maintenance_op_name(office.table), required_resource_keys={"lake"})
     def maintain(context: dg.OpExecutionContext, config: MaintenanceConfig) -> dict[str, Any]:
         desk = office.desk(context.resources.lake, actor_of(context.run_tags), context.run_id)
-        done = maintain_all(desk, config.retention_days)
+        with told_plainly(context):
+            done = maintain_all(desk, number_given(config.retention_days, "retention_days"))
         told = {"tables": [one.as_json() for one in done]}
         context.add_output_metadata(
             {

@@ -8,9 +8,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import listed
 from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.storage.findings import Findings
 
@@ -84,7 +86,9 @@ def _job(office: Office, reconcile: Reconcile) -> dg.JobDefinition:
     @dg.op(name=f"{name}_ledger", required_resource_keys={"lake"})
     def hold_against_ledger(context: dg.OpExecutionContext, config: ReconcileConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
-        found = reconcile(lake, date.fromisoformat(config.through) if config.through else None)
+        with told_plainly(context):
+            through = day_given(config.through, "through") if config.through else None
+            found = reconcile(lake, through)
         context.instance.report_runless_asset_event(_evaluation(office, found.findings))
         context.log.info(found.sentence)
         return found.as_json()

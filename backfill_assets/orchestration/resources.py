@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from backfill_assets.core.given import time_given
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.processes import living_in_this, process_of
 from backfill_assets.storage.layout import Lake
@@ -52,7 +53,7 @@ class LakeResource(dg.ConfigurableResource):
 def now_utc() -> datetime:
     """The clock's time, or that of ``BACKFILL_NOW``."""
     told = os.environ.get("BACKFILL_NOW")
-    return datetime.fromisoformat(told).astimezone(UTC) if told else datetime.now(UTC)
+    return time_given(told, "BACKFILL_NOW") if told else datetime.now(UTC)
 
 
 def place(given: str, variable: str, default: str) -> str:

@@ -1,13 +1,14 @@
 """What runs by the clock: nightly, which publishes, and the sweep, which drops what nothing needs any more."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from backfill_assets import runbook
+from backfill_assets.core.given import day_given
 from backfill_assets.core.next_step import Finished, TakeSteps, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
@@ -20,6 +21,7 @@ from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.in_process import runner_within
 from backfill_assets.orchestration.metadata import metadata_of, table_of
 from backfill_assets.orchestration.nightly import Nightly, NightlyRun, Pipeline
+from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.steps import step_key
 from backfill_assets.runbook import Desk
@@ -56,7 +58,9 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
     @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})
     def publish(context: dg.OpExecutionContext, config: NightlyConfig) -> None:
         lake: LakeResource = context.resources.lake
-        through = date.fromisoformat(config.through) if config.through else lake.now().date() - timedelta(days=1)
+        with told_plainly(context):
+            given = day_given(config.through, "through") if config.through else None
+        through = given or lake.now().date() - timedelta(days=1)
         done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(through)
         context.add_output_metadata(nightly_metadata(done))
         if done.refusals:

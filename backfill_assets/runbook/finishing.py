@@ -7,6 +7,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
+from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.holding import move_own_marks, note_advanced, stale_reports
 from backfill_assets.runbook.swapping import settle
@@ -58,8 +59,12 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
     With ``now`` the rollback window is not waited for. A decommission that was interrupted is taken up again.
 
     Raises:
+        NameNeeded: when nobody says ``now``.
         RetirementPremature: when the rollback window is open, or something is still owed.
     """
+    desk.progress(correction)
+    if now:
+        refuse_nameless(desk, "decommission now", correction)
     while True:
         settle(desk, correction)
         note_advanced(desk)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+from backfill_assets.core.people import is_person, written
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import contiguous
@@ -51,7 +52,7 @@ def waive_holder(desk: Desk, correction: str, holder: str, note: str) -> None:
         WaiverUnsigned: without a name or a reason.
         HolderNotAwaited: when the correction does not wait for it.
     """
-    if not desk.actor.strip() or not note.strip():
+    if not is_person(desk.actor) or not written(note):
         raise WaiverUnsigned(correction, holder)
     awaited = desk.progress(correction).awaited_holders
     watermarks, table = desk.records.watermarks, desk.subject.table

@@ -17,6 +17,7 @@ from backfill_assets.errors.request import (
     WindowOutsideData,
     WindowOverlaps,
 )
+from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, iso
 from backfill_assets.runbook.planning import estimated, refuse_early
 from backfill_assets.runbook.readers import holders_of
@@ -92,9 +93,12 @@ def abandon(desk: Desk, correction: str, note: str) -> Event:
     """Give a correction up: holds are released, days unclaimed, reports thawed. What is staged stays until swept.
 
     Raises:
+        NameNeeded: when it is nobody who decides.
         CorrectionClosed: when it is closed already.
         StillLive: when days of it are live.
     """
+    desk.progress(correction)
+    refuse_nameless(desk, "abandon", correction)
     while True:
         settle(desk, correction)
         progress = desk.progress(correction)
@@ -110,7 +114,19 @@ def abandon(desk: Desk, correction: str, note: str) -> Event:
 
 
 def try_again(desk: Desk, correction: str) -> Event:
-    """Forget failures and the tries of failed days: a person has looked and wants another try."""
+    """Forget failures and the tries of failed days: a person has looked and wants another try.
+
+    Raises:
+        CorrectionUnknown: when the ledger has none of that id.
+        NameNeeded: when it is nobody who has looked.
+    """
+    desk.progress(correction)
+    refuse_nameless(desk, "try again", correction)
+    return forget_failures(desk, correction)
+
+
+def forget_failures(desk: Desk, correction: str) -> Event:
+    """Give what failed another try, as whoever drives a correction from the command line does."""
     return desk.tell(correction, Step.OPEN, Outcome.REQUESTED, {"days": iso(())})
 
 

@@ -12,6 +12,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import Refused, listed
 from backfill_assets.errors.correction import CertificateOutdated, NotApproved, NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended, StagedFilesMissing, SwapUnverified
+from backfill_assets.runbook.deciding import refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.desk import Desk, iso
 from backfill_assets.runbook.readers import rewind_readers
 from backfill_assets.storage import swap
@@ -41,15 +42,24 @@ def cut_over(desk: Desk, correction: str) -> Event:
             return _take(desk, Step.CUT_OVER, manifest)
 
 
-def roll_back(desk: Desk, correction: str, days: Collection[date] = (), note: str = "") -> Event:
-    """Bring the retired days back, all or some; every day that landed since stays.
+def roll_back(
+    desk: Desk, correction: str, days: Collection[date] = (), note: str = "", *, all_days: bool = False
+) -> Event:
+    """Bring the retired days back, those named or with ``all_days`` all; every day that landed since stays.
 
-    One that was planned and may or may not have happened is settled first; without ``days`` that is all.
+    One that was planned and may or may not have happened is settled first. That is all that is done when neither
+    is said: the decision was taken then, and a machine may bring it to its end.
 
     Raises:
+        ExtentUnsaid, ExtentContradictory: when no roll back is planned and neither is said, or both.
+        NameNeeded: when it is nobody who decides.
         RollBackClosed: when the correction is decommissioned or about to be.
         NothingToRollBack: when none of the days is live.
     """
+    if not days and not all_days and desk.progress(correction).planned is Step.ROLL_BACK:
+        return settle(desk, correction) or _last(desk, correction, Step.ROLL_BACK)
+    refuse_without_extent(correction, days, all_days=all_days)
+    refuse_nameless(desk, "roll back", correction)
     settled: Event | None = None
     while True:
         settled = settle(desk, correction) or settled
@@ -58,7 +68,7 @@ def roll_back(desk: Desk, correction: str, days: Collection[date] = (), note: st
             raise RollBackClosed(correction)
         taken_up = settled is not None and settled.step is Step.ROLL_BACK
         back = settled.detail["days"] if settled and taken_up else ()
-        wanted = {day for day in days if str(day) not in back} if days or taken_up else progress.swapped
+        wanted = progress.swapped if all_days else {day for day in days if str(day) not in back}
         if settled and taken_up and not wanted:
             return settled
         if not wanted or not wanted <= progress.swapped:

@@ -10,6 +10,7 @@ from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import PREPARATION
+from backfill_assets.core.people import written
 from backfill_assets.core.periods import closed_among, is_same_person
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.reconciliation import Comparison
@@ -19,6 +20,7 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
 from backfill_assets.errors.driving import StagedByOtherCode
 from backfill_assets.errors.publication import SecondNameNeeded
+from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, Evidence, iso
 from backfill_assets.runbook.telling import sums_by_month, sums_told, tell_waiting
 from backfill_assets.storage.snapshot import Snapshot
@@ -120,10 +122,12 @@ def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -
     """Let a validated correction through; with ``override`` also one that failed. Name and reason are recorded.
 
     Raises:
+        NameNeeded: when it is nobody who decides.
         ApprovalPremature: when it is not validated, or failed and no override was given.
         SecondNameNeeded: when the same person approves twice what changes a month that finance has closed.
     """
     progress = desk.progress(correction)
+    refuse_nameless(desk, "override the checks of" if override else "approve", correction)
     if progress.is_closed:
         raise ApprovalPremature(correction, f"it is {progress.ending}", "Open a new one")
     if not progress.certificate or Step.CUT_OVER in progress.done:
@@ -131,8 +135,8 @@ def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -
         raise ApprovalPremature(correction, why, f"See the status of {correction}")
     if not progress.passed and not override:
         raise ApprovalPremature(correction, "its validation failed", "Look at its checks, or override them by name")
-    if not desk.actor.strip() or (override and not note.strip()):
-        raise ApprovalPremature(correction, "an approval needs a name, and an override a reason", "Give both")
+    if override and not written(note):
+        raise ApprovalPremature(correction, "an override needs a reason", "Give it as its note")
     closed = closed_among(progress.changed, desk.records.closed_months.current())
     if closed and progress.approval is not None and is_same_person(progress.approval.by, desk.actor):
         raise SecondNameNeeded(correction, desk.actor, closed)

@@ -1,10 +1,14 @@
 """The months that finance has closed, in ``_control/closed_months``: append-only, the latest word counts."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
 
+from backfill_assets.core.people import is_person
+from backfill_assets.errors.base import listed
+from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.publication import MonthUnreadable
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import Lake
@@ -18,7 +22,7 @@ SCHEMA = pl.Schema(
         "sequence": pl.Int64(),
     }
 )
-MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 class ClosedMonths:
@@ -32,28 +36,46 @@ class ClosedMonths:
         latest = self._rows.rows().sort("sequence").group_by("month").agg(pl.col("closed").last())
         return frozenset(latest.filter(pl.col("closed"))["month"])
 
-    def close(self, month: str, *, by: str, at: datetime) -> None:
-        """Close a month: corrections that change days of it need a second approval.
+    def close(self, *months: str, by: str, at: datetime) -> None:
+        """Close months, all or none: corrections that change days of them need a second approval.
 
         Raises:
-            MonthUnreadable: when it is not written as year and month.
+            NameNeeded: when it is nobody who decides.
+            MonthUnreadable: when one is not written as year and month.
         """
-        self._say(month, closed=True, by=by, at=at)
+        self._say(months, closed=True, by=by, at=at)
 
-    def reopen(self, month: str, *, by: str, at: datetime) -> None:
-        """Open a month again.
+    def reopen(self, *months: str, by: str, at: datetime) -> None:
+        """Open months again, all or none.
 
         Raises:
-            MonthUnreadable: when it is not written as year and month.
+            NameNeeded: when it is nobody who decides.
+            MonthUnreadable: when one is not written as year and month.
         """
-        self._say(month, closed=False, by=by, at=at)
+        self._say(months, closed=False, by=by, at=at)
 
-    def _say(self, month: str, *, closed: bool, by: str, at: datetime) -> None:
+    def _say(self, months: Sequence[str], *, closed: bool, by: str, at: datetime) -> None:
+        refuse_unreadable(months)
+        if not is_person(by):
+            raise NameNeeded(f"{'close' if closed else 'reopen'} {listed(months)}", by)
+
+        def rows(known: pl.DataFrame) -> pl.DataFrame:
+            said = [
+                {"month": month, "closed": closed, "by": by, "at": at, "sequence": known.height + number}
+                for number, month in enumerate(months, start=1)
+            ]
+            return pl.DataFrame(said, schema=SCHEMA)
+
+        if months:
+            self._rows.append(rows)
+
+
+def refuse_unreadable(months: Sequence[str]) -> None:
+    """Refuse texts that are no months.
+
+    Raises:
+        MonthUnreadable: naming the first that is not written as year and month.
+    """
+    for month in months:
         if not MONTH.fullmatch(month):
             raise MonthUnreadable(month)
-
-        def row(known: pl.DataFrame) -> pl.DataFrame:
-            said = {"month": month, "closed": closed, "by": by, "at": at, "sequence": known.height + 1}
-            return pl.DataFrame([said], schema=SCHEMA)
-
-        self._rows.append(row)

@@ -256,8 +256,8 @@ def test_what_has_not_earned_its_turn_is_refused_with_four(published: House, tmp
 
     assert_refused(house.run("approve", correction, "--by", "Ada"), "ApprovalPremature", 4)
     assert_refused(house.run("cut-over", correction), "NotApproved", 4)
-    assert_refused(house.run("roll-back", correction), "NothingToRollBack", 4)
-    assert_refused(house.run("decommission", correction, "--now"), "RetirementPremature", 4)
+    assert_refused(house.run("roll-back", correction, "--all", "--by", "Ada"), "NothingToRollBack", 4)
+    assert_refused(house.run("decommission", correction, "--now", "--by", "Ada"), "RetirementPremature", 4)
     assert house.live().commit == live
 
 

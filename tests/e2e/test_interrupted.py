@@ -130,7 +130,7 @@ def test_killed_at_the_commit_of_a_roll_back(published: House, swapped: tuple[Ho
     house, correction = swapped[0].copy(tmp_path / "house"), swapped[1]
     planted = published.fact()
     assert not house.fact().equals(planted)
-    killed(house, "/fct_daily_revenue", 1, when, "roll-back", correction, "--note", "no")
+    killed(house, "/fct_daily_revenue", 1, when, "roll-back", correction, "--all", "--by", "Ada", "--note", "no")
 
     answered = house.run("run", correction)
 

@@ -132,7 +132,7 @@ def test_a_roll_back_brings_the_planted_numbers_and_keeps_the_day_that_landed_si
     assert story.run("nightly", "--through", str(SHOP.last)).told["published"] == [str(SHOP.last)]
     latest = story.fact([SHOP.last])
 
-    answered = story.run("roll-back", "20111210", "--note", "not yet")
+    answered = story.run("roll-back", "20111210", "--all", "--by", "Ada", "--note", "not yet")
 
     assert answered.code == 0, answered.text
     wrong = planted(published.copy(story.root.parent / "wrong")).fact()

@@ -43,7 +43,7 @@ def test_what_a_correction_can_bring_back_survives_maintenance(tmp_path):
     aged(tmp_path)
     maintained(world)
     assert world.content() == world.right
-    roll_back(world.desk(), correction)
+    roll_back(world.desk(), correction, all_days=True)
     assert world.content() == before
 
 

@@ -104,7 +104,7 @@ def test_a_claimed_day_is_left_to_its_correction_and_comes_right_in_it(published
     assert answered.told["rebuilt"] == []
     assert pounds(house, LATEST) == Decimal("12.5")
     assert set(answered.told["frozen"]) <= set(REPORTS)
-    house.run("abandon", correction, "--note", "nightly may have them")
+    house.run("abandon", correction, "--by", "Ada", "--note", "nightly may have them")
     assert house.run("nightly", "--through", str(NEXT)).told["rebuilt"] == [str(LATEST)]
     assert pounds(house, LATEST) == 99
 
@@ -119,7 +119,7 @@ def test_a_new_day_is_published_while_reports_are_frozen_and_reported_after_the_
     assert answered.told["published"] == [str(NEXT)]
     assert {"finance_reconciliation_export", "board_pack"} <= set(answered.told["frozen"])
     assert NEXT not in house.records.snapshot("finance_reconciliation_export").days
-    assert house.run("abandon", correction, "--note", "never mind").code == 0
+    assert house.run("abandon", correction, "--by", "Ada", "--note", "never mind").code == 0
     assert NEXT in house.records.snapshot("finance_reconciliation_export").days
 
 

@@ -97,7 +97,7 @@ def test_a_page_follows_its_correction_from_validation_to_the_end(tmp_path):
     runbook.cut_over(at, correction)
     states.append(state_in(read(tmp_path, correction)))
     live = read(tmp_path, correction)
-    runbook.roll_back(at, correction)
+    runbook.roll_back(at, correction, all_days=True)
     states.append(state_in(read(tmp_path, correction)))
 
     assert states == ["waits for approval", "approved", "live", "rolled back"]

@@ -94,7 +94,7 @@ def test_exactly_the_reached_and_the_refused_are_rebuilt_after_cut_over_and_afte
     assert all(now[report].equals(frame) for report, frame in frames(daemon).items())
 
     held = newest(daemon)
-    runbook.roll_back(driver.desk(), plan.correction, (), "not yet")
+    runbook.roll_back(driver.desk(), plan.correction, (), "not yet", all_days=True)
     driver.drive(plan.correction)
 
     assert rebuilt(daemon, held) == {**reached, "executive_dashboard": trailing}

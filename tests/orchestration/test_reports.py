@@ -179,7 +179,7 @@ def test_a_second_cut_over_holds_the_reports_again(tmp_path):
     assert world.records.watermarks.holders(TABLE)[REPORT].effective == day(10)
     from backfill_assets.runbook import roll_back
 
-    roll_back(world.desk(), "a")
+    roll_back(world.desk(), "a", all_days=True)
     assert world.records.watermarks.holders(TABLE)[REPORT].effective == day(5)
     world.drive("a")
     assert world.records.watermarks.holders(TABLE)[REPORT].effective == day(10)

@@ -49,7 +49,7 @@ def rolled_back(world: World) -> str:
     """Everything back (asked for once)."""
     correction = corrected_id(world)
     if not world.events(correction, Step.ROLL_BACK, Outcome.PLANNED):
-        roll_back(world.desk(), correction)
+        roll_back(world.desk(), correction, all_days=True)
     world.drive(correction)
     return correction
 

@@ -192,7 +192,7 @@ def test_roll_back_and_cut_over_alternate(tmp_path: Path):
     world.drive(correction)
     world.publish_live({day(11): 11})
     for _ in range(2):
-        roll_back(world.desk(), correction, note="why not")
+        roll_back(world.desk(), correction, note="why not", all_days=True)
         assert isinstance(world.drive(correction), WaitForPerson)
         assert world.content() == planted | {day(11): 11}
 
@@ -285,7 +285,7 @@ def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(tmp_path: 
     planted = world.content()
     cut_over_but_not_told(world, correction)
 
-    roll_back(world.desk(), correction)
+    roll_back(world.desk(), correction, all_days=True)
 
     assert world.content() == planted
 
@@ -298,7 +298,7 @@ def test_what_is_closed_stays_closed(tmp_path: Path):
     with pytest.raises(CorrectionClosed, match="is decommissioned already"):
         abandon(world.desk(), correction, "too late")
     with pytest.raises(RollBackClosed):
-        roll_back(world.desk(), correction)
+        roll_back(world.desk(), correction, all_days=True)
     assert world.progress(correction).ending == "decommissioned"
     assert world.content() == world.right
 
@@ -316,7 +316,7 @@ def test_a_roll_back_cannot_start_once_a_decommission_has(tmp_path: Path, monkey
 
     monkeypatch.setattr(Desk, "tell_next", overtaken)
     with pytest.raises(RollBackClosed):
-        roll_back(world.desk(), correction)
+        roll_back(world.desk(), correction, all_days=True)
 
     assert raced
     assert world.content() == world.right
@@ -332,10 +332,10 @@ def test_a_second_correction_must_be_rolled_back_before_the_first(tmp_path: Path
     world.through(second)
 
     with pytest.raises(LaterCorrectionFirst):
-        roll_back(world.desk(), first)
+        roll_back(world.desk(), first, all_days=True)
 
-    roll_back(world.desk(), second)
-    roll_back(world.desk(), first)
+    roll_back(world.desk(), second, all_days=True)
+    roll_back(world.desk(), first, all_days=True)
     assert world.content() == planted
 
 
@@ -348,7 +348,7 @@ def test_decommissioning_the_first_leaves_what_the_second_needs_to_roll_back(tmp
     world.through(second)
 
     decommission(world.desk(), first, now=True)
-    roll_back(world.desk(), second)
+    roll_back(world.desk(), second, all_days=True)
 
     assert world.content() == corrected
 
@@ -376,5 +376,5 @@ def test_a_swap_while_files_are_judged_keeps_what_it_retires(tmp_path: Path, mon
     decommission(world.desk(), first, now=True)
 
     assert raced
-    roll_back(world.desk(), second)
+    roll_back(world.desk(), second, all_days=True)
     assert world.content() == corrected

@@ -93,7 +93,7 @@ class Newsroom:
         return event
 
     def roll_back(self, plan: Plan, days: Collection[date] = ()) -> Event:
-        event = runbook.roll_back(self.desk(), plan.correction, days, "not yet")
+        event = runbook.roll_back(self.desk(), plan.correction, days, "not yet", all_days=not days)
         self.rebuild(plan)
         return event
 

@@ -1,0 +1,69 @@
+"""What people write into a command, a form, the environment or a request, read strictly: text in, one meaning out."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from backfill_assets.errors.given import DaysUnreadable, NumberUnreadable, TimeUnreadable
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def as_day(text: str) -> date | None:
+    """The day that a text writes as YYYY-MM-DD; None when it writes none.
+
+    >>> as_day("2030-02-28"), as_day("2030-02-31"), as_day("20300228")
+    (datetime.date(2030, 2, 28), None, None)
+    """
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def days_given(texts: Sequence[str], field: str = "") -> tuple[date, ...]:
+    """The days that somebody wrote, each once, in the order of the writing.
+
+    Raises:
+        DaysUnreadable: naming every text that is none.
+    """
+    read = {text: as_day(text) for text in texts}
+    if wrong := [text for text, day in read.items() if day is None]:
+        raise DaysUnreadable(wrong, field)
+    return tuple(day for day in read.values() if day is not None)
+
+
+def day_given(text: str, field: str = "") -> date:
+    """The day that somebody wrote.
+
+    Raises:
+        DaysUnreadable: when it is none.
+    """
+    return days_given([text], field)[0]
+
+
+def number_given(given: str | int, field: str, least: int = 0) -> int:
+    """The whole number that somebody wrote, of at most nine digits.
+
+    Raises:
+        NumberUnreadable: when it is none, or less than it may be.
+    """
+    if not _NUMBER.fullmatch(str(given)) or int(given) < least:
+        raise NumberUnreadable(given, field, least)
+    return int(given)
+
+
+def time_given(text: str, field: str) -> datetime:
+    """The time that somebody wrote, in UTC.
+
+    Raises:
+        TimeUnreadable: when it is none, or does not say how far it is from UTC.
+    """
+    try:
+        return datetime.fromisoformat(text if _TIME.fullmatch(text) else "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise TimeUnreadable(text, field) from None

@@ -1,0 +1,42 @@
+"""Refusals of what is no decision: without a person's name, or without saying how far it goes."""
+
+from collections.abc import Collection
+from datetime import date
+
+from backfill_assets.errors.base import BadInput, days_listed
+
+
+class NameNeeded(BadInput):
+    """A decision is signed by nobody, by a machine or by a placeholder.
+
+    Args:
+        what: the decision, as the end of "To … a person's name is needed".
+        given: what was given for a name.
+    """
+
+    def __init__(self, what: str, given: str) -> None:
+        there = f"{given!r} is none" if given.strip() else "none was given"
+        super().__init__(
+            f"To {what} a person's name is needed, and {there}. Nothing was changed. "
+            "Write your own name, in the field by of the form or after --by on the command line."
+        )
+
+
+class ExtentUnsaid(BadInput):
+    """A roll back says neither which days nor that it means all."""
+
+    def __init__(self, correction: str) -> None:
+        super().__init__(
+            f"It is not said which days of correction {correction} are to go back. Nothing was changed. "
+            "Name the days, or say all of them, by all_days in the form or --all on the command line."
+        )
+
+
+class ExtentContradictory(BadInput):
+    """A roll back names days and says all."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"All days of correction {correction} are to go back, and {days_listed(days)} besides. "
+            "Nothing was changed. Name the days or say all of them, not both."
+        )

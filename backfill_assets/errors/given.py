@@ -1,0 +1,64 @@
+"""Refusals of what people write into a command, a form or the environment: days, times, months, numbers, ids."""
+
+from collections.abc import Collection
+
+from backfill_assets.errors.base import BadInput, listed
+
+
+class DaysUnreadable(BadInput):
+    """A text is no day of the calendar, or not written as one."""
+
+    def __init__(self, given: Collection[str], field: str = "") -> None:
+        where = f" of {field}" if field else ""
+        noun, verb = ("The day", "is") if len(given) == 1 else ("The days", "are")
+        super().__init__(
+            f"{noun} {listed([repr(one) for one in given])}{where} {verb} not in the calendar or not written as one. "
+            "Nothing was changed. Write year, month and day as YYYY-MM-DD."
+        )
+
+
+class TimeUnreadable(BadInput):
+    """A text is no time, or leaves the time zone open."""
+
+    def __init__(self, given: str, field: str) -> None:
+        super().__init__(
+            f"{field} is {given!r}, which is no time with its offset from UTC. Nothing was done. "
+            "Write it as YYYY-MM-DDThh:mm:ss+00:00."
+        )
+
+
+class NumberUnreadable(BadInput):
+    """A text is no whole number, or one that is too small."""
+
+    def __init__(self, given: object, field: str, least: int) -> None:
+        super().__init__(
+            f"{field} is {given!r}, which is no whole number from {least}. Nothing was changed. "
+            f"Write a number from {least} in digits."
+        )
+
+
+class CorrectionUnnamed(BadInput):
+    """A job or command about a correction was not told which."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"It is not said which correction to {what}. Nothing was changed. "
+            "Launch the job for the partition that bears the correction's id."
+        )
+
+
+class CommandMisused(BadInput):
+    """A command was called with words that it does not take."""
+
+    def __init__(self, why: str, command: str) -> None:
+        super().__init__(f"{why} Nothing was done. See {command} --help.")
+
+
+class PlaceUnusable(BadInput):
+    """A folder that the environment names cannot be used."""
+
+    def __init__(self, variable: str, place: str, why: str) -> None:
+        super().__init__(
+            f"{variable} names {place}, which cannot be used as a folder, {why}. Nothing was done. "
+            f"Let {variable} name a folder that can be written to."
+        )
