@@ -4,6 +4,10 @@ import gc
 
 import pytest
 
+from tests import profiles
+
+assert profiles  # Hypothesis' profile is loaded before any test is made.
+
 LONGEST = (
     "e2e/test_daemon",
     "e2e/test_browser",
@@ -13,6 +17,7 @@ LONGEST = (
     "e2e/",
     "orchestration/",
 )
+DAGSTER_FOLDERS = ("e2e", "orchestration", "command_line")
 
 
 def _rank(item: pytest.Item) -> int:
@@ -21,8 +26,11 @@ def _rank(item: pytest.Item) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by how long a file takes; the order within a file stays."""
+    """Sort by how long a file takes, the order within a file stays; and mark by folder what starts Dagster."""
     items.sort(key=_rank)
+    for item in items:
+        if any(f"tests/{folder}/" in item.path.as_posix() for folder in DAGSTER_FOLDERS):
+            item.add_marker(pytest.mark.dagster)
 
 
 def pytest_collection_finish() -> None:

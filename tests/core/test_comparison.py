@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.reconciliation import Comparison
@@ -21,6 +21,7 @@ from backfill_assets.errors.validation import (
     TypesDiffer,
 )
 from tests.core.strategies import pairs_of_tables
+from tests.profiles import share_of_examples
 from tests.scenarios_comparison import (
     DAYS,
     FIRST,
@@ -199,7 +200,7 @@ def naive(old: list[Row], new: list[Row]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@share_of_examples(0.6)
 @given(pairs_of_tables())
 def test_it_finds_what_a_comparison_of_dictionaries_finds(pair: tuple[list[Row], list[Row]]) -> None:
     wanted = naive(*pair)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.events import Event
@@ -28,6 +28,7 @@ from backfill_assets.core.progress import fold
 from backfill_assets.core.standing import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
+from tests.profiles import share_of_examples
 
 OPENED = datetime(2026, 1, 23, 6, tzinfo=UTC)
 DAYS = tuple(date(2026, 1, number) for number in range(1, 6))
@@ -193,7 +194,6 @@ def happenings(draw: st.DrawFn) -> Told:
     return step, outcome, detail
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(happenings(), max_size=12), st.sampled_from(list(Approval)), st.integers(0, 30))
 def test_every_history_has_an_answer(told: list[Told], approval: Approval, days_later: int):
     progress = folded(told, plan(approval, same_rows=True))
@@ -203,13 +203,11 @@ def test_every_history_has_an_answer(told: list[Told], approval: Approval, days_
     )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(happenings(), max_size=8), st.sampled_from(list(Approval)))
 def test_from_every_history_a_willing_world_comes_to_rest(told: list[Told], approval: Approval):
     Willing(told, plan(approval, same_rows=True)).to_rest(OPENED)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(happenings(), max_size=8))
 def test_from_every_history_a_willing_world_and_a_patient_person_come_to_the_end(told: list[Told]):
     world = Willing(told, plan())
@@ -230,7 +228,7 @@ def test_a_correction_goes_through_the_nine_steps_and_ends(approval: Approval):
     assert order == [*PREPARATION, *list(Step)[4:6], *list(Step)[7:11]]
 
 
-@settings(max_examples=30, deadline=None)
+@share_of_examples(0.3)
 @given(st.integers(0, 20))
 def test_resuming_after_any_event_is_going_straight_on(killed_after: int):
     straight = Willing([], plan())

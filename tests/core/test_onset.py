@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.onset import (
@@ -93,7 +93,6 @@ def test_a_tolerance_is_the_currencys_own_before_that_of_all_others():
     assert tolerance_of({}, "EUR") == 0
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text("=x ", max_size=60))
 def test_every_day_that_differs_is_in_exactly_one_finding(pattern: str):
     found = findings("fact", observed(pattern))

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
@@ -123,7 +123,6 @@ def test_the_right_correction_passes_every_clause() -> None:
     assert not any(check.days or ":" in check.sentence for check in checks.values())
 
 
-@settings(max_examples=200, deadline=None)
 @given(histories())
 def test_a_right_correction_raises_no_false_alarm(history: tuple[list[Row], list[Row]]) -> None:
     old, new = history

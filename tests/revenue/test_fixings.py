@@ -3,12 +3,13 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.errors.source import StaleFixings, UnusableFixings
 from backfill_assets.revenue.fixings import fixings_known, new_fixings, rates_in_force, read_fixings
 from backfill_assets.revenue.schemas import checked, schema_of
+from tests.profiles import share_of_examples
 from tests.scenarios import FRIDAY, MONDAY, SATURDAY, SUNDAY, fixings
 
 NOTHING = schema_of("raw_fixings").to_frame()
@@ -168,7 +169,7 @@ OFFSETS = st.integers(0, 30)
 PUBLISHED = st.dictionaries(st.tuples(OFFSETS, st.sampled_from(["USD", "GBP", "ISK"])), st.integers(1, 10**6))
 
 
-@settings(max_examples=50, deadline=None)
+@share_of_examples(0.5)
 @given(PUBLISHED, st.sets(OFFSETS, max_size=8))
 def test_rates_in_force_equal_a_plain_search(published, offsets):
     first = date(2026, 1, 1)

@@ -4,12 +4,13 @@ from fractions import Fraction
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.revenue.landing import LEDGER, BadLine, FinanceLedger
 from backfill_assets.revenue.reports import Reason, board_pack, executive_dashboard, finance_reconciliation_export
 from backfill_assets.revenue.schemas import REASONS, checked
+from tests.profiles import share_of_examples
 from tests.scenarios import FRIDAY, MONDAY, SATURDAY, SUNDAY, fact
 
 FIRST = date(2026, 1, 1)
@@ -63,7 +64,7 @@ def test_a_changed_day_changes_its_own_row_and_the_six_after_it():
     assert changed == [5, 6, 7, 8, 9, 10, 11]
 
 
-@settings(max_examples=40, deadline=None)
+@share_of_examples(0.4)
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=7))
 def test_the_mean_is_exact_and_half_even(scaled):
     published = days(len(scaled))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.onset import findings
@@ -61,7 +61,6 @@ def derived(raw: pl.DataFrame, table: dict[tuple[date, str], str]) -> dict[sampl
     return sample._derive(effective, keys, pairs)
 
 
-@settings(max_examples=200, deadline=None)
 @given(histories())
 def test_no_right_history_raises_an_alarm(history: tuple[pl.DataFrame, dict[tuple[date, str], str]]):
     raw, table = history

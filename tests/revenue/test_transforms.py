@@ -4,12 +4,13 @@ from fractions import Fraction
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfill_assets.errors.source import AmbiguousRates, MissingRates, RevenueTooLarge
 from backfill_assets.revenue.schemas import checked
 from backfill_assets.revenue.transforms import control_totals, daily_revenue, latest_transactions
+from tests.profiles import share_of_examples
 from tests.revenue.reference import half_even, in_usd
 from tests.scenarios import FRIDAY, MONDAY, SATURDAY, fx_rates, raw_transactions, transaction
 
@@ -67,7 +68,7 @@ ANY_RATE = st.integers(1, 10**18 - 1).map(lambda scaled: Decimal(scaled).scaleb(
 TIE_RATES = st.sampled_from([Decimal(text) for text in ("0.5", "1", "2", "4", "0.25", "1.5", "0.00000002", "8")])
 
 
-@settings(max_examples=60, deadline=None)
+@share_of_examples(0.6)
 @given(st.lists(st.tuples(AMOUNTS | SMALL, ANY_RATE | TIE_RATES, ANY_RATE | TIE_RATES), min_size=1, max_size=40))
 @example([(Decimal("99999999999999.9999"), Decimal("9999999999.99999999"), Decimal("9999999999.99999998"))])
 @example([(Decimal("-0.0005"), Decimal("0.5"), Decimal(1)), (Decimal("0.0003"), Decimal(1), Decimal(2))])

@@ -80,6 +80,7 @@ def killed_everywhere(world: World, folder: Path, story: Callable[[World], str])
         yield there, story(there)
 
 
+@pytest.mark.slow
 def test_a_correction_killed_at_any_write_ends_with_the_right_numbers_and_one_swap(tmp_path: Path):
     tried = 0
     for world, correction in killed_everywhere(world_at(tmp_path / "lake"), tmp_path, corrected):
@@ -94,6 +95,7 @@ def test_a_correction_killed_at_any_write_ends_with_the_right_numbers_and_one_sw
     assert tried > 15
 
 
+@pytest.mark.slow
 def test_a_roll_back_killed_at_any_write_ends_with_the_planted_numbers(tmp_path: Path):
     world = world_at(tmp_path / "lake")
     before = world.content()
@@ -111,6 +113,7 @@ def test_a_roll_back_killed_at_any_write_ends_with_the_planted_numbers(tmp_path:
     assert tried > 5
 
 
+@pytest.mark.slow
 def test_a_decommission_killed_at_any_write_is_taken_up_again(tmp_path: Path):
     world = world_at(tmp_path / "lake")
     corrected(world)

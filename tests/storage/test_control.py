@@ -100,6 +100,7 @@ def test_a_decision_that_refuses_or_has_nothing_to_say_writes_nothing(tmp_path: 
     assert table._table.snapshot().commit == commit
 
 
+@pytest.mark.slow
 def test_events_of_processes_at_the_same_time_are_numbered_without_a_gap(tmp_path: Path):
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(3, mp_context=fresh) as pool:

@@ -74,6 +74,7 @@ def wait_for(address: str) -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.slow
 def test_a_correction_runs_on_an_object_store_from_first_write_to_decommission():
     with object_store() as lake:
         options = {"storage_options": lake.storage_options}

@@ -45,6 +45,7 @@ def note(table: ControlTable, number: int) -> None:
     table.append(lambda _: pl.DataFrame([{"number": number, "note": "x"}], schema=NUMBERS))
 
 
+@pytest.mark.slow
 def test_a_commit_of_another_process_is_seen_at_once(tmp_path: Path):
     records = published(tmp_path)
     assert value_of(records) == 1
@@ -130,6 +131,7 @@ def test_rows_that_this_process_appended_are_those_in_the_files(tmp_path: Path):
         assert kept.sort("number").equals(read_back.sort("number"))
 
 
+@pytest.mark.slow
 def test_an_append_of_another_process_is_not_taken_for_ours(tmp_path: Path):
     table = ControlTable(Lake(str(tmp_path)), "numbers", NUMBERS)
     note(table, 1)

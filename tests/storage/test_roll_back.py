@@ -1,7 +1,7 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.errors.lake import (
@@ -13,6 +13,7 @@ from backfill_assets.errors.lake import (
 )
 from backfill_assets.storage.retention import decommission
 from backfill_assets.storage.swap import app_id, plan_roll_back, roll_back
+from tests.profiles import share_of_examples
 from tests.storage.lakes import (
     content,
     day,
@@ -112,7 +113,7 @@ def test_a_later_correction_must_be_rolled_back_first(tmp_path):
 MOVES = ("cut_over", "roll_back", "decommission")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@share_of_examples(0.25)
 @given(moves=st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(MOVES)), min_size=2, max_size=7))
 def test_two_corrections_over_shared_days_agree_with_a_dictionary(tmp_path_factory, moves):
     assert_agrees(tmp_path_factory.mktemp("lake"), moves)

@@ -195,6 +195,7 @@ table.replace_days({date(2026, 1, int(sys.argv[2])): pl.DataFrame({"revenue": [i
 """
 
 
+@pytest.mark.slow
 def test_six_first_writers_of_one_table_all_succeed(tmp_path):
     uri = str(tmp_path / "t" / "_backfill_a")
     writers = [

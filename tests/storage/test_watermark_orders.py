@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.window import Window
 from backfill_assets.errors.watermarks import HolderUnknown, MarkBackwards, MarkBeyondData
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.watermarks import SCHEMA, Watermarks
+from tests.profiles import share_of_examples
 
 TABLE = "sales"
 AT = datetime(2026, 1, 23, 6, tzinfo=UTC)
@@ -209,13 +210,12 @@ def told(marks: Watermarks, published: int, lag: int, steps) -> None:
     story.end()
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(published=st.integers(2, 15), lag=st.integers(0, 6), steps=st.lists(STEPS, max_size=25))
 def test_no_reader_is_ever_told_that_it_has_what_it_has_not(published, lag, steps):
     told(marks_in_memory(), published, lag, steps)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@share_of_examples(0.06)
 @given(published=st.integers(2, 15), lag=st.integers(0, 6), steps=st.lists(STEPS, max_size=8))
 def test_the_stored_watermarks_say_the_same(tmp_path_factory, published, lag, steps):
     told(marks_at(tmp_path_factory.mktemp("lake")), published, lag, steps)
