@@ -1,11 +1,15 @@
 """Who is told, and what each has to do: the same event means other work to finance than to the board's preparers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from backfill_assets.core.periods import months_of
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.window import contiguous
+
+MOST_RUNS = 4
 
 
 class Audience(StrEnum):
@@ -27,40 +31,71 @@ def audience_of(watcher: str) -> Audience:
     return next((one for one in Audience if name.startswith(one.value)), Audience.ANYONE)
 
 
+def days_of_event(plan: Plan, figures: Mapping[str, Any]) -> tuple[date, ...]:
+    """The days that an event was about, oldest first; those of the plan where its figures name none."""
+    named = figures.get("days") or figures.get("changed") or ()
+    return tuple(date.fromisoformat(day) for day in named) or plan.days
+
+
+def is_part(figures: Mapping[str, Any]) -> bool:
+    """Whether an event was about some of the days that the correction changes, and not all."""
+    return not figures.get("whole", True)
+
+
+def days_named(days: Collection[date]) -> str:
+    """Days as they fit into a sentence: each run of them, or how many and from when to when.
+
+    >>> days_named([date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 9)])
+    '2026-01-05..2026-01-06 and 2026-01-09'
+    """
+    runs = runs_named(days)
+    if len(runs) > MOST_RUNS:
+        return f"{len(days)} days between {min(days)} and {max(days)}"
+    return " and ".join(filter(None, [", ".join(runs[:-1]), runs[-1]]))
+
+
+def runs_named(days: Collection[date]) -> list[str]:
+    """Each run of neighbouring days, oldest first; a day alone is a run."""
+    return [str(run.first) if len(run) == 1 else str(run) for run in contiguous(days)]
+
+
 def moves_for(audience: Audience, event: str, plan: Plan, figures: Mapping[str, Any]) -> list[str]:
     """What this audience does about this event, a sentence a line."""
-    months = ", ".join(months_of(plan.days))
+    days = days_of_event(plan, figures)
     told = _MOVES.get((event, audience)) or _MOVES[event, Audience.ANYONE]
-    moves = [told.format(months=months, window=plan.window, correction=plan.correction)]
+    if event in {"abandoned", "decommissioned"} and not figures.get("days", plan.days):
+        told = _MOVES["abandoned", Audience.ANYONE if audience is not Audience.FINANCE else audience]
+    named = days_named(days) if is_part(figures) else str(plan.window)
+    moves = [told.format(months=", ".join(months_of(days)), days=named, correction=plan.correction)]
     closed = figures.get("closed_months", ())
     if closed and audience is Audience.FINANCE and event in {"waiting", "published"}:
-        named = ", ".join(closed)
+        months = ", ".join(closed)
         moves += {
-            "waiting": [f"{named} is closed. Two people have to approve, each by name."],
-            "published": [f"{named} is closed. Post the restatement journal; it is in the workbook of each month."],
+            "waiting": [f"{months} is closed. Two people have to approve, each by name."],
+            "published": [f"{months} is closed. Post the restatement journal; it is in the workbook of each month."],
         }[event]
     return moves
 
 
 _MOVES: Mapping[tuple[str, Audience], str] = {
     ("opened", Audience.FINANCE): "Do not reconcile or close {months} until you hear that it is corrected.",
-    ("opened", Audience.EXECUTIVES): "Do not decide on figures of {window}; the dashboard shows the state before.",
+    ("opened", Audience.EXECUTIVES): "Do not decide on figures of {days}; the dashboard shows the state before.",
     ("opened", Audience.BOARD): "Hold every pack that quotes {months}. The pages say which state they show.",
-    ("opened", Audience.ANYONE): "Do not copy figures of {window} until you hear that it is corrected.",
+    ("opened", Audience.ANYONE): "Do not copy figures of {days} until you hear that it is corrected.",
     ("waiting", Audience.FINANCE): "Compare the totals with your own, then tell the data team whether to go ahead.",
     ("waiting", Audience.EXECUTIVES): "Nothing yet. The dashboard stays as it is until the correction is approved.",
     ("waiting", Audience.BOARD): "Prepare to restate {months}; the figures above are what they will say.",
     ("waiting", Audience.ANYONE): "Nothing yet. You hear again when it is published or given up.",
     ("published", Audience.FINANCE): "Take the workbooks of {months} again; their journal lists every entry to post.",
-    ("published", Audience.EXECUTIVES): "Read the dashboard anew, and correct what was quoted from {window}.",
+    ("published", Audience.EXECUTIVES): "Read the dashboard anew, and correct what was quoted from {days}.",
     ("published", Audience.BOARD): "Replace the packs of {months}. Each restated month shows its earlier figure.",
     ("published", Audience.ANYONE): "Run again whatever copied these days. Pages and exports are rebuilt already.",
-    ("rolled_back", Audience.FINANCE): "Reverse what you posted for correction {correction}; the journal has the "
-    "reversing entries.",
+    ("rolled_back", Audience.FINANCE): "Reverse what you posted of {days} for correction {correction}; the "
+    "journal has the reversing entries.",
     ("rolled_back", Audience.BOARD): "Withdraw packs of {months} made since the correction was published.",
-    ("rolled_back", Audience.ANYONE): "Do not use figures of {window} taken since the correction was published.",
+    ("rolled_back", Audience.ANYONE): "Do not use figures of {days} taken since the correction was published.",
     ("abandoned", Audience.FINANCE): "Go on with {months} as published. A new correction will be announced.",
-    ("abandoned", Audience.ANYONE): "Nothing. Figures of {window} are as they were; they may still be corrected later.",
+    ("abandoned", Audience.ANYONE): "Nothing. Figures of {days} are as they were; they may still be corrected later.",
     ("decommissioned", Audience.FINANCE): "Nothing. Keep the journal; it is the only record of the earlier figures.",
     ("decommissioned", Audience.ANYONE): "Nothing. To change these days again, a new correction has to be opened.",
 }

@@ -2,12 +2,21 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from backfill_assets.core.audiences import Audience, audience_of, moves_for
+from backfill_assets.core.audiences import (
+    Audience,
+    audience_of,
+    days_named,
+    days_of_event,
+    is_part,
+    moves_for,
+    runs_named,
+)
 from backfill_assets.core.periods import quarter_of
 from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
@@ -48,14 +57,28 @@ class Notice:
 def write_notices(plan: Plan, event: str, figures: Mapping[str, Any], number: int = 1) -> tuple[Notice, ...]:
     """A notice for each watcher of the plan, or one for everyone where it has none.
 
-    ``figures`` are those of the events they tell of: totals, months and largest day as texts, days as ISO dates.
+    ``figures`` are those of the events they tell of: totals, months and largest day as texts, days as ISO dates. Where
+    the event was about ``days`` that are not the ``whole`` of what the correction changes, it is told of those alone.
     """
-    subject = _SUBJECTS[event].format(table=plan.table, window=plan.window, correction=plan.correction)
+    subject = _subject(plan, event, figures)
     watchers = dict.fromkeys(plan.request.watchers or (EVERYONE,))
     blank = [Notice(plan.correction, event, watcher, subject, "", number) for watcher in watchers]
     return tuple(replace(notice, body=_body(plan, notice, figures)) for notice in blank)
 
 
+def _subject(plan: Plan, event: str, figures: Mapping[str, Any]) -> str:
+    subject = _SUBJECTS[event].format(table=plan.table, window=plan.window, correction=plan.correction)
+    days = days_of_event(plan, figures)
+    if not is_part(figures) or not days or event not in _SUBJECTS_OF_PART:
+        return subject
+    return _SUBJECTS_OF_PART[event].format(table=plan.table, window=plan.window, days=days_named(days))
+
+
+_SUBJECTS_OF_PART = {
+    "published": "The correction of {days} of {table} {window} is published",
+    "rolled_back": "The correction of {days} of {table} {window} was rolled back",
+    "decommissioned": "The correction of {days} of {table} {window} is final",
+}
 _SUBJECTS = {
     "opened": "{table} {window} is being corrected, reports are frozen",
     "waiting": "The correction of {table} {window} waits for a decision",
@@ -76,11 +99,32 @@ _LEADS = {
 }
 
 
+_LEADS_OF_PART = {
+    "published": "The days named below are corrected and published, and every report below is rebuilt from them.",
+    "rolled_back": "The earlier numbers of the days named below are published again, and the reports are rebuilt "
+    "from them. The other days of the correction stay as they are.",
+    "decommissioned": "The replaced files are deleted. The corrected numbers of the days named below stay, and "
+    "there is no way back to their earlier ones any more.",
+}
+_LEAD_TAKEN_BACK = (
+    "What was published of it was rolled back before. The reports are no longer frozen and show the earlier numbers."
+)
+_LEAD_CLEARED = "What was recomputed for it is deleted. None of its days is published."
+
+
+def _lead(event: str, figures: Mapping[str, Any]) -> str:
+    if event == "abandoned" and figures.get("was_live"):
+        return _LEAD_TAKEN_BACK
+    if event == "decommissioned" and "days" in figures and not figures["days"]:
+        return _LEAD_CLEARED
+    return _LEADS_OF_PART.get(event, _LEADS[event]) if is_part(figures) else _LEADS[event]
+
+
 def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any]) -> str:
     audience, event = audience_of(notice.audience), notice.event
     parts = [
         f"# {notice.subject}",
-        _LEADS[event],
+        _lead(event, figures),
         "\n".join(f"- **{name}:** {value}" for name, value in _facts(plan, event, figures).items()),
         *_tables(event, figures, audience),
         *_failed_checks(event, figures),
@@ -92,12 +136,14 @@ def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any]) -> str:
 
 
 def _facts(plan: Plan, event: str, figures: Mapping[str, Any]) -> dict[str, str]:
-    reports = [f"{report} ({_span(keys)})" for report, keys in sorted(plan.reports.items())]
+    days = days_of_event(plan, figures)
+    reach: Mapping[str, Sequence[str]] = figures.get("reach", plan.reports)
+    reports = [f"{report} ({_span(keys)})" for report, keys in sorted(reach.items()) if keys]
     facts = {
         "Correction": f"{plan.correction} of `{plan.table}`",
         "What was wrong": plain(plan.request.reason),
         "Since": f"{plan.window.first}, until {plan.window.last} ({len(plan.days)} days)",
-        "Days that change" if event == "waiting" else "Days changed": figures.get("days_changed"),
+        _COUNTED.get(event, "Days changed"): _counted(days, figures),
         "Largest day": _largest(event, figures),
         "Closed months": ", ".join(figures.get("closed_months", ())),
         "Reports": ", ".join(reports),
@@ -107,10 +153,23 @@ def _facts(plan: Plan, event: str, figures: Mapping[str, Any]) -> dict[str, str]
     }
     if event in {"opened", "abandoned"}:
         facts = {name: value for name, value in facts.items() if name not in {"Days changed", "Largest day"}}
+    if is_part(figures):
+        facts.pop("Since")
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
-def _span(keys: tuple[str, ...]) -> str:
+_COUNTED = {"waiting": "Days that change", "rolled_back": "Days rolled back"}
+
+
+def _counted(days: Collection[date], figures: Mapping[str, Any]) -> str:
+    """How many days the event is about; each by name where they are a part."""
+    count = figures.get("days_changed")
+    if not is_part(figures) or not days:
+        return "" if count is None else str(count)
+    return f"{count}, namely {', '.join(runs_named(days))}".replace("..", " to ")
+
+
+def _span(keys: Sequence[str]) -> str:
     return keys[0] if len(keys) == 1 else f"{keys[0]}..{keys[-1]}"
 
 
@@ -150,8 +209,9 @@ def _table(event: str, name: str, figures: Mapping[str, Any], audience: Audience
     rows = {} if audience is Audience.EXECUTIVES else {month: sums[name] for month, sums in months.items()}
     rows |= {quarter: {side: str(value) for side, value in sums.items()} for quarter, sums in quarters.items()}
     rows["All days"] = figures["totals"][name]
+    over = "days changed" if "days" in figures else "days of the window"
     then, now = ("corrected", "earlier, now back") if event == "rolled_back" else ("before", "corrected")
-    lines = [f"| {name}, days of the window | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
+    lines = [f"| {name}, {over} | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
     for label, found in rows.items():
         old, new = _sides(event, found)
         lines.append(f"| {label} | {amount(old)} | {amount(new)} | {change(old, new)} |")

@@ -78,6 +78,11 @@ class Progress:
         return frozenset(self.plan.days) - self.staged
 
     @property
+    def taken_back(self) -> frozenset[date]:
+        """Days that the correction changes and that are rolled back, while others of it are live."""
+        return self.changed - self.swapped if self.swapped and Step.CUT_OVER not in self.done else frozenset()
+
+    @property
     def claimed(self) -> frozenset[date]:
         """Days that nightly leaves to this correction: all until its cut over, and again once all are rolled back."""
         if self.is_closed or self.swapped or Step.CUT_OVER in self.done:

@@ -166,7 +166,7 @@ def _refuse_closed(progress: Progress, step: Step) -> None:
 
 
 def _swap_metadata(event: Event) -> Shown:
-    detail = {name: value for name, value in event.detail.items() if name not in {"days", "reach"}}
+    detail = {name: value for name, value in event.detail.items() if name not in {"days", "reach", "sums"}}
     reached = {report: len(keys) for report, keys in event.detail.get("reach", {}).items()}
     days = event.detail["days"]
     swapped = {"days_swapped": len(days), "first_day": days[0], "last_day": days[-1]} if days else {"days_swapped": 0}

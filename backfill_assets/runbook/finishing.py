@@ -1,6 +1,6 @@
 """Steps 7 to 9: rebuild downstream, communicate, decommission."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.progress import Progress
@@ -11,7 +11,7 @@ from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.holding import move_own_marks, note_advanced, stale_reports
 from backfill_assets.runbook.swapping import settle
-from backfill_assets.runbook.telling import tell_watchers
+from backfill_assets.runbook.telling import owed_notices, tell_watchers
 from backfill_assets.storage.retention import decommission as delete_retired
 from backfill_assets.storage.swap import Manifest
 
@@ -43,14 +43,21 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
 def communicate(desk: Desk, correction: str) -> Event:
     """Tell every watcher what was published, rolled back or given up, in measured figures."""
     progress = desk.progress(correction)
-    event = progress.owes_notice or "published"
     events = desk.records.ledger.events(correction)
-    number = 1 + sum(
-        told.step is Step.COMMUNICATE and told.outcome is Outcome.DONE and told.detail.get("event") == event
-        for told in events
-    )
-    places = tell_watchers(desk, progress, event, number)
-    return desk.tell(correction, Step.COMMUNICATE, Outcome.DONE, {"event": event, "notices": places})
+    owed = owed_notices(progress, events)
+    places: list[str] = []
+    for event in owed:
+        number = 1 + sum(event in _told_of(told) for told in events)
+        places += tell_watchers(desk, progress, event, number)
+    detail = {"event": owed[-1], "events": list(owed), "notices": places}
+    return desk.tell(correction, Step.COMMUNICATE, Outcome.DONE, detail)
+
+
+def _told_of(event: Event) -> Collection[str]:
+    """The events that a communication told of."""
+    if event.step is not Step.COMMUNICATE or event.outcome is not Outcome.DONE:
+        return ()
+    return event.detail.get("events") or (str(event.detail.get("event")),)
 
 
 def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:

@@ -1,6 +1,6 @@
 """Step 6 and its way back: cut over and roll back, each exactly once, however often it is called."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from backfill_assets.errors.lake import CommitContended, StagedFilesMissing, Swa
 from backfill_assets.runbook.deciding import refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.desk import Desk, iso
 from backfill_assets.runbook.readers import rewind_readers
+from backfill_assets.runbook.telling import measured_sums
 from backfill_assets.storage import swap
 from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.snapshot import Snapshot
@@ -35,6 +36,8 @@ def cut_over(desk: Desk, correction: str) -> Event:
     while True:
         settle(desk, correction)
         progress = desk.progress(correction)
+        if progress.planned in TAKE:
+            continue
         if Step.CUT_OVER in progress.done:
             return _last(desk, correction, Step.CUT_OVER)
         manifest = _plan_cut_over(desk, progress)
@@ -64,6 +67,8 @@ def roll_back(
     while True:
         settled = settle(desk, correction) or settled
         progress = desk.progress(correction)
+        if progress.planned in TAKE:
+            continue
         if progress.is_closed or progress.planned is Step.DECOMMISSION:
             raise RollBackClosed(correction)
         taken_up = settled is not None and settled.step is Step.ROLL_BACK
@@ -125,13 +130,13 @@ def _take(desk: Desk, step: Step, manifest: Manifest, detail: Mapping[str, Any] 
         "backfill_assets/git_commit": desk.subject.git_commit,
     }
     if not manifest.days:
-        return _tell_settled(desk, step, manifest, Outcome.DONE, _done(desk, manifest, desk.now, None))
+        return _tell_settled(desk, step, manifest, Outcome.DONE, _done(desk, step, manifest, desk.now, None))
     try:
         commit = TAKE[step](live_table, manifest, metadata=metadata)
     except CommitContended:
         raise
     except SwapUnverified as error:
-        done = _done(desk, manifest, swapped_at(live_table.snapshot(), manifest) or desk.now, None)
+        done = _done(desk, step, manifest, swapped_at(live_table.snapshot(), manifest) or desk.now, None)
         _tell_settled(desk, step, manifest, Outcome.DONE, {**done, "unverified": str(error)})
         raise
     except Refused as error:
@@ -142,7 +147,7 @@ def _take(desk: Desk, step: Step, manifest: Manifest, detail: Mapping[str, Any] 
         _tell_settled(desk, step, manifest, Outcome.REFUSED, refused)
         raise
     at = commit.at if commit else swapped_at(live_table.snapshot(), manifest) or desk.now
-    done = {**_done(desk, manifest, at, commit), **(detail or {})}
+    done = {**_done(desk, step, manifest, at, commit), **(detail or {})}
     return _tell_settled(desk, step, manifest, Outcome.DONE, done)
 
 
@@ -162,10 +167,23 @@ def _tell_settled(desk: Desk, step: Step, manifest: Manifest, outcome: Outcome, 
     event = desk.event(manifest.correction, step, outcome, detail)
 
     def decide(histories: Histories) -> Event | None:
-        return event if history(histories[manifest.correction]).planned is step else None
+        return event if _is_open(histories[manifest.correction], step, manifest) else None
 
     told = desk.records.ledger.record(decide, table=desk.subject.table)
-    return desk.shown(told) if told else _last(desk, manifest.correction, step, outcome)
+    return desk.shown(told) if told else _settled(desk, step, manifest, outcome)
+
+
+def _is_open(events: Sequence[Event], step: Step, manifest: Manifest) -> bool:
+    """Whether this very swap is planned and not settled: another of the same step may be planned by now."""
+    planned = [event for event in events if event.step is step and event.outcome is Outcome.PLANNED]
+    return history(events).planned is step and planned[-1].detail["version"] == manifest.version
+
+
+def _settled(desk: Desk, step: Step, manifest: Manifest, outcome: Outcome) -> Event:
+    """What somebody else wrote down about a swap."""
+    events = [event for event in desk.records.ledger.events(manifest.correction) if event.step is step]
+    mine = [event for event in events if event.detail.get("version") == manifest.version and event.outcome is outcome]
+    return mine[-1] if mine else _last(desk, manifest.correction, step, outcome)
 
 
 def _last(desk: Desk, correction: str, step: Step, outcome: Outcome = Outcome.DONE) -> Event:
@@ -245,12 +263,13 @@ def _planned(manifest: Manifest) -> dict[str, Any]:
     return {"version": manifest.version, "days": iso(manifest.days)}
 
 
-def _done(desk: Desk, manifest: Manifest, at: datetime, commit: Commit | None) -> dict[str, Any]:
+def _done(desk: Desk, step: Step, manifest: Manifest, at: datetime, commit: Commit | None) -> dict[str, Any]:
     return {
         **_planned(manifest),
         "swapped_at": at.isoformat(),
         "commit": commit.number if commit else None,
         "milliseconds": round(commit.milliseconds, 1) if commit else None,
+        "sums": measured_sums(desk, manifest, back=step is Step.ROLL_BACK),
         "reach": {report: list(keys) for report, keys in desk.subject.reach(manifest.days).items()},
         "rewound": rewind_readers(desk, desk.progress(manifest.correction).plan.window, manifest),
     }

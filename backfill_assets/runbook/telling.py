@@ -1,16 +1,26 @@
 """Telling the watchers: notices from measured figures, recorded before the step they tell of is written down."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
-from backfill_assets.core.day_comparison import DayComparison, Sums
+import polars as pl
+
+from backfill_assets.core.day_comparison import NOTHING, Sums
 from backfill_assets.core.events import Event
 from backfill_assets.core.notice import write_notices
-from backfill_assets.core.periods import month_of
+from backfill_assets.core.periods import months_of
 from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.swapped import Told, days_ever_changed, figures_of_days, standing_days, sums_told, untold
 from backfill_assets.runbook.desk import Desk
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.swap import Manifest
+
+BY_APPROVAL = frozenset({"published", "decommissioned"})
 
 
 def tell_watchers(desk: Desk, progress: Progress, event: str, number: int = 1) -> list[str]:
@@ -18,7 +28,7 @@ def tell_watchers(desk: Desk, progress: Progress, event: str, number: int = 1) -
 
     The same event and number make the same notices, so that a step that is taken again tells nobody twice.
     """
-    figures = figures_of(progress, desk.records.ledger.events(progress.plan.correction))
+    figures = figures_of(progress, desk.records.ledger.events(progress.plan.correction), event)
     notices = write_notices(progress.plan, event, figures, number)
     return [desk.subject.publish(notice) for notice in notices]
 
@@ -31,42 +41,110 @@ def tell_waiting(desk: Desk, validated: Event) -> None:
     if progress.is_approved:
         return
     number = sum(_is_validation(event) for event in pending)
-    notices = write_notices(progress.plan, "waiting", figures_of(progress, pending), number)
+    notices = write_notices(progress.plan, "waiting", figures_of(progress, pending, "waiting"), number)
     for notice in notices:
         desk.subject.publish(notice)
 
 
-def figures_of(progress: Progress, events: tuple[Event, ...]) -> Mapping[str, Any]:
-    """What the notices of a correction tell: what its last validation measured, and who let it through."""
-    validated = [event for event in events if _is_validation(event)]
-    figures: dict[str, Any] = dict(validated[-1].detail) if validated else {}
-    figures["closed_months"] = sorted(progress.closed_months)
-    if progress.approval:
-        override = ", overriding failed checks" if progress.approval.override else ""
-        second = f" and {progress.seconded.by}" if progress.seconded else ""
-        figures["approved_by"] = progress.approval.by + second + override
-        figures["note"] = progress.approval.note
-    taken_back = [event for event in events if event.step in {Step.ROLL_BACK, Step.ABANDON}]
-    if taken_back and not progress.approval:
-        figures["note"] = taken_back[-1].detail.get("note", "")
+def owed_notices(progress: Progress, events: Sequence[Event]) -> tuple[str, ...]:
+    """What the watchers are to hear: all that happened since they were told last, and what is owed comes last."""
+    last = progress.owes_notice or "published"
+    return (*(name for name in untold(progress, events) if name != last), last)
+
+
+def figures_of(progress: Progress, events: Sequence[Event], event: str) -> Mapping[str, Any]:
+    """What a notice of this event tells: what the event itself changed, and who let it through."""
+    figures = _measured(progress, events, event)
+    days = [date.fromisoformat(day) for day in figures.get("days", figures.get("changed", ()))]
+    figures["closed_months"] = [month for month in sorted(progress.closed_months) if month in months_of(days)]
+    figures["whole"] = not figures.get("days") or {*days} == days_ever_changed(progress, events)
+    figures["was_live"] = progress.version > 0
+    if event in BY_APPROVAL and (approval := _approval(progress, events)):
+        figures |= approval
+    if event in {"rolled_back", "abandoned"}:
+        figures["note"] = _reasons(progress, events, event)
     if progress.swapped_at and progress.swapped:
         figures["roll_back_until"] = f"{progress.plan.roll_back_deadline(progress.swapped_at):%Y-%m-%d}"
     return figures
 
 
-def sums_told(sums: Mapping[str, Sums]) -> dict[str, dict[str, str]]:
-    """Old and new sum of each measure, as the ledger keeps them."""
-    return {name: {"old": f"{found.old:f}", "new": f"{found.new:f}"} for name, found in sums.items()}
+def measured_sums(desk: Desk, manifest: Manifest, *, back: bool) -> dict[str, dict[str, dict[str, str]]]:
+    """The sums of each measure on each day of a swap: what the correction replaces, and what it brings.
+
+    Empty where a file is gone already, because a swap is settled long after it happened.
+    """
+    corrected, earlier = (manifest.retired, manifest.arriving) if back else (manifest.arriving, manifest.retired)
+    table = desk.records.table(desk.subject.table)
+    if not manifest.days or table.folder.missing(file.path for file in (*corrected, *earlier)):
+        return {}
+    old, new = _sums_by_day(desk, earlier), _sums_by_day(desk, corrected)
+    nothing = dict.fromkeys(desk.subject.measures, NOTHING)
+    return {
+        day.isoformat(): sums_told(
+            {name: Sums(old.get(day, nothing)[name], new.get(day, nothing)[name]) for name in nothing}
+        )
+        for day in manifest.days
+    }
 
 
-def sums_by_month(days: Iterable[DayComparison]) -> dict[str, dict[str, dict[str, str]]]:
-    """Old and new sum of each measure over the days of each month."""
-    months: dict[str, dict[str, Sums]] = {}
-    for day in days:
-        sums = months.setdefault(month_of(day.day), {})
-        sums.update({name: sums.get(name, Sums()) + found for name, found in day.sums.items()})
-    return {month: sums_told(sums) for month, sums in sorted(months.items())}
+def _sums_by_day(desk: Desk, files: Sequence[DataFile]) -> dict[date, dict[str, Decimal]]:
+    table = desk.records.table(desk.subject.table)
+    rows = table.folder.scan([(file.path, file.day) for file in files], table.snapshot().schema)
+    sums = rows.group_by(DAY).agg(pl.col(name).sum() for name in desk.subject.measures)
+    found = sums.collect(engine="streaming").iter_rows(named=True)
+    return {row[DAY]: {name: Decimal(row[name]) for name in desk.subject.measures} for row in found}
+
+
+def _measured(progress: Progress, events: Sequence[Event], event: str) -> dict[str, Any]:
+    match event:
+        case "waiting":
+            return _validated(events)
+        case "published" | "rolled_back":
+            return _of_days(progress, events, untold(progress, events).get(event, Told((), ())))
+        case "decommissioned":
+            return _of_days(progress, events, standing_days(progress, events))
+        case _:
+            return {}
+
+
+def _of_days(progress: Progress, events: Sequence[Event], told: Told) -> dict[str, Any]:
+    """The figures of some days; those of the validation where the swaps kept none and it was about the same days."""
+    figures = figures_of_days(told)
+    if told.days and "totals" not in figures and {*told.days} == progress.changed:
+        return {**_validated(events), **figures}
+    return figures
+
+
+def _validated(events: Sequence[Event]) -> dict[str, Any]:
+    validated = [event for event in events if _is_validation(event)]
+    return dict(validated[-1].detail) if validated else {}
+
+
+def _approval(progress: Progress, events: Sequence[Event]) -> dict[str, str]:
+    """Who let through what is told of: a roll back takes the approval away, and what stays live keeps its own."""
+    last = max((event.sequence for event in events if _swaps_in(event)), default=0)
+    before = [event for event in events if event.sequence < last]
+    approved = history(before) if before else Progress(progress.plan)
+    if approved.approval is None:
+        return {}
+    override = ", overriding failed checks" if approved.approval.override else ""
+    second = f" and {approved.seconded.by}" if approved.seconded else ""
+    return {"approved_by": approved.approval.by + second + override, "note": approved.approval.note}
+
+
+def _reasons(progress: Progress, events: Sequence[Event], event: str) -> str:
+    """Why it was taken back or given up, in the words of who did."""
+    swaps = untold(progress, events).get(event)
+    taken = swaps.swaps if swaps else [one for one in events if one.step is Step.ABANDON]
+    return " ".join(dict.fromkeys(note for one in taken if (note := str(one.detail.get("note") or ""))))
+
+
+def _swaps_in(event: Event) -> bool:
+    return event.step is Step.CUT_OVER and event.outcome is Outcome.DONE
 
 
 def _is_validation(event: Event) -> bool:
     return event.step is Step.VALIDATE and "totals" in event.detail and event.outcome in {Outcome.DONE, Outcome.FAILED}
+
+
+__all__ = ["figures_of", "measured_sums", "owed_notices", "tell_waiting", "tell_watchers"]

@@ -15,6 +15,7 @@ from backfill_assets.core.periods import closed_among, is_same_person
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.swapped import sums_by_month, sums_told
 from backfill_assets.core.validation import validate_days
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
@@ -22,7 +23,7 @@ from backfill_assets.errors.driving import StagedByOtherCode
 from backfill_assets.errors.publication import SecondNameNeeded
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, Evidence, iso
-from backfill_assets.runbook.telling import sums_by_month, sums_told, tell_waiting
+from backfill_assets.runbook.telling import tell_waiting
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -210,7 +211,7 @@ def _detail(found: Validation) -> Mapping[str, Any]:
         "totals": {name: {"old": str(sums.old), "new": str(sums.new)} for name, sums in comparison.totals.items()},
         "largest_day": str(worst.day) if worst else None,
         "largest": sums_told(worst.sums) if worst else {},
-        "months": sums_by_month(comparison.days),
+        "months": sums_by_month((day.day, day.sums) for day in comparison.days),
         "checks": [{"name": check.name, "passed": check.passed, "sentence": check.sentence} for check in found.checks],
         "reason": " ".join(check.sentence for check in found.failed),
     }

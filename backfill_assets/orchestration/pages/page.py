@@ -11,6 +11,7 @@ from backfill_assets.core.figures import Figures
 from backfill_assets.core.sampling import Sample
 from backfill_assets.core.standing import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Lane, Outcome, Step
+from backfill_assets.errors.base import days_listed
 from backfill_assets.orchestration.pages.style import STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -54,7 +55,7 @@ def state_of(progress: Progress) -> tuple[str, str]:
     if progress.ending:
         return progress.ending, "soft"
     if progress.swapped:
-        return "live", "good"
+        return ("live in part", "wait") if progress.taken_back else ("live", "good")
     if progress.version:
         return "rolled back", "wait"
     if progress.certificate and not progress.passed:
@@ -128,7 +129,19 @@ def _in_short(told: Told) -> str:
     ]
     if largest is not None:
         pairs.insert(3, (f"on {largest.name}, the largest day", f"{largest.sums[measure].change:+,f}"))
-    return f"<h2>In short</h2>{facts(pairs)}"
+    return f"<h2>In short</h2>{_part_live(told.progress)}{facts(pairs)}"
+
+
+def _part_live(progress: Progress) -> str:
+    """Which days are rolled back while others are live: the figures are those of the validation, which has them all."""
+    back = progress.taken_back
+    if not back:
+        return ""
+    return (
+        f'<p class="part">{days_listed(back, len(progress.changed))} are rolled back, '
+        f"{len(progress.swapped)} are live. "
+        "The figures below are those of the validation, of all days together.</p>"
+    )
 
 
 def _certificate(told: Told) -> str:

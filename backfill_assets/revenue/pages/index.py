@@ -130,6 +130,9 @@ def _step(progress: Progress) -> str:
     if Step.CUT_OVER in progress.done:
         live = days_counted(len(progress.swapped))
         return f"Published, {live} live; step {len(done)} of {len(NINE_STEPS)} is done."
+    if progress.swapped:
+        live, back = days_counted(len(progress.swapped)), days_counted(len(progress.taken_back))
+        return f"Published in part, {live} live and {back} rolled back."
     waiting = next_step(progress, progress.plan.opened_at)
     sentence = getattr(waiting, "sentence", "") or getattr(waiting, "reason", "")
     after = f" after {done[-1].replace('_', ' ')}" if done else ""
@@ -139,8 +142,11 @@ def _step(progress: Progress) -> str:
 def _effect(entries: pl.DataFrame) -> str:
     if not entries.height:
         return ""
-    days, delta = entries["day"].n_unique(), summed(entries, "delta_usd")
-    return f"It restated {days_counted(days)} by {money(delta, sign=True)}."
+    moved = entries.group_by("day", "currency").agg(pl.col("delta_usd").sum()).filter(pl.col("delta_usd") != 0)
+    if not moved.height:
+        return "What it restated was taken back."
+    days, delta = moved["day"].n_unique(), summed(moved, "delta_usd")
+    return f"It restates {days_counted(days)} by {money(delta, sign=True)}."
 
 
 def _told(correction: str, deliveries: Collection[Delivery]) -> str:

@@ -187,7 +187,7 @@ def test_the_index_shows_every_correction_with_its_step_and_its_effect(room: New
     room.publish(plan)
 
     text = shown(room, "index.html").text
-    assert "It restated" in text
+    assert "It restates" in text
     assert "In the notices folder only: board-prep, exec-ops, finance." in text
     assert Step.COMMUNICATE in room.desk().progress(plan.correction).done
 
