@@ -76,7 +76,7 @@ def test_a_roll_back_of_some_days_speaks_of_those_days_and_their_sums(published,
 
 def test_a_roll_back_of_all_days_speaks_of_all(published, tmp_path):
     world, correction = own(published, tmp_path)
-    roll_back(world.desk(), correction)
+    roll_back(world.desk(), correction, all_days=True)
 
     notice = told(world, correction, "rolled_back")
 
@@ -89,7 +89,7 @@ def test_a_second_roll_back_speaks_of_the_rest(published, tmp_path):
     world, correction = own(published, tmp_path)
     back(world, correction, [6])
     world.drive(correction)
-    roll_back(world.desk(), correction)
+    roll_back(world.desk(), correction, all_days=True)
 
     notice = told(world, correction, "rolled_back")
 
@@ -143,7 +143,7 @@ def test_what_was_cut_over_and_taken_back_in_part_before_anybody_was_told_makes_
 
 def test_what_was_rolled_back_and_given_up_is_not_said_never_to_have_been_published(published, tmp_path):
     world, correction = own(published, tmp_path)
-    roll_back(world.desk(), correction)
+    roll_back(world.desk(), correction, all_days=True)
     abandon(world.desk(), correction, "start over")
 
     given_up, rolled = told(world, correction, "abandoned"), told(world, correction, "rolled_back")
