@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Self, cast, get_args
 
-import polars as pl
-
+from backfill_assets.core.condition import refuse_undecided, refuse_unusable
 from backfill_assets.core.day_comparison import EXACT
 from backfill_assets.errors.validation import (
+    ClauseHoldsNothing,
     ClauseUnknown,
-    ConditionUnusable,
+    EstimateOutsideWindow,
     ExpectationContradictory,
     ExpectationUnreadable,
     ExpectedColumnsUnknown,
@@ -94,11 +94,24 @@ class Expectation:
         Raises:
             BadInput: a subclass for each of unknown clauses, unreadable values and contradictions.
         """
+        expectation = cls.from_json(clauses)
+        if expectation.unchanged_where:
+            refuse_unusable(expectation.unchanged_where)
+        _refuse_contradictions(expectation)
+        return expectation
+
+    @classmethod
+    def from_json(cls, clauses: Mapping[str, Any]) -> Self:
+        """Read what ``as_json`` wrote: a plan that is frozen stays readable, whatever is refused since.
+
+        Raises:
+            BadInput: a subclass for each of unknown clauses and unreadable values.
+        """
         known = [clause.name for clause in fields(cls)]
         if unknown := set(clauses) - set(known):
             raise ClauseUnknown(unknown, known)
         estimate = clauses.get("estimate")
-        expectation = cls(
+        return cls(
             columns=_columns(clauses.get("columns")),
             same_rows=_flag("same_rows", clauses.get("same_rows")),
             unchanged_where=_condition(clauses.get("unchanged_where")),
@@ -107,8 +120,6 @@ class Expectation:
             sign=_sign(clauses.get("sign")),
             estimate=None if estimate is None else Estimate.from_request(estimate),
         )
-        expectation._refuse_contradictions()
-        return expectation
 
     @property
     def is_empty(self) -> bool:
@@ -137,65 +148,65 @@ class Expectation:
         columns: Mapping[str, Any] | Collection[str],
         *,
         keys: Collection[str] = (),
-        measures: Collection[str] = (),
+        measures: Collection[str] | None = None,
+        days: Collection[date] | None = None,
     ) -> None:
-        """Refuse what the table makes impossible.
+        """Refuse what the table and the window make impossible.
 
         Args:
             columns: the schema of the table, or the names of its columns alone.
-            keys: those that identify a row.
-            measures: those that are summed; when given, the estimate has to be about one of them.
+            keys: those that identify a row, the day among them.
+            measures: those that are summed, of which the estimate is about one.
+            days: those to be corrected.
 
         Raises:
             ExpectedColumnsUnknown: when a clause names a column that the table lacks.
             KeysCannotDiffer: when a key is among the columns that may differ.
             ConditionUnusable: when ``unchanged_where`` does not decide row by row.
+            EstimateOutsideWindow: when a change is predicted for a day that is not corrected.
+            ClauseHoldsNothing: when a clause is about something that the table does not have.
         """
-        if unknown := set(self.columns or ()) - set(columns):
+        allowed = set(self.columns or ())
+        if unknown := allowed - set(columns):
             raise ExpectedColumnsUnknown("columns", unknown, set(columns))
-        if forbidden := set(self.columns or ()) & set(keys):
+        if forbidden := allowed & set(keys):
             raise KeysCannotDiffer(forbidden)
-        possible = set(measures or columns)
+        if measures is not None and not measures and (about := self._about_measures()):
+            raise ClauseHoldsNothing(about, "the table has no measures")
+        possible = set(columns if measures is None else measures)
         if self.estimate and self.estimate.measure not in possible:
             raise ExpectedColumnsUnknown("estimate", {self.estimate.measure}, possible)
+        if self.estimate and days is not None and (outside := set(self.estimate.days) - set(days)):
+            raise EstimateOutsideWindow(outside)
         if self.unchanged_where:
-            _check_condition(self.unchanged_where, columns)
+            refuse_undecided(self.unchanged_where, columns)
+            if keys and not set(columns) - set(keys) - allowed | set(measures or ()):
+                raise ClauseHoldsNothing(["unchanged_where"], "every other column may differ")
 
-    def _refuse_contradictions(self) -> None:
-        estimate = self.estimate
-        if estimate is None:
-            return
-        parts = sum(estimate.days.values(), Decimal(0))
-        if estimate.total is not None and estimate.days and parts != estimate.total:
-            raise ExpectationContradictory(("estimate.total", "estimate.days"), f"the days add up to {parts:f}")
-        predicted = [*estimate.days.values(), estimate.predicts]
-        if self.sign and any(amount * (1 if self.sign == "up" else -1) < 0 for amount in predicted):
-            raise ExpectationContradictory(("sign", "estimate"), f"the estimate does not only move {self.sign}")
-        frozen = self.same_rows and self.columns is not None and estimate.measure not in self.columns
-        if frozen and any(predicted):
-            raise ExpectationContradictory(("columns", "estimate"), f"{estimate.measure} may not differ")
+    def claims_nothing(self, columns: Collection[str], keys: Collection[str]) -> bool:
+        """Whether no clause could ever fail on a table of these columns, so that meeting it proves nothing."""
+        everything = self.columns is not None and set(columns) <= {*keys, *self.columns}
+        return self.is_empty or (everything and replace(self, columns=None).is_empty)
+
+    def _about_measures(self) -> list[str]:
+        """The declared clauses that speak of sums."""
+        clauses = ("max_change_per_day", "max_change_total", "sign", "estimate")
+        return [name for name in clauses if getattr(self, name) is not None]
 
 
-def rows_where(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
-    """The rows of a frame that meet an SQL condition; a condition that is null is not met."""
-    # Not pl.sql_expr, which cannot parse IN (…) without knowing the columns.
-    return frame.sql(f"SELECT * FROM self WHERE ({condition})")  # noqa: S608  lazily, on this frame alone
-
-
-def _check_condition(condition: str, columns: Mapping[str, Any] | Collection[str]) -> None:
-    known: list[str] = list(columns)
-    types = dict(cast("Mapping[str, Any]", columns)) if isinstance(columns, Mapping) else {}
-    frame = pl.LazyFrame(schema=types or dict.fromkeys(known, pl.Null))
-    try:
-        dtype = frame.sql(f"SELECT ({condition}) AS holds, * FROM self").collect_schema()["holds"]  # noqa: S608
-    except pl.exceptions.ColumnNotFoundError as error:
-        missing = re.search(r'column "([^"]*)"', str(error))
-        name = str(missing[1]) if missing else condition
-        raise ExpectedColumnsUnknown("unchanged_where", {name}, known) from error
-    except pl.exceptions.PolarsError as error:
-        raise ConditionUnusable(condition, "does not decide row by row") from error
-    if types and dtype != pl.Boolean:
-        raise ConditionUnusable(condition, f"is a {dtype}")
+def _refuse_contradictions(expectation: Expectation) -> None:
+    estimate = expectation.estimate
+    if estimate is None:
+        return
+    parts = sum(estimate.days.values(), Decimal(0))
+    if estimate.total is not None and estimate.days and parts != estimate.total:
+        raise ExpectationContradictory(("estimate.total", "estimate.days"), f"the days add up to {parts:f}")
+    predicted = [*estimate.days.values(), estimate.predicts]
+    if expectation.sign and any(amount * (1 if expectation.sign == "up" else -1) < 0 for amount in predicted):
+        raise ExpectationContradictory(("sign", "estimate"), f"the estimate does not only move {expectation.sign}")
+    frozen = expectation.same_rows and expectation.columns is not None and estimate.measure not in expectation.columns
+    if frozen and any(predicted):
+        raise ExpectationContradictory(("columns", "estimate"), f"{estimate.measure} may not differ")
 
 
 # ---- reading values
@@ -206,12 +217,6 @@ def _condition(value: object) -> str | None:
         return None
     if not isinstance(value, str) or not value.strip():
         raise ExpectationUnreadable("unchanged_where", value, "an SQL condition in quotes")
-    try:
-        pl.LazyFrame(schema={"": pl.Null}).sql(f"SELECT ({value}) AS holds FROM self").collect_schema()  # noqa: S608
-    except pl.exceptions.SQLInterfaceError as error:
-        raise ConditionUnusable(value, "is not SQL") from error
-    except pl.exceptions.PolarsError:
-        pass  # About columns, which are not known yet.
     return value.strip()
 
 

@@ -146,7 +146,7 @@ class Plan:
             window=window,
             reason=value["reason"],
             watchers=tuple(value["watchers"]),
-            expectation=Expectation.from_request(value["expect"]),
+            expectation=Expectation.from_json(value["expect"]),
             approval=Approval(value["approval"]),
             correction=value["correction"],
             days=tuple(date.fromisoformat(day) for day in value["days"]),

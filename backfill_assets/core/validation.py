@@ -10,8 +10,9 @@ import polars as pl
 
 from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, examples
 from backfill_assets.core.comparison import compare
+from backfill_assets.core.condition import rows_where
 from backfill_assets.core.day_comparison import NOTHING, DayComparison, Sums, percent
-from backfill_assets.core.expectation import Estimate, Expectation, rows_where
+from backfill_assets.core.expectation import Estimate, Expectation
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed, listed

@@ -35,6 +35,23 @@ class PartitionsNotDaily(BadInput):
         )
 
 
+class ColumnsDeclaredWrongly(BadInput):
+    """Keys or measures that cannot be what they are declared to be.
+
+    Args:
+        table: the table.
+        argument: keys or measures.
+        names: the offending ones.
+        fault: what is wrong with them, as the end of a sentence.
+    """
+
+    def __init__(self, table: str, argument: str, names: Collection[object], fault: str) -> None:
+        super().__init__(
+            f"{table} declares {argument} with {listed(names)}, {fault}. Nothing was loaded. "
+            "Give a list of different columns, as keys those that identify a row, as measures decimals or integers."
+        )
+
+
 class DefinitionsMissing(BadInput):
     """A module was named as the code location that has no definitions."""
 

@@ -4,8 +4,10 @@ A side is "old" (what readers see) or "new" (what was staged).
 """
 
 from collections.abc import Collection, Mapping
+from datetime import date
 
-from backfill_assets.errors.base import BadInput, Refused, listed
+from backfill_assets.errors.base import BadInput, Refused, days_listed, listed
+from backfill_assets.errors.request import Window
 
 Row = Mapping[str, object]
 
@@ -157,6 +159,42 @@ class KeysCannotDiffer(BadInput):
         super().__init__(
             f"The clause columns names keys of the table ({listed(keys)}), and a row whose key differs is another row. "
             "Nothing was opened or written. Leave the keys out, and leave same_rows out if rows may come and go."
+        )
+
+
+class ClauseHoldsNothing(BadInput):
+    """A clause is met whatever happens, because the table has nothing that it could be held against.
+
+    Args:
+        clauses: those that are met whatever happens.
+        because: why, as a clause that follows "because".
+    """
+
+    def __init__(self, clauses: Collection[str], because: str) -> None:
+        super().__init__(
+            f"The expectation would be met whatever happens in {listed(clauses)}, because {because}. "
+            "Nothing was opened or written. Leave it out, or declare what may fail."
+        )
+
+
+class EstimateOutsideWindow(BadInput):
+    """An estimate predicts changes of days that are not corrected."""
+
+    def __init__(self, days: Collection[date]) -> None:
+        super().__init__(
+            f"The clause estimate predicts changes of {days_listed(days)} that the window does not hold. Nothing was "
+            "opened or written. Widen the window, or leave these days out."
+        )
+
+
+class NothingHeldUnchanged(BadInput):
+    """No live row of the window meets the condition of ``unchanged_where``, so that it would hold nothing."""
+
+    def __init__(self, condition: str, table: str, window: Window, undecided: int) -> None:
+        null = f", and is null for {undecided} of them" if undecided else ""
+        super().__init__(
+            f"The condition {condition!r} of unchanged_where is true for no live row of {table} in {window}{null}. "
+            "Nothing was opened or written. Look at how the values are written, or leave the clause out."
         )
 
 

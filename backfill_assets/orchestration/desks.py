@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from backfill_assets.core.events import Event
+from backfill_assets.orchestration.declared import declared_columns
 from backfill_assets.orchestration.notices import Post
 from backfill_assets.orchestration.pages.publishing import publish_page
 from backfill_assets.orchestration.reach import Reports
@@ -60,6 +61,8 @@ class Office:
             verify=self.verify,
             prove=self.prove,
             show=lambda event: self.show(records, event),
+            declared=declared_columns(self.asset.recipe.schema),
+            no_partitions=self.no_partitions,
             publish_page=lambda desk, event: publish_page(desk, event, published_root()),
         )
 
@@ -92,6 +95,11 @@ class Office:
         """The report partitions that some days reach, as far as they exist."""
         live = records.snapshot(self.table).days if records.exists(self.table) else frozenset[date]()
         return self.reports.reach(days, live, now_utc())
+
+    def no_partitions(self, days: Collection[date]) -> list[date]:
+        """Those of the days that are no partitions of the table."""
+        known = self.asset.partitions_def
+        return [day for day in days if not known.has_partition_key(str(day))]
 
     def desk(self, lake: LakeResource, actor: str, run_id: str = "") -> Desk:
         """A desk outside a run."""

@@ -11,6 +11,7 @@ import dagster as dg
 
 from backfill_assets.errors.setup import PartitionsNotDaily
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.declared import refuse_wrong_columns
 from backfill_assets.orchestration.guard import LOOK_BACK_DAYS, Guard
 from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
@@ -62,8 +63,8 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
 
     Args:
         partitions_def: daily, with ISO keys.
-        keys: the columns that identify a row, ``day`` among them or not.
-        measures: decimal or integer columns that are summed and compared.
+        keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
+        measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
         schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
         sources: parameter name to table name, where they differ.
         code_version: what lineage records; a hash of the function's source when not given.
@@ -73,12 +74,14 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
 
     Raises:
         PartitionsNotDaily: when the partitions are not days.
+        ColumnsDeclaredWrongly: when keys or measures cannot be what they are declared to be.
     """
 
     def made(compute: Compute) -> CorrectableAsset:
         name = getattr(compute, "__name__", "")
         if not isinstance(partitions_def, dg.DailyPartitionsDefinition) or partitions_def.fmt != "%Y-%m-%d":
             raise PartitionsNotDaily(name)
+        refuse_wrong_columns(name, keys, measures, schema)
         parameters = [*inspect.signature(compute).parameters]
         tables = {parameter: (sources or {}).get(parameter, parameter) for parameter in parameters}
         version = code_version or source_version(compute)

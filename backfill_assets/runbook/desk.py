@@ -54,6 +54,11 @@ def show_nothing(_about_to_happen: Event | None) -> None:
     """For a table without pages."""
 
 
+def all_partitions(_days: Collection[date]) -> Collection[date]:
+    """For a table whose every day is a partition."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A correctable table, as the runbook knows it.
@@ -64,8 +69,9 @@ class Subject:
     its readers and returns where it is. ``show`` brings what people read in line with the ledger as it will be once
     the given event is in it; that event is written only when it has succeeded. ``publish_page`` brings the page of a
     correction in line with an event that is in the ledger; it does not raise. ``tolerant`` reports are not frozen.
-    ``holders`` are consumers outside that keep a watermark of their own. The sources bear ``days_per_minute`` (0
-    without a limit) and keep ``retention_days``, by name.
+    ``holders`` are consumers outside that keep a watermark of their own. ``declared`` are the columns that the asset's
+    schema names, with their types; ``no_partitions`` returns those of some days that no run could stage. The
+    sources bear ``days_per_minute`` (0 without a limit) and keep ``retention_days``, by name.
     """
 
     table: str
@@ -86,6 +92,8 @@ class Subject:
     holders: tuple[str, ...] = ()
     days_per_minute: float = 0.0
     retention_days: Mapping[str, int] = field(default_factory=dict[str, int])
+    declared: Mapping[str, pl.DataType] = field(default_factory=dict[str, pl.DataType])
+    no_partitions: Callable[[Collection[date]], Collection[date]] = all_partitions
 
 
 @dataclass(frozen=True, slots=True)

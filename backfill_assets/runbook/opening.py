@@ -19,6 +19,7 @@ from backfill_assets.errors.request import (
 )
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.foreseeing import refuse_unfit
 from backfill_assets.runbook.planning import estimated, refuse_early
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.swapping import settle
@@ -30,6 +31,7 @@ def plan_correction(desk: Desk, request: Request) -> Plan:
 
     Raises:
         TableUnknown, WindowOutsideData, WindowOverlaps, CorrectionExists: when it cannot be opened.
+        BadInput: what :func:`refuse_unfit` refuses, because it could never be validated.
     """
     return _placed(_drafted(desk, request), desk.records.ledger.histories())
 
@@ -139,6 +141,7 @@ def _drafted(desk: Desk, request: Request) -> Plan:
     published = Window.spanning(live.days) if live and live.days else None
     if live is None or published is None or not published.covers(request.window):
         raise WindowOutsideData(subject.table, request.window, published)
+    refuse_unfit(desk, request, live)
     files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
     plan = Plan(
         correction=request.correction,

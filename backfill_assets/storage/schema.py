@@ -38,10 +38,14 @@ def delta_schema(uri: str, schema: pl.Schema) -> DeltaSchema:
     Raises:
         FrameUnfit: naming the columns whose type a table of the lake cannot hold.
     """
-    unfit = [name for name, kind in schema.items() if _delta_name(kind) is None]
-    if unfit:
+    if unfit := unstageable(schema):
         raise FrameUnfit(uri, unfit)
     return DeltaSchema([Field(name, PrimitiveType(cast("str", _delta_name(kind)))) for name, kind in schema.items()])
+
+
+def unstageable(schema: pl.Schema) -> list[str]:
+    """The columns whose type a table of the lake cannot hold."""
+    return [name for name, kind in schema.items() if _delta_name(kind) is None]
 
 
 def _delta_name(kind: pl.DataType) -> str | None:

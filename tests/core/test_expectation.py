@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.core.expectation import Estimate, Expectation, rows_where
+from backfill_assets.core.condition import rows_where
+from backfill_assets.core.expectation import Estimate, Expectation
 from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.validation import (
     ClauseUnknown,

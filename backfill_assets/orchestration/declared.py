@@ -1,0 +1,69 @@
+"""What a correctable asset declares about its columns, and what of it cannot work, known when definitions load."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.errors.setup import ColumnsDeclaredWrongly
+from backfill_assets.storage.layout import DAY
+
+
+def declared_columns(schema: Any) -> dict[str, pl.DataType]:
+    """The columns that a Pandera model or schema names, with their types; none of any other kind of schema."""
+    made = schema.to_schema() if hasattr(schema, "to_schema") else schema
+    columns = getattr(made, "columns", None)
+    found: dict[str, pl.DataType] = {}
+    for name, column in (columns if isinstance(columns, Mapping) else {}).items():
+        kind = getattr(getattr(column, "dtype", None), "type", None)
+        kind = kind() if isinstance(kind, type) and issubclass(kind, pl.DataType) else kind
+        if isinstance(kind, pl.DataType) and not getattr(column, "regex", False):
+            found[str(name)] = kind
+    return found
+
+
+def refuse_wrong_columns(table: str, keys: Sequence[str], measures: Sequence[str], schema: object) -> None:
+    """Refuse keys and measures that could never identify or be summed.
+
+    Raises:
+        ColumnsDeclaredWrongly: naming the argument and what is wrong with it.
+    """
+    for argument, names in (("keys", keys), ("measures", measures)):
+        if isinstance(names, str):
+            raise ColumnsDeclaredWrongly(table, argument, [names], "as one text instead of a list of names")
+        if strange := [name for name in names if not isinstance(name, str) or not name.strip()]:
+            raise ColumnsDeclaredWrongly(table, argument, [repr(name) for name in strange], "which are no column names")
+        if doubled := {name for name in names if list(names).count(name) > 1}:
+            raise ColumnsDeclaredWrongly(table, argument, doubled, "more than once")
+    if DAY in measures:
+        raise ColumnsDeclaredWrongly(table, "measures", [DAY], "which is the day and cannot be summed")
+    _refuse_against_schema(table, keys, measures, schema)
+
+
+def _refuse_against_schema(table: str, keys: Sequence[str], measures: Sequence[str], schema: object) -> None:
+    columns = declared_columns(schema)
+    if inexact := [f"{name} {columns[name]}" for name in measures if name in columns and not _is_exact(columns[name])]:
+        raise ColumnsDeclaredWrongly(table, "measures", inexact, "which are neither decimals nor integers")
+    if not _is_complete(schema):
+        return
+    for argument, names in (("keys", keys), ("measures", measures)):
+        if unknown := _unknown(names, schema):
+            raise ColumnsDeclaredWrongly(table, argument, unknown, "which its schema lacks")
+
+
+def _unknown(names: Collection[str], schema: Any) -> list[str]:
+    made = schema.to_schema() if hasattr(schema, "to_schema") else schema
+    return [name for name in names if name not in made.columns]
+
+
+def _is_complete(schema: Any) -> bool:
+    """Whether the schema names every column there is."""
+    made = schema.to_schema() if hasattr(schema, "to_schema") else schema
+    columns = getattr(made, "columns", None)
+    if not isinstance(columns, Mapping) or any(getattr(column, "regex", False) for column in columns.values()):
+        return False
+    return getattr(made, "strict", False) in (True, "filter")
+
+
+def _is_exact(kind: pl.DataType) -> bool:
+    return kind.is_decimal() or kind.is_integer()
