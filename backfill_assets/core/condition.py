@@ -73,9 +73,9 @@ def rows_where(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
 
 
 def counted_where(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
-    """How many rows meet a condition (``met``), and for how many it is null (``undecided``): one row."""
-    holds = _with_answer(frame, condition).select(pl.col(_ANSWER))
-    return holds.select(met=pl.col(_ANSWER).sum(), undecided=pl.col(_ANSWER).null_count())
+    """How many rows there are, how many meet a condition (``met``), and for how many it is null (``undecided``)."""
+    counts = {"rows": pl.len(), "met": pl.col(_ANSWER).sum(), "undecided": pl.col(_ANSWER).null_count()}
+    return _with_answer(frame, condition).select(**counts)
 
 
 def _with_answer(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:

@@ -206,12 +206,9 @@ def _expectation(finding: Finding, books: Books, window: Window) -> dict[str, An
     declared = {name: clause for name, clause in limits.items() if clause}
     if finding.cause is not Cause.AMOUNTS:
         return declared
-    return {
-        "columns": MAY_DIFFER,
-        "same_rows": True,
-        "unchanged_where": f"currency NOT IN ({_quoted(finding.groups)})",
-        **declared,
-    }
+    others = {currency for day, currency in books.ours if day in window} - set(finding.groups)
+    unchanged = {"unchanged_where": f"currency NOT IN ({_quoted(finding.groups)})"} if others else {}
+    return {"columns": MAY_DIFFER, "same_rows": True, **unchanged, **declared}
 
 
 def _quoted(names: Collection[str]) -> str:

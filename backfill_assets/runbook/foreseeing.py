@@ -89,15 +89,16 @@ def _refuse_rows(subject: Subject, live: Snapshot, days: Collection[date]) -> No
 
 
 def _refuse_unmet(condition: str, request: Request, live: Snapshot, days: Collection[date]) -> None:
-    """Refuse a condition that is true for no live row."""
-    met = undecided = 0
+    """Refuse a condition that is true for no live row, where there are any."""
+    rows = met = undecided = 0
     for batch in _batches(live, days):
         try:
             counted = _read(request.table, live, batch, lambda rows: counted_where(rows, condition))
         except pl.exceptions.PolarsError as error:
             raise ConditionUnusable(condition, NO_ROWS_ALONE) from error
-        met, undecided = met + counted["met"].item(), undecided + counted["undecided"].item()
-    if not met:
+        rows, met = rows + counted["rows"].item(), met + counted["met"].item()
+        undecided += counted["undecided"].item()
+    if rows and not met:
         raise NothingHeldUnchanged(condition, request.table, request.window, undecided)
 
 
