@@ -56,11 +56,11 @@ class Window:
         return f"{self.first}..{self.last}"
 
 
-def contiguous(days: Collection[date]) -> tuple[Window, ...]:
-    """Group days into the fewest windows that hold exactly them, oldest first."""
+def contiguous(days: Collection[date], most: int | None = None) -> tuple[Window, ...]:
+    """Group days into the fewest windows that hold exactly them, oldest first, each of at most ``most`` days."""
     windows: list[Window] = []
     for day in sorted(set(days)):
-        if windows and windows[-1].last + ONE_DAY == day:
+        if windows and windows[-1].last + ONE_DAY == day and (most is None or len(windows[-1]) < most):
             windows[-1] = Window(windows[-1].first, day)
         else:
             windows.append(Window(day, day))

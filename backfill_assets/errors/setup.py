@@ -26,12 +26,41 @@ class SourcesUnknown(BadInput):
 
 
 class PartitionsNotDaily(BadInput):
-    """A correctable asset needs daily partitions."""
+    """A correctable asset needs daily partitions; ``what`` says which it has, such as "by fixed names"."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, what: str) -> None:
         super().__init__(
-            f"{table} is not partitioned by day with ISO keys. Nothing was loaded. "
-            "Give it a DailyPartitionsDefinition with the default format."
+            f"{table} is not partitioned by every day with ISO keys, but {what}. Nothing was loaded. "
+            "Give it a DailyPartitionsDefinition with the default format and without exclusions."
+        )
+
+
+class PartitionsUnusable(BadInput):
+    """An asset is partitioned in a way that is not honoured; ``what`` and ``instead`` are parts of sentences."""
+
+    def __init__(self, asset: str, what: str, instead: str) -> None:
+        super().__init__(f"{asset} is {what}, which is not honoured here. Nothing was done. {instead}.")
+
+
+class PartitionsApart(BadInput):
+    """The partitions of an asset do not lead to those of an asset it reads."""
+
+    def __init__(self, asset: str, parent: str, why: str) -> None:
+        reason = " ".join(why.replace(": ", ", ").split()).rstrip(".")[:300]
+        super().__init__(
+            f"Partitions of {asset} cannot be told from those of {parent}, because Dagster says {reason!r}. "
+            f"Nothing was loaded. Give both the same time zone, or the dependency a partition mapping."
+        )
+
+
+class PartitionUnknown(BadInput):
+    """Partition keys that an asset's definition does not have, perhaps any more."""
+
+    def __init__(self, asset: str, keys: Collection[str], definition: str) -> None:
+        known = definition.rstrip(".").replace(": ", ", ")
+        super().__init__(
+            f"{asset} has no partition {listed(keys)}, it is partitioned as {known}. Nothing of it was built. "
+            "Where its definition has changed meanwhile, put the earlier one back or build it by hand."
         )
 
 

@@ -4,10 +4,10 @@ from datetime import date
 from typing import Any, cast
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
-UNDER_WAY = frozenset({"REQUESTED", "CANCELING", "FAILING"})
+UNDER_WAY = ("REQUESTED", "CANCELING", "FAILING")
 STOPPED = {"CANCELED": "was cancelled", "FAILED": "failed"}
-NEWEST = 50
 
 
 def backfill_days(instance: dg.DagsterInstance, backfill_id: str, asset: dg.AssetKey) -> tuple[date, ...]:
@@ -19,9 +19,10 @@ def backfill_days(instance: dg.DagsterInstance, backfill_id: str, asset: dg.Asse
 
 
 def days_under_way(instance: dg.DagsterInstance, asset: dg.AssetKey) -> frozenset[date]:
-    """The days of an asset that unfinished backfills target, among the newest backfills."""
-    newest = cast("list[Any]", instance.get_backfills(limit=NEWEST))
-    return frozenset(day for backfill in newest if backfill.status.value in UNDER_WAY for day in _days(backfill, asset))
+    """The days of an asset that unfinished backfills target."""
+    unfinished = BulkActionsFilter(statuses=[BulkActionStatus(name) for name in UNDER_WAY])
+    found = cast("list[Any]", instance.get_backfills(filters=unfinished))
+    return frozenset(day for backfill in found for day in _days(backfill, asset))
 
 
 def how_stopped(instance: dg.DagsterInstance, backfill_id: str) -> str:

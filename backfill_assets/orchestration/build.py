@@ -10,13 +10,14 @@ from backfill_assets.errors.setup import SourcesUnknown
 from backfill_assets.orchestration.desks import Office, Render
 from backfill_assets.orchestration.driver import driver_sensor, staging_job_name
 from backfill_assets.orchestration.hands import hand_jobs
+from backfill_assets.orchestration.honoured import refuse_report, refuse_source
 from backfill_assets.orchestration.limits import warn_without_limits
 from backfill_assets.orchestration.maintenance import maintenance_definitions
 from backfill_assets.orchestration.offices import remember
 from backfill_assets.orchestration.opening_asset import opening_asset
 from backfill_assets.orchestration.reach import Reports, in_order
 from backfill_assets.orchestration.schedules import sweep_definitions
-from backfill_assets.orchestration.siblings import CorrectableAsset
+from backfill_assets.orchestration.siblings import IO_MANAGER, CorrectableAsset
 from backfill_assets.orchestration.source_limits import declared_limits
 from backfill_assets.orchestration.staging import staged_sibling
 from backfill_assets.orchestration.steps import job_name, step_assets, step_key
@@ -50,7 +51,7 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
         render: brings what people read in line with tables and ledger; called before a freeze or thaw is written down.
 
     Raises:
-        SourcesUnknown, ReportUnreachable: when these definitions cannot work.
+        SourcesUnknown, ReportUnreachable, PartitionsUnusable, PartitionsApart: when these definitions cannot work.
     """
     return correction_definitions(
         build_office(
@@ -112,6 +113,12 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
     given = {key.path[-1] for source in sources for key in source.keys}
     if sources and (unknown := set(asset.recipe.sources.values()) - given):
         raise SourcesUnknown(asset.table, unknown)
+    for source in sources:
+        refuse_source(asset.live, source, IO_MANAGER)
     known = Reports(asset.live.key, asset.partitions_def, in_order(asset.live.key, reports))
+    definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.partitions_def}
+    for report in known.assets:
+        refuse_report(report, definitions)
+        definitions |= {report.key: report.partitions_def} if report.partitions_def else {}
     limits = declared_limits(sources)
     return Office(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders), limits, render)

@@ -44,7 +44,7 @@ class Freezer:
         own = self.run_tags.get(tags.REBUILD_FOR)
         if own:
             table = self.records.ledger.standing(own).plan.table
-            detail = {"report": report, "partitions": sorted(partitions)}
+            detail = {"report": report, "partitions": list(partitions)}
             self._tell(own, table, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail, run_id)
 
     def hand_over(self, correction: str, report: str, partitions: Collection[str]) -> bool:
@@ -57,9 +57,9 @@ class Freezer:
             return False
         table = self.records.ledger.standing(correction).plan.table
         for name in others:
-            detail = {"report": report, "partitions": sorted(partitions)}
+            detail = {"report": report, "partitions": list(partitions)}
             self._tell(name, table, Step.FREEZE_REPORTS, Outcome.REFUSED, detail)
-        told = {"report": report, "partitions": sorted(partitions), "handed_over_to": others}
+        told = {"report": report, "partitions": list(partitions), "handed_over_to": others}
         event = self._event(correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, told)
 
         def still_held(histories: Histories) -> Event | None:

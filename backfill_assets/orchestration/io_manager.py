@@ -15,6 +15,7 @@ from backfill_assets.orchestration.completing import complete, shown
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import Guard
 from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit
+from backfill_assets.orchestration.slots import days_of
 from backfill_assets.orchestration.wave import Wave, split_days
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.builds import Build
@@ -26,7 +27,7 @@ from backfill_assets.storage.table import Change, Commit, Table
 class DeltaLakeIOManager(dg.ConfigurableIOManager):
     """Keeps each asset as one Delta table of the lake, partitioned by ``day``, named by the last part of its key.
 
-    A partition key is an ISO day; a monthly or weekly partition is the day it begins with. What a correctable asset
+    A partition is kept under the day that it begins with, whatever the format of its key. What a correctable asset
     returns goes to its live table, guarded, or to the staged version of its correction. A frame of any other asset
     replaces its partitions, where they changed, unless a correction holds the asset frozen. ``None`` is left alone:
     the asset wrote by itself. Inputs arrive as ``pl.LazyFrame``, or ``pl.DataFrame`` where the parameter says so.
@@ -47,9 +48,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         if reader.has_assets_def:
             for key in reader.selected_asset_keys:
                 self._freezer(records).refuse(key.path[-1], _keys_of_run(reader))
-        days = (
-            [date.fromisoformat(key) for key in context.asset_partition_keys] if context.has_asset_partitions else None
-        )
+        days = _days(context) if context.has_asset_partitions else None
         source = records.snapshot(context.asset_key.path[-1])
         for key in reader.selected_asset_keys if reader.has_assets_def else ():
             self._read[key, context.asset_key.path[-1]] = source.commit
@@ -150,12 +149,12 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 _metadata(name, _replace_all(records.table(name, frame.schema), frame), len(frame))
             )
             return
-        keys = list(context.asset_partition_keys)
+        keys, days = list(context.asset_partition_keys), _days(context)
         freezer = self._freezer(records)
         table = records.table(name, frame.schema)
         table.create()
         commit = table.replace_days(
-            split_days(frame, [date.fromisoformat(key) for key in keys]),
+            split_days(frame, days),
             allow=lambda _: freezer.refuse(name, keys),
             metadata={tags.RUN: context.run_id, tags.GIT_COMMIT: git_commit()},
             skip_equal=True,
@@ -167,6 +166,12 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _freezer(self, records: Records) -> Freezer:
         return Freezer(records, self._tags, self.lake.now())
+
+
+def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
+    """The days under which the lake keeps the partitions of an asset that a run reads or writes."""
+    days = days_of(context.asset_key.path[-1], context.asset_partitions_def, context.asset_partition_keys)
+    return [*days.values()]
 
 
 def _keys_of_run(context: dg.AssetExecutionContext) -> list[str]:

@@ -20,6 +20,7 @@ from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Ran, Runner
 from backfill_assets.orchestration.rebuilding import runs_of_keys
 from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.slots import days_of, in_order
 from backfill_assets.runbook.holding import note_advanced
 from backfill_assets.runbook.readers import NIGHTLY
 from backfill_assets.storage.records import Records
@@ -166,12 +167,7 @@ class NightlyRun:
             tables = tuple(table for table in self.pipeline.tables if day not in there[table])
             if tables:
                 lacking.setdefault(tables, []).append(day)
-        return [
-            (tables, Window(run.days[start], run.days[min(start + DAYS_PER_WAVE, len(run)) - 1]))
-            for tables, wanted in lacking.items()
-            for run in contiguous(wanted)
-            for start in range(0, len(run), DAYS_PER_WAVE)
-        ]
+        return [(tables, window) for tables, wanted in lacking.items() for window in contiguous(wanted, DAYS_PER_WAVE)]
 
     def _fail_stuck(self, lacking: Sequence[str], wave: Window, reason: str) -> None:
         """The first table of the wave was tried for every day: those that it still lacks have failed."""
@@ -182,7 +178,7 @@ class NightlyRun:
 
     def _run_inputs_again(self, moved: Collection[date]) -> None:
         """Take in what landed anew for published days, however old: a changed file is a new arrival."""
-        for window in contiguous(moved):
+        for window in contiguous(moved, DAYS_PER_WAVE):
             for asset in self.pipeline.inputs:
                 self.pipeline.told("taking in what landed late", window)
                 ran = self.runner.run_days([asset.key], window, MARKED)
@@ -212,7 +208,7 @@ class NightlyRun:
 
     def _rebuild(self, days: Sequence[date]) -> list[date]:
         rebuilt: list[date] = []
-        for window in contiguous(days):
+        for window in contiguous(days, DAYS_PER_WAVE):
             self.pipeline.told("rebuilding late days", window)
             ran = self.runner.run_days([self.pipeline.office.asset.live.key], window, MARKED)
             reason = _named(ran)
@@ -252,15 +248,16 @@ class NightlyRun:
         snapshot = records.snapshot(self.pipeline.office.table)
         reached = self.pipeline.office.reach(records, days) if days else {}
         owed: dict[str, list[str]] = {report: [*keys] for report, keys in reached.items()}
+        definitions = {report.name: report.partitions_def for report in self.pipeline.office.reports.assets}
         for report, keys in self.pipeline.office.reach(records, live).items():
             built = records.completeness.of_report(report, self.pipeline.office.table)
             there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
-            behind = {
-                key
-                for key in keys
-                if (not built[key].is_of(snapshot) if key in built else date.fromisoformat(key) not in there)
-            }
-            owed[report] = sorted({*owed.get(report, ()), *behind})
+            partitions = definitions[report]
+            begin = days_of(report, partitions, keys)
+            behind = [
+                key for key in keys if (not built[key].is_of(snapshot) if key in built else begin[key] not in there)
+            ]
+            owed[report] = [*in_order(report, partitions, {*owed.get(report, ()), *behind})]
         return owed
 
     def _advance(self, records: Records, window: Window | None) -> None:

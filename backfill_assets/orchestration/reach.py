@@ -8,6 +8,7 @@ import dagster as dg
 
 from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.slots import starts_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Reports:
     """The reports of a correctable table, nearest first, and the table's own partitions."""
 
     table: dg.AssetKey
-    partitions_def: dg.PartitionsDefinition
+    partitions_def: dg.TimeWindowPartitionsDefinition
     assets: tuple[Report, ...]
 
     @property
@@ -71,24 +72,44 @@ class Reports:
     def reach(self, days: Collection[date], live_days: Collection[date], now: datetime) -> dict[str, tuple[str, ...]]:
         """Partition keys by report name that read any of the days, directly or through another report.
 
-        Of a report by day only days that are live count, of any other the partitions that begin by the newest one:
-        a trailing mean reaches into days that are not there yet.
+        Of a report by the table's own days only those that are live count, of any other the partitions that begin
+        before the newest one ends: a trailing mean reaches into days that are not there yet. Keys are in the order
+        of time.
         """
         reached: dict[dg.AssetKey, frozenset[str]] = {self.table: frozenset(str(day) for day in days)}
-        definitions = {self.table: self.partitions_def}
-        live = {str(day) for day in live_days}
-        newest = max(live, default="")
+        definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {self.table: self.partitions_def}
+        live = frozenset(live_days)
         told: dict[str, tuple[str, ...]] = {}
         for report in self.assets:
             keys = _reached_by_parents(report, reached, definitions, now)
             if report.partitions_def is not None:
                 definitions[report.key] = report.partitions_def
             reached[report.key] = keys
-            daily = report.partitions_def == self.partitions_def
-            there = sorted(key for key in keys if (key in live if daily else key <= newest))
-            if there:
-                told[report.name] = tuple(there)
+            if there := self._there(report, keys, live):
+                told[report.name] = there
         return told
+
+    def _there(self, report: Report, keys: frozenset[str], live: frozenset[date]) -> tuple[str, ...]:
+        """Those of a report's partitions that live has something of, in the order of time."""
+        if not live or not keys:
+            return ()
+        starts = starts_of(report.name, report.partitions_def, keys)
+        if _same_windows(report.partitions_def, self.partitions_def):
+            there = [key for key, start in starts.items() if start.date() in live]
+        else:
+            newest = self.partitions_def.time_window_for_partition_key(str(max(live))).end.timestamp()
+            there = [key for key, start in starts.items() if start.timestamp() < newest]
+        return tuple(sorted(there, key=lambda key: starts[key].timestamp()))
+
+
+def _same_windows(one: dg.PartitionsDefinition | None, other: dg.TimeWindowPartitionsDefinition) -> bool:
+    """Whether the partitions of two definitions are the same stretches of time, whatever they are called."""
+    return (
+        isinstance(one, dg.TimeWindowPartitionsDefinition)
+        and one.cron_schedule == other.cron_schedule
+        and one.timezone == other.timezone
+        and one.exclusions == other.exclusions
+    )
 
 
 def _reached_by_parents(
@@ -103,7 +124,7 @@ def _reached_by_parents(
         if downstream is None:
             raise ReportUnreachable(report.name)
         mapping = report.definition.infer_partition_mapping(report.key, parent, upstream)
-        subset = upstream.subset_with_partition_keys(sorted(reached[parent]))
+        subset = upstream.subset_with_partition_keys(reached[parent])
         hit = mapping.get_downstream_partitions_for_partitions(subset, upstream, downstream, now)
         keys.update(hit.get_partition_keys())
     return frozenset(keys)

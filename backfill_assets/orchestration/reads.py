@@ -13,6 +13,7 @@ import dagster as dg
 
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.resources import now_utc
+from backfill_assets.orchestration.slots import days_of
 from backfill_assets.storage.completeness import BuiltReports
 
 
@@ -63,13 +64,13 @@ def _through(graph: Any, parent: dg.AssetKey, keys: frozenset[str], built: Built
     """What partitions of a parent are made of: of their own days, or of those that its builds tell."""
     name = parent.path[-1]
     if _is_correctable(graph, parent):
-        return {name: Read(frozenset(date.fromisoformat(key) for key in keys))}
+        return {name: Read(frozenset(_days(graph, parent, keys).values()))}
     found: dict[str, Read] = {}
     for table in built.tables_of(name) if keys else ():
         builds = built.of_report(name, table)
         there = [builds[key] for key in keys if key in builds]
-        # A partition that was never built has the days that begin with its key, and lacks them.
-        never = frozenset(date.fromisoformat(key) for key in keys if key not in builds)
+        # A partition that was never built has the day that it begins with, and lacks it.
+        never = frozenset(_days(graph, parent, [key for key in keys if key not in builds]).values())
         read = Read(never, never)
         for one in there:
             read = read.with_(Read(frozenset(one.expected), frozenset(one.missing), one.commit))
@@ -90,6 +91,11 @@ def _read_of(graph: Any, asset: dg.AssetKey, parent: dg.AssetKey, partition: str
         subset, downstream, upstream, _when_over(downstream, partition)
     )
     return frozenset(read.partitions_subset.get_partition_keys())
+
+
+def _days(graph: Any, asset: dg.AssetKey, keys: Collection[str]) -> dict[str, date]:
+    """The day that each partition begins with."""
+    return days_of(asset.path[-1], graph.get(asset).partitions_def, keys) if keys else {}
 
 
 def _is_correctable(graph: Any, key: dg.AssetKey) -> bool:

@@ -9,6 +9,7 @@ from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.in_process import Ran, Runner
 from backfill_assets.orchestration.reach import Report
+from backfill_assets.orchestration.slots import in_order
 from backfill_assets.runbook import Desk
 
 
@@ -32,12 +33,21 @@ def rebuild(
 
 
 def runs_of_keys(asset: Report, keys: Sequence[str]) -> list[tuple[str, str]]:
-    """Group partition keys into runs of consecutive ones, each as its first and last."""
+    """Group partition keys into runs of consecutive ones, each as its first and last, in the order of time.
+
+    Raises:
+        PartitionUnknown: when the report has no such partition, perhaps any more.
+    """
     wanted = set(keys)
     runs: list[tuple[str, str]] = []
     previous = False
     partitions = asset.partitions_def
-    between = partitions.get_partition_keys_in_range(dg.PartitionKeyRange(min(keys), max(keys))) if partitions else []
+    ordered = in_order(asset.name, partitions, wanted)
+    between = (
+        partitions.get_partition_keys_in_range(dg.PartitionKeyRange(ordered[0], ordered[-1]))
+        if partitions and ordered
+        else ()
+    )
     for key in between:
         if key in wanted:
             runs = [*runs[:-1], (runs[-1][0], key)] if previous else [*runs, (key, key)]

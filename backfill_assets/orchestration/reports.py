@@ -8,6 +8,7 @@ import dagster as dg
 from backfill_assets.orchestration.completing import begin_reading
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.slots import days_of
 from backfill_assets.storage.records import Records
 
 
@@ -26,9 +27,11 @@ def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> Repor
         ReportFrozen: while a correction other than the run's own holds the report.
     """
     records = lake.records()
-    keys = sorted(context.partition_keys)
+    keys = list(context.partition_keys)
     freezer = Freezer(records, context.run.tags, lake.now())
     for asset in context.selected_asset_keys:
         freezer.refuse(asset.path[-1], keys)
     begin_reading(context, records)
-    return ReportRun(records, tuple(date.fromisoformat(key) for key in keys))
+    asset = next(iter(sorted(context.selected_asset_keys)))
+    days = days_of(asset.path[-1], context.assets_def.specs_by_key[asset].partitions_def, keys)
+    return ReportRun(records, tuple(sorted(days.values())))

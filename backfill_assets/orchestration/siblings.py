@@ -9,10 +9,10 @@ from typing import Any
 
 import dagster as dg
 
-from backfill_assets.errors.setup import PartitionsNotDaily
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.declared import refuse_wrong_columns
 from backfill_assets.orchestration.guard import LOOK_BACK_DAYS, Guard
+from backfill_assets.orchestration.honoured import refuse_table
 from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Compute, FrameSchema, Recipe, Wave, source_version
@@ -62,7 +62,7 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
     function is given the days of the run and returns rows for them, with a ``day`` column.
 
     Args:
-        partitions_def: daily, with ISO keys.
+        partitions_def: daily, with ISO keys and without exclusions; time zone, offsets and end are yours.
         keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
         measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
         schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
@@ -73,14 +73,13 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
         options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and description.
 
     Raises:
-        PartitionsNotDaily: when the partitions are not days.
+        PartitionsNotDaily: when the partitions are not every day, named as ISO writes it.
         ColumnsDeclaredWrongly: when keys or measures cannot be what they are declared to be.
     """
 
     def made(compute: Compute) -> CorrectableAsset:
         name = getattr(compute, "__name__", "")
-        if not isinstance(partitions_def, dg.DailyPartitionsDefinition) or partitions_def.fmt != "%Y-%m-%d":
-            raise PartitionsNotDaily(name)
+        refuse_table(name, partitions_def)
         refuse_wrong_columns(name, keys, measures, schema)
         parameters = [*inspect.signature(compute).parameters]
         tables = {parameter: (sources or {}).get(parameter, parameter) for parameter in parameters}

@@ -149,13 +149,13 @@ def measure(  # noqa: PLR0913 - everything that is written down
     return measured
 
 
-def proven_through(partitions: Collection[str], built: Mapping[str, Completeness], live: Snapshot) -> date | None:
+def proven_through(partitions: Sequence[str], built: Mapping[str, Completeness], live: Snapshot) -> date | None:
     """The last published day up to which every partition is known to be built from what is live now.
 
-    ``partitions`` are those that should be there, by the days that are live.
+    ``partitions`` are those that should be there by the days that are live, in the order of time.
     """
     proven: date | None = None
-    for partition in sorted(partitions):
+    for partition in partitions:
         one = built.get(partition)
         if one is None or not one.is_of(live):
             break
