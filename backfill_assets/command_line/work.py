@@ -27,6 +27,7 @@ from backfill_assets.orchestration.nightly import Nightly, NightlyRun
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.revenue.pipeline import NIGHTLY
 from backfill_assets.runbook import Desk
+from backfill_assets.runbook.looking import looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,11 @@ def standings(session: Session, correction: str = "") -> list[Whereabouts]:
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
     """
-    ledger, now = session.lake.records().ledger, session.lake.now()
+    records, now = session.lake.records(), session.lake.now()
+    ledger = records.ledger
     chosen = {correction: ledger.standing(correction)} if correction else ledger.standings()
-    return [
-        Whereabouts(progress, ledger.events(name), next_step(progress, now))
-        for name, progress in sorted(chosen.items())
-    ]
+    seen = {name: looked(records, progress) for name, progress in sorted(chosen.items())}
+    return [Whereabouts(progress, ledger.events(name), next_step(progress, now)) for name, progress in seen.items()]
 
 
 def _refuse_failed(correction: str, ran: Ran) -> None:

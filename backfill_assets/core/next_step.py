@@ -12,6 +12,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.core.waves import WaveOrder, plan_waves
 from backfill_assets.core.window import Window
+from backfill_assets.errors.correction import SwappedDaysMoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,10 @@ def _decide(progress: Progress, now: datetime) -> NextStep:
         return TakeSteps((progress.planned,))
     if progress.ending == "decommissioned":
         return Finished(progress.ending)
+    if progress.moved:
+        inside = progress.moved & progress.swapped
+        reason = str(SwappedDaysMoved(progress.plan.correction, inside or progress.moved, swapped=bool(inside)))
+        return Stuck(Step.CUT_OVER if inside else Step.ROLL_BACK, reason)
     if progress.is_closed or Step.CUT_OVER in progress.done or progress.swapped or progress.owes_notice:
         return _after_publication(progress, now)
     return _before_publication(progress)

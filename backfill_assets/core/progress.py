@@ -213,6 +213,7 @@ def _after_cut_over(progress: Progress, event: Event) -> Progress:
             settled = _settled(progress, event)
             return replace(
                 settled,
+                failures=_before_readers(settled),
                 done=settled.done - {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE},
                 planned=None,
                 version=int(event.detail["version"]),
@@ -238,6 +239,7 @@ def _after_roll_back(progress: Progress, event: Event) -> Progress:
             days = _days(event)
             return replace(
                 progress,
+                failures=_before_readers(progress),
                 planned=None,
                 version=int(event.detail["version"]),
                 swapped=progress.swapped - days,
@@ -253,6 +255,12 @@ def _after_roll_back(progress: Progress, event: Event) -> Progress:
             return _settled(progress, event)
         case _:
             return progress
+
+
+def _before_readers(progress: Progress) -> Mapping[Step, str]:
+    """The failures of steps that a swap does not make anew: what it reaches is rebuilt and told from the beginning."""
+    anew = {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE}
+    return {step: reason for step, reason in progress.failures.items() if step not in anew}
 
 
 def _reach(event: Event) -> frozenset[tuple[str, str]]:

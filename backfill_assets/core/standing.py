@@ -27,7 +27,8 @@ class Progress:
     ``swapped`` are the days this correction has live now; ``version`` counts its swaps and roll backs that the
     ledger knows to have happened, ``planned`` is one written down but not yet known to have happened. Report
     partitions (report, key): ``reached`` by the last swaps and roll backs, ``rebuilt`` since, ``refused`` while frozen.
-    ``seconded`` is the second approval, by another name, that changes of ``closed_months`` need.
+    ``seconded`` is the second approval, by another name, that changes of ``closed_months`` need. ``moved`` are days
+    that live does not hold as the correction left them; no event tells of them, whoever asks the table adds them.
     """
 
     plan: Plan
@@ -54,6 +55,7 @@ class Progress:
     owes_notice: str = ""
     frozen: frozenset[str] = frozenset()
     awaited_holders: frozenset[str] = frozenset()
+    moved: frozenset[date] = frozenset()
     ending: str = ""
     asked: Asked = field(default_factory=Asked)
 

@@ -147,6 +147,35 @@ class CertificateOutdated(Refused):
         )
 
 
+class SwappedDaysMoved(Refused):
+    """Days that a correction had swapped, or brought back, were restored, overwritten or deleted by somebody."""
+
+    def __init__(self, correction: str, days: Collection[date], *, swapped: bool) -> None:
+        self.days = frozenset(days)
+        if swapped:
+            what = f"of correction {correction} in live are not what it swapped in, somebody changed them since"
+            move = (
+                f"Swap them in again with cut-over {correction}, let them go with roll-back {correction} --day, "
+                "or correct them by a new correction."
+            )
+        else:
+            what = f"that correction {correction} rolled back are not what they were before it, somebody changed them"
+            move = f"Bring them back once more with roll-back {correction} --all."
+        super().__init__(
+            f"{days_listed(days)} {what}. Its reports and notices wait, nothing was built, told or deleted. {move}"
+        )
+
+
+class ManifestsMissing(Refused):
+    """The ledger says that days were swapped, and holds no manifest that says which files."""
+
+    def __init__(self, correction: str, days: Collection[date]) -> None:
+        super().__init__(
+            f"The ledger holds no manifest of the swap of {days_listed(days)} by correction {correction}. "
+            "Live is untouched. Correct these days by a new correction."
+        )
+
+
 class NothingToRollBack(Refused):
     """No day of the correction is live."""
 

@@ -134,7 +134,8 @@ class DaysRewritten(Refused):
     def __init__(self, correction: str, days: Collection[date]) -> None:
         super().__init__(
             f"Other content was written on {days_listed(days)} after correction {correction} had swapped them. "
-            "Live is untouched. Roll back the other days, and correct these with a new correction."
+            f"Live is untouched. Roll back the other days, swap these in again with cut-over {correction} first, "
+            "or correct them with a new correction."
         )
 
 

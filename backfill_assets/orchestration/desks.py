@@ -10,7 +10,7 @@ import dagster as dg
 from backfill_assets.core.events import Event
 from backfill_assets.orchestration.declared import declared_columns
 from backfill_assets.orchestration.notices import Post
-from backfill_assets.orchestration.pages.publishing import publish_page
+from backfill_assets.orchestration.pages.publishing import publish_page, show_moved
 from backfill_assets.orchestration.reach import Reports
 from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit, now_utc, place
 from backfill_assets.orchestration.siblings import CorrectableAsset
@@ -83,6 +83,7 @@ class Office:
         Nothing of this fails the step: what is left is taken up after the next one.
         """
         left: list[str] = []
+        show_moved(Desk(records, self.subject(records), "pages", now_utc()), published_root())
         try:
             left += self.show(records)
         except OSError as error:

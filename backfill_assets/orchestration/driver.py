@@ -21,14 +21,16 @@ from backfill_assets.core.window import Window
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.backfills import days_under_way, how_stopped
 from backfill_assets.orchestration.checks import check_keys
-from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.desks import Office, published_root
 from backfill_assets.orchestration.errands import ask, bury_the_dead, run_tags, settle, unasked_runs
 from backfill_assets.orchestration.hands import hand_job_name
+from backfill_assets.orchestration.pages.publishing import show_moved
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import job_name, step_key
 from backfill_assets.runbook import Desk
 from backfill_assets.runbook.holding import note_advanced
+from backfill_assets.runbook.looking import looked
 
 SECONDS = 10
 
@@ -88,11 +90,16 @@ class Tick:
         """Hear what ended, fold, and ask for what is next."""
         bury_the_dead(self.instance)
         note_advanced(self.desk)
+        show_moved(self.desk, published_root())
         ledger = self.desk.records.ledger
         # In this order: a correction that is opened in between is taken up by the next tick.
         standings, histories = ledger.standings(), ledger.histories()
         folded = {name: (progress, histories[name]) for name, progress in standings.items()}
-        ours = {name: both for name, both in folded.items() if both[0].plan.table == self.office.table}
+        ours = {
+            name: (looked(self.desk.records, progress), events)
+            for name, (progress, events) in folded.items()
+            if progress.plan.table == self.office.table
+        }
         requests: list[dg.RunRequest] = []
         sentences: list[str] = []
         for name, (progress, events) in ours.items():

@@ -25,6 +25,7 @@ from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.steps import step_key
 from backfill_assets.runbook import Desk
+from backfill_assets.runbook.looking import looked
 
 NIGHTLY_CRON = "15 2 * * *"
 SWEEP_CRON = "30 5 * * *"
@@ -126,7 +127,7 @@ def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
     for _, progress in sorted(desk.records.ledger.standings().items()):
         if progress.plan.table != desk.subject.table:
             continue
-        match next_step(progress, desk.now):
+        match next_step(looked(desk.records, progress), desk.now):
             case TakeSteps(steps=(Step.DECOMMISSION,)):
                 deadline = progress.plan.roll_back_deadline(progress.swapped_at or progress.plan.opened_at)
                 yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"

@@ -25,6 +25,7 @@ from backfill_assets.orchestration.metadata import (
 from backfill_assets.orchestration.rebuilding import rebuild
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.runbook import Desk
+from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.validating import refuse_failed
 
 ABOUT: dict[Step, str] = {
@@ -141,7 +142,9 @@ def _taken(  # noqa: PLR0911 - one arm a step
 def _rebuild(context: dg.AssetExecutionContext, office: Office, desk: Desk, correction: str) -> Event:
     """Build what is owed, each in a run of its own on this instance, and then prove that nothing is."""
     owed: dict[str, list[str]] = {}
-    for report, key in sorted(desk.progress(correction).owed):
+    progress = desk.progress(correction)
+    refuse_moved(progress)
+    for report, key in sorted(progress.owed):
         owed.setdefault(report, []).append(key)
     ran = rebuild(office, desk, runner_within(context, {"user": desk.actor}), correction, owed)
     if failed := [error for one in ran for error in one.errors]:

@@ -13,6 +13,7 @@ from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.swap import Manifest
@@ -107,12 +108,12 @@ class Desk:
     run_id: str = ""
 
     def progress(self, correction: str) -> Progress:
-        """Where a correction stands.
+        """Where a correction stands, by the ledger and by the table.
 
         Raises:
             CorrectionUnknown: when the ledger has none of that id.
         """
-        return self.records.ledger.standing(correction)
+        return looked(self.records, self.records.ledger.standing(correction))
 
     def event(self, correction: str, step: Step, outcome: Outcome, detail: Mapping[str, Any] | None = None) -> Event:
         """An event of this desk, not yet in the ledger."""

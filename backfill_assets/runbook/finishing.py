@@ -10,6 +10,7 @@ from backfill_assets.errors.correction import RebuildIncomplete, RetirementPrema
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.holding import move_own_marks, note_advanced, stale_reports
+from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.swapping import settle
 from backfill_assets.runbook.telling import owed_notices, tell_watchers
 from backfill_assets.storage.retention import decommission as delete_retired
@@ -22,9 +23,11 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
     The building itself is done by runs of the reports; this step is the proof that they have.
 
     Raises:
+        SwappedDaysMoved: when live does not hold what the reports are to be built from.
         RebuildIncomplete: naming what is still owed.
     """
     progress = desk.progress(correction)
+    refuse_moved(progress)
     if stale := stale_reports(desk, progress):
         for report, keys in stale.items():
             desk.tell(correction, Step.FREEZE_REPORTS, Outcome.REFUSED, {"report": report, "partitions": keys})
@@ -41,8 +44,13 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
 
 
 def communicate(desk: Desk, correction: str) -> Event:
-    """Tell every watcher what was published, rolled back or given up, in measured figures."""
+    """Tell every watcher what was published, rolled back or given up, in measured figures.
+
+    Raises:
+        SwappedDaysMoved: when that is not what readers would find.
+    """
     progress = desk.progress(correction)
+    refuse_moved(progress)
     events = desk.records.ledger.events(correction)
     owed = owed_notices(progress, events)
     places: list[str] = []
@@ -68,6 +76,7 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
     Raises:
         NameNeeded: when nobody says ``now``.
         RetirementPremature: when the rollback window is open, or something is still owed.
+        SwappedDaysMoved: when live does not hold what would be final.
     """
     desk.progress(correction)
     if now:
@@ -113,6 +122,7 @@ def _refuse_premature(desk: Desk, progress: Progress, *, now: bool) -> None:
         raise RetirementPremature(correction, "it is decommissioned already")
     if progress.ending == "abandoned":
         return
+    refuse_moved(progress)
     if Step.CUT_OVER not in progress.done and not progress.swapped:
         raise RetirementPremature(correction, "it is still open, abandon it first")
     if Step.REBUILD_DOWNSTREAM not in progress.done or progress.owes_notice:

@@ -20,6 +20,7 @@ from backfill_assets.errors.request import (
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, iso
 from backfill_assets.runbook.foreseeing import refuse_unfit
+from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.planning import estimated, refuse_early
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.swapping import settle
@@ -98,6 +99,7 @@ def abandon(desk: Desk, correction: str, note: str) -> Event:
         NameNeeded: when it is nobody who decides.
         CorrectionClosed: when it is closed already.
         StillLive: when days of it are live.
+        SwappedDaysMoved: when somebody brought days live again that had gone back.
     """
     desk.progress(correction)
     refuse_nameless(desk, "abandon", correction)
@@ -108,6 +110,7 @@ def abandon(desk: Desk, correction: str, note: str) -> Event:
             raise CorrectionClosed(correction, progress.ending or "being decommissioned")
         if progress.swapped:
             raise StillLive(correction, progress.swapped)
+        refuse_moved(progress)
         abandoned = desk.tell_next(progress, Step.ABANDON, Outcome.DONE, {"note": note})
         if abandoned:
             break

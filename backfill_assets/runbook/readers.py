@@ -1,8 +1,10 @@
 """Who keeps a watermark on a table, and what a swap asks of them."""
 
+from collections.abc import Collection
+from datetime import date
+
 from backfill_assets.core.window import Window
 from backfill_assets.runbook.desk import Desk
-from backfill_assets.storage.swap import Manifest
 
 NIGHTLY = "nightly"
 
@@ -26,15 +28,14 @@ def register_declared(desk: Desk) -> None:
         desk.records.watermarks.register(name, desk.subject.table, by="code", at=desk.now, external=True)
 
 
-def rewind_readers(desk: Desk, window: Window, manifest: Manifest) -> list[str]:
+def rewind_readers(desk: Desk, correction: str, window: Window, days: Collection[date]) -> list[str]:
     """After a swap or roll back: hold our own holders until they are rebuilt, make external ones read again.
 
     Returns the external holders that are awaited. Called again it changes nothing more.
     """
-    if not manifest.days:
+    if not days:
         return []
     register_declared(desk)
     watermarks, table = desk.records.watermarks, desk.subject.table
-    correction, changed = manifest.correction, Window.spanning(manifest.days)
     watermarks.hold(correction, table, internal_holders(desk), window, by=desk.actor, at=desk.now)
-    return list(watermarks.rewind(correction, table, changed, by=desk.actor, at=desk.now))
+    return list(watermarks.rewind(correction, table, Window.spanning(days), by=desk.actor, at=desk.now))

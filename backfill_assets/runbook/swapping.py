@@ -4,16 +4,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
-from backfill_assets.core.periods import closed_among
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.progress import history
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.base import Refused, listed
-from backfill_assets.errors.correction import CertificateOutdated, NotApproved, NothingToRollBack, RollBackClosed
+from backfill_assets.errors.base import Refused
+from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended, StagedFilesMissing, SwapUnverified
 from backfill_assets.runbook.deciding import refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back, with_days_let_go
 from backfill_assets.runbook.readers import rewind_readers
 from backfill_assets.runbook.telling import measured_sums
 from backfill_assets.storage import swap
@@ -27,7 +26,8 @@ from backfill_assets.storage.table import Commit, Table
 def cut_over(desk: Desk, correction: str) -> Event:
     """Swap the changed days in by one commit, after the gate.
 
-    One that was planned and may or may not have happened is settled first: the table's log knows.
+    One that was planned and may or may not have happened is settled first: the table's log knows. Days that somebody
+    has changed since they were swapped in are swapped in again.
 
     Raises:
         NotApproved: when the gate is closed.
@@ -38,9 +38,10 @@ def cut_over(desk: Desk, correction: str) -> Event:
         progress = desk.progress(correction)
         if progress.planned in TAKE:
             continue
-        if Step.CUT_OVER in progress.done:
+        again = progress.moved & progress.swapped
+        if Step.CUT_OVER in progress.done and not again:
             return _last(desk, correction, Step.CUT_OVER)
-        manifest = _plan_cut_over(desk, progress)
+        manifest = plan_again(desk, progress, again) if again else plan_cut_over(desk, progress)
         if desk.tell_next(progress, Step.CUT_OVER, Outcome.PLANNED, _planned(manifest), manifest=manifest):
             return _take(desk, Step.CUT_OVER, manifest)
 
@@ -51,7 +52,9 @@ def roll_back(
     """Bring the retired days back, those named or with ``all_days`` all; every day that landed since stays.
 
     One that was planned and may or may not have happened is settled first. That is all that is done when neither
-    is said: the decision was taken then, and a machine may bring it to its end.
+    is said: the decision was taken then, and a machine may bring it to its end. Days that hold what they held before
+    already, because somebody restored them, are let go; days that had gone back and were changed since are brought
+    back again.
 
     Raises:
         ExtentUnsaid, ExtentContradictory: when no roll back is planned and neither is said, or both.
@@ -71,23 +74,18 @@ def roll_back(
             continue
         if progress.is_closed or progress.planned is Step.DECOMMISSION:
             raise RollBackClosed(correction)
+        inside, undone = progress.swapped, progress.moved - progress.swapped
         taken_up = settled is not None and settled.step is Step.ROLL_BACK
         back = settled.detail["days"] if settled and taken_up else ()
-        wanted = progress.swapped if all_days else {day for day in days if str(day) not in back}
+        wanted = inside | undone if all_days else {day for day in days if str(day) not in back}
         if settled and taken_up and not wanted:
             return settled
-        if not wanted or not wanted <= progress.swapped:
-            raise NothingToRollBack(correction, frozenset(wanted) - progress.swapped)
-        manifest = swap.plan_roll_back(
-            desk.records.snapshot(progress.plan.table),
-            _happened(desk, correction),
-            correction=correction,
-            version=_next_version(desk, correction),
-            days=wanted,
-        )
-        detail = {**_planned(manifest), "note": note}
+        if not wanted or not wanted <= inside | undone:
+            raise NothingToRollBack(correction, frozenset(wanted) - inside - undone)
+        manifest = plan_roll_back(desk, progress, wanted)
+        detail = {**_planned(manifest), "days": iso(wanted), "note": note}
         if desk.tell_next(progress, Step.ROLL_BACK, Outcome.PLANNED, detail, manifest=manifest):
-            return _take(desk, Step.ROLL_BACK, manifest, {"note": note})
+            return _take(desk, Step.ROLL_BACK, manifest, {"note": note}, wanted)
 
 
 def settle(desk: Desk, correction: str) -> Event | None:
@@ -96,31 +94,22 @@ def settle(desk: Desk, correction: str) -> Event | None:
     if progress.planned is not Step.CUT_OVER and progress.planned is not Step.ROLL_BACK:
         return None
     manifest = desk.records.ledger.manifests(correction)[correction][-1]
-    note = _last(desk, correction, progress.planned, Outcome.PLANNED).detail.get("note")
-    return _take(desk, progress.planned, manifest, {} if note is None else {"note": note})
+    planned = _last(desk, correction, progress.planned, Outcome.PLANNED).detail
+    note = {"note": planned["note"]} if "note" in planned else {}
+    return _take(desk, progress.planned, manifest, note, [date.fromisoformat(day) for day in planned["days"]])
 
 
-def _plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
-    plan, correction = progress.plan, progress.plan.correction
-    _refuse_unapproved(progress)
-    certificate = desk.records.certificates.find(progress.certificate)
-    _refuse_unseconded(desk, progress, certificate)
-    staged_table = desk.records.staged(plan.table, correction)
-    live, staged = desk.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
-    _refuse_moved(desk, progress, certificate, live, staged)
-    return swap.plan_cut_over(
-        live,
-        staged,
-        correction=correction,
-        version=_next_version(desk, correction),
-        days=frozenset(certificate.changed_days) - progress.swapped,
-        certified_live=certificate.live,
-        certified_staged=certificate.staged,
-    )
+def _take(
+    desk: Desk,
+    step: Step,
+    manifest: Manifest,
+    detail: Mapping[str, Any] | None = None,
+    days: Collection[date] = (),
+) -> Event:
+    """Commit a planned swap and write down, once, that it happened, or that it was refused and why.
 
-
-def _take(desk: Desk, step: Step, manifest: Manifest, detail: Mapping[str, Any] | None = None) -> Event:
-    """Commit a planned swap and write down, once, that it happened, or that it was refused and why."""
+    ``days`` are those that it is about, also where live holds already what it would bring there.
+    """
     live_table = _live_table(desk, step, manifest)
     metadata = {
         "backfill_assets/step": str(step),
@@ -130,24 +119,27 @@ def _take(desk: Desk, step: Step, manifest: Manifest, detail: Mapping[str, Any] 
         "backfill_assets/git_commit": desk.subject.git_commit,
     }
     if not manifest.days:
-        return _tell_settled(desk, step, manifest, Outcome.DONE, _done(desk, step, manifest, desk.now, None))
+        done = {**_done(desk, step, manifest, desk.now, None, days), **(detail or {})}
+        return _tell_settled(desk, step, manifest, Outcome.DONE, done)
     try:
         commit = TAKE[step](live_table, manifest, metadata=metadata)
     except CommitContended:
         raise
     except SwapUnverified as error:
-        done = _done(desk, step, manifest, swapped_at(live_table.snapshot(), manifest) or desk.now, None)
+        done = _done(desk, step, manifest, swapped_at(live_table.snapshot(), manifest) or desk.now, None, days)
         _tell_settled(desk, step, manifest, Outcome.DONE, {**done, "unverified": str(error)})
         raise
     except Refused as error:
         restage = _moved(live_table.snapshot(), manifest)
         if isinstance(error, StagedFilesMissing):
             restage = list(manifest.days)
+        if set(manifest.days) & desk.progress(manifest.correction).swapped:
+            restage = []  # swapped in once, they are not to be computed anew
         refused = {"reason": str(error), "restage": iso(restage)}
         _tell_settled(desk, step, manifest, Outcome.REFUSED, refused)
         raise
     at = commit.at if commit else swapped_at(live_table.snapshot(), manifest) or desk.now
-    done = {**_done(desk, step, manifest, at, commit), **(detail or {})}
+    done = {**_done(desk, step, manifest, at, commit, days), **(detail or {})}
     return _tell_settled(desk, step, manifest, Outcome.DONE, done)
 
 
@@ -197,61 +189,6 @@ def swapped_at(live: Snapshot, manifest: Manifest) -> datetime | None:
     return committed_at(live, marks)
 
 
-def _refuse_unapproved(progress: Progress) -> None:
-    correction = progress.plan.correction
-    if progress.is_closed:
-        raise NotApproved(correction, f"it is {progress.ending}")
-    if not progress.certificate:
-        raise NotApproved(correction, "it has not been validated")
-    if not progress.is_approved:
-        why = "nobody has approved it" if progress.approval is None else "its validation failed after the approval"
-        raise NotApproved(correction, why)
-
-
-def _refuse_unseconded(desk: Desk, progress: Progress, certificate: Certificate) -> None:
-    """Two names for days of a month that is closed by now, also when it was open at validation."""
-    closed = closed_among(certificate.changed_days, desk.records.closed_months.current())
-    if closed and progress.seconded is None:
-        correction = progress.plan.correction
-        error = NotApproved(
-            correction, f"it changes closed months ({listed(closed)}), which two people have to approve"
-        )
-        desk.tell_next(progress, Step.CUT_OVER, Outcome.FAILED, {"reason": str(error), "closed_months": list(closed)})
-        raise error
-
-
-def _refuse_moved(desk: Desk, progress: Progress, certificate: Certificate, live: Snapshot, staged: Snapshot) -> None:
-    """Refuse when any certified day moved, also one that was found unchanged: it may not be any more."""
-    correction = progress.plan.correction
-    moved = {
-        day
-        for day in certificate.staged.keys() - progress.swapped
-        if live.fingerprint(day) != certificate.live.get(day, "") or staged.fingerprint(day) != certificate.staged[day]
-    }
-    certified = {day: digest for day, digest in certificate.contents.items() if day not in {*moved, *progress.swapped}}
-    moved |= {day for day, digest in staged.contents(certified).items() if digest != certified[day]}
-    if moved:
-        error = CertificateOutdated(correction, moved)
-        desk.tell_next(progress, Step.CUT_OVER, Outcome.REFUSED, {"reason": str(error), "restage": iso(moved)})
-        raise error
-
-
-def _next_version(desk: Desk, correction: str) -> int:
-    """One more than any swap of the correction was ever planned with, so that no number is used twice."""
-    planned = desk.records.ledger.manifests(correction).get(correction, ())
-    return 1 + max((manifest.version for manifest in planned), default=0)
-
-
-def _happened(desk: Desk, correction: str) -> list[Manifest]:
-    done = {
-        event.detail["version"]
-        for event in desk.records.ledger.events(correction)
-        if event.step in {Step.CUT_OVER, Step.ROLL_BACK} and event.outcome is Outcome.DONE
-    }
-    planned = desk.records.ledger.manifests(correction).get(correction, ())
-    return [manifest for manifest in planned if manifest.version in done]
-
-
 def _moved(live: Snapshot, manifest: Manifest) -> list[date]:
     held = {
         day: frozenset((file.path, file.size) for file in manifest.retired if file.day == day) for day in manifest.days
@@ -263,13 +200,17 @@ def _planned(manifest: Manifest) -> dict[str, Any]:
     return {"version": manifest.version, "days": iso(manifest.days)}
 
 
-def _done(desk: Desk, step: Step, manifest: Manifest, at: datetime, commit: Commit | None) -> dict[str, Any]:
+def _done(  # noqa: PLR0913, PLR0917 - what there is to tell of a swap
+    desk: Desk, step: Step, manifest: Manifest, at: datetime, commit: Commit | None, days: Collection[date]
+) -> dict[str, Any]:
+    about = with_days_let_go(desk, manifest, days)
+    window = desk.records.ledger.standing(manifest.correction).plan.window
     return {
-        **_planned(manifest),
+        **_planned(about),
         "swapped_at": at.isoformat(),
         "commit": commit.number if commit else None,
         "milliseconds": round(commit.milliseconds, 1) if commit else None,
-        "sums": measured_sums(desk, manifest, back=step is Step.ROLL_BACK),
-        "reach": {report: list(keys) for report, keys in desk.subject.reach(manifest.days).items()},
-        "rewound": rewind_readers(desk, desk.progress(manifest.correction).plan.window, manifest),
+        "sums": measured_sums(desk, about, back=step is Step.ROLL_BACK),
+        "reach": {report: list(keys) for report, keys in desk.subject.reach(about.days).items()},
+        "rewound": rewind_readers(desk, manifest.correction, window, about.days),
     }

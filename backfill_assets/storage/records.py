@@ -1,7 +1,9 @@
 """The records of one lake: its ledger, watermarks, builds and certificates, and a way to its tables."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import polars as pl
 
@@ -18,6 +20,8 @@ from backfill_assets.storage.outbox import Outbox
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
 from backfill_assets.storage.watermarks import Watermarks
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,11 @@ class Records:
         if found is None:
             raise TableMissing(self.lake.table_uri(name))
         return found.snapshot
+
+    def made_of(self, name: str, what: object, make: Callable[[Snapshot], Made]) -> Made | None:
+        """What is made of the newest commit of a live table, made once a commit; None when there is no such table."""
+        found = self._latest(self.lake.table_uri(name))
+        return None if found is None else found.once(what, make)
 
     def _latest(self, uri: str) -> Latest | None:
         return latest(uri, self.lake.storage_options)

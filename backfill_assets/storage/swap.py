@@ -148,15 +148,15 @@ def plan_roll_back(
         RetiredFilesMissing: naming days of which a file to bring back is gone.
     """
     reached = live.transaction_version(app_id(correction))
-    swapped = _in_live([swap for swap in swaps if swap.version <= reached])
+    swapped = after_swaps([swap for swap in swaps if swap.version <= reached])
     absent = set(days or ()) - swapped.keys()
     if absent:
         raise NothingSwapped(correction, absent)
     wanted = sorted(swapped if days is None else set(days))
-    wanted = [day for day in wanted if live.names(day) != _names(swapped[day].before)]
+    wanted = [day for day in wanted if live.names(day) != names_of(swapped[day].before)]
     _refuse_if_not_ours(live, correction, {day: swapped[day].after for day in wanted})
     arriving = tuple(file for day in wanted for file in swapped[day].before)
-    gone = _days_missing(live, arriving)
+    gone = days_missing(live, arriving)
     if gone:
         raise RetiredFilesMissing(correction, gone)
     retired = tuple(file for files in live.files_of(wanted).values() for file in files)
@@ -178,9 +178,9 @@ def roll_back(live: Table, manifest: Manifest, *, metadata: Mapping[str, Any] | 
 def _swap(
     live: Table, manifest: Manifest, metadata: Mapping[str, Any], *, moved: DaysRefused, missing: DaysRefused
 ) -> Commit | None:
-    before, after = _by_day(manifest.retired), _by_day(manifest.arriving)
-    held = {day: _names(before.get(day, ())) for day in manifest.days}
-    planned = {day: _names(after.get(day, ())) for day in manifest.days}
+    before, after = by_day(manifest.retired), by_day(manifest.arriving)
+    held = {day: names_of(before.get(day, ())) for day in manifest.days}
+    planned = {day: names_of(after.get(day, ())) for day in manifest.days}
 
     def decide(snapshot: Snapshot) -> Change | None:
         reached = snapshot.transaction_version(app_id(manifest.correction))
@@ -192,7 +192,7 @@ def _swap(
         strange = [day for day in manifest.days if snapshot.names(day) != held[day]]
         if strange:
             raise moved(manifest.correction, strange)
-        gone = _days_missing(snapshot, manifest.arriving)
+        gone = days_missing(snapshot, manifest.arriving)
         if gone:
             raise missing(manifest.correction, gone)
         return _change(manifest, metadata)
@@ -208,7 +208,7 @@ def _swap(
 
 def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
     """Adds and removes; a file on both sides stays, because Delta refuses a path that does both."""
-    leaving, entering = _names(manifest.retired), _names(manifest.arriving)
+    leaving, entering = names_of(manifest.retired), names_of(manifest.arriving)
     return Change(
         adds=tuple(file for file in manifest.arriving if (file.path, file.size) not in leaving),
         removes=tuple(file for file in manifest.retired if (file.path, file.size) not in entering),
@@ -222,54 +222,60 @@ def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
 
 
 @dataclass(frozen=True, slots=True)
-class _Swapped:
+class Swapped:
     """What a day held before the correction, and what the correction put there."""
 
     before: tuple[DataFile, ...]
     after: tuple[DataFile, ...]
 
 
-def _in_live(swaps: Iterable[Manifest]) -> dict[date, _Swapped]:
-    """The days that the correction has in live after all its swaps, folded in their order."""
-    there: dict[date, _Swapped] = {}
+def after_swaps(swaps: Iterable[Manifest]) -> dict[date, Swapped]:
+    """The days that the correction has in live after all its swaps, folded in their order.
+
+    A day is in live since a swap that brought files of the staged version, until one that brought others. What it held
+    before is what the first of such swaps found, or the one that found something else than the last had put there.
+    """
+    there: dict[date, Swapped] = {}
     for swap in sorted(swaps, key=lambda swap: swap.version):
-        retired, arriving = _by_day(swap.retired), _by_day(swap.arriving)
+        retired, arriving = by_day(swap.retired), by_day(swap.arriving)
         for day in swap.days:
             before, after = retired.get(day, ()), arriving.get(day, ())
             earlier = there.pop(day, None)
-            if earlier is None or _names(before) != _names(earlier.after):
-                there[day] = _Swapped(before, after)
-            elif _names(after) != _names(earlier.before):
-                there[day] = _Swapped(earlier.before, after)
+            if not any(correction_of(file.path) == swap.correction for file in after):
+                continue
+            known = earlier is not None and names_of(before) == names_of(earlier.after)
+            there[day] = Swapped(earlier.before if earlier and known else before, after)
     return there
 
 
 def _refuse_if_not_ours(live: Snapshot, correction: str, ours: Mapping[date, tuple[DataFile, ...]]) -> None:
     """Refuse days that hold neither the correction's files nor, after a compaction, its rows."""
-    strange = [day for day, files in ours.items() if live.names(day) != _names(files)]
+    strange = [day for day, files in ours.items() if live.names(day) != names_of(files)]
     others = {day: {correction_of(path) for path, _ in live.names(day)} - {None, correction} for day in strange}
     taken = [day for day in strange if others[day]]
     if taken:
         raise LaterCorrectionFirst(correction, {str(other) for day in taken for other in others[day]}, taken)
-    rewritten = [day for day in strange if not _same_content(live, day, ours[day])]
+    rewritten = [day for day in strange if not same_content(live, day, ours[day])]
     if rewritten:
         raise DaysRewritten(correction, rewritten)
 
 
-def _same_content(live: Snapshot, day: date, files: Collection[DataFile]) -> bool:
-    if not live.names(day) or not files or _days_missing(live, files):
+def same_content(live: Snapshot, day: date, files: Collection[DataFile]) -> bool:
+    """Whether a live day holds the rows of some files, whatever files it holds them in."""
+    if not live.names(day) or not files or days_missing(live, files):
         return False
     rows: pl.DataFrame = live.folder.scan([(file.path, day) for file in files], live.schema).collect()
     return same_rows(live.scan([day]).collect(), rows)
 
 
-def _days_missing(live: Snapshot, files: Collection[DataFile]) -> list[date]:
+def days_missing(live: Snapshot, files: Collection[DataFile]) -> list[date]:
     """The days of which a file is gone, or is not the size that it was."""
     sizes = {found.path: found.size for found in live.folder.find([file.path for file in files])}
     return sorted({file.day for file in files if file.day and sizes.get(file.path) != file.size})
 
 
-def _by_day(files: Iterable[DataFile]) -> dict[date, tuple[DataFile, ...]]:
+def by_day(files: Iterable[DataFile]) -> dict[date, tuple[DataFile, ...]]:
+    """The files of each day."""
     found: dict[date, list[DataFile]] = {}
     for file in files:
         if file.day is not None:
@@ -277,5 +283,6 @@ def _by_day(files: Iterable[DataFile]) -> dict[date, tuple[DataFile, ...]]:
     return {day: tuple(of_day) for day, of_day in found.items()}
 
 
-def _names(files: Iterable[DataFile]) -> Names:
+def names_of(files: Iterable[DataFile]) -> Names:
+    """Path and size of each."""
     return frozenset((file.path, file.size) for file in files)

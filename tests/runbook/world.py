@@ -192,7 +192,7 @@ class World:
     def drive(self, correction: str, *, patience: int = 60) -> NextStep:
         """Take the correction as far as it goes; a refused step is looked at again."""
         for _ in range(patience):
-            action = next_step(self.progress(correction), self.now)
+            action = next_step(self.desk().progress(correction), self.now)
             if isinstance(action, WaitForPerson | WaitUntil | Stuck | Finished):
                 return action
             with suppress(BackfillAssetsError):

@@ -8,6 +8,7 @@ from html import escape
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
 from backfill_assets.core.figures import Figures
+from backfill_assets.core.next_step import Stuck, next_step
 from backfill_assets.core.sampling import Sample
 from backfill_assets.core.standing import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Lane, Outcome, Step
@@ -43,7 +44,7 @@ def page(told: Told, figures_html: str) -> str:
         f'<header><h1>{escape(title)}</h1><p class="reason">{escape(plan.request.reason)}</p>'
         f'<p><span class="state {tone}">{escape(state)}</span> <span class="soft">{plan.window}, {len(plan.days)} days'
         f"{_deadline(told)}</span></p></header><main>"
-        f"{_in_short(told)}{timeline(told.progress, told.events)}{figures_html}"
+        f"{_moved(told.progress, told.now)}{_in_short(told)}{timeline(told.progress, told.events)}{figures_html}"
         f"{_certificate(told)}{_people(told)}{_plan(told)}</main>"
         f"<footer>Written on {told.now:%Y-%m-%d %H:%M} UTC from the ledger, after its event {told.progress.sequence}. "
         "This file needs nothing but itself.</footer></body></html>\n"
@@ -54,10 +55,16 @@ def state_of(progress: Progress) -> tuple[str, str]:
     """Where the correction stands in a word or two, and how it looks."""
     if progress.ending:
         return progress.ending, "soft"
+    if progress.moved:
+        return "changed by hand", "bad"
     if progress.swapped:
         return ("live in part", "wait") if progress.taken_back else ("live", "good")
     if progress.version:
         return "rolled back", "wait"
+    return _state_before_swap(progress)
+
+
+def _state_before_swap(progress: Progress) -> tuple[str, str]:
     if progress.certificate and not progress.passed:
         return "validation failed", "bad"
     if progress.certificate:
@@ -108,6 +115,12 @@ def _deadline(told: Told) -> str:
     if not (progress.swapped and progress.swapped_at) or progress.ending:
         return ""
     return f", may be rolled back until {progress.plan.roll_back_deadline(progress.swapped_at):%Y-%m-%d %H:%M} UTC"
+
+
+def _moved(progress: Progress, now: datetime) -> str:
+    """Which days live does not hold as the correction left them, and what can be done."""
+    decided = next_step(progress, now) if progress.moved else None
+    return f'<p class="bad">{escape(decided.reason)}</p>' if isinstance(decided, Stuck) else ""
 
 
 def _in_short(told: Told) -> str:

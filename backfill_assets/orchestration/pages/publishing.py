@@ -1,7 +1,9 @@
 """Writing the page: after a validation with its figures, and again whenever the ledger moves on."""
 
 import logging
+import re
 from collections.abc import Sequence
+from html import unescape
 from pathlib import Path
 
 from backfill_assets.core.certificate import Certificate
@@ -10,12 +12,15 @@ from backfill_assets.core.figures import Figures, figures
 from backfill_assets.core.progress import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.orchestration.pages.changes import SAMPLE_FILE, changes, sample_csv
-from backfill_assets.orchestration.pages.page import Told, page
+from backfill_assets.orchestration.pages.page import Told, page, state_of
 from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.runbook import Desk
+from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.figures import KeptFigures
 from backfill_assets.storage.samples import Samples
 
+STATE = re.compile(r'data-state="([^"]*)"')
+LONGEST_HEAD = 400
 LOG = logging.getLogger(__name__)
 SHOWN: dict[Step, frozenset[Outcome]] = {
     Step.VALIDATE: frozenset({Outcome.DONE, Outcome.FAILED}),
@@ -47,10 +52,35 @@ def publish_page(desk: Desk, event: Event, root: Path) -> None:
         LOG.exception("The page of correction %s is not up to date, its ledger is.", event.correction)
 
 
+def show_moved(desk: Desk, root: Path) -> None:
+    """Write the pages anew of corrections whose days somebody has changed in live, or put back, since they were drawn.
+
+    No event tells of it, so the pages say themselves what they last said.
+    """
+    for correction, standing in desk.records.ledger.standings().items():
+        target = page_path(root, correction)
+        if standing.plan.table != desk.subject.table or not standing.version or standing.is_closed:
+            continue
+        if not target.exists() or _state_on(target) == state_of(looked(desk.records, standing))[0]:
+            continue
+        try:
+            write_page(desk, correction, root)
+        except Exception:
+            LOG.exception("The page of correction %s is not up to date, its ledger is.", correction)
+
+
+def _state_on(page: Path) -> str:
+    """The state that a page says its correction is in."""
+    with page.open(encoding="utf-8") as text:
+        head = text.read(LONGEST_HEAD)
+    found = STATE.search(head)
+    return unescape(found[1]) if found else ""
+
+
 def write_page(desk: Desk, correction: str, root: Path, *, fresh: bool = False) -> Path:
     """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
     events = desk.records.ledger.events(correction)
-    progress = history(events)
+    progress = looked(desk.records, history(events))
     digest = progress.certificate or _last_certificate(events)
     certificate = desk.records.certificates.find(digest) if digest else None
     found = _figures(desk, certificate, fresh=fresh) if certificate else None

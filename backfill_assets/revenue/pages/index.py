@@ -127,6 +127,8 @@ def _step(progress: Progress) -> str:
     if progress.ending:
         return f"It is {progress.ending}."
     done = [step for step in NINE_STEPS if step in progress.done]
+    if progress.moved:
+        return said(getattr(next_step(progress, progress.plan.opened_at), "reason", ""))
     if Step.CUT_OVER in progress.done:
         live = days_counted(len(progress.swapped))
         return f"Published, {live} live; step {len(done)} of {len(NINE_STEPS)} is done."

@@ -14,6 +14,7 @@ from backfill_assets.core.progress import Progress, history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.revenue.journal import ORDER, SWAPS, Journal
 from backfill_assets.revenue.schemas import schema_of
+from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
@@ -98,7 +99,7 @@ class State:
     @cached_property
     def corrections(self) -> dict[str, Progress]:
         """Where every correction of the fact stands, oldest first."""
-        folded = [history(events) for events in self.histories.values()]
+        folded = [looked(self.records, history(events)) for events in self.histories.values()]
         ours = sorted((one for one in folded if one.plan.table == FACT), key=lambda one: one.plan.opened_at)
         return {one.plan.correction: one for one in ours}
 

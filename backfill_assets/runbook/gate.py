@@ -1,0 +1,137 @@
+"""What a swap is planned from: the gate of a cut over, what a roll back takes back, and what is put right again."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import date
+
+from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.periods import closed_among
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.errors.base import listed
+from backfill_assets.errors.correction import CertificateOutdated, ManifestsMissing, NotApproved
+from backfill_assets.errors.lake import RetiredFilesMissing, StagedFilesMissing
+from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.looking import happened, left
+from backfill_assets.storage import swap
+from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.swap import Manifest, after_swaps, days_missing
+
+
+def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
+    """The swap of the changed days of the certificate, if the gate is open and nothing has moved.
+
+    Raises:
+        NotApproved: when the gate is closed.
+        CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
+    """
+    plan, correction = progress.plan, progress.plan.correction
+    _refuse_unapproved(progress)
+    certificate = desk.records.certificates.find(progress.certificate)
+    _refuse_unseconded(desk, progress, certificate)
+    staged_table = desk.records.staged(plan.table, correction)
+    live, staged = desk.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
+    _refuse_moved(desk, progress, certificate, live, staged)
+    return swap.plan_cut_over(
+        live,
+        staged,
+        correction=correction,
+        version=_next_version(desk, correction),
+        days=frozenset(certificate.changed_days) - progress.swapped,
+        certified_live=certificate.live,
+        certified_staged=certificate.staged,
+    )
+
+
+def plan_again(desk: Desk, progress: Progress, days: Collection[date]) -> Manifest:
+    """The swap that makes live hold once more what the correction left on these days, whatever is there now.
+
+    Raises:
+        ManifestsMissing: naming days of which nothing says what was left there.
+        StagedFilesMissing, RetiredFilesMissing: naming days of which a file is gone.
+    """
+    correction, live = progress.plan.correction, desk.records.snapshot(progress.plan.table)
+    known = left(desk.records, progress, days)
+    if lost := set(days) - known.keys():
+        raise ManifestsMissing(correction, lost)
+    arriving = tuple(file for day in sorted(days) for file in known[day].files)
+    if gone := days_missing(live, arriving):
+        raise (StagedFilesMissing if set(gone) & progress.swapped else RetiredFilesMissing)(correction, gone)
+    retired = tuple(file for files in live.files_of(sorted(days)).values() for file in files)
+    return Manifest(correction, _next_version(desk, correction), retired, arriving)
+
+
+def plan_roll_back(desk: Desk, progress: Progress, days: Collection[date]) -> Manifest:
+    """The swap that takes these days back: those in live, and those that had gone back and were changed since."""
+    correction = progress.plan.correction
+    inside = set(days) & progress.swapped
+    again = plan_again(desk, progress, set(days) - inside)
+    if not inside:
+        return again
+    back = swap.plan_roll_back(
+        desk.records.snapshot(progress.plan.table),
+        happened(desk.records, correction),
+        correction=correction,
+        version=again.version,
+        days=inside,
+    )
+    return replace(back, retired=back.retired + again.retired, arriving=back.arriving + again.arriving)
+
+
+def with_days_let_go(desk: Desk, manifest: Manifest, days: Collection[date]) -> Manifest:
+    """The manifest, with those of the days that hold already what it would bring there: as if it had brought it."""
+    let_go = set(days) - set(manifest.days)
+    if not let_go:
+        return manifest
+    inside = after_swaps(happened(desk.records, manifest.correction))
+    known = [inside[day] for day in sorted(let_go) if day in inside]
+    return replace(
+        manifest,
+        retired=manifest.retired + tuple(file for one in known for file in one.after),
+        arriving=manifest.arriving + tuple(file for one in known for file in one.before),
+    )
+
+
+def _refuse_unapproved(progress: Progress) -> None:
+    correction = progress.plan.correction
+    if progress.is_closed:
+        raise NotApproved(correction, f"it is {progress.ending}")
+    if not progress.certificate:
+        raise NotApproved(correction, "it has not been validated")
+    if not progress.is_approved:
+        why = "nobody has approved it" if progress.approval is None else "its validation failed after the approval"
+        raise NotApproved(correction, why)
+
+
+def _refuse_unseconded(desk: Desk, progress: Progress, certificate: Certificate) -> None:
+    """Two names for days of a month that is closed by now, also when it was open at validation."""
+    closed = closed_among(certificate.changed_days, desk.records.closed_months.current())
+    if closed and progress.seconded is None:
+        correction = progress.plan.correction
+        error = NotApproved(
+            correction, f"it changes closed months ({listed(closed)}), which two people have to approve"
+        )
+        desk.tell_next(progress, Step.CUT_OVER, Outcome.FAILED, {"reason": str(error), "closed_months": list(closed)})
+        raise error
+
+
+def _refuse_moved(desk: Desk, progress: Progress, certificate: Certificate, live: Snapshot, staged: Snapshot) -> None:
+    """Refuse when any certified day moved, also one that was found unchanged: it may not be any more."""
+    correction = progress.plan.correction
+    moved = {
+        day
+        for day in certificate.staged.keys() - progress.swapped
+        if live.fingerprint(day) != certificate.live.get(day, "") or staged.fingerprint(day) != certificate.staged[day]
+    }
+    certified = {day: digest for day, digest in certificate.contents.items() if day not in {*moved, *progress.swapped}}
+    moved |= {day for day, digest in staged.contents(certified).items() if digest != certified[day]}
+    if moved:
+        error = CertificateOutdated(correction, moved)
+        desk.tell_next(progress, Step.CUT_OVER, Outcome.REFUSED, {"reason": str(error), "restage": iso(moved)})
+        raise error
+
+
+def _next_version(desk: Desk, correction: str) -> int:
+    """One more than any swap of the correction was ever planned with, so that no number is used twice."""
+    planned = desk.records.ledger.manifests(correction).get(correction, ())
+    return 1 + max((manifest.version for manifest in planned), default=0)
