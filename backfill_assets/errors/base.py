@@ -5,6 +5,7 @@ from datetime import date
 from typing import ClassVar
 
 MOST_CULPRITS = 5
+LONGEST_FAULT = 300
 
 
 class BackfillAssetsError(Exception):
@@ -31,6 +32,44 @@ class Refused(BackfillAssetsError):
     """What was asked would harm published numbers, or has not earned its gate."""
 
     exit_code = 4
+
+
+class Unforeseen(BackfillAssetsError):
+    """Something failed in a way that nobody foresaw; ``fault`` is the error as it was told, in one line."""
+
+    def __init__(self, what: str, fault: str) -> None:
+        super().__init__(
+            f"{what} failed by an error that was not foreseen ({fault}). Nothing of it was written, the rest went on. "
+            "Mend the cause and run it again, or report this sentence where the cause is not yours."
+        )
+
+
+def fault_told(error: BaseException) -> str:
+    """The name and the first line of somebody else's error, so that it can stand inside a sentence.
+
+    >>> fault_told(KeyError("day"))
+    "KeyError, 'day'"
+    """
+    return in_one_line(f"{type(error).__name__}: {error}")
+
+
+def in_one_line(text: str) -> str:
+    """The first line of a text without colons and full stops, cut off where it is long.
+
+    >>> in_one_line("ValueError: no day. At all.")
+    'ValueError, no day; At all'
+    """
+    first = next((line for line in text.strip().splitlines() if line.strip()), "").strip()
+    return as_words(first.replace(": ", ", ").replace(". ", "; ").rstrip(".:"))[:LONGEST_FAULT]
+
+
+def as_words(text: str) -> str:
+    """A text that holds what strangers wrote, without colons and without characters that are not seen.
+
+    >>> as_words("{'a': 1}" + chr(10))
+    "{'a' 1}?"
+    """
+    return "".join(char if char.isprintable() else "?" for char in text.replace(": ", " "))
 
 
 def listed(culprits: Collection[object]) -> str:

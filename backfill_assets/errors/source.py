@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
-from backfill_assets.errors.base import BadInput, days_listed, listed
+from backfill_assets.errors.base import BadInput, as_words, days_listed, fault_told, listed
 
 
 def _counted(number: int, noun: str) -> str:
@@ -19,8 +19,8 @@ class BadLanding(BadInput):
     def __init__(self, file: str, day: date, finding: str) -> None:
         self.file = file
         self.day = day
-        self.finding = finding
-        super().__init__(f"`{file}` of {day} {finding}. Nothing of it was kept. {self.advice}")
+        self.finding = as_words(finding)
+        super().__init__(f"`{file}` of {day} {self.finding}. Nothing of it was kept. {self.advice}")
 
 
 class UnreadableFile(BadLanding):
@@ -31,6 +31,15 @@ class UnreadableFile(BadLanding):
     def __init__(self, file: str, day: date, culprits: Collection[str] = ()) -> None:
         where = f" at {listed(culprits)}" if culprits else ""
         super().__init__(file, day, f"is truncated or damaged{where}")
+
+
+class UnforeseenInFile(BadLanding):
+    """A file of one day failed in a way that nobody foresaw."""
+
+    advice = "Ask upstream for a corrected file of the day, and report this sentence where the file is right."
+
+    def __init__(self, file: str, day: date, error: BaseException) -> None:
+        super().__init__(file, day, f"cannot be used, by an error that was not foreseen ({fault_told(error)})")
 
 
 class WrongColumns(BadLanding):
@@ -140,13 +149,26 @@ class UnusableFixings(BadInput):
         )
 
 
+class SeveralFixings(BadInput):
+    """Several files of fixings cannot be used, each for its own reason."""
+
+    def __init__(self, problems: Mapping[str, BadInput]) -> None:
+        self.problems = dict(problems)
+        super().__init__(
+            f"{len(problems)} files of fixings cannot be used ({listed(problems)}). What the other files say is known, "
+            f"nothing of these was appended. Mend each of them. {' '.join(map(str, problems.values()))}"
+        )
+
+
 class StaleFixings(BadInput):
     """A file of fixings ends before the newest fixing that is already known."""
 
-    def __init__(self, arrived: date | None, known: date) -> None:
+    def __init__(self, arrived: date | None, known: date, file: str = "") -> None:
+        self.arrived, self.known = arrived, known
         end = "hold no day" if arrived is None else f"end on {arrived}"
+        where = f" in `{file}`" if file else ""
         super().__init__(
-            f"The fixings that landed {end}, but those known reach {known}. Nothing was appended. "
+            f"The fixings that landed{where} {end}, but those known reach {known}. Nothing was appended. "
             "Land the current history file; an older one would withdraw fixings that are in force."
         )
 
@@ -186,11 +208,11 @@ class RevenueTooLarge(BadInput):
 
 
 class UnusableLedger(BadInput):
-    """A file of finance's ledger lacks its header, or is no text."""
+    """A file of finance's ledger lacks its header, or cannot be read; ``why`` is the rest of a sentence then."""
 
-    def __init__(self, file: str, expected: str) -> None:
+    def __init__(self, file: str, expected: str, why: str = "") -> None:
         super().__init__(
-            f"`{file}` does not begin with the header {expected}. No line of finance's ledger was used. "
+            f"`{file}` {why or f'does not begin with the header {expected}'}. No line of finance's ledger was used. "
             "Ask finance for the file in that format."
         )
 

@@ -7,17 +7,20 @@ not have it yet, and one bad day does not stop the others.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 
 import dagster as dg
 
 from backfill_assets.core.window import ONE_DAY, Window, contiguous
 from backfill_assets.errors.base import BackfillAssetsError, retold
-from backfill_assets.errors.correction import DaysFailed, ReportFrozen
+from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.day_runs import Apart, about, guarded, named_error, why
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.reach import Report
 from backfill_assets.orchestration.rebuilding import runs_of_keys
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.slots import days_of, in_order
@@ -83,6 +86,8 @@ class NightlyRun:
         self.pipeline = pipeline
         self.runner = runner
         self.lake = lake
+        self.apart = Apart()
+        self.days_per_wave = DAYS_PER_WAVE
         self.failed: dict[date, str] = {}
         self.reports_failed: dict[str, str] = {}
 
@@ -139,24 +144,34 @@ class NightlyRun:
     def _refresh(self, days: Sequence[date]) -> None:
         if days:
             for asset in self.pipeline.undated:
-                ran = self.runner.run_unpartitioned([asset.key], MARKED)
+                ran = guarded(lambda key=asset.key: self.runner.run_unpartitioned([key], MARKED))
                 if not ran.success:
                     # Days published on what was known before might be published wrong, without a word.
-                    self.failed |= dict.fromkeys(days, _named(ran))
+                    self.failed |= dict.fromkeys(days, why(ran))
 
     def _through_tables(self, pending: Sequence[date]) -> None:
-        """Take each day through the tables that lack it; a day that gets no further is failed with its reason."""
-        assets = [*self.pipeline.inputs, self.pipeline.office.asset.live]
+        """Take each day through the tables that lack it; a day that gets no further is failed with its reason.
+
+        Where a wave fails for a reason that names no day, the days that got no further are tried in smaller waves.
+        """
         while waves := self._waves([day for day in pending if day not in self.failed]):
-            for lacking, wave in waves:
-                self.pipeline.told("publishing", wave)
-                ran = self.runner.run_days(
-                    [asset.key for asset in assets if asset.key.path[-1] in lacking], wave, MARKED
-                )
-                self._fail_stuck(lacking, wave, _named(ran))
+            broken = [len(wave) for lacking, wave in waves if self._is_broken(lacking, wave)]
+            self.days_per_wave = max(1, max(broken) // 2) if broken else self.days_per_wave
+
+    def _is_broken(self, lacking: Sequence[str], wave: Window) -> bool:
+        """Run a wave; whether days of it are worth another try in a smaller one. Those that are not have failed."""
+        assets = [*self.pipeline.inputs, self.pipeline.office.asset.live]
+        self.pipeline.told("publishing", wave)
+        keys = [asset.key for asset in assets if asset.key.path[-1] in lacking]
+        ran = guarded(lambda: self.runner.run_days(keys, wave, MARKED))
+        stuck = self._stuck(lacking, wave)
+        if self.apart.is_worth_halving(ran, len(stuck)):
+            return True
+        self.failed |= {day: about(day, why(ran)) for day in stuck}
+        return False
 
     def _waves(self, days: Sequence[date]) -> list[tuple[tuple[str, ...], Window]]:
-        """Consecutive days that lack the same tables, at most ``DAYS_PER_WAVE`` together."""
+        """Consecutive days that lack the same tables, at most ``days_per_wave`` together."""
         records = self.lake.records()
         there = {
             table: records.snapshot(table).days if records.exists(table) else frozenset[date]()
@@ -167,25 +182,36 @@ class NightlyRun:
             tables = tuple(table for table in self.pipeline.tables if day not in there[table])
             if tables:
                 lacking.setdefault(tables, []).append(day)
-        return [(tables, window) for tables, wanted in lacking.items() for window in contiguous(wanted, DAYS_PER_WAVE)]
+        most = self.days_per_wave
+        return [(tables, window) for tables, wanted in lacking.items() for window in contiguous(wanted, most)]
 
-    def _fail_stuck(self, lacking: Sequence[str], wave: Window, reason: str) -> None:
-        """The first table of the wave was tried for every day: those that it still lacks have failed."""
+    def _stuck(self, lacking: Sequence[str], wave: Window) -> list[date]:
+        """The days that got no further: the first table that was tried for every day still lacks them."""
         records = self.lake.records()
         there = {table: records.snapshot(table).days if records.exists(table) else frozenset() for table in lacking}
         first_tried = next((table for table in lacking if set(wave) - there[table]), lacking[0])
-        self.failed |= {day: _about(day, reason) for day in wave if day not in there[first_tried]}
+        return [day for day in wave if day not in there[first_tried]]
 
     def _run_inputs_again(self, moved: Collection[date]) -> None:
         """Take in what landed anew for published days, however old: a changed file is a new arrival."""
         for window in contiguous(moved, DAYS_PER_WAVE):
             for asset in self.pipeline.inputs:
                 self.pipeline.told("taking in what landed late", window)
-                ran = self.runner.run_days([asset.key], window, MARKED)
-                if not ran.success:
-                    reason = _named(ran)
-                    named = [day for day in window if f"[{day}]" in reason]
-                    self.failed |= {day: _about(day, reason) for day in named or window}
+                self._run_whole(asset.key, window)
+
+    def _run_whole(self, asset: dg.AssetKey, window: Window) -> list[date]:
+        """Run an asset for published days and return those that failed; days that its reason names, or all of them."""
+        failed: list[date] = []
+
+        def run(days: Sequence[date]) -> Ran:
+            return self.runner.run_days([asset], Window(days[0], days[-1]), MARKED)
+
+        for days, ran in self.apart.failures(run, window.days):
+            reason = why(ran)
+            named = [day for day in days if f"[{day}]" in reason] or [*days]
+            self.failed |= {day: about(day, reason) for day in named}
+            failed += named
+        return failed
 
     def _stale(self, records: Records, live: Collection[date]) -> list[date]:
         """Published days that were computed from other inputs than there are now."""
@@ -210,10 +236,7 @@ class NightlyRun:
         rebuilt: list[date] = []
         for window in contiguous(days, DAYS_PER_WAVE):
             self.pipeline.told("rebuilding late days", window)
-            ran = self.runner.run_days([self.pipeline.office.asset.live.key], window, MARKED)
-            reason = _named(ran)
-            failed = [] if ran.success else [day for day in window if f"[{day}]" in reason] or [*window]
-            self.failed |= {day: _about(day, reason) for day in failed}
+            failed = self._run_whole(self.pipeline.office.asset.live.key, window)
             rebuilt += [day for day in window if day not in failed]
         return rebuilt
 
@@ -235,10 +258,12 @@ class NightlyRun:
                 frozen.append(asset.key.path[-1])
                 continue
             for run in runs_of_keys(asset, keys):
-                ran = self.runner.run_keys([*asset.selection], run[0], run[-1], MARKED)
-                if not ran.success:
-                    self.reports_failed[asset.key.path[-1]] = _named(ran)
+                for _, ran in self.apart.failures(partial(self._run_report, asset), run):
+                    self.reports_failed[asset.key.path[-1]] = why(ran)
         return tuple(frozen)
+
+    def _run_report(self, asset: Report, keys: Sequence[str]) -> Ran:
+        return self.runner.run_keys([*asset.selection], keys[0], keys[-1], MARKED)
 
     def _owed(self, records: Records, days: Collection[date]) -> dict[str, list[str]]:
         """The report partitions that the days reach, and those that were built from other files than live has."""
@@ -271,23 +296,3 @@ class NightlyRun:
         if reached is not None:
             table = self.pipeline.office.table
             records.watermarks.advance(NIGHTLY, table, reached, by=NIGHTLY, at=self.lake.now())
-
-
-def _named(ran: Ran) -> str:
-    """Why a run failed, beginning with the name of the error."""
-    if ran.success:
-        return "RunFailed the run succeeded and wrote nothing of the day"
-    told = " ".join(ran.errors) or "Dagster gives no reason"
-    return f"{type(ran.refusal).__name__} {told}" if ran.refusal and not isinstance(ran.refusal, DaysFailed) else told
-
-
-def named_error(reason: str) -> tuple[str, str]:
-    """The name of the error that a reason begins with, and the rest."""
-    name, _, message = reason.partition(" ")
-    return name, message
-
-
-def _about(day: date, reason: str) -> str:
-    """The part of a wave's reason that speaks of the day, or all of it."""
-    parts = [part for part in reason.split(" [") if part.startswith(f"{day}]")]
-    return parts[0].removeprefix(f"{day}] ") if parts else reason

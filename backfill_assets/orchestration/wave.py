@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.core.faults import FAULTS
+from backfill_assets.errors.base import BackfillAssetsError, Unforeseen, fault_told
 from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.storage.layout import DAY, staged_name
 from backfill_assets.storage.records import Records
@@ -80,14 +81,14 @@ class Recipe:
         frames: dict[date, pl.DataFrame] = {}
         try:
             frames = self._days(snapshots, sound) if sound else {}
-        except Exception as error:  # noqa: BLE001 - whatever an author's function raises is the day's reason
+        except FAULTS as error:  # whatever an author's function raises is the day's reason
             if len(sound) == 1:
                 reasons[sound[0]] = said(error)
                 sound = []
             for day in sound:
                 try:
                     frames |= self._days(snapshots, [day])
-                except Exception as alone:  # noqa: BLE001
+                except FAULTS as alone:
                     reasons[day] = said(alone)
         inputs = {
             day: {
@@ -122,12 +123,11 @@ def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.Dat
     return {day: parts.get(day, frame.clear()) for day in days}
 
 
-def said(error: Exception) -> str:
-    """The name of an error and its sentences; of one that is not ours, the first paragraph."""
-    if isinstance(error, BackfillAssetsError):
-        return f"{type(error).__name__} {error}"
-    first = str(error).strip().split("\n\n")[0]
-    return f"{type(error).__name__} {first[:500]}"
+def said(error: BaseException) -> str:
+    """The name of an error and its sentences; one that is not ours is told as unforeseen."""
+    if not isinstance(error, BackfillAssetsError):
+        error = Unforeseen("The day", fault_told(error))
+    return f"{type(error).__name__} {error}"
 
 
 def source_version(*made: Any) -> str:

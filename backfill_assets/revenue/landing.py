@@ -17,6 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
+from backfill_assets.errors.base import fault_told
 from backfill_assets.errors.source import (
     AmbiguousDay,
     BadLanding,
@@ -144,13 +145,17 @@ def read_ledger(root: Path) -> FinanceLedger:
     A malformed line, or one that contradicts an earlier one, is listed and left out.
 
     Raises:
-        UnusableLedger: a file does not begin with the header.
+        UnusableLedger: a file does not begin with the header, or cannot be read.
     """
     used: dict[tuple[date, str], tuple[int, Decimal]] = {}
     bad: list[BadLine] = []
     for file in sorted((root / "ledger").glob("*.csv")):
         path = file.relative_to(root).as_posix()
-        header, ended, rest = file.read_bytes().decode("utf-8-sig", errors="replace").partition("\n")
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise UnusableLedger(path, "", f"cannot be read ({fault_told(error)})") from error
+        header, ended, rest = content.decode("utf-8-sig", errors="replace").partition("\n")
         if header.strip() != ",".join(LEDGER) or not ended:
             raise UnusableLedger(path, ",".join(LEDGER))
         bad += _use_lines(path, rest.split("\n"), used)

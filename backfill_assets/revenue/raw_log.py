@@ -14,11 +14,13 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.orchestration.wave import said
+from backfill_assets.core.faults import FAULTS
+from backfill_assets.errors.base import BadInput, fault_told
+from backfill_assets.errors.source import SeveralFixings, StaleFixings, UnusableFixings
 from backfill_assets.revenue.fixings import new_fixings, read_fixings
-from backfill_assets.revenue.landing import Arrival, as_raw, files_of, fixing_files, read_day
-from backfill_assets.revenue.schemas import RawFixings, RawTransactions, schema_of
+from backfill_assets.revenue.landing import Arrival, files_of, fixing_files
+from backfill_assets.revenue.raw_files import frames_of, read_days, written
+from backfill_assets.revenue.schemas import RawFixings, schema_of
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.files import Folder, in_threads
@@ -82,23 +84,28 @@ def ingest_days(records: Records, landing: Path, days: Collection[date], key: by
     """
     raw = records.table(RAW, schema_of(RAW))
     raw.create()
-    read, reasons = _read_days(landing, days)
+    read, reasons = read_days(landing, days)
     while True:
         before = raw.snapshot()
         known = _visible(records, before, RAW)
         latest = {row["day"]: row for row in known.sort("arrival").iter_rows(named=True)}
-        new = [arrival for arrival in read if latest.get(arrival.day, {}).get("sha256") != arrival.sha256]
+        sound = [arrival for arrival in read if arrival.day not in reasons]
+        new = [arrival for arrival in sound if latest.get(arrival.day, {}).get("sha256") != arrival.sha256]
         numbers = {arrival.day: latest.get(arrival.day, {"arrival": 0})["arrival"] + 1 for arrival in new}
-        frames, unfit = _frames(new, numbers, key) if new else ({}, {})
+        frames, unfit = frames_of(new, numbers, key) if new else ({}, {})
         reasons |= unfit
         new = [arrival for arrival in new if arrival.day in frames]
         if not new:
             return Ingested((), tuple(arrival.day for arrival in read if arrival.day not in reasons), reasons, 0)
-        files = raw.write_files({**frames})
+        files, unfit = written(raw, frames, new)
+        reasons |= unfit
+        new = [arrival for arrival in new if arrival.day in files]
+        if not new:
+            continue
         hashes = file_hashes(raw.folder, [file.path for file in files.values()])
         rows = [_manifest_row(arrival, numbers[arrival.day], files[arrival.day], hashes, at) for arrival in new]
         raw_manifest(records).append(lambda _, rows=rows: pl.DataFrame(rows, schema=MANIFEST))
-        touched = frozenset(frames)
+        touched = frozenset(arrival.day for arrival in new)
 
         def decide(
             now: Snapshot, before: Snapshot = before, files: Any = files, touched: Any = touched
@@ -113,12 +120,29 @@ def ingest_days(records: Records, landing: Path, days: Collection[date], key: by
 
 
 def ingest_fixings(records: Records, landing: Path, at: datetime) -> int:
-    """Append what the ECB's files say anew, an arrival a file that changed; returns the rows appended."""
-    table = records.table(FIXINGS, schema_of(FIXINGS))
-    table.create()
+    """Append what the ECB's files say anew, an arrival a file that changed; returns the rows appended.
+
+    Raises:
+        UnusableFixings: or another refusal of the one file that cannot be used, after all others were taken in.
+        SeveralFixings: several cannot.
+    """
+    records.table(FIXINGS, schema_of(FIXINGS)).create()
     appended = 0
+    problems: dict[str, BadInput] = {}
     for file in fixing_files(landing):
-        appended += _ingest_fixing_file(records, landing, file, at)
+        path = file.relative_to(landing).as_posix()
+        try:
+            appended += _ingest_fixing_file(records, landing, file, at)
+        except StaleFixings as error:
+            problems[path] = StaleFixings(error.arrived, error.known, path)
+        except BadInput as error:
+            problems[path] = error
+        except FAULTS as error:
+            problems[path] = UnusableFixings(path, [f"the whole file, {fault_told(error)}"])
+    if len(problems) > 1:
+        raise SeveralFixings(problems)
+    for problem in problems.values():
+        raise problem
     return appended
 
 
@@ -158,35 +182,6 @@ def _ingest_fixing_file(records: Records, landing: Path, file: Path, at: datetim
             return len(rows)
 
 
-def _read_days(landing: Path, days: Collection[date]) -> tuple[list[Arrival], dict[date, str]]:
-    read: list[Arrival] = []
-    reasons: dict[date, str] = {}
-    for day in sorted(days):
-        try:
-            read.append(read_day(landing, day))
-        except BackfillAssetsError as error:
-            reasons[day] = said(error)
-    return read, reasons
-
-
-def _frames(
-    arrivals: Collection[Arrival], numbers: Mapping[date, int], key: bytes
-) -> tuple[dict[date, pl.DataFrame], dict[date, str]]:
-    """The rows of each arrival, valid together or else one by one, and why those that are not are left out."""
-    made = {one.day: as_raw(one, numbers[one.day], key) for one in arrivals}
-    try:
-        RawTransactions.validate(pl.concat(made.values()))
-    except Exception:  # noqa: BLE001 - found again below, by the day it belongs to
-        reasons: dict[date, str] = {}
-        for day, frame in made.items():
-            try:
-                RawTransactions.validate(frame)
-            except Exception as error:  # noqa: BLE001
-                reasons[day] = said(error)
-        return {day: frame for day, frame in made.items() if day not in reasons}, reasons
-    return made, {}
-
-
 def changed_days(records: Records, landing: Path, days: Collection[date]) -> frozenset[date]:
     """Those of the days whose landed file is not the one that arrived last.
 
@@ -196,11 +191,18 @@ def changed_days(records: Records, landing: Path, days: Collection[date]) -> fro
     changed: set[date] = set()
     for day in sorted(set(days) & known.keys()):
         for file in files_of(landing, day):
-            stat = file.stat()
-            touched = max(stat.st_mtime, stat.st_ctime) > known[day]["at"].timestamp()
-            if touched and hashlib.sha256(file.read_bytes()).hexdigest() != known[day]["sha256"]:
+            try:
+                if _is_changed(file, known[day]):
+                    changed.add(day)
+            except OSError:  # whoever takes it in names it
                 changed.add(day)
     return frozenset(changed)
+
+
+def _is_changed(file: Path, known: Mapping[str, Any]) -> bool:
+    stat = file.stat()
+    touched = max(stat.st_mtime, stat.st_ctime) > known["at"].timestamp()
+    return touched and hashlib.sha256(file.read_bytes()).hexdigest() != known["sha256"]
 
 
 def _visible(records: Records, snapshot: Snapshot, source: str) -> pl.DataFrame:

@@ -9,10 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
-from polars.exceptions import PolarsError
 
+from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.plan import Plan
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.transforms import control_totals
@@ -48,13 +49,12 @@ def verify_sources(records: Records, plan: Plan) -> Sequence[Problem]:
     return list(dict.fromkeys(found))
 
 
-def _file_problem(raw: Snapshot, row: Mapping[str, object]) -> Problem | None:
+def _file_problem(raw: Snapshot, row: Mapping[str, Any]) -> Problem | None:
     """Whether an arrival's data file is gone or is not the one that was written."""
     day, path, written = row["day"], str(row["file"]), row["file_sha256"]
-    assert isinstance(day, date)  # noqa: S101 - the manifest's schema
     try:
         content = raw.folder.read(path)
-    except OSError:
+    except FAULTS:
         return Problem(day, f"{RAW} has a file that cannot be read")
     if written and hashlib.sha256(content).hexdigest() != written:
         return Problem(day, f"{RAW} has a file that was altered since it arrived")
@@ -65,12 +65,12 @@ def _totals(raw: Snapshot, days: Sequence[date]) -> tuple[pl.DataFrame, list[Pro
     """Rows and sums per day, arrival and currency; where a file breaks the scan, day by day to name it."""
     try:
         return control_totals(raw.scan(days)), []
-    except (PolarsError, OSError):
+    except FAULTS:
         found, broken = [pl.DataFrame(schema=TOTALS)], list[Problem]()
         for day in days:
             try:
                 found.append(control_totals(raw.scan([day])).select(list(TOTALS)))
-            except (PolarsError, OSError):
+            except FAULTS:
                 broken.append(Problem(day, f"{RAW} has a file that cannot be read"))
         return pl.concat(found), broken
 
@@ -87,12 +87,8 @@ def _other_totals(known: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
     there = totals.group_by("day", "arrival").agg(pl.col("rows").sum())
     counts = known.select(list(COUNTS)).join(there, on=["day", "arrival"], how="left", suffix="_there")
     fewer = counts.filter(pl.col("rows") != pl.col("rows_there").fill_null(0))
-    stated = [
-        (row["day"], row["arrival"], currency, Decimal(total))
-        for row in known.iter_rows(named=True)
-        for currency, total in json.loads(row["totals"]).items()
-    ]
-    arrivals = known.select("day", "arrival")
+    stated, unstated = _stated(known)
+    arrivals = known.filter(~pl.col("day").is_in(unstated)).select("day", "arrival")
     both = pl.DataFrame(stated, schema=SUMS, orient="row").join(
         totals.join(arrivals, on=["day", "arrival"], how="semi"),
         on=["day", "arrival", "currency"],
@@ -102,6 +98,7 @@ def _other_totals(known: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
     )
     other = both.filter(pl.col("amount").fill_null(0) != pl.col("amount_there").fill_null(0))
     return [
+        *(Problem(day, f"{RAW} has control totals that cannot be read") for day in unstated),
         *(Problem(day, f"{RAW} has other rows than arrived") for day in sorted(set(fewer["day"]))),
         *(
             Problem(day, f"{RAW} has another sum of {currency} than arrived")
@@ -110,13 +107,26 @@ def _other_totals(known: pl.DataFrame, totals: pl.DataFrame) -> list[Problem]:
     ]
 
 
+def _stated(known: pl.DataFrame) -> tuple[list[tuple[date, int, str, Decimal]], list[date]]:
+    """The sums that the manifest stated, and the days of which it states none that can be read."""
+    stated: list[tuple[date, int, str, Decimal]] = []
+    unstated: list[date] = []
+    for row in known.iter_rows(named=True):
+        try:
+            totals = {str(currency): Decimal(total) for currency, total in json.loads(row["totals"]).items()}
+            stated += [(row["day"], row["arrival"], currency, total) for currency, total in totals.items()]
+        except FAULTS:
+            unstated.append(row["day"])
+    return [one for one in stated if one[0] not in unstated], unstated
+
+
 def _without_rate(totals: pl.DataFrame, rates: Snapshot, days: Collection[date]) -> list[Problem]:
     """Days on which a currency was traded, or any, for which there is no usable rate of it, or of the dollar."""
     traded = totals.select("day", "currency").unique()
     wanted = pl.concat([traded, traded.select("day", currency=pl.lit("USD"))]).unique()
     try:
         there = rates.scan(days).filter(pl.col("rate") > 0).select("day", "currency").collect()
-    except (PolarsError, OSError):
+    except FAULTS:
         gone = rates.folder.missing([path for day in days for path, _ in rates.names(day)])
         lost = [day for day in days if {path for path, _ in rates.names(day)} & gone] or list(days)
         return [Problem(day, f"{RATES} has a file that cannot be read") for day in sorted(lost)]
