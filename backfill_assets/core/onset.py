@@ -38,13 +38,15 @@ class Cause(StrEnum):
 class Observation:
     """One group (a currency) on one day that both or either side has: the difference, and its cause if it counts.
 
-    ``difference`` is the table's sum less the ledger's, exact. ``cause`` is None where the two agree.
+    ``difference`` is the table's sum less the ledger's, exact. ``cause`` is None where the two agree. ``within`` is the
+    difference that the rounding of the ledger's own figure explains.
     """
 
     day: date
     group: str
     difference: Decimal = NOTHING
     cause: Cause | None = None
+    within: Decimal = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Finding:
 
     ``since`` is the first day that differs, ``last`` the last one; ``days`` those in between that do. ``groups`` are
     those that differ. ``confidence`` is how likely it is, between 0 and 1, that no day of evidence before ``since`` was
-    affected without showing it. ``difference`` adds up without sign, ``net`` with it.
+    affected without showing it. ``difference`` adds up without sign, ``net`` with it. ``precision`` is the largest
+    difference of one figure that would have been put down to the ledger's rounding, ``rounding`` that of all together.
     """
 
     table: str
@@ -65,6 +68,8 @@ class Finding:
     largest_day: date
     largest: Decimal
     confidence: float = field(compare=False)
+    precision: Decimal = NOTHING
+    rounding: Decimal = NOTHING
 
     @property
     def since(self) -> date:
@@ -151,6 +156,8 @@ def _finding(
         largest_day=largest,
         largest=per_day[largest],
         confidence=onset_confidence(evidence, days, days[0]),
+        precision=max(one.within for one in differing),
+        rounding=_total(one.within for one in differing),
     )
 
 

@@ -1,8 +1,9 @@
 """Hold what was staged against the source: control totals, an external ledger, cells computed a second time."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -11,36 +12,45 @@ import polars as pl
 from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, examples
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import DayComparison
+from backfill_assets.core.precision import half_unit
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed
 from backfill_assets.errors.validation import TypesDiffer
+
+_ROWS, _STAGED = "stated rows", " staged"
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
     """What the source states about itself: measures summed per group, one row or several a group.
 
-    ``groups`` and ``measures`` are columns of the frame and of the staged table; the day is one of the groups.
+    ``groups`` and ``measures`` are columns of the frame and of the staged table; the day is one of the groups. A figure
+    is stated to the scale of its column's type, unless ``scales`` says how many decimals of a measure hold.
     """
 
     frame: pl.LazyFrame
     groups: tuple[str, ...]
     measures: tuple[str, ...]
+    scales: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def control_totals(
     staged: pl.LazyFrame, control: Control, *, by: str = "day", days: Collection[date] | None = None
 ) -> Check:
-    """Check that the staged sums of every group equal the stated ones to the last digit.
+    """Check that the staged sums of every group equal the stated ones to the last digit that is stated.
 
-    A group whose sums are all zero counts as absent. With ``days`` only those are looked at, on both sides.
+    Several stated rows of a group allow half of that digit each. A group whose sums are all zero counts as absent. With
+    ``days`` only those are looked at, on both sides.
     """
     frames = [_on(frame, by, days) for frame in (control.frame, staged)]
-    stated, actual = _summed(frames, control.groups, control.measures)
+    stated, actual = _as_stated(frames, control)
     groups = [name for name in control.groups if name != by]
     found = compare(stated, actual, keys=groups, measures=control.measures, by=by)
     if found.agrees:
         sentence = f"The staged totals of {', '.join(control.measures)} equal those of the source in every group."
+        if coarse := _coarser(frames, control):
+            to = ", ".join(f"{name} to {Decimal(1).scaleb(-scale):f}" for name, scale in coarse.items())
+            sentence = f"{sentence[:-1]}, as far as it states them ({to})."
         return Check.passing(Clause.CONTROL_TOTALS, sentence)
     worst = found.largest_rows(EXAMPLES_SHOWN)
     sentence = (
@@ -59,6 +69,7 @@ def closer_to_ledger(  # noqa: PLR0913  three frames and how to read them
     measures: Sequence[str],
     by: str = "day",
     excluded: Collection[date] = (),
+    read_as: tuple[pl.LazyFrame, pl.LazyFrame] | None = None,
 ) -> Check:
     """Check that the correction brings the days whose sums it moves closer to a ledger kept by somebody else.
 
@@ -71,13 +82,19 @@ def closer_to_ledger(  # noqa: PLR0913  three frames and how to read them
         measures: to be held against the ledger.
         by: the column that holds the day.
         excluded: days that say nothing about the correction, because live was built on other inputs.
+        read_as: live and staged at the precision of the ledger: a sum that its rounding explains is its own figure.
     """
     known = set(ledger.select(by).unique().collect().to_series())
     ours = _daily(live, staged, measures, by)
     moved = [day.day for day in ours.days if any(sums.change for sums in day.sums.values()) and day.day not in excluded]
     judged = {day for day in moved if day in known}
-    before = _distances(_daily(_on(live, by, judged), _on(ledger, by, judged), measures, by))
-    after = _distances(_daily(_on(staged, by, judged), _on(ledger, by, judged), measures, by))
+    sides = read_as or (live, staged)
+    before, after = (_distances(_daily(_on(side, by, judged), _on(ledger, by, judged), measures, by)) for side in sides)
+    if read_as and judged and not any((*before.values(), *after.values())):
+        sentence = (
+            f"The ledger's figures are too coarse to tell old from new on {days_listed(judged)}, it agrees with both."
+        )
+        return Check.passing(Clause.CLOSER_TO_LEDGER, sentence, {"days": len(judged)}).leaving_out(excluded)
     return _closer(before, after, judged, [day for day in moved if day not in judged]).leaving_out(excluded)
 
 
@@ -114,17 +131,66 @@ def _on(frame: pl.LazyFrame, by: str, days: Collection[date] | None) -> pl.LazyF
     return frame if days is None else frame.filter(pl.col(by).is_in(sorted(days)))
 
 
-def _summed(frames: Sequence[pl.LazyFrame], groups: Sequence[str], measures: Sequence[str]) -> list[pl.LazyFrame]:
+def _summed(
+    frames: Sequence[pl.LazyFrame], groups: Sequence[str], measures: Sequence[str], *, keep_nothing: bool = False
+) -> list[pl.LazyFrame]:
     """The sums of every group, as decimals of one scale whatever exact types the sides have; zero groups dropped."""
     schemas = [frame.collect_schema() for frame in frames]
     sums: list[pl.Expr] = []
     for name in measures:
         types = [schema[name] for schema in schemas if name in schema]
-        exact = all(dtype.is_decimal() or dtype.is_integer() for dtype in types)
+        exact = all(_is_exact(dtype) for dtype in types)
         scale = max((getattr(dtype, "scale", 0) for dtype in types), default=0)
         sums.append((pl.col(name).cast(pl.Decimal(38, scale)) if exact else pl.col(name)).sum())
-    something = pl.any_horizontal(pl.col(name) != 0 for name in measures)
-    return [frame.group_by(groups).agg(sums).filter(something) for frame in frames]
+    added = [frame.group_by(groups).agg(sums) for frame in frames]
+    return added if keep_nothing else [frame.filter(_something(measures)) for frame in added]
+
+
+def _coarser(frames: Sequence[pl.LazyFrame], control: Control) -> dict[str, int]:
+    """The measures that are stated with fewer decimals than they are staged with, and with how many."""
+    stated, staged = (frame.collect_schema() for frame in frames)
+    exact = [name for name in control.measures if all(_is_exact(schema[name]) for schema in (stated, staged))]
+    scales = {name: control.scales.get(name, _scale(stated[name])) for name in exact}
+    return {name: scale for name, scale in scales.items() if scale < _scale(staged[name])}
+
+
+def _as_stated(frames: Sequence[pl.LazyFrame], control: Control) -> list[pl.LazyFrame]:
+    """The sums of both sides; where the rounding of what is stated explains a difference, the staged ones on both."""
+    coarse = _coarser(frames, control)
+    if not coarse:
+        return _summed(frames, control.groups, control.measures)
+    counted = frames[0].group_by(control.groups).agg(pl.len().alias(_ROWS))
+    stated, staged = (
+        side.join(counted, on=control.groups, how="left")
+        for side in _summed(frames, control.groups, control.measures, keep_nothing=True)
+    )
+    both = stated.join(staged, on=[*control.groups, _ROWS], how="full", coalesce=True, suffix=_STAGED)
+    read = [_read(name, half_unit(coarse[name])) for name in coarse]
+    both = both.with_columns(pl.col(*control.measures, *(f"{n}{_STAGED}" for n in control.measures)).fill_null(0))
+    both = both.with_columns(read)
+    sides = [both.select(*control.groups, *control.measures)]
+    sides.append(both.select(*control.groups, *(pl.col(f"{n}{_STAGED}").alias(n) for n in control.measures)))
+    return [side.filter(_something(control.measures)) for side in sides]
+
+
+def _read(name: str, half: Decimal) -> pl.Expr:
+    """A stated sum, or the staged one where half a unit for each stated row explains the difference."""
+    stated, staged = pl.col(name), pl.col(f"{name}{_STAGED}")
+    apart = (stated - staged).abs().cast(pl.Decimal(38, 8))
+    most = pl.lit(half, dtype=pl.Decimal(38, 8)) * pl.col(_ROWS).fill_null(0)
+    return pl.when(apart <= most).then(staged).otherwise(stated).alias(name)
+
+
+def _is_exact(kind: pl.DataType) -> bool:
+    return kind.is_decimal() or kind.is_integer()
+
+
+def _scale(kind: pl.DataType) -> int:
+    return kind.scale if isinstance(kind, pl.Decimal) else 0
+
+
+def _something(measures: Sequence[str]) -> pl.Expr:
+    return pl.any_horizontal(pl.col(name) != 0 for name in measures)
 
 
 def _daily(old: pl.LazyFrame, new: pl.LazyFrame, measures: Sequence[str], by: str) -> Comparison:

@@ -13,6 +13,7 @@ from backfill_assets.core.comparison import compare
 from backfill_assets.core.condition import rows_where
 from backfill_assets.core.day_comparison import NOTHING, DayComparison, Sums, percent
 from backfill_assets.core.expectation import Estimate, Expectation
+from backfill_assets.core.precision import half_unit
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed, listed
@@ -238,7 +239,9 @@ def _estimate(estimate: Estimate, comparison: Comparison, excluded: Collection[d
 
 
 def _misses(measured: Decimal, predicted: Decimal, tolerance: Decimal) -> bool:
-    return abs(Fraction(measured) - Fraction(predicted)) > Fraction(tolerance) * abs(Fraction(predicted))
+    """Whether a change is none that was predicted, to the digit to which the prediction was written."""
+    stated = Fraction(half_unit(max(-int(predicted.as_tuple().exponent), 0))) if predicted else Fraction(0)
+    return abs(Fraction(measured) - Fraction(predicted)) > Fraction(tolerance) * abs(Fraction(predicted)) + stated
 
 
 def _json(sums: Sums) -> dict[str, Any]:

@@ -109,3 +109,13 @@ class SourceLimitInvalid(BadInput):
             f"{source} declares {limit} as {value!r}, which is no positive number. Nothing was loaded. "
             "Give a number from 1, or leave it out."
         )
+
+
+class SettingUnreadable(BadInput):
+    """A variable of the environment says something that it cannot mean."""
+
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        super().__init__(
+            f"{name} is {value!r}, which is not {wanted}. Nothing was compared with it. "
+            "Set it as the README says, or leave it out."
+        )

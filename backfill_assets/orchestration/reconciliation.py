@@ -25,6 +25,7 @@ class Reconciled:
     """What a reconciliation found: the findings as the command prints them, and what it closed.
 
     ``through`` is the last of the ``days`` that were looked at. ``bad_lines`` are those of the ledger left out.
+    ``units`` are the last digits to which the ledger states its figures; no difference below half of one is told.
     """
 
     table: str
@@ -33,6 +34,7 @@ class Reconciled:
     findings: tuple[Mapping[str, Any], ...]
     closed: tuple[str, ...] = ()
     bad_lines: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The contract of ``backfill-assets reconcile --json``."""
@@ -42,6 +44,7 @@ class Reconciled:
             "days": self.days,
             "closed": list(self.closed),
             "bad_lines": list(self.bad_lines),
+            "units": list(self.units),
         }
 
     @property

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
+from backfill_assets.core.precision import agrees, scales_of
 from backfill_assets.errors.base import fault_told
 from backfill_assets.errors.source import (
     AmbiguousDay,
@@ -76,10 +78,14 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class FinanceLedger:
-    """Finance's external record: the lines that can be used, in the shape of ``LEDGER``, and those that cannot."""
+    """Finance's external record: the lines that can be used, in the shape of ``LEDGER``, and those that cannot.
+
+    ``scales`` are the decimals that the revenue of a day and currency is stated with, where they are not ours.
+    """
 
     frame: pl.DataFrame = field(compare=False, repr=False)
     bad_lines: tuple[BadLine, ...] = ()
+    scales: Mapping[tuple[date, str], int] = field(default_factory=dict[tuple[date, str], int])
 
     @property
     def incomplete_days(self) -> frozenset[date]:
@@ -147,7 +153,7 @@ def read_ledger(root: Path) -> FinanceLedger:
     Raises:
         UnusableLedger: a file does not begin with the header, or cannot be read.
     """
-    used: dict[tuple[date, str], tuple[int, Decimal]] = {}
+    used: dict[tuple[date, str], Booked] = {}
     bad: list[BadLine] = []
     for file in sorted((root / "ledger").glob("*.csv")):
         path = file.relative_to(root).as_posix()
@@ -158,17 +164,34 @@ def read_ledger(root: Path) -> FinanceLedger:
         header, ended, rest = content.decode("utf-8-sig", errors="replace").partition("\n")
         if header.strip() != ",".join(LEDGER) or not ended:
             raise UnusableLedger(path, ",".join(LEDGER))
-        bad += _use_lines(path, rest.split("\n"), used)
-    rows = [(*key, *value) for key, value in sorted(used.items())]
-    return FinanceLedger(pl.DataFrame(rows, schema=LEDGER, orient="row"), tuple(bad))
+        lines = rest.split("\n")
+        bad += _use_lines(path, lines, used, scales_of([line.rsplit(",", 1)[-1].strip() for line in lines[:-1]]))
+    rows = [(*key, booked.transactions, booked.revenue) for key, booked in sorted(used.items())]
+    scales = {key: booked.scale for key, booked in used.items()}
+    return FinanceLedger(pl.DataFrame(rows, schema=LEDGER, orient="row"), tuple(bad), scales)
 
 
-def _use_lines(path: str, lines: Sequence[str], used: dict[tuple[date, str], tuple[int, Decimal]]) -> list[BadLine]:
+class Booked(NamedTuple):
+    """What finance states of a day and currency, and with how many decimals."""
+
+    transactions: int
+    revenue: Decimal
+    scale: int
+
+    def contradicts(self, other: "Booked") -> bool:
+        """Whether two statements cannot both be right, each to the digit that it states."""
+        scale = min(self.scale, other.scale)
+        return self.transactions != other.transactions or not agrees(self.revenue, other.revenue, scale)
+
+
+def _use_lines(
+    path: str, lines: Sequence[str], used: dict[tuple[date, str], Booked], scales: Mapping[str, int]
+) -> list[BadLine]:
     """Add the lines after the header to those used, and say which cannot be. The last one has no end."""
     bad: list[BadLine] = []
     last: date | None = None
     for number, text in enumerate(lines[:-1], 2):
-        if text.strip() and (why := _use_line(text, used)):
+        if text.strip() and (why := _use_line(text, used, scales)):
             bad.append(BadLine(path, number, text, why, _day_within(text)))
         last = _day_within(text) or last
     if cut := lines[-1]:
@@ -177,7 +200,7 @@ def _use_lines(path: str, lines: Sequence[str], used: dict[tuple[date, str], tup
     return bad
 
 
-def _use_line(text: str, used: dict[tuple[date, str], tuple[int, Decimal]]) -> str:
+def _use_line(text: str, used: dict[tuple[date, str], Booked], scales: Mapping[str, int]) -> str:
     """Add a line to those used, or say why not."""
     fields = [value.strip() for value in text.split(",")]
     if len(fields) != len(LEDGER):
@@ -191,9 +214,11 @@ def _use_line(text: str, used: dict[tuple[date, str], tuple[int, Decimal]]) -> s
     }
     if broken := [why for why, holds in rules.items() if not holds]:
         return ", ".join(broken)
-    value = (int(transactions), Decimal(revenue))
-    if used.setdefault((date.fromisoformat(day), currency), value) != value:
+    key, booked = (date.fromisoformat(day), currency), Booked(int(transactions), Decimal(revenue), scales[revenue])
+    known = used.setdefault(key, booked)
+    if known.contradicts(booked):
         return "contradicts an earlier line"
+    used[key] = max(known, booked, key=lambda one: one.scale)
     return ""
 
 

@@ -1,11 +1,13 @@
 """Hold a correction against finance's ledger, currency by currency: errors of one day cancel across currencies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from backfill_assets.core.check import Check, Clause
 from backfill_assets.core.proofs import closer_to_ledger
+from backfill_assets.revenue.against_ledger import beside
 from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
 from backfill_assets.runbook import Evidence
@@ -32,13 +34,25 @@ def closer_by_currency(evidence: Evidence, ledger: FinanceLedger) -> Check:
     usable = ledger.frame.filter(
         pl.col("day").is_in(list(evidence.days)), ~pl.col("day").is_in(list(ledger.incomplete_days))
     )
-    frames = [frame.select("day", "currency", "revenue_usd").collect() for frame in (evidence.live, evidence.staged)]
-    frames.append(usable.select("day", "currency", "revenue_usd"))
+    sides = [side.collect() for side in (evidence.live, evidence.staged)]
+    stated = replace(ledger, frame=usable)
+    booked = usable.select("day", "currency", "revenue_usd")
+    frames = [*(side.select("day", "currency", "revenue_usd") for side in sides), booked]
     currencies = sorted({currency for frame in frames for currency in frame["currency"]})
     if not currencies:
         return Check.passing(Clause.CLOSER_TO_LEDGER, "Nothing was traded, by live, staged and ledger alike.")
-    wide = [_by_currency(frame, currencies) for frame in frames]
-    return closer_to_ledger(*wide, measures=currencies, excluded=evidence.excluded)
+    live, staged, theirs = (_by_currency(frame, currencies) for frame in frames)
+    as_live, as_staged = (_by_currency(_read_as_stated(side, stated), currencies) for side in sides)
+    return closer_to_ledger(
+        live, staged, theirs, measures=currencies, excluded=evidence.excluded, read_as=(as_live, as_staged)
+    )
+
+
+def _read_as_stated(side: pl.DataFrame, ledger: FinanceLedger) -> pl.DataFrame:
+    """A side's sums; the ledger's own figure where its rounding explains the difference."""
+    rows = beside(side, ledger)
+    own = pl.when(pl.col("agrees")).then("ledger_revenue_usd").otherwise("revenue_usd").fill_null(0)
+    return rows.select("day", "currency", revenue_usd=own)
 
 
 def _by_currency(frame: pl.DataFrame, currencies: Sequence[str]) -> pl.LazyFrame:

@@ -1,9 +1,9 @@
 """Reconciliation: the live fact against finance's ledger, per day and currency, and a request for what differs."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from backfill_assets.orchestration.desks import published_root
 from backfill_assets.orchestration.reconciliation import Reconciled
 from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.revenue import raw_log
+from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
 from backfill_assets.storage.findings import Findings
 from backfill_assets.storage.records import Records
@@ -25,8 +26,9 @@ TOLERANCES: Mapping[str, Decimal] = {"*": Decimal(0)}
 WATCHERS = ["finance", "exec-ops", "board-prep"]
 MAY_DIFFER = ["revenue_usd", "rate_usd", "rate_currency", "fixing_day"]
 MARGIN = Decimal("1.5")
-ESTIMATE_TOLERANCE = "10%"
-PERCENT = Decimal(100)
+ESTIMATE_TOLERANCE = Decimal(10)
+"""In per cent of the predicted change."""
+PERCENT, CENT = Decimal(100), Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Books:
     """Both sides of every day that was looked at.
 
     ``traded`` are days on which the raw log has rows, ``incomplete`` those of which the ledger has malformed lines.
+    ``within`` is how far each figure of the ledger may lie from ours by its rounding, ``agreeing`` are those that do.
     """
 
     days: tuple[date, ...]
@@ -52,6 +55,8 @@ class Books:
     theirs: Book
     traded: frozenset[date]
     incomplete: frozenset[date]
+    within: Mapping[tuple[date, str], Decimal]
+    agreeing: frozenset[tuple[date, str]]
 
 
 def reconcile(
@@ -84,22 +89,38 @@ def reconcile(
     seen = [(finding.id, finding.since, finding.last, detail) for finding, detail in zip(found, told, strict=True)]
     closed = Findings(records.lake).settle(FACT, seen, window.last, now)
     bad = [f"{line.file} line {line.number}, {line.why}" for line in ledger.bad_lines]
-    return Reconciled(FACT, window.last, len(window), tuple(told), closed, tuple(bad))
+    return Reconciled(FACT, window.last, len(window), tuple(told), closed, tuple(bad), units(ledger))
 
 
 def read_books(records: Records, ledger: FinanceLedger, window: Window) -> Books:
     """Live and ledger of every day of the window."""
-    fact = records.snapshot(FACT).scan(window.days).group_by("day", "currency")
-    ours = fact.agg(pl.col("transactions", "revenue_usd").sum()).collect(engine="streaming")
-    theirs = ledger.frame.filter(pl.col("day").is_between(window.first, window.last))
+    in_window = pl.col("day").is_between(window.first, window.last)
+    both = beside(records.snapshot(FACT).scan(window.days), replace(ledger, frame=ledger.frame.filter(in_window)))
     traded = raw_log.days_with_rows(records)
+    keys = [(day, currency) for day, currency in both.select("day", "currency").iter_rows()]
     return Books(
         window.days,
-        _book(ours),
-        _book(theirs),
+        _book(both, "transactions", "revenue_usd"),
+        _book(both, "ledger_transactions", "ledger_revenue_usd"),
         frozenset(day for day in traded if day in window),
         frozenset(day for day in ledger.incomplete_days if day in window),
+        dict(zip(keys, both["within"], strict=True)),
+        frozenset(key for key, agrees in zip(keys, both["agrees"], strict=True) if agrees),
     )
+
+
+def units(ledger: FinanceLedger) -> tuple[str, ...]:
+    """The last digits to which the ledger states its figures, the finest first."""
+    return tuple(f"{Decimal(1).scaleb(-scale):f}" for scale in sorted(stated_to(ledger), reverse=True))
+
+
+def said_exactly(amount: Decimal) -> str:
+    """An amount without zeros at its end.
+
+    >>> said_exactly(Decimal("0.00500000")), said_exactly(Decimal("500.0"))
+    ('0.005', '500')
+    """
+    return f"{amount.normalize():f}"
 
 
 def observe(books: Books, tolerances: Mapping[str, Decimal] = TOLERANCES) -> list[Observation]:
@@ -135,6 +156,7 @@ def tell(finding: Finding, books: Books, now: datetime) -> dict[str, Any]:
         "net": f"{finding.net:f}",
         "largest_day": str(finding.largest_day),
         "largest": f"{finding.largest:f}",
+        "precision": said_exactly(finding.precision),
     }
 
 
@@ -145,7 +167,8 @@ def request_text(finding: Finding, books: Books, now: datetime) -> str:
     reason = (
         f"Reconciliation with finance's ledger: {_WHAT[finding.cause]} of {currencies or 'all currencies'} differ on "
         f"{len(finding.days)} days since {finding.since}, by {finding.difference:f} USD in all and most on "
-        f"{finding.largest_day}."
+        f"{finding.largest_day}. The ledger's own rounding explains {said_exactly(finding.precision)} USD of a figure "
+        "at most."
     )
     fields = {
         "table": finding.table,
@@ -166,22 +189,24 @@ def request_text(finding: Finding, books: Books, now: datetime) -> str:
 _WHAT = {Cause.AMOUNTS: "the amounts", Cause.ROWS: "the numbers of transactions"}
 
 
-def _book(frame: pl.DataFrame) -> Book:
-    rows = frame.select("day", "currency", "transactions", "revenue_usd").iter_rows()
-    return {(day, currency): Side(transactions, revenue) for day, currency, transactions, revenue in rows}
+def _book(both: pl.DataFrame, transactions: str, revenue: str) -> Book:
+    rows = both.filter(pl.col(transactions).is_not_null()).select("day", "currency", transactions, revenue)
+    return {(day, currency): Side(count, amount) for day, currency, count, amount in rows.iter_rows()}
 
 
 def _observe(books: Books, day: date, currency: str, tolerances: Mapping[str, Decimal], *, told: bool) -> Observation:
     ours, theirs = books.ours.get((day, currency)), books.theirs.get((day, currency))
     difference = (ours.revenue if ours else Decimal(0)) - (theirs.revenue if theirs else Decimal(0))
     same_rows = (ours.transactions if ours else 0) == (theirs.transactions if theirs else 0)
-    if same_rows and abs(difference) <= tolerance_of(tolerances, currency):
-        return Observation(day, currency, difference)
+    seen = Observation(day, currency, difference, within=books.within[day, currency])
+    agrees = (day, currency) in books.agreeing or abs(difference) <= tolerance_of(tolerances, currency)
+    if same_rows and agrees:
+        return seen
     if day in books.incomplete and ours is not None:
-        return Observation(day, currency, difference, Cause.LEDGER_INCOMPLETE)
+        return replace(seen, cause=Cause.LEDGER_INCOMPLETE)
     if not told:
-        return Observation(day, currency, difference, Cause.LEDGER_MISSING)
-    return Observation(day, currency, difference, Cause.AMOUNTS if same_rows else Cause.ROWS)
+        return replace(seen, cause=Cause.LEDGER_MISSING)
+    return replace(seen, cause=Cause.AMOUNTS if same_rows else Cause.ROWS)
 
 
 def _last_to_correct(finding: Finding, books: Books) -> date:
@@ -197,11 +222,10 @@ def _expectation(finding: Finding, books: Books, window: Window) -> dict[str, An
     """What the ledger says the correction will change: which columns and currencies, and by how much."""
     days = [day for day in books.days if day in window]
     change = -finding.net
-    per_day = [_share(_sum(books.theirs, [day]) - _sum(books.ours, [day]), _sum(books.ours, [day])) for day in days]
     limits = {
-        "max_change_per_day": _limit(per_day),
-        "max_change_total": _limit([_share(change, _sum(books.ours, days))]),
-        "estimate": {"measure": "revenue_usd", "total": f"{change:f}", "tolerance": ESTIMATE_TOLERANCE},
+        "max_change_per_day": _limit([_predicted(books, [day]) for day in days]),
+        "max_change_total": _limit([_share(abs(change) + finding.rounding, _sum(books.ours, days))]),
+        "estimate": _estimate(change, finding.rounding),
     }
     declared = {name: clause for name, clause in limits.items() if clause}
     if finding.cause is not Cause.AMOUNTS:
@@ -209,6 +233,22 @@ def _expectation(finding: Finding, books: Books, window: Window) -> dict[str, An
     others = {currency for day, currency in books.ours if day in window} - set(finding.groups)
     unchanged = {"unchanged_where": f"currency NOT IN ({_quoted(finding.groups)})"} if others else {}
     return {"columns": MAY_DIFFER, "same_rows": True, **unchanged, **declared}
+
+
+def _estimate(change: Decimal, rounding: Decimal) -> dict[str, str] | None:
+    """What the ledger predicts in all, and how surely; none where errors cancel to less than its own rounding."""
+    if abs(change) <= rounding:
+        return None
+    tolerance = max(ESTIMATE_TOLERANCE, rounding / abs(change) * PERCENT).quantize(CENT, ROUND_CEILING).normalize()
+    return {"measure": "revenue_usd", "total": f"{change:f}", "tolerance": f"{tolerance:f}%"}
+
+
+def _predicted(books: Books, days: Collection[date]) -> Decimal | None:
+    """The largest change of some days that the ledger allows for, as a share of what is live."""
+    wanted = set(days)
+    change = _sum(books.theirs, days) - _sum(books.ours, days)
+    rounding = sum((within for (day, _), within in books.within.items() if day in wanted), Decimal(0))
+    return _share(abs(change) + rounding, _sum(books.ours, days)) if change else Decimal(0)
 
 
 def _quoted(names: Collection[str]) -> str:

@@ -5,11 +5,13 @@ A published day may have no row in the fact, because nothing was sold; so the da
 
 import calendar
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 
 import polars as pl
 
+from backfill_assets.revenue.against_ledger import beside
 from backfill_assets.revenue.landing import FinanceLedger
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.transforms import divided_half_even
@@ -56,18 +58,14 @@ def executive_dashboard(
 def finance_reconciliation_export(
     fct: pl.LazyFrame | pl.DataFrame, ledger: FinanceLedger, days: Collection[date]
 ) -> pl.DataFrame:
-    """Ours beside finance's, for every currency that either has on one of the ``days``, with the reason they differ."""
+    """Ours beside finance's, for every currency that either has on one of the ``days``, with the reason they differ.
+
+    Amounts that differ by no more than the ledger's own rounding are equal; the difference is told all the same.
+    """
     wanted = pl.col("day").is_in(list(days))
-    ours = fct.lazy().filter(wanted).group_by("day", "currency").agg(pl.col("transactions", "revenue_usd").sum())
-    theirs = (
-        ledger.frame.lazy()
-        .filter(wanted)
-        .rename({"transactions": "ledger_transactions", "revenue_usd": "ledger_revenue_usd"})
-    )
-    both = ours.join(theirs, on=["day", "currency"], how="full", coalesce=True)
-    difference = pl.col("revenue_usd").fill_null(0) - pl.col("ledger_revenue_usd").fill_null(0)
-    rows = both.with_columns(difference_usd=difference, reason=_reason(ledger.incomplete_days))
-    return rows.select(list(schema_of("finance_reconciliation_export"))).sort("day", "currency").collect()
+    rows = beside(fct.lazy().filter(wanted), replace(ledger, frame=ledger.frame.filter(wanted)))
+    told = rows.with_columns(reason=_reason(ledger.incomplete_days))
+    return told.select(list(schema_of("finance_reconciliation_export"))).sort("day", "currency")
 
 
 def board_pack(fct: pl.LazyFrame | pl.DataFrame, published: Collection[date], months: Collection[date]) -> pl.DataFrame:
@@ -94,7 +92,7 @@ def _reason(incomplete: Collection[date]) -> pl.Expr:
     is_incomplete = pl.col("day").is_in(list(incomplete))
     absent = pl.col("ledger_transactions").is_null()
     count_differs = pl.col("transactions") != pl.col("ledger_transactions")
-    amount_differs = pl.col("revenue_usd") != pl.col("ledger_revenue_usd")
+    amount_differs = ~pl.col("agrees")
     return (
         pl.when(pl.col("transactions").is_null())
         .then(pl.lit(Reason.MISSING_IN_FACT.value))
