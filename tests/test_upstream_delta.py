@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import polars as pl
 import pytest
 from deltalake import CommitProperties, DeltaTable, Field, Schema, TableFeatures, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -278,3 +278,50 @@ def test_retention_properties_are_taken_at_creation_so_they_are_never_set_later(
     long = {"delta.logRetentionDuration": "interval 3650 days", "delta.enableExpiredLogCleanup": "false"}
     DeltaTable.create(tmp_path, schema, configuration=long)
     assert DeltaTable(tmp_path).metadata().configuration == long
+
+
+def harmed(root: Path, number: int, keep) -> Path:
+    table(root)
+    for value in (2, 3):
+        write_deltalake(root, rows(NEXT, value), mode="append")
+    place = root / "_delta_log" / f"{number:020}.json"
+    place.write_bytes(keep(place.read_bytes()))
+    return root
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [lambda _: b"", lambda _: b"\n", lambda whole: whole[: whole.index(b"\n")]],
+    ids=["empty", "blank", "a line"],
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_empty_entry_is_taken_for_a_commit_of_nothing_so_every_read_looks_at_new_entries(tmp_path, number, keep):
+    harmed(tmp_path, number, keep)
+    assert DeltaTable(tmp_path).version() == 2
+    assert len(shown(tmp_path)) == 2
+
+
+def test_half_an_entry_is_refused_as_json_so_only_its_first_line_is_read_by_us(tmp_path):
+    harmed(tmp_path, 1, lambda whole: whole[:-8])
+    with pytest.raises(DeltaError, match="Json"):
+        DeltaTable(tmp_path)
+
+
+def test_a_cleaned_commit_and_no_table_are_the_same_error_so_the_cause_is_looked_for_in_the_log(tmp_path):
+    table(tmp_path)
+    for value in (2, 3):
+        write_deltalake(tmp_path, rows(NEXT, value), mode="append")
+    DeltaTable(tmp_path).create_checkpoint()
+    for number in (0, 1):
+        (tmp_path / "_delta_log" / f"{number:020}.json").unlink()
+    for place, version in ((tmp_path, 1), (tmp_path / "nowhere", None)):
+        with pytest.raises(TableNotFoundError):
+            DeltaTable(place, version=version)
+    assert DeltaTable(tmp_path).version() == 2
+
+
+def test_partition_values_come_typed_for_each_file_so_none_is_inferred_from_the_first(tmp_path):
+    table(tmp_path)
+    write_deltalake(tmp_path, rows(DAY, 2).with_columns(day=pl.lit(None, pl.Date)), mode="append")
+    actions = pl.DataFrame(DeltaTable(tmp_path).get_add_actions(flatten=False))
+    assert sorted(actions["partition"].struct.field("day").to_list(), key=str) == [DAY, None]

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import BadInput, Refused, days_listed, listed
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, days_listed, listed
 
 
 class NameUnfit(BadInput):
@@ -16,7 +16,11 @@ class NameUnfit(BadInput):
         )
 
 
-class TableMissing(Refused):
+class Unusable(Refused):
+    """A table cannot be used as it is; trying again is of no use before a person has looked."""
+
+
+class TableMissing(Unusable):
     """A table was read or written before it was created."""
 
     def __init__(self, uri: str) -> None:
@@ -26,13 +30,109 @@ class TableMissing(Refused):
         )
 
 
-class FeatureUnsupported(Refused):
+class LogLost(Unusable):
+    """There are files where a table should be, and no log that tells which of them count."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"There are files at {uri} and no Delta log beside them. Nothing was read or written. "
+            "Bring the folder _delta_log back from a copy, or move the files away when they are not wanted."
+        )
+
+
+class LogDamaged(Unusable):
+    """An entry of a table's log is empty, cut short or missing."""
+
+    def __init__(self, uri: str, what: str) -> None:
+        super().__init__(
+            f"The log of {uri} is damaged, {what}. Nothing was read or written. "
+            "Bring that entry back from a copy of the lake, because later ones are built on it."
+        )
+
+
+class CommitGone(Unusable):
+    """A commit that something was pinned to cannot be read any more."""
+
+    def __init__(self, uri: str, commit: int) -> None:
+        super().__init__(
+            f"Of {uri}, commit {commit} is no longer in the log. Nothing was read or written. "
+            "Bring its entries back from a copy of the lake, or abandon what is pinned to it and open it anew."
+        )
+
+
+class LakeUnreachable(Refused):
+    """The store does not answer, or does not let us in."""
+
+    retryable = True
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(
+            f"{uri} cannot be reached ({why}). Nothing was read or written. "
+            "See to the store and to the rights on it, then run the same again."
+        )
+
+
+class CommitUnknown(BackfillAssetsError):
+    """The answer to a commit was lost, and the table does not tell whether it happened."""
+
+    retryable = True
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(
+            f"It is not known whether a commit to {uri} happened ({why}). Its files were left where they are. "
+            "Run the same again, which asks the table first."
+        )
+
+
+class NotByDay(Unusable):
+    """Days were asked for of a table that has none."""
+
+    def __init__(self, uri: str, partitions: Collection[str]) -> None:
+        by = f"by {listed(partitions)}" if partitions else "by nothing"
+        super().__init__(
+            f"The table {uri} is partitioned {by}, so its rows cannot be told apart by day. Nothing was read. "
+            "Read it whole, or write it into a table that is partitioned by a date column named day."
+        )
+
+
+class PartitionUnfit(Unusable):
+    """A partition value is none of its column's type, or the days of a table are not dates."""
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(
+            f"A partition of {uri} cannot be used ({why}). Nothing was read or written. "
+            "Write its rows into a partition of the right type and remove this one."
+        )
+
+
+class PartitionedOtherwise(Refused):
+    """A table whose history is to be corrected is not partitioned by day alone."""
+
+    def __init__(self, table: str, partitions: Collection[str]) -> None:
+        by = f"by {listed(partitions)}" if partitions else "by nothing"
+        super().__init__(
+            f"The table {table} is partitioned {by}, and a correction swaps files of days alone. Nothing was opened. "
+            "Write it anew, partitioned by a date column named day and by nothing else."
+        )
+
+
+class RowsWithoutDay(Unusable):
+    """Somebody wrote rows without a day into a table by day."""
+
+    def __init__(self, table: str, rows: int) -> None:
+        super().__init__(
+            f"The table {table} has {rows} {'row' if rows == 1 else 'rows'} without a day, in no day's figures. "
+            "Nothing was opened or staged. Give them their day or delete them where day is null, then ask again."
+        )
+
+
+class FeatureUnsupported(Unusable):
     """A table has a Delta property with which a swap would lose or double rows."""
 
     def __init__(self, uri: str, features: Collection[str]) -> None:
         super().__init__(
-            f"The table {uri} has {listed(features)}, with which files cannot be swapped safely. "
-            "Nothing was written. Rewrite it into a table without, and use that one."
+            f"The table {uri} has {listed(features)}, with which rows would be lost, doubled or misread. "
+            "Nothing was read or written. Rewrite it into a table without, and use that one."
         )
 
 

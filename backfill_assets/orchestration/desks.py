@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from backfill_assets.core.events import Event
+from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.declared import declared_columns
 from backfill_assets.orchestration.notices import Post
 from backfill_assets.orchestration.pages.publishing import publish_page, show_moved
@@ -17,6 +18,7 @@ from backfill_assets.orchestration.siblings import CorrectableAsset
 from backfill_assets.orchestration.source_limits import SourceLimits
 from backfill_assets.runbook import Desk, Subject
 from backfill_assets.runbook.desk import Prove, Verify
+from backfill_assets.runbook.planning import rows_without_day_told
 from backfill_assets.storage.records import Records
 
 # What cannot be made of what people read is returned in sentences; the rest is made.
@@ -40,6 +42,11 @@ class Office:
     def table(self) -> str:
         """The correctable table."""
         return self.asset.table
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The correctable table and its sources."""
+        return tuple(dict.fromkeys([self.table, *self.asset.recipe.sources.values()]))
 
     def subject(self, records: Records) -> Subject:
         """The table as the runbook knows it."""
@@ -83,14 +90,26 @@ class Office:
         Nothing of this fails the step: what is left is taken up after the next one.
         """
         left: list[str] = []
+        for look in (self._moved, self.show, self._waiting, self._without_day):
+            try:
+                left += look(records)
+            except OSError as error:
+                left.append(f"Pages could not be replaced ({type(error).__name__}). They are as they were.")
+            except BackfillAssetsError as error:
+                left.append(str(error))
+        return list(dict.fromkeys(left))
+
+    def _moved(self, records: Records) -> list[str]:
         show_moved(Desk(records, self.subject(records), "pages", now_utc()), published_root())
-        try:
-            left += self.show(records)
-        except OSError as error:
-            left.append(f"Pages could not be replaced ({type(error).__name__}). They are as they were.")
+        return []
+
+    def _waiting(self, records: Records) -> list[str]:
         waiting = self.post(records).deliver()
         names = sorted({f"{one.notice.name} on channel {one.channel}" for one in waiting})
-        return [*left, *(f"Notice {name} is not delivered yet." for name in names)]
+        return [f"Notice {name} is not delivered yet." for name in names]
+
+    def _without_day(self, records: Records) -> list[str]:
+        return rows_without_day_told(records, self.tables)
 
     def reach(self, records: Records, days: Collection[date]) -> dict[str, tuple[str, ...]]:
         """The report partitions that some days reach, as far as they exist."""

@@ -118,7 +118,8 @@ def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.Dat
     """
     parts = {key[0]: part for key, part in frame.partition_by(DAY, as_dict=True).items()}
     if strange := parts.keys() - set(days):
-        message = f"rows of {sorted(map(str, strange))[:5]} were returned, which were not asked for"
+        named = sorted("no day" if day is None else str(day) for day in strange)[:5]
+        message = f"rows of {named} were returned, which were not asked for"
         raise ValueError(message)
     return {day: parts.get(day, frame.clear()) for day in days}
 

@@ -87,7 +87,7 @@ class Journal:
 
     def _sums(self, files: Sequence[DataFile]) -> pl.DataFrame:
         folder = self.records.table(self.table).folder
-        rows = folder.scan([(file.path, file.day) for file in files], schema_of(self.table))
+        rows = folder.scan_days([(file.path, file.day) for file in files], schema_of(self.table))
         return rows.group_by("day", "currency").agg(pl.col("revenue_usd").sum().cast(MONEY)).collect()
 
 

@@ -9,6 +9,7 @@ from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.holding import move_own_marks, note_advanced, stale_reports
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.swapping import settle
@@ -17,6 +18,7 @@ from backfill_assets.storage.retention import decommission as delete_retired
 from backfill_assets.storage.swap import Manifest
 
 
+@stuck_when_unusable(Step.REBUILD_DOWNSTREAM)
 def rebuild_downstream(desk: Desk, correction: str) -> Event:
     """Find every report partition that the change reaches rebuilt, let the watermarks go, and thaw.
 
@@ -43,6 +45,7 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
     return desk.tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.DONE, detail)
 
 
+@stuck_when_unusable(Step.COMMUNICATE)
 def communicate(desk: Desk, correction: str) -> Event:
     """Tell every watcher what was published, rolled back or given up, in measured figures.
 
@@ -68,6 +71,7 @@ def _told_of(event: Event) -> Collection[str]:
     return event.detail.get("events") or (str(event.detail.get("event")),)
 
 
+@stuck_when_unusable(Step.DECOMMISSION)
 def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
     """Delete the retired and the left-over staged files, with proof that nothing needs them.
 

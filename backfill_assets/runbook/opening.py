@@ -21,7 +21,7 @@ from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, iso
 from backfill_assets.runbook.foreseeing import refuse_unfit
 from backfill_assets.runbook.looking import refuse_moved
-from backfill_assets.runbook.planning import estimated, refuse_early
+from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unplaced
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.swapping import settle
 from backfill_assets.storage.ledger import Histories
@@ -141,6 +141,9 @@ def _drafted(desk: Desk, request: Request) -> Plan:
     if request.table != subject.table:
         raise TableUnknown(request.table, [subject.table])
     live = desk.records.snapshot(subject.table) if desk.records.exists(subject.table) else None
+    pins = {source: desk.records.snapshot(source).commit for source in subject.sources}
+    if live is not None:
+        refuse_unplaced(desk, pins)
     published = Window.spanning(live.days) if live and live.days else None
     if live is None or published is None or not published.covers(request.window):
         raise WindowOutsideData(subject.table, request.window, published)
@@ -151,7 +154,7 @@ def _drafted(desk: Desk, request: Request) -> Plan:
         request=request,
         opened_at=desk.now,
         opened_by=desk.actor,
-        pins={source: desk.records.snapshot(source).commit for source in subject.sources},
+        pins=pins,
         reports=subject.reach(request.all_days),
         holders=holders_of(desk),
         rollback_days=subject.rollback_days,

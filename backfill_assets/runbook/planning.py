@@ -1,14 +1,18 @@
 """What a plan says beyond its request: how long it takes, what it costs, and what has to be live before it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 
 from backfill_assets.core.estimate import estimate, within_rate
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.waves import ordered_waves
+from backfill_assets.errors.lake import PartitionedOtherwise, RowsWithoutDay
 from backfill_assets.errors.request import CorrectedFirst
 from backfill_assets.runbook.desk import Desk
+from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import Snapshot
 
 
 def estimated(desk: Desk, plan: Plan) -> Plan:
@@ -38,6 +42,41 @@ def corrected_first(desk: Desk, days: Collection[date]) -> tuple[str, ...]:
         if progress.plan.table in desk.subject.sources and not progress.claimed.isdisjoint(days)
     }
     return tuple(sorted(first))
+
+
+def refuse_unplaced(desk: Desk, pins: Mapping[str, int]) -> None:
+    """Refuse a table that cannot be swapped by day, and rows that are in no day of it or of a source.
+
+    Raises:
+        PartitionedOtherwise: when the table is not partitioned by day alone.
+        RowsWithoutDay: naming the table or source that has some.
+    """
+    live = desk.records.snapshot(desk.subject.table)
+    if live.partition_columns != (DAY,):
+        raise PartitionedOtherwise(desk.subject.table, live.partition_columns)
+    refuse_rows_without_day({desk.subject.table: live, **pinned(desk, pins)})
+
+
+def pinned(desk: Desk, pins: Mapping[str, int]) -> dict[str, Snapshot]:
+    """Each source at the commit that a correction is staged from."""
+    return {source: desk.records.snapshot(source, commit) for source, commit in pins.items()}
+
+
+def refuse_rows_without_day(tables: Mapping[str, Snapshot]) -> None:
+    """Refuse what would be computed without rows that nobody can place.
+
+    Raises:
+        RowsWithoutDay: naming the first table that has some.
+    """
+    for table, snapshot in tables.items():
+        if rows := snapshot.rows_without_day():
+            raise RowsWithoutDay(table, rows)
+
+
+def rows_without_day_told(records: Records, tables: Collection[str]) -> list[str]:
+    """What people should know of rows that are in no day's figures, a sentence a table."""
+    counted = {name: records.snapshot(name).rows_without_day() for name in tables if records.exists(name)}
+    return [f"Rows without a day in {name}, {rows}, are in no day's figures." for name, rows in counted.items() if rows]
 
 
 def refuse_early(plan: Plan) -> None:

@@ -10,11 +10,14 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.runbook.desk import Desk, Problem
+from backfill_assets.runbook.failing import stuck_when_unusable
+from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
 from backfill_assets.runbook.readers import internal_holders, register_declared
 from backfill_assets.runbook.telling import tell_watchers
 from backfill_assets.storage.banners import expected_thaw
 
 
+@stuck_when_unusable(Step.FREEZE_REPORTS)
 def freeze_reports(desk: Desk, correction: str) -> Event:
     """Hold every report downstream at its last good state, but for those that tolerate a changing history."""
     progress = desk.progress(correction)
@@ -35,6 +38,7 @@ def freeze_reports(desk: Desk, correction: str) -> Event:
     return desk.tell(correction, Step.FREEZE_REPORTS, Outcome.DONE, detail)
 
 
+@stuck_when_unusable(Step.VERIFY_SOURCE)
 def verify_source(desk: Desk, correction: str) -> Event:
     """Find the source of every day there, complete and unaltered; every problem of every day in one report.
 
@@ -42,9 +46,11 @@ def verify_source(desk: Desk, correction: str) -> Event:
 
     Raises:
         SourceUnfit: naming what is wrong with which days, and the largest window that can be corrected.
+        RowsWithoutDay: naming a source with rows that are in no day.
     """
     progress = desk.progress(correction)
     plan = progress.plan
+    refuse_rows_without_day(pinned(desk, plan.pins))
     problems = _problems(desk, plan)
     if problems and not progress.staged:
         newest = {source: desk.records.snapshot(source).commit for source in plan.pins}
@@ -73,6 +79,7 @@ def _problems(desk: Desk, plan: Plan) -> list[Problem]:
     return problems
 
 
+@stuck_when_unusable(Step.RESET_WATERMARKS)
 def reset_watermarks(desk: Desk, correction: str) -> Event:
     """Set our own holders back before the window, by a hold; marks are kept as they are.
 

@@ -12,6 +12,7 @@ from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended, StagedFilesMissing, SwapUnverified
 from backfill_assets.runbook.deciding import refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back, with_days_let_go
 from backfill_assets.runbook.readers import rewind_readers
 from backfill_assets.runbook.telling import measured_sums
@@ -23,6 +24,7 @@ from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.table import Commit, Table
 
 
+@stuck_when_unusable(Step.CUT_OVER)
 def cut_over(desk: Desk, correction: str) -> Event:
     """Swap the changed days in by one commit, after the gate.
 

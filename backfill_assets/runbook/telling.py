@@ -89,7 +89,7 @@ def measured_sums(desk: Desk, manifest: Manifest, *, back: bool) -> dict[str, di
 
 def _sums_by_day(desk: Desk, files: Sequence[DataFile]) -> dict[date, dict[str, Decimal]]:
     table = desk.records.table(desk.subject.table)
-    rows = table.folder.scan([(file.path, file.day) for file in files], table.snapshot().schema)
+    rows = table.folder.scan_days([(file.path, file.day) for file in files], table.snapshot().schema)
     sums = rows.group_by(DAY).agg(pl.col(name).sum() for name in desk.subject.measures)
     found = sums.collect(engine="streaming").iter_rows(named=True)
     return {row[DAY]: {name: Decimal(row[name]) for name in desk.subject.measures} for row in found}

@@ -23,6 +23,7 @@ from backfill_assets.errors.driving import StagedByOtherCode
 from backfill_assets.errors.publication import SecondNameNeeded
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, Evidence, iso
+from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.telling import tell_waiting
 from backfill_assets.storage.snapshot import Snapshot
 
@@ -48,6 +49,7 @@ class Validation:
         return tuple(check for check in self.checks if not check.passed)
 
 
+@stuck_when_unusable(Step.STAGE)
 def stage(desk: Desk, correction: str) -> Event:
     """Find every day of the plan in the staged version, by looking, not by counting runs.
 
@@ -78,6 +80,7 @@ def _restage(desk: Desk, error: Refused, correction: str, days: Collection[date]
     return error
 
 
+@stuck_when_unusable(Step.VALIDATE)
 def validate(desk: Desk, correction: str) -> Validation:
     """Compare staged with live and with the source, and write the certificate down.
 

@@ -13,8 +13,11 @@ import simplejson
 from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
 
+from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.lake import CommitUnknown
 from backfill_assets.storage.actions import DataFile, milliseconds
-from backfill_assets.storage.layout import DAY, LOG
+from backfill_assets.storage.entries import ACTIONS
+from backfill_assets.storage.layout import LOG
 from backfill_assets.storage.snapshot import Snapshot
 
 LONGEST_PAUSE_SECONDS = 1.0
@@ -52,7 +55,8 @@ class Commit:
 def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
     """Commit from the snapshot's handle; the commit's time, or None when another commit came first.
 
-    An error after which it is not known whether the commit happened is raised as it came.
+    Raises:
+        CommitUnknown: when it cannot be found out whether the commit happened.
     """
     mark = uuid.uuid4().hex
     now = datetime.now(UTC)
@@ -64,19 +68,23 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
             ],
             mode="append",
             schema=snapshot.handle.schema(),
-            partition_by=[DAY] if snapshot.by_day else [],
+            partition_by=[*snapshot.partition_columns],
             commit_properties=CommitProperties(
-                custom_metadata={**_texts(change.metadata), ATTEMPT: mark},
+                custom_metadata={
+                    **_texts(change.metadata),
+                    ATTEMPT: mark,
+                    ACTIONS: str(len(change.adds) + len(change.removes)),
+                },
                 max_commit_retries=0,
                 app_transactions=[Transaction(*change.app)] if change.app else None,
             ),
             post_commithook_properties=AFTER_COMMIT,
         )
-    except (DeltaError, OSError):
+    except (DeltaError, OSError) as error:
         # The answer can be lost although the commit happened; a repeated append would then double its rows.
         info = _next_commit(snapshot)
         if info is None:
-            raise
+            raise CommitUnknown(snapshot.folder.uri, in_one_line(str(error))) from error
         return _time(info) if info.get(ATTEMPT) == mark else None
     return _time(_next_commit(snapshot) or {"timestamp": milliseconds(now)})
 
@@ -88,7 +96,11 @@ def _next_commit(snapshot: Snapshot) -> dict[str, Any] | None:
         lines = snapshot.folder.read(f"{LOG}/{snapshot.commit + 1:020}.json").splitlines()
     except OSError:
         return None
-    infos: list[dict[str, dict[str, Any]]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]
+    try:
+        infos: list[dict[str, dict[str, Any]]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]
+    except ValueError:
+        # Somebody's, and cut short: whoever opens the table next names it.
+        return {}
     return infos[0]["commitInfo"] if infos else {}
 
 

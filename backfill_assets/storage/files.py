@@ -1,7 +1,7 @@
 """Parquet files below one root: written, scanned, looked for, listed and deleted, on disk or in an object store."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +18,12 @@ MOST_THREADS = 8
 # An object store answers one listing faster than this many single questions.
 MOST_QUESTIONS = 16
 FILE_COLUMN = "_backfill_assets_file"
+AS_OTHERS_WRITE = pl.ScanCastOptions(
+    integer_cast="upcast",
+    float_cast="upcast",
+    datetime_cast=["nanosecond-downcast", "millisecond-upcast", "convert-timezone"],
+    categorical_to_string="allow",
+)
 
 Given = TypeVar("Given")
 Got = TypeVar("Got")
@@ -60,31 +66,39 @@ class Folder:
         frame.write_parquet(place, compression="zstd")
         return place.stat().st_size
 
-    def scan(self, files: Sequence[tuple[str, date | None]], schema: pl.Schema) -> pl.LazyFrame:
-        """Read files, given as path and day, as one frame of the schema; ``day`` comes from beside the path.
+    def scan(self, paths: Sequence[str], schema: pl.Schema, partitions: pl.DataFrame | None = None) -> pl.LazyFrame:
+        """Read files as one frame of the schema; ``partitions`` has a row for each file, a column for each of them.
 
-        A column that a file lacks is null there, because it was added to the table after the file was written.
-        Polars' own ``scan_delta`` cannot read below a root whose name has a space or ``key=value`` in it.
+        A column that a file lacks is null there, because it was added to the table after the file was written; what
+        a file says of a partition column does not count. Times and numbers that another writer keeps in a narrower
+        type are widened. Polars' own ``scan_delta`` cannot read below a root whose name has a space or ``key=value``
+        in it.
         """
-        if not files:
+        if not paths:
             return pl.LazyFrame(schema=schema)
-        by_day = files[0][1] is not None
-        names = [f"{self.local or self.uri}/{path}" for path, _ in files]
+        by = [name for name in partitions.columns if name in schema] if partitions is not None else []
+        names = [f"{self.local or self.uri}/{path}" for path in paths]
         rows = pl.scan_parquet(
             names,
-            schema=pl.Schema({name: kind for name, kind in schema.items() if not (by_day and name == DAY)}),
+            schema=pl.Schema({name: kind for name, kind in schema.items() if name not in by}),
             glob=False,
             hive_partitioning=False,
             missing_columns="insert",
             extra_columns="ignore",
-            cast_options=pl.ScanCastOptions(integer_cast="upcast", datetime_cast="nanosecond-downcast"),
-            include_file_paths=FILE_COLUMN if by_day else None,
+            cast_options=AS_OTHERS_WRITE,
+            include_file_paths=FILE_COLUMN if by else None,
             storage_options=self.storage_options or None,
         )
-        if by_day:
-            days = pl.LazyFrame({FILE_COLUMN: names, DAY: [day for _, day in files]}, schema_overrides={DAY: pl.Date})
-            rows = rows.join(days, on=FILE_COLUMN, how="inner")
+        if by and partitions is not None:
+            of_file = partitions.select(pl.col(name).cast(schema[name]) for name in by)
+            values = of_file.with_columns(pl.Series(FILE_COLUMN, names))
+            rows = rows.join(values.lazy(), on=FILE_COLUMN, how="inner")
         return rows.select(schema.names())
+
+    def scan_days(self, files: Sequence[tuple[str, date | None]], schema: pl.Schema) -> pl.LazyFrame:
+        """Read files of a table by day, given as path and day, as :meth:`scan` does."""
+        days = pl.DataFrame({DAY: [day for _, day in files]}, schema={DAY: pl.Date()})
+        return self.scan([path for path, _ in files], schema, days)
 
     def read(self, path: str) -> bytes:
         """One file's bytes.
@@ -120,9 +134,20 @@ class Folder:
             return _found(
                 self._store().get_file_info_selector(FileSelector(below, allow_not_found=True, recursive=True))
             )
-        root = self.local
-        places = (place for place in (root / below).rglob("*") if place.is_file())
-        return [found for place in places if (found := _on_disk(root, place.relative_to(root).as_posix()))]
+        return [found for path in _below(self.local, below) if (found := _on_disk(self.local, path))]
+
+    def names(self, below: str) -> list[str]:
+        """The names of the files and folders directly in a folder on disk; none when there is no such folder."""
+        try:
+            with os.scandir(f"{self.local}/{below}") as entries:
+                return [entry.name for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def holds_public_files(self) -> bool:
+        """Whether a file lies below the root that is hidden by no leading underscore or dot."""
+        paths = _below(self.local, "") if self.local is not None else (found.path for found in self.listing())
+        return any(not path.startswith(("_", ".")) for path in paths)
 
     def newest(self, below: str, ending: str) -> Found | None:
         """The last by name of the files directly in a folder with this ending; None when there is none.
@@ -134,11 +159,7 @@ class Folder:
             files = [found for found in self.listing(below) if found.path.endswith(ending)]
             numbered = [found for found in files if found.path.removeprefix(f"{below}/")[:1].isdigit()]
             return max(numbered, key=lambda found: found.path, default=None)
-        try:
-            with os.scandir(root / below) as entries:
-                names = [entry.name for entry in entries if entry.name.endswith(ending) and entry.name[0].isdigit()]
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        names = [name for name in self.names(below) if name.endswith(ending) and name[0].isdigit()]
         return _on_disk(root, f"{below}/{max(names)}") if names else None
 
     def delete(self, paths: Collection[str]) -> None:
@@ -166,6 +187,18 @@ class Folder:
         from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415
 
         return DeltaStorageHandler(self.uri, self.storage_options)
+
+
+def _below(root: Path, below: str) -> Iterator[str]:
+    """The relative paths of all files below a folder on disk; one that cannot be looked into is an error."""
+
+    def refused(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise error
+
+    for folder, _, names in os.walk(root / below, onerror=refused):
+        inside = Path(folder).relative_to(root).as_posix()
+        yield from (name if inside == "." else f"{inside}/{name}" for name in names)
 
 
 def _on_disk(root: Path, path: str) -> Found | None:

@@ -10,11 +10,11 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import polars as pl
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
+from backfill_assets.errors.lake import TableMissing
+from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, Found
-from backfill_assets.storage.layout import DAY, LOG
+from backfill_assets.storage.opened import open_table
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.stored import schema_of
 
@@ -58,13 +58,15 @@ def latest(uri: str, storage_options: Mapping[str, str]) -> Latest | None:
 
     Raises:
         FeatureUnsupported: naming columns of a type that the lake does not hold.
+        LogDamaged, LogLost, LakeUnreachable: when it was created, and cannot be opened.
     """
     options = dict(storage_options)
     folder = Folder(uri, options)
     key = (uri, tuple(sorted(options.items())))
     # Looked at first: a commit that comes in between is read as well, and read again the next time.
-    newest = folder.newest(LOG, ".json")
+    newest = newest_entry(folder)
     if newest is None:
+        refuse_lost(folder)
         return None
     with _lock:
         known = _kept.get(key)
@@ -72,11 +74,11 @@ def latest(uri: str, storage_options: Mapping[str, str]) -> Latest | None:
             _kept.move_to_end(key)
             return known[1]
     try:
-        handle = DeltaTable(uri, storage_options=options)
-    except TableNotFoundError:
+        handle = open_table(folder)
+    except TableMissing:
         return None
     schema: pl.Schema = schema_of(handle, uri)
-    found = Latest(Snapshot(handle, folder, schema, DAY in handle.metadata().partition_columns))
+    found = Latest(Snapshot(handle, folder, schema))
     with _lock:
         _kept[key] = (newest, found)
         while len(_kept) > MOST_TABLES:

@@ -85,7 +85,7 @@ class Records:
     def control_table(self, name: str) -> Table:
         """A control table as a table, for maintenance."""
         uri, options = self.lake.control_uri(name), self.lake.storage_options
-        return Table(uri, self._stored_schema(uri), by_day=False, storage_options=options)
+        return Table(uri, self._stored(uri).schema, by_day=False, storage_options=options)
 
     def exists(self, name: str) -> bool:
         """Whether a live table was ever created."""
@@ -103,10 +103,7 @@ class Records:
         """
         if commit is not None:
             return self.table(name).snapshot(commit)
-        found = self._latest(self.lake.table_uri(name))
-        if found is None:
-            raise TableMissing(self.lake.table_uri(name))
-        return found.snapshot
+        return self._stored(self.lake.table_uri(name))
 
     def made_of(self, name: str, what: object, make: Callable[[Snapshot], Made]) -> Made | None:
         """What is made of the newest commit of a live table, made once a commit; None when there is no such table."""
@@ -117,11 +114,13 @@ class Records:
         return latest(uri, self.lake.storage_options)
 
     def _table(self, uri: str, schema: pl.Schema | None) -> Table:
-        known = schema if schema is not None else self._stored_schema(uri)
-        return Table(uri, known, by_day=DAY in known, storage_options=self.lake.storage_options)
+        if schema is not None:
+            return Table(uri, schema, by_day=DAY in schema, storage_options=self.lake.storage_options)
+        stored = self._stored(uri)
+        return Table(uri, stored.schema, by_day=stored.by_day, storage_options=self.lake.storage_options)
 
-    def _stored_schema(self, uri: str) -> pl.Schema:
+    def _stored(self, uri: str) -> Snapshot:
         found = self._latest(uri)
         if found is None:
             raise TableMissing(uri)
-        return found.snapshot.schema
+        return found.snapshot

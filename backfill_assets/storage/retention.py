@@ -164,7 +164,8 @@ def _unused(live: Table, retention: timedelta, now: datetime, keep_commits: Coll
 def _compact(live: Table, keep_days: Collection[date | None]) -> tuple[tuple[date | None, ...], Commit | None]:
     """One file for every day of several, through the same compare and swap as every other write."""
     before = live.snapshot()
-    days = [day for day in before.files if day not in keep_days and len(before.names(day)) > 1]
+    whole = {None} if before.partition_columns else set[date | None]()
+    days = [day for day in before.files if day not in {*keep_days, *whole} and len(before.names(day)) > 1]
     if not days:
         return (), None
     written = live.write_files({day: before.scan(None if day is None else [day]).collect() for day in days})

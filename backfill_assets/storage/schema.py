@@ -31,6 +31,10 @@ UNSAFE_PROPERTIES = {
     "delta.appendOnly": "false",
 }
 
+# Those of them with which a file says something else than the table does.
+MISREAD_FEATURES = ("deletionVectors", "columnMapping")
+MISREAD_PROPERTIES = ("delta.columnMapping.mode",)
+
 
 def delta_schema(uri: str, schema: pl.Schema) -> DeltaSchema:
     """The Delta schema of a Polars schema, every column nullable.
@@ -71,6 +75,23 @@ def refuse_unsafe(uri: str, handle: DeltaTable) -> None:
     unsafe += [name for name, off in UNSAFE_PROPERTIES.items() if properties.get(name, off).lower() != off]
     if unsafe:
         raise FeatureUnsupported(uri, unsafe)
+
+
+def refuse_unreadable(uri: str, handle: DeltaTable) -> None:
+    """Refuse a table whose files hold rows that were deleted, or columns under other names.
+
+    Raises:
+        FeatureUnsupported: naming the properties.
+    """
+    properties = handle.metadata().configuration
+    misread = [name for name in MISREAD_FEATURES if name in (handle.protocol().reader_features or ())]
+    misread += [
+        name
+        for name in MISREAD_PROPERTIES
+        if properties.get(name, UNSAFE_PROPERTIES[name]).lower() != UNSAFE_PROPERTIES[name]
+    ]
+    if misread:
+        raise FeatureUnsupported(uri, misread)
 
 
 def missing_columns(uri: str, handle: DeltaTable, schema: pl.Schema, *, by_day: bool) -> list[Field]:

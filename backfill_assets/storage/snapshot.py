@@ -11,9 +11,13 @@ from urllib.parse import unquote
 import polars as pl
 from deltalake import DeltaTable
 
+from backfill_assets.errors.lake import NotByDay, PartitionUnfit
 from backfill_assets.storage.actions import DataFile, files_in, fingerprint_of
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import DAY
+
+# Beside the partition columns of a table, none of which has this name.
+PATH = "_backfill_assets_path"
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,16 @@ class Snapshot:
     handle: DeltaTable
     folder: Folder
     schema: pl.Schema
-    by_day: bool
+
+    @cached_property
+    def partition_columns(self) -> tuple[str, ...]:
+        """The partition columns at this commit, as the table says."""
+        return tuple(self.handle.metadata().partition_columns)
+
+    @property
+    def by_day(self) -> bool:
+        """Whether the table is partitioned by ``day``, alone or together with other columns."""
+        return DAY in self.partition_columns
 
     @property
     def commit(self) -> int:
@@ -44,7 +57,12 @@ class Snapshot:
         return frozenset(day for day in self._names if day is not None)
 
     def files_of(self, days: Collection[date]) -> dict[date, tuple[DataFile, ...]]:
-        """The files of some days, with complete statistics; the empty tuple for a day without."""
+        """The files of some days, with complete statistics; the empty tuple for a day without.
+
+        Raises:
+            NotByDay: when the table is not partitioned by day.
+        """
+        self._refuse_without_days()
         wanted = self._actions.filter(pl.col("partition").struct.field(DAY).is_in(list(days)))
         there = self._by_day(wanted)
         return {day: there.get(day, ()) for day in days}
@@ -62,9 +80,25 @@ class Snapshot:
         return dict(zip(days, in_threads(self._content, list(days)), strict=True))
 
     def scan(self, days: Collection[date] | None = None) -> pl.LazyFrame:
-        """The rows of all or some days, with the ``day`` column; a day without files has none."""
-        wanted = self._names if days is None else {day: self._names.get(day, ()) for day in sorted(set(days))}
-        return self.folder.scan([(path, day) for day, names in wanted.items() for path, _ in names], self.schema)
+        """The rows of all or some days, with every partition column; a day without files has none.
+
+        Rows without a day are among all of them.
+
+        Raises:
+            NotByDay: when days are asked for of a table that is not partitioned by day.
+        """
+        files = self._files
+        if days is not None:
+            self._refuse_without_days()
+            files = files.filter(pl.col(DAY).is_in(list(days)))
+        return self._rows_of(files)
+
+    def rows_without_day(self) -> int:
+        """How many rows of a table by day have none: another writer's."""
+        if not self.by_day or None not in self._names:
+            return 0
+        rows = self._rows_of(self._files.filter(pl.col(DAY).is_null()))
+        return int(rows.select(pl.len()).collect().item())
 
     def transaction_version(self, app_id: str) -> int:
         """The highest number an application has written to this table, 0 when none."""
@@ -81,7 +115,22 @@ class Snapshot:
 
     @cached_property
     def _actions(self) -> pl.DataFrame:
-        return pl.DataFrame(self.handle.get_add_actions(flatten=False))
+        """What the log says of every file.
+
+        Raises:
+            PartitionUnfit: when ``day`` is no date.
+        """
+        actions = pl.DataFrame(self.handle.get_add_actions(flatten=False))
+        if self.by_day and (kind := actions["partition"].struct.schema[DAY]) != pl.Date:
+            raise PartitionUnfit(self.folder.uri, f"{DAY} is {kind}, not a date")
+        return actions
+
+    @cached_property
+    def _files(self) -> pl.DataFrame:
+        """Every file's unquoted path and partition values, in the order of both."""
+        partitions = [pl.col("partition").struct.field(name) for name in self.partition_columns]
+        paths = pl.Series(PATH, [unquote(path) for path in self._actions["path"]], dtype=pl.String)
+        return self._actions.select(paths, *partitions).sort(*self.partition_columns, PATH)
 
     @cached_property
     def _names(self) -> dict[date | None, frozenset[tuple[str, int]]]:
@@ -90,6 +139,14 @@ class Snapshot:
         for path, size, *day in columns.iter_rows():
             found.setdefault(day[0] if day else None, set()).add((unquote(path), size))
         return {day: frozenset(names) for day, names in found.items()}
+
+    def _rows_of(self, files: pl.DataFrame) -> pl.LazyFrame:
+        partitions = files.drop(PATH) if self.partition_columns else None
+        return self.folder.scan(files[PATH].to_list(), self.schema, partitions)
+
+    def _refuse_without_days(self) -> None:
+        if not self.by_day:
+            raise NotByDay(self.folder.uri, self.partition_columns)
 
     def _by_day(self, actions: pl.DataFrame) -> dict[date | None, tuple[DataFile, ...]]:
         found: dict[date | None, list[DataFile]] = {}

@@ -11,14 +11,16 @@ from typing import Any
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
-from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.lake import CommitContended, RowsOfOtherDays, TableMissing
+from backfill_assets.errors.base import BackfillAssetsError, in_one_line
+from backfill_assets.errors.lake import CommitContended, CommitUnknown, FrameUnfit, LakeUnreachable, RowsOfOtherDays
 from backfill_assets.storage.actions import DataFile, milliseconds, statistics
 from backfill_assets.storage.commits import AFTER_COMMIT, Change, Commit, attempt, pause
+from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.opened import open_table
 from backfill_assets.storage.schema import delta_schema, fitted, missing_columns, refuse_unsafe
 from backfill_assets.storage.snapshot import Snapshot, same_rows
 
@@ -61,8 +63,16 @@ class Table:
         self.folder = Folder(uri, dict(storage_options or {}))
 
     def exists(self) -> bool:
-        """Whether the table has been created."""
-        return DeltaTable.is_deltatable(self.uri, self.folder.storage_options)
+        """Whether the table has been created.
+
+        Raises:
+            LogLost: when it was, and its log is gone.
+            LakeUnreachable: when nobody can say.
+        """
+        if newest_entry(self.folder) is not None:
+            return True
+        refuse_lost(self.folder)
+        return False
 
     def create(self) -> None:
         """Create the empty table with its properties; one that exists is left as it is.
@@ -83,10 +93,10 @@ class Table:
                     # With retries the second of two creators commits the table's metadata once more.
                     commit_properties=CommitProperties(max_commit_retries=0),
                 )
-            except (DeltaError, OSError):
+            except (DeltaError, OSError) as error:
                 # Another creator came first, or is about to: then the table exists the next time round.
                 if time.monotonic() > deadline:
-                    raise
+                    raise LakeUnreachable(self.uri, in_one_line(str(error))) from error
                 time.sleep(random.uniform(0, 0.1))  # noqa: S311
 
     def snapshot(self, commit: int | None = None) -> Snapshot:
@@ -94,12 +104,9 @@ class Table:
 
         Raises:
             TableMissing: when the table was never created.
+            CommitGone, LogDamaged, LakeUnreachable: when it was, and cannot be opened.
         """
-        try:
-            handle = DeltaTable(self.uri, version=commit, storage_options=self.folder.storage_options)
-        except TableNotFoundError as error:
-            raise TableMissing(self.uri) from error
-        return Snapshot(handle, self.folder, self.schema, self.by_day)
+        return Snapshot(open_table(self.folder, commit), self.folder, self.schema)
 
     def commit(
         self, decide: Callable[[Snapshot], Change | None], *, deadline_seconds: float = DEADLINE_SECONDS
@@ -213,8 +220,10 @@ class Table:
 
         try:
             return self.commit(recorded)
+        except CommitUnknown:
+            # It may have happened: then its files stay.
+            raise
         except BackfillAssetsError:
-            # Any other error may hide a commit that did happen: then its files stay.
             kept.clear()
             raise
         finally:
@@ -243,8 +252,10 @@ class Table:
         return commit
 
     def _fitted(self, day: date | None, frame: pl.DataFrame) -> pl.DataFrame:
-        if not self.by_day or day is None:
+        if not self.by_day:
             return fitted(self.uri, frame, self.schema)
+        if day is None:
+            raise FrameUnfit(self.uri, [DAY])
         if DAY not in frame.columns:
             frame = frame.with_columns(pl.lit(day).alias(DAY))
         fitting = fitted(self.uri, frame, self.schema)

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from backfill_assets.errors.lake import (
     DaysRewritten,
@@ -162,10 +162,11 @@ def test_a_swap_that_did_not_do_what_was_planned_is_not_called_a_success(tmp_pat
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     commit = DeltaTable.create_write_transaction
 
-    def without_removals(self, actions, *args, **options):
-        commit(self, [action for action in actions if isinstance(action, AddAction)], *args, **options)
+    def removing_what_is_not_there(self, actions, *args, **options):
+        removal = RemoveAction("quoted%20twice.parquet", True, 1, None, {"day": str(day(0))})
+        commit(self, [one if isinstance(one, AddAction) else removal for one in actions], *args, **options)
 
-    monkeypatch.setattr(DeltaTable, "create_write_transaction", without_removals)
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", removing_what_is_not_there)
     with pytest.raises(SwapUnverified, match="2026-01-01"):
         cut_over(live, manifest)
 

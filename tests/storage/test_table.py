@@ -13,6 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.lake import (
     CommitContended,
+    CommitUnknown,
     TableMissing,
 )
 from backfill_assets.storage.table import Change, Snapshot, Table
@@ -117,7 +118,7 @@ def test_files_stay_when_it_is_not_known_whether_they_were_committed(tmp_path, m
         raise OSError("connection reset")
 
     monkeypatch.setattr(DeltaTable, "create_write_transaction", lost)
-    with pytest.raises(OSError, match="connection reset"):
+    with pytest.raises(CommitUnknown, match="connection reset"):
         table.append(worth(2), day=day(0))
     assert parquet_below(tmp_path / "t") == 2
 

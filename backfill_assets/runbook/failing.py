@@ -1,0 +1,31 @@
+"""Steps that meet a table they cannot use: written down as failed with that reason, so that nobody asks for ever."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.errors.lake import Unusable
+from backfill_assets.runbook.desk import Desk
+
+Given = ParamSpec("Given")
+Got = TypeVar("Got")
+Take = Callable[Concatenate[Desk, str, Given], Got]
+
+
+def stuck_when_unusable(step: Step) -> Callable[[Take[Given, Got]], Take[Given, Got]]:
+    """Write a step down as failed when a table cannot be used until a person has looked, and raise as before."""
+
+    def decorated(take: Take[Given, Got]) -> Take[Given, Got]:
+        @wraps(take)
+        def taken(desk: Desk, correction: str, *args: Given.args, **kwargs: Given.kwargs) -> Got:
+            try:
+                return take(desk, correction, *args, **kwargs)
+            except Unusable as error:
+                if desk.progress(correction).failures.get(step) != str(error):
+                    desk.tell(correction, step, Outcome.FAILED, {"reason": str(error)})
+                raise
+
+        return taken
+
+    return decorated
