@@ -7,10 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-import yaml
 
-from backfill_assets.core.request import read_request
 from backfill_assets.core.steps import NINE_STEPS, Step
+from backfill_assets.runbook.request import read_request
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -33,7 +32,7 @@ def test_the_readme_stays_short() -> None:
 
 
 def test_the_request_in_the_readme_is_one() -> None:
-    request = read_request(yaml.safe_load(code_block("yaml")))
+    request = read_request(code_block("yaml"))
 
     assert request.table == "fct_daily_revenue"
     assert len(request.window) == 90

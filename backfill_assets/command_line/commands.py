@@ -2,6 +2,7 @@
 
 import getpass
 from datetime import timedelta
+from json import dumps as as_json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,14 +79,26 @@ def plan(
 @app.command("open", epilog="Example: backfill-assets open correction.yaml")
 def open_(file: File, by: By = "", json: Json = False) -> None:
     """Open a correction and print its id."""
-    from backfill_assets.command_line.work import desk_of, read_file
+    from backfill_assets.command_line.work import desk_of
     from backfill_assets.runbook import open_correction
+    from backfill_assets.runbook.request import read_request_file
 
     answer = Answer(as_json=json)
     with answer.refusals():
-        request = read_file(file)
+        request = read_request_file(file)
         opened = open_correction(desk_of(Session(), request.table, by or _me()), request)
         answer.give({"correction": opened.correction}, lambda _console: typer.echo(opened.correction))
+
+
+@app.command("request-schema", epilog="Example: backfill-assets request-schema > request.schema.json")
+def request_schema(json: Json = False) -> None:
+    """Print the JSON schema of a request, by which editors complete and check the file as it is written."""
+    from backfill_assets.runbook.request import request_schema as schema_of_requests
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        told = schema_of_requests()
+        answer.give(told, lambda _console: typer.echo(as_json(told, indent=2)))
 
 
 @app.command(epilog="Example: backfill-assets run 20260123")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -26,10 +25,11 @@ MOST_WAVES = 12
 
 def show(session: Session, file: Path, answer: Answer) -> None:
     """Answer with what a request would do."""
-    from backfill_assets.command_line.work import desk_of, read_file
+    from backfill_assets.command_line.work import desk_of
     from backfill_assets.runbook import plan_correction
+    from backfill_assets.runbook.request import read_request_file
 
-    request = read_file(file)
+    request = read_request_file(file)
     planned = plan_correction(desk_of(session, request.table), request)
 
     def text(console: Console) -> None:
@@ -128,6 +128,8 @@ def built_by(desk: "Desk", code_version: str) -> list[Window]:
 
 def proposed_request(desk: "Desk", code_version: str, windows: Sequence[Window]) -> str:
     """A request, ready to be filled in and opened, for all that a code version built."""
+    from backfill_assets.runbook.request import request_text
+
     window = Window(windows[0].first, windows[-1].last)
     request = {
         "table": desk.subject.table,
@@ -141,7 +143,7 @@ def proposed_request(desk: "Desk", code_version: str, windows: Sequence[Window])
     told = [f"# {code_version} built {days} of the {len(window)} days of this window."]
     if len(windows) > 1:
         told += [f"#   {one}" for one in windows]
-    return "\n".join([*told, yaml.safe_dump(request, sort_keys=False, allow_unicode=True).rstrip()])
+    return request_text("\n".join(told), request).rstrip()
 
 
 def _took(seconds: float) -> str:

@@ -42,6 +42,21 @@ def prepare_home() -> Path:
     return home
 
 
+def refuse_unusable_places() -> None:
+    """Refuse folders of the environment that cannot be folders; one that is not there yet is made when it is needed.
+
+    Raises:
+        PlaceUnusable: naming the first whose path, or a part of it, is a file.
+    """
+    for variable in ("BACKFILL_LAKE", "BACKFILL_LANDING", "BACKFILL_PUBLISHED"):
+        named = os.environ.get(variable, "")
+        if not named or "://" in named:
+            continue
+        path = Path(named).absolute()
+        if in_the_way := [part for part in (path, *path.parents) if part.exists() and not part.is_dir()]:
+            raise PlaceUnusable(variable, named, f"{in_the_way[0]} is a file")
+
+
 def in_words(error: OSError) -> str:
     """What the operating system says is wrong, as the end of a sentence."""
     return (error.strerror or type(error).__name__).lower()
@@ -89,6 +104,7 @@ class Session:
     """Definitions, instance and driver, loaded when they are first needed."""
 
     def __init__(self) -> None:
+        refuse_unusable_places()
         prepare_home()
 
     @cached_property

@@ -2,23 +2,19 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, TakeSteps, next_step
-from backfill_assets.core.plan import Request
 from backfill_assets.core.progress import Progress as Standing
-from backfill_assets.core.request import read_request
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
-from backfill_assets.errors.request import RequestUnreadable, TableUnknown
+from backfill_assets.errors.request import TableUnknown
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.driving import Driver
 from backfill_assets.orchestration.hands import hand_job_name
@@ -37,23 +33,6 @@ class Whereabouts:
     progress: Standing
     events: tuple[Event, ...]
     next_step: NextStep
-
-
-def read_file(path: Path) -> Request:
-    """Read a request file.
-
-    Raises:
-        RequestUnreadable: when it is not there or no YAML mapping.
-    """
-    try:
-        fields: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestUnreadable(str(path), getattr(error, "strerror", None) or "it is not text") from error
-    except yaml.YAMLError as error:
-        raise RequestUnreadable(str(path), "it is not YAML") from error
-    if not isinstance(fields, dict):
-        raise RequestUnreadable(str(path), "it is not a mapping of fields")
-    return read_request(fields)
 
 
 def office_of(session: Session, table: str) -> Office:

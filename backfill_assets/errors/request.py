@@ -1,5 +1,6 @@
 """Refusals of what was asked for: windows, requests, names."""
 
+import re
 from collections.abc import Collection
 from datetime import date
 from typing import Protocol
@@ -21,6 +22,73 @@ class WindowReversed(BadInput):
             f"The window ends on {last}, before it begins on {first}. Nothing was opened or written. "
             "Swap the two days, or correct the one that is wrong."
         )
+
+
+def in_line(error: BadInput, line: int) -> BadInput:
+    """The error, told with the line that it is about; unchanged where there is none.
+
+    >>> str(in_line(BadInput("The field is empty. Nothing was opened. Fill it in."), 3))
+    'In line 3, the field is empty. Nothing was opened. Fill it in.'
+    """
+    if line:
+        error.args = (f"In line {line}, {_within(str(error))}",)
+    return error
+
+
+def _within(sentence: str) -> str:
+    """A sentence as it stands within another."""
+    first = sentence.partition(" ")[0]
+    return sentence[:1].lower() + sentence[1:] if first in _ARTICLES else sentence
+
+
+_ARTICLES = frozenset({"The", "An", "A", "It", "Two", "One"})
+
+
+class RequestFaulty(BadInput):
+    """A request has more than one fault; each is told with its line, in the order of the lines.
+
+    Args:
+        faults: the line (0 where there is none) and what would be told of each alone.
+    """
+
+    def __init__(self, faults: Collection[tuple[int, BadInput]]) -> None:
+        ordered = sorted(faults, key=lambda fault: fault[0])
+        self.faults = tuple(in_line(error, line) for line, error in ordered[:MOST_FAULTS])
+        told = "; ".join(_within_a_list(str(fault)) for fault in self.faults)
+        beyond = f" and {len(ordered) - MOST_FAULTS} more" if len(ordered) > MOST_FAULTS else ""
+        super().__init__(
+            f"The request has {len(ordered)} faults ({told}{beyond}). Nothing was opened. Mend them all, in one go."
+        )
+
+
+MOST_FAULTS = 20
+_UNTOUCHED = re.compile(r"\. Nothing was opened(?: or written)?\. ")
+
+
+def _within_a_list(message: str) -> str:
+    """What is wrong and what to do, without what was left untouched, as one of several."""
+    what, *moves = _UNTOUCHED.split(message.removesuffix("."), maxsplit=1)
+    told = what[:1].lower() + what[1:] if what.startswith("In line") else _within(what)
+    return ", ".join([told, *(move[:1].lower() + move[1:] for move in moves)])
+
+
+class RequestAmbiguous(BadInput):
+    """A request says the same thing twice, or in a way in which one text means another.
+
+    Args:
+        what: what stands there, as a clause.
+        instead: what to write, as a sentence without its full stop.
+    """
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(f"The request is not plain, {what}. Nothing was opened. {instead}.")
+
+
+class RequestFieldEmpty(BadInput):
+    """A field is there and nothing stands in it; that could mean none, all, or forgotten."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The field {name} is empty. Nothing was opened. Write its value, or leave the field out.")
 
 
 class RequestFieldsUnknown(BadInput):
@@ -50,7 +118,7 @@ class RequestFieldInvalid(BadInput):
 
 
 class RequestUnreadable(BadInput):
-    """A request file is not there or is not YAML."""
+    """A request is not there, or cannot be read as YAML in UTF-8."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(

@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-import yaml
 from pydantic import Field
 
 from backfill_assets.core.comparison import compare
@@ -29,6 +28,7 @@ from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Wave
+from backfill_assets.runbook.request import request_text
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import DAY, Lake
@@ -91,7 +91,7 @@ def proposal(audit: Audit) -> str:
         "approval": "manual",
     }
     head = "# Proposed by the replay audit. If the change was not meant, take it back instead of correcting history.\n"
-    return head + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=120)
+    return request_text(head, fields)
 
 
 def audit_definitions(office: Office) -> dg.Definitions:

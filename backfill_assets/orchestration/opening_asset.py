@@ -8,13 +8,13 @@ from pydantic import Field
 
 from backfill_assets import runbook
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.request import read_request
 from backfill_assets.core.steps import Step
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.metadata import Shown, metadata_of, table_of
 from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.orchestration.steps import step_key
+from backfill_assets.runbook.request import request_of
 
 
 class WavesConfig(dg.Config):
@@ -26,18 +26,37 @@ class WavesConfig(dg.Config):
     attempts: int = Field(default=3, description="So many tries of a day before a person has to look.")
 
 
+class EstimateConfig(dg.Config):
+    """By how much the sum of a measure will change; left empty, nothing is predicted."""
+
+    measure: str = Field(default="", description="The measure, such as revenue_usd.")
+    total: str = Field(default="", description="New minus old over the window, in digits and in quotes.")
+    days: dict[str, str] = Field(default={}, description="The same for single days, by YYYY-MM-DD, in quotes.")
+    tolerance: str = Field(default="", description="How far off it may be, such as 10%.")
+
+
+class ExpectConfig(dg.Config):
+    """What may differ between live and staged. A field left empty claims nothing."""
+
+    columns: list[str] = Field(default=[], description="The only columns that may differ.")
+    same_rows: bool = Field(default=False, description="No key appears or disappears.")
+    unchanged_where: str = Field(default="", description="An SQL condition; such rows are equal to the last digit.")
+    max_change_per_day: str = Field(default="", description="At most so much of a day's sum, such as 2%.")
+    max_change_total: str = Field(default="", description="At most so much of the sum, such as 0.5%.")
+    sign: str = Field(default="", description="up or down: no day moves the other way.")
+    estimate: EstimateConfig = Field(default=EstimateConfig(), description="The predicted effect.")
+
+
 class OpenConfig(dg.Config):
     """A request for a correction."""
 
-    first: str = Field(description="The first day to correct, such as 2025-10-25.")
-    last: str = Field(description="The last day to correct, included.")
-    reason: str = Field(description="What was wrong, in a sentence; it goes into the ledger and every notice.")
-    watchers: list[str] = Field(default=[], description="Who is told: finance, exec-ops, board-prep.")
-    expect: dict[str, Any] = Field(
-        default={},
-        description="What may differ, as in a request file: columns (a list), same_rows (true), unchanged_where "
-        "(a condition), max_change_per_day (2%), max_change_total (0.5%), sign (up or down). Empty declares nothing.",
+    first: str = Field(default="", description="The first day to correct, YYYY-MM-DD.")
+    last: str = Field(default="", description="The last day to correct, included, YYYY-MM-DD.")
+    reason: str = Field(
+        default="", description="What was wrong, in a sentence; it goes into the ledger and every notice."
     )
+    watchers: list[str] = Field(default=[], description="Who is told: finance, exec-ops, board-prep.")
+    expect: ExpectConfig = Field(default=ExpectConfig(), description="What may differ; empty declares nothing.")
     approval: str = Field(default="manual", description="manual, or automatic when the expectation is met.")
     correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")
     waves: WavesConfig = Field(default=WavesConfig(), description="How the days are cut into waves.")
@@ -60,7 +79,7 @@ def opening_asset(office: Office) -> dg.AssetsDefinition:
     )
     def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult:
         with told_plainly(context):
-            request = read_request(request_fields(office.table, config))
+            request = request_of(request_fields(office.table, config))
             plan = runbook.open_correction(office.desk_of(context), request)
         context.instance.add_dynamic_partitions(partitions_name(office.table), [plan.correction])
         context.log.info("Opened correction %s of %s, %s.", plan.correction, office.table, plan.window)
@@ -70,22 +89,16 @@ def opening_asset(office: Office) -> dg.AssetsDefinition:
 
 
 def request_fields(table: str, config: OpenConfig) -> Mapping[str, Any]:
-    """The fields of a request file, from those of the launchpad."""
-    return {
-        "table": table,
-        "window": {"first": config.first, "last": config.last},
-        "reason": config.reason,
-        "watchers": list(config.watchers),
-        "expect": dict(config.expect),
-        "approval": config.approval,
-        "correction": config.correction,
-        "waves": {
-            "max_days": config.waves.max_days,
-            "at_once": config.waves.at_once,
-            "order": config.waves.order,
-            "attempts": config.waves.attempts,
-        },
-    }
+    """The fields of a request file, from those of the launchpad; what is left empty there is not in it."""
+    told = config.model_dump()
+    window = _filled({"first": told.pop("first"), "last": told.pop("last")})
+    expect = told.pop("expect")
+    expect = _filled({**expect, "estimate": _filled(expect["estimate"])})
+    return {"table": table, "window": window, "expect": expect, **_filled(told)}
+
+
+def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not False and value not in ("", [], {})}
 
 
 def plan_metadata(plan: Plan) -> Shown:

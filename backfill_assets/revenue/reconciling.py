@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
 from backfill_assets.core.window import ONE_DAY, Window
@@ -18,6 +17,7 @@ from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
+from backfill_assets.runbook import request as requests
 from backfill_assets.storage.findings import Findings
 from backfill_assets.storage.records import Records
 
@@ -183,7 +183,7 @@ def request_text(finding: Finding, books: Books, now: datetime) -> str:
         f"affected with {finding.confidence:.0%} confidence.\n"
         f"# backfill-assets open {finding.id}.yaml\n"
     )
-    return head + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=120)
+    return requests.request_text(head, fields)
 
 
 _WHAT = {Cause.AMOUNTS: "the amounts", Cause.ROWS: "the numbers of transactions"}

@@ -10,18 +10,17 @@ from tempfile import mkdtemp
 import dagster as dg
 import polars as pl
 import pytest
-import yaml
 
 from backfill_assets import runbook
 from backfill_assets.core.onset import Cause
 from backfill_assets.core.replay import Verdict
-from backfill_assets.core.request import read_request
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.audit import audit_table
 from backfill_assets.orchestration.freshness import days_behind, rows_of, usual_volume
 from backfill_assets.revenue import transforms
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.reconciling import reconcile
+from backfill_assets.runbook.request import read_request_file
 from backfill_assets.storage.findings import Findings
 from tests.e2e.small_lake import (
     FACT,
@@ -91,7 +90,7 @@ def test_rates_of_the_day_before_are_found_by_onset_currencies_and_window(tmp_pa
     assert {"EUR", "GBP"} <= set(finding["currencies"])
     assert 0.5 < finding["confidence"] < 1
     assert abs(Decimal(finding["net"])) < Decimal(finding["difference"]) / 2  # the errors nearly cancel
-    proposed = read_request(yaml.safe_load(Path(finding["request"]).read_text()))
+    proposed = read_request_file(Path(finding["request"]))
     assert proposed.window == WINDOW
 
 
@@ -101,7 +100,7 @@ def test_the_proposed_correction_passes_every_check_and_closes_the_finding(tmp_p
     publish(planted, WINDOW.days, with_rates_of_the_day_before(planted, WINDOW))
     (finding,) = seen(planted).findings
 
-    plan = prepared(planted, read_request(yaml.safe_load(Path(finding["request"]).read_text())))
+    plan = prepared(planted, read_request_file(Path(finding["request"])))
     validation = runbook.validate(planted.desk(), plan.correction)
     runbook.approve(planted.desk(), plan.correction, "as proposed")
     runbook.cut_over(planted.desk(), plan.correction)
@@ -299,7 +298,7 @@ def test_freshness_and_volume_are_the_same_before_and_after_a_cut_over(tmp_path,
     live = planted.records.snapshot(FACT)
     before = (days_behind(live.days, TODAY), rows_of(live, [AROUND.last]))
 
-    plan = prepared(planted, read_request(yaml.safe_load(Path(finding["request"]).read_text())))
+    plan = prepared(planted, read_request_file(Path(finding["request"])))
     runbook.validate(planted.desk(), plan.correction)
     runbook.approve(planted.desk(), plan.correction, "as proposed")
     runbook.cut_over(planted.desk(), plan.correction)

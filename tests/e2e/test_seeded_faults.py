@@ -17,12 +17,12 @@ import pytest
 from backfill_assets import runbook
 from backfill_assets.core.check import Clause
 from backfill_assets.core.plan import Request
-from backfill_assets.core.request import read_request
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import CertificateOutdated, StagingIncomplete
 from backfill_assets.errors.validation import KeysNotUnique
 from backfill_assets.revenue import transforms
+from backfill_assets.runbook.request import request_of
 from backfill_assets.storage.samples import Samples
 from tests.e2e.small_lake import (
     FACT,
@@ -68,7 +68,7 @@ def lake(root: Path, monkeypatch: pytest.MonkeyPatch, *, staged: bool = False) -
 
 
 def request() -> Request:
-    return read_request(
+    return request_of(
         {
             "table": FACT,
             "window": {"first": WINDOW.first, "last": WINDOW.last},
