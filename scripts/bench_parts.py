@@ -58,7 +58,7 @@ def prepare_staging() -> None:
     import numpy as np
 
     from backfill_assets.definitions import LAKE
-    from backfill_assets.revenue import fixings, raw_log, transforms
+    from backfill_assets.revenue import fixing_log, fixings, raw_log, transforms
     from backfill_assets.revenue.schemas import schema_of
 
     records, chance = LAKE.records(), np.random.default_rng(20260123)
@@ -67,7 +67,7 @@ def prepare_staging() -> None:
     for folder in ("transactions", "fx"):
         (landing / folder).mkdir(parents=True)
     (landing / "fx/eurofxref-hist.csv").write_text(demo_data.published_history(days[-1]))
-    raw_log.ingest_fixings(records, landing, at)
+    fixing_log.ingest_fixings(records, landing, at)
     for start in range(0, DAYS, 15):
         for day in days[start : start + 15]:
             _transactions(day, chance).write_parquet(landing / f"transactions/{day}.parquet")

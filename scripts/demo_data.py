@@ -20,6 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
+from backfill_assets.revenue.conversions import CONVERSIONS
 from backfill_assets.revenue.fixings import rates_in_force
 from backfill_assets.revenue.landing import LANDED
 
@@ -123,7 +124,8 @@ def wrong_rates_in_force(fixings: pl.DataFrame, days: Collection[date]) -> pl.Da
     """The bug of the story, as rows of ``fx_rates`` that name the fixing's true day: a Sunday is not wrong at all."""
     before = rates_in_force(fixings, [day - timedelta(days=1) for day in days])
     shifted = before.with_columns(pl.col("day").dt.offset_by("1d"))
-    own_day = pl.when(pl.col("currency") == "EUR").then("day").otherwise("fixing_day")
+    always = ["EUR", *(one.currency for one in CONVERSIONS)]
+    own_day = pl.when(pl.col("currency").is_in(always)).then("day").otherwise("fixing_day")
     return shifted.with_columns(fixing_day=own_day)
 
 

@@ -84,10 +84,10 @@ def raw_transactions(rows: Iterable[Mapping[str, Any]], arrival: int = 1) -> pl.
     return frame.select(list(schema_of("raw_transactions")))
 
 
-def fixings(rates: Mapping[tuple[date, str], str]) -> pl.DataFrame:
-    """Fixings in long form, from text per day and currency."""
+def fixings(rates: Mapping[tuple[date, str], str | None]) -> pl.DataFrame:
+    """Fixings in long form, from text per day and currency; None is an ``N/A``."""
     schema = {name: kind for name, kind in schema_of("raw_fixings").items() if name != "arrival"}
-    rows = [(day, currency, Decimal(rate)) for (day, currency), rate in rates.items()]
+    rows = [(day, code, None if rate is None else Decimal(rate)) for (day, code), rate in rates.items()]
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -15,6 +15,7 @@ from backfill_assets.command_line.readers import months, notices, pages
 from backfill_assets.command_line.reconcile import audit, reconcile
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
 from backfill_assets.command_line.watermarks import watermarks
+from backfill_assets.command_line.withdrawals import withdrawals
 from backfill_assets.core.given import day_given, days_given
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)
 app.command(epilog="Example: backfill-assets notices 20260123 --send")(notices)
 app.command(epilog="Example: backfill-assets pages")(pages)
+app.command(epilog="Example: backfill-assets withdrawals --accept 2026-01-22 --by Ada")(withdrawals)
 
 
 @app.command(epilog="Example: backfill-assets nightly --through 2026-01-22")

@@ -166,6 +166,7 @@ def nightly_json(done: "Nightly") -> dict[str, Any]:
         "frozen": list(done.frozen),
         "reports_failed": dict(done.reports_failed),
         "readers_wait": list(done.readers_wait),
+        "notes": list(done.notes),
         **_first_refusal(done),
     }
 
@@ -187,7 +188,7 @@ def print_nightly(console: Console, done: "Nightly") -> None:
         )
     if done.frozen:
         console.print(f"{', '.join(done.frozen)} stay frozen, what they missed is remembered.", style="yellow")
-    for sentence in done.readers_wait:
+    for sentence in (*done.notes, *done.readers_wait):
         console.print(sentence, style="yellow", soft_wrap=True)
     for what, why in [*sorted(done.failed.items()), *sorted(done.reports_failed.items())]:
         console.print(Text.assemble((str(what), "red"), f" {why}"), soft_wrap=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
-from backfill_assets.errors.base import BadInput, as_words, days_listed, fault_told, listed
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, as_words, days_listed, fault_told, listed
 
 
 def _counted(number: int, noun: str) -> str:
@@ -152,7 +152,7 @@ class UnusableFixings(BadInput):
 class SeveralFixings(BadInput):
     """Several files of fixings cannot be used, each for its own reason."""
 
-    def __init__(self, problems: Mapping[str, BadInput]) -> None:
+    def __init__(self, problems: Mapping[str, BackfillAssetsError]) -> None:
         self.problems = dict(problems)
         super().__init__(
             f"{len(problems)} files of fixings cannot be used ({listed(problems)}). What the other files say is known, "
@@ -169,7 +169,7 @@ class StaleFixings(BadInput):
         where = f" in `{file}`" if file else ""
         super().__init__(
             f"The fixings that landed{where} {end}, but those known reach {known}. Nothing was appended. "
-            "Land the current history file; an older one would withdraw fixings that are in force."
+            "Land the current file; an older one could take back what was corrected since."
         )
 
 
@@ -181,8 +181,8 @@ class MissingRates(BadInput):
         named = listed([f"{currency} on {day}" for day, currency in self.gaps])
         super().__init__(
             f"No rate is in force for {_counted(len(self.gaps), 'traded currency-day')} ({named}). "
-            "No revenue was computed. Land the fixings of these days or of the seven "
-            "before them, or correct the currency in a new file."
+            "No revenue was computed. Land the fixings of these days, or of the last day before on which any were "
+            "published, or correct the currency in a new file."
         )
 
 

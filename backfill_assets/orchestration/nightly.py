@@ -4,7 +4,7 @@ What is to be done is read from the tables, never from how earlier runs ended: a
 not have it yet, and one bad day does not stop the others.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -16,10 +16,10 @@ from backfill_assets.errors.base import BackfillAssetsError, retold
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.day_runs import Apart, about, guarded, named_error, why
-from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.pipeline import Pipeline
 from backfill_assets.orchestration.reach import Report
 from backfill_assets.orchestration.rebuilding import runs_of_keys
 from backfill_assets.orchestration.resources import LakeResource
@@ -38,8 +38,8 @@ class Nightly:
 
     ``late`` are published days whose inputs have moved since, too old for nightly to rewrite: a correction is
     proposed for them. ``claimed`` are days left to open corrections. ``readers_wait`` tells of pages and notices that
-    could not go out. The reason of a failure begins with the name
-    of an error.
+    could not go out. ``notes`` are what a person should know of what was taken in. The reason of a failure begins with
+    the name of an error.
     """
 
     published: tuple[date, ...]
@@ -50,33 +50,13 @@ class Nightly:
     frozen: tuple[str, ...] = ()
     reports_failed: Mapping[str, str] = field(default_factory=dict[str, str])
     readers_wait: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def refusals(self) -> tuple[BackfillAssetsError, ...]:
         """What went wrong, each thing once, by day and then by report."""
         told = dict.fromkeys([why for _, why in sorted(self.failed.items())] + [*self.reports_failed.values()])
         return tuple(retold(*named_error(why)) or BackfillAssetsError(why) for why in told)
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """What nightly runs: an office, the assets its table is computed from in order, and the first day there is.
-
-    ``undated`` are refreshed once before all days. ``inputs`` are by day, the sources of the table among them.
-    ``moved`` says for which of some published days there is more, or something else, than the inputs hold.
-    """
-
-    office: Office
-    undated: tuple[dg.AssetsDefinition, ...]
-    inputs: tuple[dg.AssetsDefinition, ...]
-    first_day: Callable[[], date | None]
-    told: Callable[[str, Window], None] = field(default=lambda _what, _window: None)
-    moved: Callable[[Records, Collection[date]], frozenset[date]] = field(default=lambda _records, _days: frozenset())
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The tables a day goes through until it is published, in order."""
-        return (*(asset.key.path[-1] for asset in self.inputs), self.office.table)
 
 
 class NightlyRun:
@@ -94,12 +74,14 @@ class NightlyRun:
     def publish(self, through: date) -> Nightly:
         """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports."""
         records, office = self.lake.records(), self.pipeline.office
+        told = self.pipeline.notes(records)
         claimed = {day for days in claims(records, office.table).values() for day in days}
         live = self._live(records)
         window = self._window(records, live, through)
         pending = [day for day in window or () if day not in live and day not in claimed]
         latest = self._look_back(live, claimed)
         self._refresh(pending or latest[-1:])
+        self._run_inputs_again(self.pipeline.moved(records, self._left_behind(records, pending)))
         self._through_tables(pending)
         self._run_inputs_again(self.pipeline.moved(records, live))
         stale = self._stale(records, live)
@@ -119,6 +101,7 @@ class NightlyRun:
             frozen=frozen,
             reports_failed=self.reports_failed,
             readers_wait=readers_wait,
+            notes=tuple(note for name, note in self.pipeline.notes(records).items() if name not in told),
         )
 
     def _window(self, records: Records, live: Collection[date], through: date) -> Window | None:
@@ -192,8 +175,14 @@ class NightlyRun:
         first_tried = next((table for table in lacking if set(wave) - there[table]), lacking[0])
         return [day for day in wave if day not in there[first_tried]]
 
+    def _left_behind(self, records: Records, pending: Collection[date]) -> list[date]:
+        """Pending days that have all their inputs, from a nightly that came no further: those may be mended by now."""
+        tables = [asset.key.path[-1] for asset in self.pipeline.inputs]
+        there = [records.snapshot(table).days if records.exists(table) else frozenset[date]() for table in tables]
+        return [day for day in pending if all(day in days for days in there)]
+
     def _run_inputs_again(self, moved: Collection[date]) -> None:
-        """Take in what landed anew for published days, however old: a changed file is a new arrival."""
+        """Take in what landed anew for days that have their inputs, however old: a changed file is a new arrival."""
         for window in contiguous(moved, DAYS_PER_WAVE):
             for asset in self.pipeline.inputs:
                 self.pipeline.told("taking in what landed late", window)

@@ -20,7 +20,8 @@ from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.in_process import runner_within
 from backfill_assets.orchestration.metadata import metadata_of, table_of
-from backfill_assets.orchestration.nightly import Nightly, NightlyRun, Pipeline
+from backfill_assets.orchestration.nightly import Nightly, NightlyRun
+from backfill_assets.orchestration.pipeline import Pipeline
 from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.steps import step_key

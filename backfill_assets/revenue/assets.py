@@ -14,7 +14,8 @@ from backfill_assets.orchestration.reports import begin_report
 from backfill_assets.orchestration.resources import LakeResource, place
 from backfill_assets.orchestration.siblings import IO_MANAGER, correctable_asset, days_of_run
 from backfill_assets.orchestration.wave import source_version
-from backfill_assets.revenue import fixings, landing, raw_log, reports, transforms
+from backfill_assets.revenue import fixing_log, fixings, landing, raw_log, reports, transforms
+from backfill_assets.revenue.declared import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
 from backfill_assets.revenue.schemas import (
     BoardPack,
     ExecutiveDashboard,
@@ -32,13 +33,31 @@ ENGINEERS, FINANCE = ["team:data-engineering"], ["team:finance"]
 
 
 class LandingResource(dg.ConfigurableResource):
-    """Where upstream drops its files; empty takes ``BACKFILL_LANDING`` or ``data/landing``."""
+    """Where upstream drops its files, and what it declares about them.
+
+    Empty takes ``BACKFILL_LANDING`` or ``data/landing``; ``BACKFILL_LANDED_FILES``, which is ``whole-day`` (what a
+    day's changed file no longer holds is withdrawn) or ``addition``; and ``BACKFILL_MOST_WITHDRAWN``, the share of what
+    is known that a file may take back without a person's word, else 10%.
+    """
 
     root: str = ""
+    files: str = ""
+    most_withdrawn: str = ""
 
     def path(self) -> Path:
         """The root of the landing."""
         return Path(place(self.root, "BACKFILL_LANDING", "data/landing"))
+
+    def declaration(self) -> Declaration:
+        """What the source declares about its files.
+
+        Raises:
+            DeclarationUnknown: when it declares something else than can be.
+        """
+        return declared(
+            self.files or os.environ.get("BACKFILL_LANDED_FILES") or WHOLE_DAY,
+            self.most_withdrawn or os.environ.get("BACKFILL_MOST_WITHDRAWN") or MOST_WITHDRAWN,
+        )
 
     def token_key(self) -> bytes:
         """The key of the tokens that stand for customers.
@@ -71,11 +90,16 @@ def raw_transactions(
 ) -> dg.MaterializeResult:
     """The raw log: every transaction of every file that ever landed, append-only, kept for ever.
 
-    Customers are stored as tokens. The same file again is a no-op, a changed one is a new arrival.
+    Customers are stored as tokens. The same file again is a no-op, a changed one is a new arrival; what it no longer
+    holds is withdrawn, unless the source declares its files to be additions.
     """
     days = days_of_run(context)
-    done = raw_log.ingest_days(lake.records(), landing_zone.path(), days, landing_zone.token_key(), lake.now())
+    declaration = landing_zone.declaration()
+    done = raw_log.ingest_days(
+        lake.records(), landing_zone.path(), days, landing_zone.token_key(), lake.now(), declaration
+    )
     told = {"rows_appended": done.rows, "arrivals": len(done.arrived), "files_known_already": len(done.known)}
+    told |= _noted(context, done.notes)
     if done.reasons:
         for day in sorted({*done.arrived, *done.known}):
             context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=told))
@@ -84,13 +108,15 @@ def raw_transactions(
 
 
 @dg.asset(group_name="raw", owners=ENGINEERS, kinds={"deltalake", "csv"})
-def raw_fixings(lake: LakeResource, landing_zone: LandingResource) -> dg.MaterializeResult:
+def raw_fixings(
+    context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
+) -> dg.MaterializeResult:
     """The ECB's euro fixings as a log of what each published file said anew, append-only, kept for ever.
 
-    Not partitioned: every file that lands tells of all days at once, and is one arrival.
+    Not partitioned: every file that lands tells of all days at once, and is one arrival. What a file leaves out stays.
     """
-    rows = raw_log.ingest_fixings(lake.records(), landing_zone.path(), lake.now())
-    return dg.MaterializeResult(metadata={"rows_appended": rows})
+    done = fixing_log.ingest_fixings(lake.records(), landing_zone.path(), lake.now(), landing_zone.declaration())
+    return dg.MaterializeResult(metadata={"rows_appended": done.rows, **_noted(context, done.notes)})
 
 
 @dg.asset(
@@ -103,7 +129,11 @@ def raw_fixings(lake: LakeResource, landing_zone: LandingResource) -> dg.Materia
     io_manager_key=IO_MANAGER,
 )
 def fx_rates(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
-    """The rate in force per day and currency, units per EUR: the latest fixing, at most seven days old."""
+    """The rate in force per day and currency, units per EUR.
+
+    The fixing of the day, or of the last day on which any was published, at most seven days before; of a currency that
+    the euro has replaced, the rate that the law fixed.
+    """
     known = lake.records().snapshot("raw_fixings").scan().collect()
     rates = fixings.rates_in_force(fixings.fixings_known(known), days_of_run(context))
     return FxRates.validate(rates)
@@ -174,6 +204,13 @@ def board_pack(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.Data
     fact = run.records.snapshot(fct_daily_revenue.table)
     published = frozenset(day for day in fact.days if day.replace(day=1) in run.days)
     return BoardPack.validate(reports.board_pack(fact.scan(published), published, run.days))
+
+
+def _noted(context: dg.AssetExecutionContext, notes: Collection[str]) -> dict[str, str]:
+    """What a person should know of what landed, as a warning of the run and as metadata."""
+    for note in notes:
+        context.log.warning(note)
+    return {"notes": "\n\n".join(notes)} if notes else {}
 
 
 def _with_days_before(days: Collection[date], before: int) -> frozenset[date]:

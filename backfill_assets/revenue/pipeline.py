@@ -14,7 +14,7 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.proofs import Control, control_totals
 from backfill_assets.orchestration.build import build_office
 from backfill_assets.orchestration.desks import published_root
-from backfill_assets.orchestration.nightly import Pipeline
+from backfill_assets.orchestration.pipeline import Pipeline
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.assets import (
@@ -28,6 +28,8 @@ from backfill_assets.revenue.assets import (
     raw_fixings,
     raw_transactions,
 )
+from backfill_assets.revenue.conversions import conversion_table
+from backfill_assets.revenue.declared import WHOLE_DAY
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
@@ -44,23 +46,27 @@ STATED = pl.Schema({"day": pl.Date(), "currency": pl.String(), "stated": pl.Deci
 def source_totals(records: Records, plan: Plan) -> pl.DataFrame:
     """Transactions and native sum of each day and currency, as the source states them.
 
-    Sums are those that the manifest wrote down when the file arrived. A day that arrived more than once has no such
-    sums: its later arrivals replace transactions of earlier ones, so both are added up from the raw rows.
+    Sums are those that the manifest wrote down when the file arrived that holds the whole day: the only one, or the
+    latest where it was declared to. Where later arrivals are additions both are added up from the raw rows.
     """
     known = raw_log.arrivals(records, plan.pins[raw_log.RAW]).filter(pl.col("day").is_in(list(plan.days)))
-    once = known.filter(pl.len().over("day") == 1)
+    last = known.filter(pl.col("arrival") == pl.col("arrival").max().over("day"))
+    whole = last.filter((pl.col("arrival") == 1) | (pl.col("declared") == WHOLE_DAY))
     rows = [
         {"day": row["day"], "currency": currency, "stated": Decimal(total)}
-        for row in once.iter_rows(named=True)
+        for row in whole.iter_rows(named=True)
         for currency, total in json.loads(row["totals"]).items()
     ]
     raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days)
-    again = pl.col("day").is_in(list(set(known["day"]) - set(once["day"])))
-    last = raw.filter(again).sort("arrival").unique(["day", "transaction_id"], keep="last")
-    added = pl.concat([_added_up(raw.filter(~again)), _added_up(last)]).collect(engine="streaming")
+    is_whole = pl.col("day").is_in(list(whole["day"]))
+    of_whole = raw.filter(is_whole, pl.col("amount").is_not_null())
+    if not whole.filter(pl.col("arrival") > 1).is_empty():
+        of_whole = of_whole.join(whole.lazy().select("day", "arrival"), on=["day", "arrival"], how="semi")
+    latest = raw.filter(~is_whole).sort("arrival").unique(["day", "transaction_id"], keep="last")
+    counting = latest.filter(pl.col("amount").is_not_null())
+    added = pl.concat([_added_up(of_whole), _added_up(counting)]).collect(engine="streaming")
     both = pl.DataFrame(rows, schema=STATED).join(added, on=["day", "currency"], how="full", coalesce=True)
-    is_stated = pl.col("day").is_in(list(once["day"]))
-    amount = pl.when(is_stated).then(pl.col("stated").fill_null(0)).otherwise("amount")
+    amount = pl.when(is_whole).then(pl.col("stated").fill_null(0)).otherwise("amount")
     return both.select("day", "currency", pl.col("transactions").fill_null(0), amount.alias("amount"))
 
 
@@ -101,11 +107,20 @@ def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
     known = fixings_known(records.snapshot("raw_fixings").scan().collect())
     now = rates_in_force(known, days)
     used = records.snapshot("fx_rates").scan(days).select(now.columns).collect()
-    differing = (now.join(used, on=now.columns, how="anti"), used.join(now, on=now.columns, how="anti"))
+    # A rate that the law fixed and that the day does without is none that moved: nothing was traded at it.
+    lacking = now.join(used, on=now.columns, how="anti").join(conversion_table(), on=["currency", "rate"], how="anti")
+    differing = (lacking, used.join(now, on=now.columns, how="anti"))
     return files.union(*(side["day"] for side in differing))
 
 
-NIGHTLY = Pipeline(DAILY_REVENUE, undated=(raw_fixings,), inputs=SOURCES, first_day=first_landed, moved=moved_days)
+NIGHTLY = Pipeline(
+    DAILY_REVENUE,
+    undated=(raw_fixings,),
+    inputs=SOURCES,
+    first_day=first_landed,
+    moved=moved_days,
+    notes=raw_log.notes,
+)
 
 
 @dg.asset(deps=REPORTS, group_name="reports", kinds={"html"}, owners=ENGINEERS)

@@ -35,14 +35,14 @@ def _of_file(path: str, day: date, error: BaseException) -> str:
 
 
 def frames_of(
-    arrivals: Collection[Arrival], numbers: Mapping[date, int], key: bytes
+    arrivals: Collection[Arrival], numbers: Mapping[date, int], key: bytes, withdrawn: Mapping[date, pl.DataFrame]
 ) -> tuple[dict[date, pl.DataFrame], dict[date, str]]:
-    """The rows of each arrival, valid together or else one by one, and why those that are not are left out."""
+    """The rows of each arrival with its withdrawals, valid together or else one by one, and why others are left out."""
     made: dict[date, pl.DataFrame] = {}
     reasons: dict[date, str] = {}
     for one in arrivals:
         try:
-            made[one.day] = as_raw(one, numbers[one.day], key)
+            made[one.day] = pl.concat([as_raw(one, numbers[one.day], key), withdrawn[one.day]])
         except FAULTS as error:
             reasons[one.day] = _of_file(one.path, one.day, error)
     try:

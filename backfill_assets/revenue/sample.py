@@ -17,6 +17,8 @@ from backfill_assets.core.proofs import sample_rederived
 from backfill_assets.core.sampling import Cell, Sample, SampledRow, sample_size, sampling_order
 from backfill_assets.core.window import Window
 from backfill_assets.revenue import raw_log
+from backfill_assets.revenue.conversions import conversion_of
+from backfill_assets.revenue.declared import WHOLE_DAY
 from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
 from backfill_assets.runbook import Evidence
 from backfill_assets.storage.records import Records
@@ -55,13 +57,14 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     plan, records = evidence.plan, evidence.records
     raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days).select(*_RAW_COLUMNS)
     staged = {_key(row): row for row in evidence.staged.collect().iter_rows(named=True)}
-    population = _population(raw, staged)
+    effective = _effective(raw, raw_log.arrivals(records, plan.pins[raw_log.RAW]))
+    population = _population(effective, staged)
     order = sampling_order(population, keys=FACT_KEY, strata=STRATA, seed=plan.correction)
     wanted = sample_size(order, strata=STRATA, days=len(plan.days))
     derived = order.filter((pl.int_range(pl.len()) < wanted) | (pl.col("lines").cum_sum() <= MOST_LINES))
-    effective = _effective(raw)
     fixings = fixings_at_opening(records, plan)
-    pairs = {key: rate_pair(fixings, key[1], key[0]) for key in map(_key, derived.iter_rows(named=True))}
+    fixed_on = days_fixed(fixings)
+    pairs = {key: rate_pair(fixings, key[1], key[0], fixed_on) for key in map(_key, derived.iter_rows(named=True))}
     rows = _derive(effective, derived, pairs)
     cells = {key: _cells(staged.get(key), rows.get(key)) for key in pairs}
     listed = _listed(effective, order.head(wanted), pairs, cells)
@@ -71,7 +74,7 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
 
 
 def fixings_at_opening(records: Records, plan: Plan) -> Fixings:
-    """What the ECB had published when the correction was opened, for its window; None for a withdrawn fixing."""
+    """What was known of the ECB's fixings when the correction was opened, for its window; None for a withdrawn one."""
     manifest = raw_log.raw_manifest(records).rows()
     known = manifest.filter((pl.col("source") == raw_log.FIXINGS) & (pl.col("at") <= plan.opened_at))["arrival"]
     window = Window(plan.window.first - timedelta(days=MAX_FIXING_AGE_DAYS), plan.window.last)
@@ -83,9 +86,18 @@ def fixings_at_opening(records: Records, plan: Plan) -> Fixings:
     return {(currency, day): rate for currency, day, rate in rows}
 
 
-def rate_pair(fixings: Fixings, currency: str, day: date) -> RatePair | None:
-    """The rates in force: of each the latest fixing on or before the day, at most seven days old; EUR is always 1."""
-    own, usd = _in_force(fixings, currency, day), _in_force(fixings, "USD", day)
+def days_fixed(fixings: Fixings) -> frozenset[date]:
+    """The days on which anything was fixed."""
+    return frozenset(day for (_, day), rate in fixings.items() if rate is not None)
+
+
+def rate_pair(fixings: Fixings, currency: str, day: date, fixed_on: frozenset[date] | None = None) -> RatePair | None:
+    """The rates in force: both of the last day on or before that on which anything was fixed, at most seven days old.
+
+    EUR is always 1, and a currency that it replaced is worth what the law says.
+    """
+    anything_on = days_fixed(fixings) if fixed_on is None else fixed_on
+    own, usd = (_in_force(fixings, anything_on, one, day) for one in (currency, "USD"))
     return RatePair(own[0], usd[0], own[1], usd[1]) if own and usd else None
 
 
@@ -97,30 +109,35 @@ def in_usd(amount: Decimal, pair: RatePair) -> Decimal:
 _RAW_COLUMNS = (*FACT_KEY, "transaction_id", "occurred_at", "arrival", "amount")
 
 
-def _in_force(fixings: Fixings, currency: str, day: date) -> tuple[Decimal, date] | None:
+def _in_force(fixings: Fixings, anything_on: frozenset[date], currency: str, day: date) -> tuple[Decimal, date] | None:
     if currency == "EUR":
         return Decimal("1.00000000"), day
+    if conversion := conversion_of(currency, day):
+        return conversion.rate, day
     for age in range(MAX_FIXING_AGE_DAYS + 1):
         fixed = day - timedelta(days=age)
-        rate = fixings.get((currency, fixed))
-        if rate is not None:
-            return rate, fixed
+        if fixed in anything_on:
+            rate = fixings.get((currency, fixed))
+            return None if rate is None else (rate, fixed)
     return None
 
 
-def _effective(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Each transaction once: of a day that landed again, the row that came last."""
+def _effective(raw: pl.LazyFrame, manifest: pl.DataFrame) -> pl.LazyFrame:
+    """Each transaction once: of a day that landed again, the row that came last, since the last file of a whole day."""
+    whole = manifest.filter(pl.col("declared") == WHOLE_DAY).group_by("day").agg(since=pl.col("arrival").max())
     arrivals = raw.select("day", "arrival").unique().collect()
     again = sorted(set(arrivals.filter(pl.col("day").is_duplicated())["day"]))
     if not again:
         return raw
     repeated = pl.col("day").is_in(again)
-    last = raw.filter(repeated).sort("arrival").unique(["day", "transaction_id"], keep="last", maintain_order=True)
-    return pl.concat([raw.filter(~repeated), last])
+    current = raw.filter(repeated).join(whole.lazy(), on="day", how="left")
+    current = current.filter(pl.col("arrival") >= pl.col("since").fill_null(1), pl.col("amount").is_not_null())
+    last = current.sort("arrival").unique(["day", "transaction_id"], keep="last", maintain_order=True)
+    return pl.concat([raw.filter(~repeated), last.drop("since")])
 
 
 def _population(raw: pl.LazyFrame, staged: Mapping[Key, Any]) -> pl.DataFrame:
-    """Every key of the raw log or of the staged version, whether it holds a refund, and how many raw rows."""
+    """Every key of the raw rows that count or of the staged version, whether it holds a refund, and how many rows."""
     from_raw = raw.group_by(FACT_KEY).agg(has_refund=(pl.col("amount") < 0).any(), lines=pl.len().cast(pl.Int64))
     there = pl.DataFrame(
         list(staged), schema=dict(zip(FACT_KEY, (pl.Date, pl.String, pl.String), strict=True)), orient="row"

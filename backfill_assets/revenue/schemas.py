@@ -37,7 +37,10 @@ def _fixing_in_force(data: pa.PolarsData) -> pl.LazyFrame:
 
 
 class RawTransactions(pa.DataFrameModel):
-    """The raw log: every transaction of every arrival. ``customer`` is a token; refunds are negative."""
+    """The raw log: every transaction of every arrival. ``customer`` is a token; refunds are negative.
+
+    A null amount is a transaction that the arrival withdrew: the day's file no longer holds it.
+    """
 
     day: pl.Date
     transaction_id: str = pa.Field(str_length={"min_value": 1})
@@ -45,7 +48,7 @@ class RawTransactions(pa.DataFrameModel):
     customer: str = pa.Field(nullable=True)
     country: str = pa.Field(str_length={"min_value": 1})
     currency: str = pa.Field(str_matches=CURRENCY)
-    amount: Amount
+    amount: Amount = pa.Field(nullable=True)
     arrival: pl.Int64 = pa.Field(ge=1)
 
     @pa.dataframe_check
@@ -53,6 +56,12 @@ class RawTransactions(pa.DataFrameModel):
     def occurred_on_its_day(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """Every transaction lies within its UTC day."""
         return data.lazyframe.select(pl.col("occurred_at").dt.date() == pl.col("day"))
+
+    @pa.dataframe_check
+    @classmethod
+    def withdrawn_by_a_later_arrival(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """A day's first arrival has nothing to withdraw."""
+        return data.lazyframe.select(pl.col("amount").is_not_null() | (pl.col("arrival") > 1))
 
     class Config(BaseConfig):
         """Exactly these columns; an arrival holds a transaction once."""

@@ -16,7 +16,7 @@ import polars as pl
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.plan import Plan
 from backfill_assets.revenue import raw_log
-from backfill_assets.revenue.transforms import control_totals
+from backfill_assets.revenue.transforms import control_totals, latest_transactions
 from backfill_assets.runbook import Problem
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
@@ -39,12 +39,15 @@ def verify_sources(records: Records, plan: Plan) -> Sequence[Problem]:
         totals, unreadable = _totals(raw, days)
         altered = [problem for problem in looks if problem is not None]
     bad = {problem.day for problem in (*altered, *unreadable)}
+    sound = known.filter(~pl.col("day").is_in(list(bad)))
+    standing = _standing(raw, sound, totals)
     found = [
         *altered,
         *unreadable,
         *_unannounced(raw, known, days),
-        *_other_totals(known.filter(~pl.col("day").is_in(list(bad))), totals),
-        *_without_rate(totals, rates, days),
+        *_other_totals(sound, totals),
+        *_other_standing(sound, standing),
+        *_without_rate(standing, rates, days),
     ]
     return list(dict.fromkeys(found))
 
@@ -73,6 +76,25 @@ def _totals(raw: Snapshot, days: Sequence[date]) -> tuple[pl.DataFrame, list[Pro
             except FAULTS:
                 broken.append(Problem(day, f"{RAW} has a file that cannot be read"))
         return pl.concat(found), broken
+
+
+def _standing(raw: Snapshot, known: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
+    """How many transactions count, per day and currency: of a day that landed again, those its arrivals have left."""
+    again = sorted(set(known.filter(pl.col("arrival") > 1)["day"]))
+    once = totals.filter(~pl.col("day").is_in(again)).select("day", "currency", "rows")
+    if not again:
+        return once
+    left = latest_transactions(raw.scan(again)).group_by("day", "currency").agg(rows=pl.len().cast(pl.Int64))
+    return pl.concat([once, left.collect().select(once.columns)])
+
+
+def _other_standing(known: pl.DataFrame, standing: pl.DataFrame) -> list[Problem]:
+    """Days of which other transactions count than the latest arrival has left."""
+    last = known.filter(pl.col("arrival") == pl.col("arrival").max().over("day"), pl.col("standing").is_not_null())
+    there = standing.group_by("day").agg(there=pl.col("rows").sum())
+    other = last.join(there, on="day", how="left").filter(pl.col("standing") != pl.col("there").fill_null(0))
+    what = f"{RAW} has other transactions that count than its latest arrival has left"
+    return [Problem(day, what) for day in sorted(other["day"])]
 
 
 def _unannounced(raw: Snapshot, known: pl.DataFrame, days: Collection[date]) -> list[Problem]:
@@ -120,9 +142,9 @@ def _stated(known: pl.DataFrame) -> tuple[list[tuple[date, int, str, Decimal]], 
     return [one for one in stated if one[0] not in unstated], unstated
 
 
-def _without_rate(totals: pl.DataFrame, rates: Snapshot, days: Collection[date]) -> list[Problem]:
+def _without_rate(standing: pl.DataFrame, rates: Snapshot, days: Collection[date]) -> list[Problem]:
     """Days on which a currency was traded, or any, for which there is no usable rate of it, or of the dollar."""
-    traded = totals.select("day", "currency").unique()
+    traded = standing.select("day", "currency").unique()
     wanted = pl.concat([traded, traded.select("day", currency=pl.lit("USD"))]).unique()
     try:
         there = rates.scan(days).filter(pl.col("rate") > 0).select("day", "currency").collect()

@@ -26,7 +26,10 @@ def rearrived_days(raw: pl.LazyFrame) -> frozenset[date]:
 
 
 def latest_transactions(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Each transaction of a day as its latest arrival has it; days that landed once pass untouched."""
+    """Each transaction of a day as its latest arrival has it, if that did not withdraw it.
+
+    Days that landed once pass untouched.
+    """
     again = rearrived_days(raw)
     if not again:
         return raw
@@ -38,8 +41,8 @@ def daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.
     """Revenue per day, currency and country, in the shape of ``fct_daily_revenue``, sorted by its key.
 
     revenue_usd of a transaction is amount * rate(USD) / rate(currency), the exact value rounded half to even at four
-    decimals; then it is summed. Each transaction counts once, as its latest arrival has it. The days are those of the
-    transactions that are passed.
+    decimals; then it is summed. Each transaction counts once, as its latest arrival has it, and not at all when that
+    withdrew it. The days are those of the transactions that are passed.
 
     Raises:
         MissingRates: money was traded in a currency, or on a day, without rate.
@@ -61,9 +64,14 @@ def daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.
 
 
 def control_totals(raw: pl.LazyFrame) -> pl.DataFrame:
-    """Rows and native sum per day, arrival and currency, to compare with the manifest of what landed."""
-    totals = raw.group_by("day", "arrival", "currency").agg(
-        rows=pl.len().cast(pl.Int64), amount=pl.col("amount").sum().cast(pl.Decimal(38, 4))
+    """Rows and native sum per day, arrival and currency, to compare with the manifest of what landed.
+
+    What an arrival withdrew did not land with it.
+    """
+    totals = (
+        raw.filter(pl.col("amount").is_not_null())
+        .group_by("day", "arrival", "currency")
+        .agg(rows=pl.len().cast(pl.Int64), amount=pl.col("amount").sum().cast(pl.Decimal(38, 4)))
     )
     return totals.collect(engine="streaming").sort("day", "arrival", "currency")
 
@@ -71,7 +79,8 @@ def control_totals(raw: pl.LazyFrame) -> pl.DataFrame:
 def _latest(raw: pl.LazyFrame) -> pl.LazyFrame:
     """Each transaction's latest arrival. Holds every transaction id in memory: best a day at a time."""
     latest = raw.group_by("day", "transaction_id").agg(pl.col("arrival").max())
-    return raw.join(latest, on=["day", "transaction_id", "arrival"], how="semi")
+    there = raw.join(latest, on=["day", "transaction_id", "arrival"], how="semi")
+    return there.filter(pl.col("amount").is_not_null())
 
 
 def _sums(transactions: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:

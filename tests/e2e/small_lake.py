@@ -17,7 +17,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.wave import Wave
-from backfill_assets.revenue import fixings, raw_log
+from backfill_assets.revenue import fixing_log, fixings, raw_log
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.schemas import FxRates
 from backfill_assets.revenue.transforms import daily_revenue
@@ -83,7 +83,7 @@ def real_lake(root: Path, days: Collection[date]) -> SmallLake:
 def ingest(lake: SmallLake, days: Collection[date], at: datetime = NOW) -> None:
     """Bring what landed into the raw log."""
     raw_log.ingest_days(lake.records, lake.landing, days, KEY, at)
-    raw_log.ingest_fixings(lake.records, lake.landing, at)
+    fixing_log.ingest_fixings(lake.records, lake.landing, at)
 
 
 def publish_rates(lake: SmallLake, days: Collection[date]) -> None:

@@ -13,7 +13,7 @@ from backfill_assets.errors.source import SeveralFixings, StaleFixings, Unusable
 from backfill_assets.orchestration.day_runs import Apart, guarded, why
 from backfill_assets.orchestration.in_process import Ran
 from backfill_assets.orchestration.resources import LakeResource
-from backfill_assets.revenue import raw_log
+from backfill_assets.revenue import fixing_log, raw_log
 from backfill_assets.revenue.landing import LEDGER, read_ledger
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.source_checks import verify_sources
@@ -139,7 +139,7 @@ def test_an_error_that_nobody_foresaw_names_its_file_and_the_other_days_arrive(
 
 BAD_FIXINGS = {
     "no numbers": ("Date,USD,\n2026-01-09,much,\n", UnusableFixings),
-    "an end too early": ("Date,USD,GBP,\n2025-01-09,1.1,1.2,\n", StaleFixings),
+    "no day at all": ("Date,USD,GBP,\n", StaleFixings),
     "no text": (b"\xff\xfe\x00", UnusableFixings),
 }
 
@@ -150,18 +150,18 @@ def test_a_bad_file_of_fixings_is_named_and_the_others_are_known(
 ):
     records = Records(Lake(str(tmp_path / "lake")))
     (tmp_path / "fx").mkdir()
-    raw_log.ingest_fixings(records, tmp_path, noon(BAD))
+    fixing_log.ingest_fixings(records, tmp_path, noon(BAD))
     (tmp_path / "fx/a.csv").write_text(FIXINGS)
     (tmp_path / "fx/b.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     (tmp_path / "fx/c.csv").write_text(FIXINGS.replace("1.1601", "1.1602"))
 
     with pytest.raises(kind, match=r"fx/b\.csv"):
-        raw_log.ingest_fixings(records, tmp_path, noon(BAD))
+        fixing_log.ingest_fixings(records, tmp_path, noon(BAD))
 
     assert set(raw_log.raw_manifest(records).rows()["path"]) == {"fx/a.csv", "fx/c.csv"}
     (tmp_path / "fx/d.csv").symlink_to("d.csv")
     with pytest.raises(SeveralFixings, match=r"2 files .*fx/b\.csv, fx/d\.csv"):
-        raw_log.ingest_fixings(records, tmp_path, noon(BAD))
+        fixing_log.ingest_fixings(records, tmp_path, noon(BAD))
 
 
 def test_a_file_of_the_ledger_that_cannot_be_read_is_named(tmp_path: Path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backfill_assets.core.onset import findings
 from backfill_assets.revenue import sample
 from backfill_assets.revenue.fixings import rates_in_force
+from backfill_assets.revenue.raw_log import MANIFEST
 from backfill_assets.revenue.reconciling import Books, Side, observe
 from backfill_assets.revenue.schemas import FACT_KEY
 from backfill_assets.revenue.transforms import daily_revenue
@@ -55,7 +56,7 @@ def histories(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[tuple[date, str], str
 
 def derived(raw: pl.DataFrame, table: dict[tuple[date, str], str]) -> dict[sample.Key, dict[str, object]]:
     known = {(currency, day): Decimal(rate).quantize(Decimal("1.00000000")) for (day, currency), rate in table.items()}
-    effective = sample._effective(raw.lazy())
+    effective = sample._effective(raw.lazy(), MANIFEST.to_frame())
     keys = raw.select(FACT_KEY).unique()
     pairs = {key: sample.rate_pair(known, key[1], key[0]) for key in keys.iter_rows()}
     return sample._derive(effective, keys, pairs)

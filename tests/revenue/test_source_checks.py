@@ -1,6 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -22,12 +23,15 @@ FIRST = date(2026, 1, 5)
 DAYS = [FIRST + timedelta(days=offset) for offset in range(8)]
 
 
+def sold(day: date) -> list[dict[str, Any]]:
+    return [transaction(f"e{day}", day), transaction(f"g{day}", day, currency="GBP", amount="40")]
+
+
 def source(root: Path, days=DAYS, without=()) -> Records:
     """Two transactions of 100 EUR and 40 GBP on each day, with the rates of both and of the dollar."""
     records = Records(Lake(str(root / "lake")))
     for day in days:
-        rows = [transaction(f"e{day}", day), transaction(f"g{day}", day, currency="GBP", amount="40")]
-        drop_parquet(root / "landing", day, rows)
+        drop_parquet(root / "landing", day, sold(day))
     raw_log.ingest_days(records, root / "landing", days, KEY, AT)
     rates = {(day, currency): "1.1" for day in days for currency in ("EUR", "GBP", "USD")}
     table = records.table("fx_rates", schema_of("fx_rates"))
@@ -129,7 +133,7 @@ def test_rows_that_nobody_announced_are_found(tmp_path):
 
 def test_a_later_arrival_is_held_against_its_own_totals(tmp_path):
     records = source(tmp_path)
-    drop_parquet(tmp_path / "landing", DAYS[0], [transaction("e", DAYS[0], amount="70")])
+    drop_parquet(tmp_path / "landing", DAYS[0], [*sold(DAYS[0]), transaction("e", DAYS[0], amount="70")])
     raw_log.ingest_days(records, tmp_path / "landing", [DAYS[0]], KEY, AT)
     assert problems(records) == {}
 
@@ -137,7 +141,7 @@ def test_a_later_arrival_is_held_against_its_own_totals(tmp_path):
 def test_what_landed_after_the_correction_was_opened_does_not_count(tmp_path):
     records = source(tmp_path)
     plan = plan_of(records)
-    drop_parquet(tmp_path / "landing", DAYS[0], [transaction("y", DAYS[0], currency="JPY")])
+    drop_parquet(tmp_path / "landing", DAYS[0], [*sold(DAYS[0]), transaction("y", DAYS[0], currency="JPY")])
     raw_log.ingest_days(records, tmp_path / "landing", [DAYS[0]], KEY, AT)
     assert list(verify_sources(records, plan)) == []
     assert problems(records) == {DAYS[0]: ["fx_rates has no rate of JPY"]}

@@ -1,0 +1,54 @@
+"""The command ``withdrawals``: files that take more back than they may without a person's word, and the word."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from backfill_assets.command_line.session import DONE, WAITS_FOR_PERSON, Answer, Session
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+What = "A day such as 2026-01-22, or the path of a file of fixings; may be repeated."
+
+
+def withdrawals(
+    accept: Annotated[list[str] | None, typer.Option("--accept", help=What)] = None,
+    decline: Annotated[list[str] | None, typer.Option("--decline", help="Keep what was known instead.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Your name, for the record.")] = "",
+    note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    json: Json = False,
+) -> None:
+    """Show landed files that take much back and wait for a person's word, and give it; the next nightly goes by it."""
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        from backfill_assets.revenue import raw_log
+        from backfill_assets.revenue.assets import LandingResource
+        from backfill_assets.revenue.withdrawals import decide, waiting
+
+        lake, zone = Session().lake, LandingResource()
+        records = lake.records()
+        there = waiting(records, zone.path(), zone.declaration())
+        said = [(what, True) for what in accept or ()] + [(what, False) for what in decline or ()]
+        decided = [
+            decide(records, there, what, accepted=accepted, by=by, note=note, at=lake.now()).what
+            for what, accepted in said
+        ]
+        left = [one for one in there if one.what not in decided]
+        told = {
+            "decided": decided,
+            "waiting": [{"what": one.what, "file": one.path, "why": one.why} for one in left],
+            "withdrawn": list(raw_log.notes(records).values()),
+        }
+        answer.give(told, lambda console: _print(console, told))
+    raise typer.Exit(WAITS_FOR_PERSON if told["waiting"] else DONE)
+
+
+def _print(console: Console, told: dict[str, list]) -> None:
+    for what in told["decided"]:
+        console.print(f"Noted for {what}. The next nightly goes by it.", style="green")
+    for one in told["waiting"]:
+        console.print(one["why"], style="yellow", soft_wrap=True)
+    for note in told["withdrawn"]:
+        console.print(note, soft_wrap=True)
+    if not any(told.values()):
+        console.print("Nothing waits, and nothing was withdrawn.")

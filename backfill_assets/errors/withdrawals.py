@@ -1,0 +1,62 @@
+"""Refusals around what an upstream file no longer holds, and the word of a person that it waits for."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, listed
+
+
+class WithdrawalWaits(BackfillAssetsError):
+    """A changed file of a day no longer holds so many transactions that a person has to say that this is meant."""
+
+    exit_code = 3
+
+    def __init__(self, file: str, day: date, lost: Collection[str], of: int) -> None:
+        self.day = day
+        super().__init__(
+            f"`{file}` no longer holds {len(lost):,} of the {of:,} transactions known of {day} ({listed(lost)}). "
+            "Nothing of the file was taken in and what was known stays. Land the whole day again, or say that it is "
+            f'meant with `backfill-assets withdrawals --accept {day} --by "your name"`.'
+        )
+
+
+class FixingWithdrawalWaits(BackfillAssetsError):
+    """A file of fixings says N/A for so many known ones of a currency that a person has to say that this is meant.
+
+    ``lost`` maps a currency to the number of its fixings that would go, and that of those known.
+    """
+
+    exit_code = 3
+
+    def __init__(self, file: str, lost: Mapping[str, tuple[int, int]]) -> None:
+        named = listed([f"{gone:,} of {known:,} of {currency}" for currency, (gone, known) in lost.items()])
+        super().__init__(
+            f"`{file}` says N/A for fixings that are known ({named}). Nothing of the file was taken in and what was "
+            "known stays. Land the ECB's file again, as published, or say that it is meant with "
+            f'`backfill-assets withdrawals --accept {file} --by "your name"`.'
+        )
+
+
+class ArrivalUnannounced(BackfillAssetsError):
+    """The raw log holds files of a day of which its manifest knows nothing."""
+
+    def __init__(self, file: str, day: date) -> None:
+        super().__init__(
+            f"The raw log holds rows of {day} that its manifest does not know, so `{file}` may be among them. "
+            "Nothing of the file was taken in. Bring `_control/raw_manifest` back from a copy of the lake."
+        )
+
+
+class NothingWaits(BadInput):
+    """A word was given for something that does not wait for one."""
+
+    def __init__(self, what: str, waiting: Collection[str]) -> None:
+        there = f"What waits is {listed(waiting)}" if waiting else "Nothing waits at all"
+        super().__init__(f"{what} does not wait for a person's word. Nothing was recorded. {there}.")
+
+
+class DeclarationUnknown(BadInput):
+    """What a source is said to declare about its files is none of what it can."""
+
+    def __init__(self, setting: str, value: str, wanted: str) -> None:
+        super().__init__(f"{setting} is {value!r}. Nothing was taken in. It takes {wanted}.")
