@@ -43,6 +43,8 @@ def notices(
     with answer.refusals():
         session = Session()
         records = session.lake.records()
+        if correction:
+            records.ledger.standing(correction)  # refuses one that nobody opened
         if send:
             from backfill_assets.orchestration.desks import published_root
             from backfill_assets.orchestration.notices import Post

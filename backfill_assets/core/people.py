@@ -29,7 +29,7 @@ def is_person(name: str) -> bool:
     >>> [is_person(name) for name in ("Ada (data engineering)", "  ", "dagster", "<your name>")]
     [True, False, False, False]
     """
-    folded = written(name).casefold()
+    folded = unicodedata.normalize("NFKC", written(name)).casefold()
     bare = " ".join(re.sub(r"[^\w\s/-]|_", " ", folded).split()).strip("-/ ")
     if not any(one.isalpha() for one in bare) or _OF_CODE.search(folded):
         return False

@@ -1,7 +1,10 @@
 """Months and quarters of days, and which of them finance has closed."""
 
+import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import date
+
+from backfill_assets.core.people import written
 
 
 def month_of(day: date) -> str:
@@ -34,5 +37,6 @@ def closed_among(days: Iterable[date], closed: Collection[str]) -> tuple[str, ..
 
 
 def is_same_person(name: str, other: str) -> bool:
-    """Whether two names are one person's: case and surrounding spaces do not make another."""
-    return " ".join(name.split()).casefold() == " ".join(other.split()).casefold()
+    """Whether two names are one person's: case, spaces and what cannot be seen do not make another."""
+    one, two = (unicodedata.normalize("NFKC", written(each)).casefold() for each in (name, other))
+    return one == two

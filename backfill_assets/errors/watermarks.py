@@ -16,6 +16,16 @@ class HolderUnknown(BadInput):
         )
 
 
+class HolderUnnamed(BadInput):
+    """A reader is to be registered under no name."""
+
+    def __init__(self, table: str, given: str) -> None:
+        super().__init__(
+            f"A reader of {table} cannot be called {given!r}. Nothing was recorded. "
+            "Give it a name that can be read, every correction waits for it by that name."
+        )
+
+
 class HolderInternal(BadInput):
     """Nightly and the reports move their marks themselves."""
 

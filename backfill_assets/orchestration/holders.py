@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import dagster as dg
 
+from backfill_assets.core.given import as_day, day_given
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.orchestration.resources import LakeResource
 
@@ -64,7 +65,7 @@ class CursorMark:
         standing = watermarks.holders(self.table)[self.holder]
         told = _fields(context.cursor).get(DAY)
         if standing.mark is None and told:
-            cursor = date.fromisoformat(told)
+            cursor = day_given(str(told), f"the cursor of {self.holder}")
             return min([cursor, *(hold.before for hold in standing.holds.values())])
         return standing.effective
 
@@ -79,7 +80,4 @@ def _fields(cursor: str | None) -> dict[str, Any]:
         held = cursor
     if isinstance(held, dict):
         return cast("dict[str, Any]", held)
-    try:
-        return {DAY: date.fromisoformat(str(held)).isoformat()}
-    except ValueError:
-        return {}
+    return {DAY: str(held)} if as_day(str(held)) else {}

@@ -7,7 +7,7 @@ from backfill_assets.core.people import is_person, written
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import contiguous
-from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, WaiverUnsigned
+from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, HolderUnnamed, WaiverUnsigned
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.opening import open_corrections
 from backfill_assets.runbook.readers import NIGHTLY, internal_holders, register_declared
@@ -19,9 +19,12 @@ def register_holder(desk: Desk, holder: str) -> Holder:
     """Make an external holder known, from whom its own mark is awaited.
 
     Raises:
+        HolderUnnamed: when nothing can be read in the name.
         HolderInternal: when the name is that of nightly or of a report.
     """
     table = desk.subject.table
+    if written(holder) != holder or not holder:
+        raise HolderUnnamed(table, holder)
     if holder in internal_holders(desk):
         raise HolderInternal(holder, table)
     desk.records.watermarks.register(holder, table, by=desk.actor, at=desk.now, external=True)

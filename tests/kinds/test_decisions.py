@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.people import MACHINES, PLACEHOLDERS, is_person
+from backfill_assets.core.periods import is_same_person
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.definitions import defs
@@ -66,6 +67,11 @@ def test_a_person_may_be_called(name: str) -> None:
 def test_no_spelling_makes_a_machine_a_person(name: str, spelling: str) -> None:
     assert not is_person(spelling.format(name))
     assert not is_person(spelling.format(name.upper()))
+
+
+@pytest.mark.parametrize("other", ["ada  lovelace", " Ada Lovelace\u200b", "ADA LOVELACE", "\uff21da Lovelace"])
+def test_a_second_spelling_is_not_a_second_person(other: str) -> None:
+    assert is_same_person("Ada Lovelace", other)
 
 
 DECISIONS: dict[str, Callable[[World, str, str], object]] = {
