@@ -91,6 +91,26 @@ class DefinitionsMissing(BadInput):
         )
 
 
+class TableNameUnfit(BadInput):
+    """An asset key cannot name a table and what belongs to it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The asset key {key} cannot name a table of the lake and the jobs around it. Nothing was loaded. "
+            "Use letters, digits and underscores in each part of the key, and begin with a letter or a digit."
+        )
+
+
+class TablesAlike(BadInput):
+    """Two assets would be kept in one table."""
+
+    def __init__(self, table: str, keys: Collection[str]) -> None:
+        super().__init__(
+            f"The assets {listed(keys)} would share the table {table}, and each overwrite the other. "
+            "Nothing was loaded. Give one of them another key."
+        )
+
+
 class HistoryPolicyUnknown(BadInput):
     """A report declares something strange about what it does while history changes."""
 

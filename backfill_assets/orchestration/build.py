@@ -13,6 +13,7 @@ from backfill_assets.orchestration.hands import hand_jobs
 from backfill_assets.orchestration.honoured import refuse_report, refuse_source
 from backfill_assets.orchestration.limits import warn_without_limits
 from backfill_assets.orchestration.maintenance import maintenance_definitions
+from backfill_assets.orchestration.named import refuse_names, table_of
 from backfill_assets.orchestration.offices import remember
 from backfill_assets.orchestration.opening_asset import opening_asset
 from backfill_assets.orchestration.reach import Reports, in_order
@@ -51,7 +52,8 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
         render: brings what people read in line with tables and ledger; called before a freeze or thaw is written down.
 
     Raises:
-        SourcesUnknown, ReportUnreachable, PartitionsUnusable, PartitionsApart: when these definitions cannot work.
+        TableNameUnfit, TablesAlike, SourcesUnknown, ReportUnreachable: when these definitions cannot work.
+        PartitionsUnusable, PartitionsApart: when their partitions cannot.
     """
     return correction_definitions(
         build_office(
@@ -110,7 +112,9 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
     render: Render | None = None,
 ) -> Office:
     """The office behind the definitions; see :func:`build_correction_definitions`."""
-    given = {key.path[-1] for source in sources for key in source.keys}
+    read = [key for source in sources for key in source.keys]
+    refuse_names(asset.live.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
+    given = {table_of(key) for source in sources for key in source.keys}
     if sources and (unknown := set(asset.recipe.sources.values()) - given):
         raise SourcesUnknown(asset.table, unknown)
     for source in sources:

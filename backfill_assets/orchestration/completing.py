@@ -7,6 +7,7 @@ from typing import cast
 import dagster as dg
 
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.reads import correctable_parents, days_read
 from backfill_assets.storage.completeness import Basis, Completeness, measure
 from backfill_assets.storage.records import Records
@@ -45,7 +46,7 @@ def complete(
         source = records.snapshot(table, min(known, default=None))
         days = {partition: read.days for partition, read in reads.items()}
         lacking = {partition: read.lacking for partition, read in reads.items()}
-        report, run = context.asset_key.path[-1], context.run_id
+        report, run = table_of(context.asset_key), context.run_id
         measured += measure(report, days, table, source, records.builds, run_id=run, at=at, lacking=lacking)
     records.completeness.record(measured)
     return measured

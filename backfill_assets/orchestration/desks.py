@@ -10,6 +10,7 @@ import dagster as dg
 from backfill_assets.core.events import Event
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.declared import declared_columns
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.notices import Post
 from backfill_assets.orchestration.pages.publishing import publish_page, show_moved
 from backfill_assets.orchestration.reach import Reports
@@ -55,7 +56,7 @@ class Office:
             keys=self.asset.keys,
             measures=self.asset.measures,
             sources=tuple(dict.fromkeys(self.asset.recipe.sources.values())),
-            reports=tuple(asset.key.path[-1] for asset in self.reports.assets),
+            reports=tuple(table_of(asset.key) for asset in self.reports.assets),
             reach=lambda days: self.reach(records, days),
             publish=self.post(records).publish,
             code_version=self.asset.recipe.code_version,

@@ -172,9 +172,10 @@ class Tick:
         how = how_stopped(self.instance, origin)
         if not how:
             return False
+        launched = self.office.asset.staged_key.to_user_string()
         reason = (
             f"Backfill {origin}, whose launch opened the correction, {how} with {len(progress.missing)} days not "
-            f"staged. What is staged stays. Launch the missing days on backfill/{self.office.table}, or try again."
+            f"staged. What is staged stays. Launch the missing days on {launched}, or try again."
         )
         self.desk.tell(progress.plan.correction, Step.STAGE, Outcome.FAILED, {"reason": reason, "backfill": origin})
         return True

@@ -7,6 +7,7 @@ from itertools import islice
 import dagster as dg
 
 from backfill_assets.errors.setup import PartitionsApart, PartitionsNotDaily, PartitionsUnusable
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.reach import Report
 from backfill_assets.orchestration.slots import kind_of
 
@@ -59,10 +60,10 @@ def refuse_source(live: dg.AssetsDefinition, source: dg.AssetsDefinition, kept_b
         if partitions is None or key not in kept(source, kept_by):
             continue
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-            raise PartitionsUnusable(key.path[-1], kind_of(partitions), "Partition it by day, or not at all")
+            raise PartitionsUnusable(table_of(key), kind_of(partitions), "Partition it by day, or not at all")
         if not isinstance(partitions, dg.DailyPartitionsDefinition) or partitions.exclusions:
             raise PartitionsUnusable(
-                key.path[-1], "not partitioned by every day", "Partition it by every day, or not at all"
+                table_of(key), "not partitioned by every day", "Partition it by every day, or not at all"
             )
 
 
@@ -103,4 +104,4 @@ def _refuse_apart(
     try:
         asset.infer_partition_mapping(key, parent, upstream).validate_partition_mapping(upstream, downstream)
     except dg.DagsterInvalidDefinitionError as error:
-        raise PartitionsApart(key.path[-1], parent.path[-1], str(error)) from error
+        raise PartitionsApart(table_of(key), table_of(parent), str(error)) from error

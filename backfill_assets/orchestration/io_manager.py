@@ -14,6 +14,7 @@ from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.completing import complete, shown
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import Guard
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.resources import LakeResource, actor_of, git_commit
 from backfill_assets.orchestration.slots import days_of
 from backfill_assets.orchestration.wave import Wave, split_days
@@ -25,7 +26,7 @@ from backfill_assets.storage.table import Change, Commit, Table
 
 
 class DeltaLakeIOManager(dg.ConfigurableIOManager):
-    """Keeps each asset as one Delta table of the lake, partitioned by ``day``, named by the last part of its key.
+    """Keeps each asset as one Delta table of the lake, partitioned by ``day``, named by its whole key.
 
     A partition is kept under the day that it begins with, whatever the format of its key. What a correctable asset
     returns goes to its live table, guarded, or to the staged version of its correction. A frame of any other asset
@@ -47,11 +48,11 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         reader = dg.AssetExecutionContext.get()
         if reader.has_assets_def:
             for key in reader.selected_asset_keys:
-                self._freezer(records).refuse(key.path[-1], _keys_of_run(reader))
+                self._freezer(records).refuse(table_of(key), _keys_of_run(reader))
         days = _days(context) if context.has_asset_partitions else None
-        source = records.snapshot(context.asset_key.path[-1])
+        source = records.snapshot(table_of(context.asset_key))
         for key in reader.selected_asset_keys if reader.has_assets_def else ():
-            self._read[key, context.asset_key.path[-1]] = source.commit
+            self._read[key, table_of(context.asset_key)] = source.commit
         frame = source.scan(days)
         return frame.collect() if context.dagster_type.typing_type is pl.DataFrame else frame
 
@@ -143,7 +144,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 records.ledger.append(event, table=wave.table)
 
     def _write_frame(self, context: dg.OutputContext, frame: pl.DataFrame) -> None:
-        records, name = self.lake.records(), context.asset_key.path[-1]
+        records, name = self.lake.records(), table_of(context.asset_key)
         if not context.has_asset_partitions:
             context.add_output_metadata(
                 _metadata(name, _replace_all(records.table(name, frame.schema), frame), len(frame))
@@ -170,7 +171,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
 def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
     """The days under which the lake keeps the partitions of an asset that a run reads or writes."""
-    days = days_of(context.asset_key.path[-1], context.asset_partitions_def, context.asset_partition_keys)
+    days = days_of(table_of(context.asset_key), context.asset_partitions_def, context.asset_partition_keys)
     return [*days.values()]
 
 

@@ -19,6 +19,7 @@ from backfill_assets.orchestration.day_runs import Apart, about, guarded, named_
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.pipeline import Pipeline
 from backfill_assets.orchestration.reach import Report
 from backfill_assets.orchestration.rebuilding import runs_of_keys
@@ -145,7 +146,7 @@ class NightlyRun:
         """Run a wave; whether days of it are worth another try in a smaller one. Those that are not have failed."""
         assets = [*self.pipeline.inputs, self.pipeline.office.asset.live]
         self.pipeline.told("publishing", wave)
-        keys = [asset.key for asset in assets if asset.key.path[-1] in lacking]
+        keys = [asset.key for asset in assets if table_of(asset.key) in lacking]
         ran = guarded(lambda: self.runner.run_days(keys, wave, MARKED))
         stuck = self._stuck(lacking, wave)
         if self.apart.is_worth_halving(ran, len(stuck)):
@@ -177,7 +178,7 @@ class NightlyRun:
 
     def _left_behind(self, records: Records, pending: Collection[date]) -> list[date]:
         """Pending days that have all their inputs, from a nightly that came no further: those may be mended by now."""
-        tables = [asset.key.path[-1] for asset in self.pipeline.inputs]
+        tables = [table_of(asset.key) for asset in self.pipeline.inputs]
         there = [records.snapshot(table).days if records.exists(table) else frozenset[date]() for table in tables]
         return [day for day in pending if all(day in days for days in there)]
 
@@ -238,17 +239,17 @@ class NightlyRun:
         reach = self._owed(records, days)
         freezer = Freezer(records, {}, self.lake.now())
         for asset in self.pipeline.office.reports.assets:
-            keys = reach.get(asset.key.path[-1], ())
+            keys = reach.get(table_of(asset.key), ())
             if not keys:
                 continue
             try:
-                freezer.refuse(asset.key.path[-1], keys)
+                freezer.refuse(table_of(asset.key), keys)
             except ReportFrozen:
-                frozen.append(asset.key.path[-1])
+                frozen.append(table_of(asset.key))
                 continue
             for run in runs_of_keys(asset, keys):
                 for _, ran in self.apart.failures(partial(self._run_report, asset), run):
-                    self.reports_failed[asset.key.path[-1]] = why(ran)
+                    self.reports_failed[table_of(asset.key)] = why(ran)
         return tuple(frozen)
 
     def _run_report(self, asset: Report, keys: Sequence[str]) -> Ran:

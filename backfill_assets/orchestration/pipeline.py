@@ -8,6 +8,7 @@ import dagster as dg
 
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.storage.records import Records
 
 
@@ -31,4 +32,4 @@ class Pipeline:
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables a day goes through until it is published, in order."""
-        return (*(asset.key.path[-1] for asset in self.inputs), self.office.table)
+        return (*(table_of(asset.key) for asset in self.inputs), self.office.table)

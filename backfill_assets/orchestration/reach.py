@@ -8,6 +8,7 @@ import dagster as dg
 
 from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.slots import starts_of
 
 
@@ -21,7 +22,7 @@ class Report:
     @property
     def name(self) -> str:
         """The name by which it is known, and its table in the lake."""
-        return self.key.path[-1]
+        return table_of(self.key)
 
     @property
     def partitions_def(self) -> dg.PartitionsDefinition | None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import dagster as dg
 
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.resources import now_utc
 from backfill_assets.orchestration.slots import days_of
 from backfill_assets.storage.completeness import BuiltReports
@@ -53,7 +54,7 @@ def correctable_parents(context: dg.AssetExecutionContext, assets: Iterable[dg.A
     """The correctable tables that assets of a run read themselves."""
     graph = _graph(context)
     parents = {parent for key in assets if graph.has(key) for parent in graph.get(key).parent_keys}
-    return frozenset(parent.path[-1] for parent in parents if _is_correctable(graph, parent))
+    return frozenset(table_of(parent) for parent in parents if _is_correctable(graph, parent))
 
 
 def _graph(context: dg.AssetExecutionContext) -> Any:
@@ -62,7 +63,7 @@ def _graph(context: dg.AssetExecutionContext) -> Any:
 
 def _through(graph: Any, parent: dg.AssetKey, keys: frozenset[str], built: BuiltReports) -> dict[str, Read]:
     """What partitions of a parent are made of: of their own days, or of those that its builds tell."""
-    name = parent.path[-1]
+    name = table_of(parent)
     if _is_correctable(graph, parent):
         return {name: Read(frozenset(_days(graph, parent, keys).values()))}
     found: dict[str, Read] = {}
@@ -95,7 +96,7 @@ def _read_of(graph: Any, asset: dg.AssetKey, parent: dg.AssetKey, partition: str
 
 def _days(graph: Any, asset: dg.AssetKey, keys: Collection[str]) -> dict[str, date]:
     """The day that each partition begins with."""
-    return days_of(asset.path[-1], graph.get(asset).partitions_def, keys) if keys else {}
+    return days_of(table_of(asset), graph.get(asset).partitions_def, keys) if keys else {}
 
 
 def _is_correctable(graph: Any, key: dg.AssetKey) -> bool:

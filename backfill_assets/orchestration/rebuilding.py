@@ -8,6 +8,7 @@ from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.reach import Report
 from backfill_assets.orchestration.slots import in_order
 from backfill_assets.runbook import Desk
@@ -24,7 +25,7 @@ def rebuild(
     ran: list[Ran] = []
     freezer = Freezer(desk.records, {"user": desk.actor}, desk.now)
     for report in office.reports.assets:
-        name = report.key.path[-1]
+        name = table_of(report.key)
         keys = partitions.get(name, ())
         if keys and not freezer.hand_over(correction, name, keys):
             marks = {tags.REBUILD_FOR: correction, tags.CORRECTION: correction}

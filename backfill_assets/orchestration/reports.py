@@ -7,6 +7,7 @@ import dagster as dg
 
 from backfill_assets.orchestration.completing import begin_reading
 from backfill_assets.orchestration.freezer import Freezer
+from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.slots import days_of
 from backfill_assets.storage.records import Records
@@ -30,8 +31,8 @@ def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> Repor
     keys = list(context.partition_keys)
     freezer = Freezer(records, context.run.tags, lake.now())
     for asset in context.selected_asset_keys:
-        freezer.refuse(asset.path[-1], keys)
+        freezer.refuse(table_of(asset), keys)
     begin_reading(context, records)
     asset = next(iter(sorted(context.selected_asset_keys)))
-    days = days_of(asset.path[-1], context.assets_def.specs_by_key[asset].partitions_def, keys)
+    days = days_of(table_of(asset), context.assets_def.specs_by_key[asset].partitions_def, keys)
     return ReportRun(records, tuple(sorted(days.values())))

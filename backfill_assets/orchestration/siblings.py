@@ -13,6 +13,7 @@ from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.declared import refuse_wrong_columns
 from backfill_assets.orchestration.guard import LOOK_BACK_DAYS, Guard
 from backfill_assets.orchestration.honoured import refuse_table
+from backfill_assets.orchestration.named import SourceKey, key_of, refuse_name, table_of
 from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Compute, FrameSchema, Recipe, Wave, source_version
@@ -35,13 +36,13 @@ class CorrectableAsset:
 
     @property
     def table(self) -> str:
-        """The table's name, the last part of the live asset's key."""
+        """The table's name, of all parts of the live asset's key."""
         return self.recipe.table
 
     @property
     def staged_key(self) -> dg.AssetKey:
         """The key under which history is recomputed."""
-        return dg.AssetKey(["backfill", self.table])
+        return dg.AssetKey(["backfill", *self.live.key.path])
 
 
 def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorator
@@ -50,7 +51,7 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
     keys: Sequence[str],
     measures: Sequence[str],
     schema: FrameSchema | type[Any] | None = None,
-    sources: Mapping[str, str] | None = None,
+    sources: Mapping[str, SourceKey] | None = None,
     code_version: str | None = None,
     look_back_days: int = LOOK_BACK_DAYS,
     days_per_run: int = DAYS_PER_RUN,
@@ -58,7 +59,7 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
 ) -> Callable[[Compute], CorrectableAsset]:
     """Turn a function over lazy frames into a live asset whose history can be corrected.
 
-    Each parameter of the function is a source: a table of the lake, by its own name or as ``sources`` maps it. The
+    Each parameter of the function is a source: the asset of that name, or the one that ``sources`` maps it to. The
     function is given the days of the run and returns rows for them, with a ``day`` column.
 
     Args:
@@ -66,39 +67,44 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
         keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
         measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
         schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
-        sources: parameter name to table name, where they differ.
+        sources: parameter name to asset key, where they differ: ``"finance/orders"``, its parts, or a key.
         code_version: what lineage records; a hash of the function's source when not given.
         look_back_days: how far back nightly may rewrite published days.
         days_per_run: how many days one run of a Dagster backfill recomputes.
-        options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and description.
+        options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and description. ``name``,
+            ``key_prefix`` or ``key`` say how the live asset is called; its whole key names the table and all else.
 
     Raises:
+        TableNameUnfit: when the key cannot name a table.
         PartitionsNotDaily: when the partitions are not every day, named as ISO writes it.
         ColumnsDeclaredWrongly: when keys or measures cannot be what they are declared to be.
     """
 
     def made(compute: Compute) -> CorrectableAsset:
-        name = getattr(compute, "__name__", "")
+        key, others = _key(compute, options)
+        name = table_of(key)
+        refuse_name(key)
         refuse_table(name, partitions_def)
         refuse_wrong_columns(name, keys, measures, schema)
         parameters = [*inspect.signature(compute).parameters]
-        tables = {parameter: (sources or {}).get(parameter, parameter) for parameter in parameters}
+        read = {parameter: key_of((sources or {}).get(parameter, [parameter])) for parameter in parameters}
+        tables = {parameter: table_of(source) for parameter, source in read.items()}
         version = code_version or source_version(compute)
         recipe = Recipe(name, compute, tables, version, schema, look_back_days)
         shared = {
             "partitions_def": partitions_def,
-            "deps": [dg.AssetKey(table) for table in tables.values()],
+            "deps": [*read.values()],
             "backfill_policy": range_policy(days_per_run),
             "io_manager_key": IO_MANAGER,
             "required_resource_keys": {"lake"},
             "code_version": version,
             "kinds": {"deltalake", "polars"},
             "description": inspect.getdoc(compute),
-            **options,
+            **others,
         }
-        live = _live(recipe, shared)
-        others = tuple(key for key in keys if key != DAY)
-        return CorrectableAsset(live, recipe, partitions_def, others, tuple(measures), shared)
+        live = _live(key, recipe, shared)
+        by = tuple(column for column in keys if column != DAY)
+        return CorrectableAsset(live, recipe, partitions_def, by, tuple(measures), shared)
 
     return made
 
@@ -120,7 +126,17 @@ def days_of_run(context: dg.AssetExecutionContext) -> list[date]:
     return sorted(date.fromisoformat(key) for key in context.partition_keys)
 
 
-def _live(recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
+def _key(compute: Compute, options: Mapping[str, Any]) -> tuple[dg.AssetKey, dict[str, Any]]:
+    """The live asset's key, and the options that are not about it."""
+    others = {name: value for name, value in options.items() if name not in {"key", "name", "key_prefix"}}
+    if options.get("key") is not None:
+        return key_of(options["key"]), others
+    prefix = options.get("key_prefix") or ()
+    parts = [prefix] if isinstance(prefix, str) else [*prefix]
+    return dg.AssetKey([*parts, options.get("name") or getattr(compute, "__name__", "")]), others
+
+
+def _live(key: dg.AssetKey, recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
     marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
 
     def live(context: dg.AssetExecutionContext) -> Wave:
@@ -132,5 +148,5 @@ def _live(recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
             guard.refuse(days, published)
         return recipe.wave(records, days)
 
-    made: dg.AssetsDefinition = dg.asset(key=recipe.table, **{**options, "metadata": marked})(live)
+    made: dg.AssetsDefinition = dg.asset(key=key, **{**options, "metadata": marked})(live)
     return made

@@ -8,6 +8,7 @@ import dagster as dg
 
 from backfill_assets.errors.setup import SourceLimitInvalid
 from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.named import table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ def declared_limits(sources: Iterable[dg.AssetsDefinition]) -> SourceLimits:
     Raises:
         SourceLimitInvalid: when one is no positive number.
     """
-    declared = [(key.path[-1], asset.metadata_by_key.get(key, {})) for asset in sources for key in asset.keys]
+    declared = [(table_of(key), asset.metadata_by_key.get(key, {})) for asset in sources for key in asset.keys]
     rates = [_positive(name, tags.DAYS_PER_MINUTE, told) for name, told in declared if tags.DAYS_PER_MINUTE in told]
     kept = {name: _positive(name, tags.RETENTION_DAYS, told) for name, told in declared if tags.RETENTION_DAYS in told}
     return SourceLimits(min(rates, default=0.0), {name: int(days) for name, days in kept.items()})
