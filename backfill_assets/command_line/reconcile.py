@@ -78,7 +78,7 @@ def _print_findings(console: Console, told: dict[str, Any]) -> None:
     for line in told["bad_lines"]:
         console.print(f"Finance's ledger cannot be used in {line}.", style="yellow", soft_wrap=True)
     if not told["findings"]:
-        console.print(f"Nothing differs on {told['days']} days through {told['through']}.", style="green")
+        console.print(told["sentence"], style="green" if told["days"] else "yellow", soft_wrap=True)
     else:
         table = Table("since", "last", "cause", "currencies", "days", "difference", "sure", box=None)
         for found in told["findings"]:
@@ -103,7 +103,7 @@ def _print_findings(console: Console, told: dict[str, Any]) -> None:
 
 def _print_audit(console: Console, told: dict[str, Any]) -> None:
     if not told["differing"]:
-        console.print(f"{len(told['audited'])} days come out as they were published.", style="green")
+        console.print(told["sentence"], style="yellow" if told["proves_nothing"] else "green", soft_wrap=True)
     for found in told["differing"]:
         console.print(Text.assemble((found["day"], "red"), f" {found['sentence']}"), soft_wrap=True)
     if told.get("request"):

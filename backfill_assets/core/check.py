@@ -1,7 +1,7 @@
 """A check: one clause of an expectation, or one claim about the source, with its verdict and the reasons."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Self
@@ -25,6 +25,24 @@ class Clause(StrEnum):
     CONTROL_TOTALS = "control_totals"
     CLOSER_TO_LEDGER = "closer_to_ledger"
     SAMPLE_REDERIVED = "sample_rederived"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Over how much a claim was held: days, rows of them, and cells; None where it does not look at cells."""
+
+    days: int
+    rows: int
+    cells: int | None = None
+
+    def __str__(self) -> str:
+        cells = "" if self.cells is None else f"{counted(self.cells, 'cell')} of "
+        return f"{cells}{counted(self.rows, 'row')} on {counted(self.days, 'day')}"
+
+    def as_json(self) -> dict[str, int]:
+        """What is counted."""
+        counts = {"days": self.days, "rows": self.rows, "cells": self.cells}
+        return {name: count for name, count in counts.items() if count is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +85,27 @@ class Check:
         days = tuple(date.fromisoformat(day) for day in stored["days"])
         return cls(stored["name"], stored["passed"], stored["sentence"], days, stored["detail"])
 
+    def over(self, held: Held) -> "Check":
+        """The same check, saying over how much it was held."""
+        return replace(self, detail={**self.detail, "held": held.as_json()})
+
     def leaving_out(self, days: Collection[date]) -> "Check":
         """The same check, saying which days it did not look at."""
         if not days:
             return self
         left_out = {"left_out": [day.isoformat() for day in sorted(days)]}
-        return Check(self.name, self.passed, self.sentence, self.days, {**self.detail, **left_out})
+        noun = "day was" if len(days) == 1 else "days were"
+        sentence = f"{self.sentence} {len(days)} {noun} left out, live was computed from other inputs."
+        return replace(self, sentence=sentence, detail={**self.detail, **left_out})
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "row"), counted(0, "row")
+    ('1 row', '0 rows')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def examples(rows: Iterable[ChangedRow]) -> list[dict[str, Any]]:

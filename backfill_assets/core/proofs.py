@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, examples
+from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, counted, examples
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import DayComparison
 from backfill_assets.core.precision import half_unit
 from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.errors.base import days_listed
-from backfill_assets.errors.validation import TypesDiffer
+from backfill_assets.errors.base import days_listed, listed
+from backfill_assets.errors.validation import ColumnsMissing, TypesDiffer
 
 _ROWS, _STAGED = "stated rows", " staged"
 
@@ -43,22 +43,42 @@ def control_totals(
     ``days`` only those are looked at, on both sides.
     """
     frames = [_on(frame, by, days) for frame in (control.frame, staged)]
+    for side, frame in zip(("stated", "staged"), frames, strict=True):
+        if missing := {*control.groups, *control.measures} - set(frame.collect_schema()):
+            raise ColumnsMissing(side, missing)
+    if not control.measures:
+        said = "The source states no sum, so nothing was held against it."
+        return Check.failing(Clause.CONTROL_TOTALS, said, (), {}).over(Held(0, 0))
     stated, actual = _as_stated(frames, control)
     groups = [name for name in control.groups if name != by]
     found = compare(stated, actual, keys=groups, measures=control.measures, by=by)
+    rows = frames[1].select(pl.len()).collect(engine="streaming").item()
+    held = Held(len(found.days) if days is None else len(days), rows)
     if found.agrees:
-        sentence = f"The staged totals of {', '.join(control.measures)} equal those of the source in every group."
-        if coarse := _coarser(frames, control):
-            to = ", ".join(f"{name} to {Decimal(1).scaleb(-scale):f}" for name, scale in coarse.items())
-            sentence = f"{sentence[:-1]}, as far as it states them ({to})."
-        return Check.passing(Clause.CONTROL_TOTALS, sentence)
+        return _stated_alike(control, found, held, _coarser(frames, control)).over(held)
     worst = found.largest_rows(EXAMPLES_SHOWN)
     sentence = (
-        f"Staged totals differ from those of the source on {days_listed(found.changed_days, len(found.days))}, "
+        f"Staged totals differ from those of the source on {days_listed(found.changed_days, held.days)}, "
         f"the most in {worst[0]}."
     )
     detail = {"examples": examples(worst), "totals": found.as_json()["totals"]}
-    return Check.failing(Clause.CONTROL_TOTALS, sentence, found.changed_days, detail)
+    return Check.failing(Clause.CONTROL_TOTALS, sentence, found.changed_days, detail).over(held)
+
+
+def _stated_alike(control: Control, found: Comparison, held: Held, coarse: Mapping[str, int]) -> Check:
+    """Both sides agree, over some groups or over none."""
+    days, detail = counted(held.days, "day"), {"groups": found.rows_old}
+    if not found.rows_old and held.rows:
+        sentence = f"The source states nothing on {days}, where {counted(held.rows, 'row')} are staged."
+        return Check.failing(Clause.CONTROL_TOTALS, sentence, (), detail)
+    sentence = (
+        f"The staged totals of {', '.join(control.measures)} equal those of the source in every group, in "
+        f"{counted(found.rows_old, 'group')} of {counted(held.rows, 'row')} on {days}."
+    )
+    if coarse:
+        to = ", ".join(f"{name} to {Decimal(1).scaleb(-scale):f}" for name, scale in coarse.items())
+        sentence = f"{sentence[:-1]}, as far as it states them ({to})."
+    return Check.passing(Clause.CONTROL_TOTALS, sentence, detail)
 
 
 def closer_to_ledger(  # noqa: PLR0913  three frames and how to read them
@@ -84,18 +104,38 @@ def closer_to_ledger(  # noqa: PLR0913  three frames and how to read them
         excluded: days that say nothing about the correction, because live was built on other inputs.
         read_as: live and staged at the precision of the ledger: a sum that its rounding explains is its own figure.
     """
+    if not measures:
+        said = "The ledger has none of the measures, so no day was held against it."
+        return Check.failing(Clause.CLOSER_TO_LEDGER, said, (), {}).over(Held(0, 0))
+    if missing := {by, *measures} - set(ledger.collect_schema()):
+        raise ColumnsMissing("ledger", missing)
     known = set(ledger.select(by).unique().collect().to_series())
     ours = _daily(live, staged, measures, by)
-    moved = [day.day for day in ours.days if any(sums.change for sums in day.sums.values()) and day.day not in excluded]
+    moving = [day.day for day in ours.days if any(sums.change for sums in day.sums.values())]
+    moved = [day for day in moving if day not in excluded]
     judged = {day for day in moved if day in known}
+    if not moved:
+        return _nothing_judged(ours, moving, measures).leaving_out(excluded)
     sides = read_as or (live, staged)
     before, after = (_distances(_daily(_on(side, by, judged), _on(ledger, by, judged), measures, by)) for side in sides)
+    held = Held(len(judged), len(judged), len(judged) * len(measures))
     if read_as and judged and not any((*before.values(), *after.values())):
         sentence = (
             f"The ledger's figures are too coarse to tell old from new on {days_listed(judged)}, it agrees with both."
         )
-        return Check.passing(Clause.CLOSER_TO_LEDGER, sentence, {"days": len(judged)}).leaving_out(excluded)
-    return _closer(before, after, judged, [day for day in moved if day not in judged]).leaving_out(excluded)
+        found = Check.passing(Clause.CLOSER_TO_LEDGER, sentence, {"days": len(judged)})
+        return found.over(held).leaving_out(excluded)
+    found = _closer(before, after, judged, [day for day in moved if day not in judged])
+    return found.over(held).leaving_out(excluded)
+
+
+def _nothing_judged(ours: Comparison, moving: Sequence[date], measures: Sequence[str]) -> Check:
+    """No day moves but those that say nothing about the correction."""
+    days = counted(len(ours.days), "day")
+    sentence = f"No sum of {listed(measures)} moves on {days}, so there was nothing to hold against the ledger."
+    if moving:
+        sentence = f"No day was held against the ledger, those that move are left out, {days_listed(moving)}."
+    return Check.passing(Clause.CLOSER_TO_LEDGER, sentence, {"days": 0}).over(Held(0, 0))
 
 
 def sample_rederived(sample: pl.LazyFrame, *, by: str = "day", nothing_to_sample: bool = False) -> Check:
@@ -110,16 +150,19 @@ def sample_rederived(sample: pl.LazyFrame, *, by: str = "day", nothing_to_sample
     if types["expected"] != types["actual"]:
         raise TypesDiffer({"expected and actual": (str(types["expected"]), str(types["actual"]))})
     cells = sample.collect(engine="streaming")
-    wrong = cells.filter(pl.col("expected").ne_missing(pl.col("actual")))
-    days = tuple(sorted(set(wrong[by])))
+    said = cells.filter(pl.col("expected").is_not_null() | pl.col("actual").is_not_null())
+    wrong = said.filter(pl.col("expected").ne_missing(pl.col("actual")))
+    days, all_days = tuple(sorted(set(wrong[by]))), counted(cells[by].n_unique(), "day")
     detail = {"cells": cells.height, "examples": [_text(row) for row in wrong.head(EXAMPLES_SHOWN).to_dicts()]}
     if days:
         sentence = f"{wrong.height} of {cells.height} cells computed a second time differ on {days_listed(days)}."
-    elif cells.height or nothing_to_sample:
-        sentence = f"All {cells.height} cells computed a second time are equal."
+    elif said.height or nothing_to_sample:
+        sentence = f"All {counted(cells.height, 'cell')} computed a second time are equal, on {all_days}."
+    elif cells.height:
+        sentence = f"All {counted(cells.height, 'cell')} computed a second time are empty, and so are the staged ones."
     else:
         sentence = "No cell was computed a second time."
-    passed = not days and bool(cells.height or nothing_to_sample)
+    passed = not days and bool(said.height or nothing_to_sample)
     return Check(Clause.SAMPLE_REDERIVED, passed, sentence, days, detail)
 
 
@@ -219,6 +262,8 @@ def _closer(
         sentence = f"The difference from the ledger does not shrink on {days_listed(judged)}, it goes {told}."
         return Check.failing(Clause.CLOSER_TO_LEDGER, sentence, judged, detail)
     sentence = f"The difference from the ledger goes {told} over {len(judged)} days, and no day ends farther away."
+    if unknown:
+        sentence = f"{sentence} It does not know {counted(len(unknown), 'day')} more that move."
     return Check.passing(Clause.CLOSER_TO_LEDGER, sentence, detail)
 
 

@@ -28,12 +28,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One audited day: the verdict, what it is based on, and the code that published the day, empty when unknown."""
+    """One audited day: the verdict, what it is based on, and the code that published the day, empty when unknown.
+
+    ``rows`` were compared with live.
+    """
 
     day: date
     verdict: Verdict
     published_by: str
     what: str = ""
+    rows: int = 0
 
     @property
     def sentence(self) -> str:
@@ -68,7 +72,8 @@ class Audit:
     """What an audit found.
 
     ``changed_by`` is the first code version that computes history otherwise than it was published, and ``window`` holds
-    the days of the versions before it; empty and None while nothing differs.
+    the days of the versions before it; empty and None while nothing differs. ``published`` days could have been audited
+    but for those ``claimed`` by open corrections.
     """
 
     table: str
@@ -77,6 +82,18 @@ class Audit:
     replays: tuple[Replay, ...]
     changed_by: str = ""
     window: Window | None = None
+    published: int = 0
+    claimed: int = 0
+
+    @property
+    def compared(self) -> tuple[Replay, ...]:
+        """The days that were held against live, and came out the same or not."""
+        return tuple(replay for replay in self.replays if replay.verdict is not Verdict.INPUTS_MOVED)
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether no day was held against live although there are some to hold."""
+        return not self.compared and self.published > self.claimed
 
     @property
     def differing(self) -> tuple[Replay, ...]:
@@ -87,16 +104,31 @@ class Audit:
     def sentence(self) -> str:
         """What was found, in a sentence."""
         if not self.differing:
-            return f"{len(self.replays)} days come out as they were published."
+            return " ".join([self._alike(), *self._moved()])
         told = f"{len(self.differing)} of {len(self.replays)} days do not come out as they were published."
         changed = f" Code version {self.changed_by} is the first to compute them otherwise." if self.changed_by else ""
         return f"{told}{changed} {self.differing[0].sentence}"
+
+    def _alike(self) -> str:
+        """Over how much nothing differs."""
+        if self.compared:
+            rows = sum(replay.rows for replay in self.compared)
+            return f"{len(self.compared)} days come out as they were published, in {rows} rows."
+        if self.published > self.claimed:
+            return f"No day of {self.published - self.claimed} was compared."
+        return f"All {self.claimed} published days are being corrected." if self.claimed else "No day is published yet."
+
+    def _moved(self) -> list[str]:
+        moved = len(self.replays) - len(self.compared)
+        return [f"{moved} were published from other inputs than there are now, and were not compared."] if moved else []
 
     def as_json(self) -> dict[str, Any]:
         """The contract of ``backfill-assets audit --json``: ``audited`` and ``differing`` are ISO days."""
         return {
             "audited": [str(replay.day) for replay in self.replays],
             "differing": [str(replay.day) for replay in self.differing],
+            "compared": [str(replay.day) for replay in self.compared],
+            "proves_nothing": self.proves_nothing,
             "table": self.table,
             "seed": self.seed,
             "code_version": self.code_version,

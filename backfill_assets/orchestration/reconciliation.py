@@ -24,8 +24,9 @@ EVERY_MORNING = "0 7 * * *"
 class Reconciled:
     """What a reconciliation found: the findings as the command prints them, and what it closed.
 
-    ``through`` is the last of the ``days`` that were looked at. ``bad_lines`` are those of the ledger left out.
-    ``units`` are the last digits to which the ledger states its figures; no difference below half of one is told.
+    ``through`` is the last of the ``days`` that were looked at, and ``compared`` counts the sums on either side that
+    were. ``bad_lines`` are those of the ledger left out. ``units`` are the last digits to which the ledger states its
+    figures; no difference below half of one is told.
     """
 
     table: str
@@ -35,6 +36,7 @@ class Reconciled:
     closed: tuple[str, ...] = ()
     bad_lines: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    compared: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The contract of ``backfill-assets reconcile --json``."""
@@ -42,6 +44,8 @@ class Reconciled:
             "findings": [dict(finding) for finding in self.findings],
             "through": str(self.through) if self.through else None,
             "days": self.days,
+            "compared": self.compared,
+            "sentence": self.sentence,
             "closed": list(self.closed),
             "bad_lines": list(self.bad_lines),
             "units": list(self.units),
@@ -50,7 +54,11 @@ class Reconciled:
     @property
     def sentence(self) -> str:
         """What was found, in one sentence."""
-        return sentence_of(self.findings)
+        if self.findings:
+            return sentence_of(self.findings)
+        if not self.compared:
+            return f"Nothing was held against the ledger, {self.days} published days were looked at."
+        return f"Live agrees with the ledger in {self.compared} sums on {self.days} days through {self.through}."
 
 
 Reconcile = Callable[[LakeResource, date | None], Reconciled]
@@ -78,7 +86,7 @@ def reconciliation_definitions(office: Office, reconcile: Reconcile) -> dg.Defin
 def sentence_of(findings: Sequence[Mapping[str, Any]]) -> str:
     """Findings in one sentence."""
     if not findings:
-        return "Live agrees with the ledger on every day that was looked at."
+        return "Nothing that a reconciliation found is open."
     told = [f"{found['cause']} since {found['since']} ({', '.join(found['currencies'])})" for found in findings]
     return f"Live and the ledger disagree, {listed(told)}."
 
@@ -92,7 +100,7 @@ def _job(office: Office, reconcile: Reconcile) -> dg.JobDefinition:
         with told_plainly(context):
             through = day_given(config.through, "through") if config.through else None
             found = reconcile(lake, through)
-        context.instance.report_runless_asset_event(_evaluation(office, found.findings))
+        context.instance.report_runless_asset_event(_evaluation(office, found.findings, found))
         context.log.info(found.sentence)
         return found.as_json()
 
@@ -121,13 +129,17 @@ def _check(office: Office) -> dg.AssetChecksDefinition:
     return agrees_with_ledger
 
 
-def _evaluation(office: Office, findings: Sequence[Mapping[str, Any]]) -> dg.AssetCheckEvaluation:
+def _evaluation(
+    office: Office, findings: Sequence[Mapping[str, Any]], found: Reconciled | None = None
+) -> dg.AssetCheckEvaluation:
+    """What is open; right after a reconciliation also whether anything was compared at all."""
+    proves_nothing = found is not None and not findings and not found.compared
     return dg.AssetCheckEvaluation(
         asset_key=office.asset.live.key,
         check_name=CHECK,
-        passed=not findings,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=sentence_of(findings),
+        passed=not findings and not proves_nothing,
+        severity=dg.AssetCheckSeverity.WARN if proves_nothing else dg.AssetCheckSeverity.ERROR,
+        description=found.sentence if found else sentence_of(findings),
         metadata={"findings": dg.MetadataValue.md(_table(findings)), "open_findings": len(findings)},
     )
 

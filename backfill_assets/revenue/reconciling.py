@@ -84,12 +84,14 @@ def reconcile(
     window = Window(min(live), through or max(live))
     ledger = read_ledger(landing)
     books = read_books(records, ledger, window)
-    found = findings(FACT, observe(books, tolerances))
+    seen_pairs = observe(books, tolerances)
+    found = findings(FACT, seen_pairs)
     told = [tell(finding, books, now) for finding in found]
     seen = [(finding.id, finding.since, finding.last, detail) for finding, detail in zip(found, told, strict=True)]
     closed = Findings(records.lake).settle(FACT, seen, window.last, now)
     bad = [f"{line.file} line {line.number}, {line.why}" for line in ledger.bad_lines]
-    return Reconciled(FACT, window.last, len(window), tuple(told), closed, tuple(bad), units(ledger))
+    bad_lines, last_digits = tuple(bad), units(ledger)
+    return Reconciled(FACT, window.last, len(window), tuple(told), closed, bad_lines, last_digits, len(seen_pairs))
 
 
 def read_books(records: Records, ledger: FinanceLedger, window: Window) -> Books:

@@ -69,7 +69,15 @@ def verify_source(desk: Desk, correction: str) -> Event:
         detail = {"reason": str(error), "problems": told, "by_day": by_day, "largest_sound_window": largest}
         desk.tell(correction, Step.VERIFY_SOURCE, Outcome.FAILED, detail)
         raise error
-    return desk.tell(correction, Step.VERIFY_SOURCE, Outcome.DONE, {"days": len(plan.days), "pins": dict(plan.pins)})
+    detail = {"days": len(plan.days), "pins": dict(plan.pins), **_looked_at(desk, plan)}
+    return desk.tell(correction, Step.VERIFY_SOURCE, Outcome.DONE, detail)
+
+
+def _looked_at(desk: Desk, plan: Plan) -> dict[str, int]:
+    """Over how much the sources were found fit: sources, their files of the days, and the looks of the author's."""
+    snapshots = [desk.records.snapshot(source, plan.pins[source]) for source in desk.subject.sources]
+    files = sum(len(one.names(day)) for one in snapshots for day in (plan.days if one.by_day else (None,)))
+    return {"sources": len(snapshots), "source_files": files, "further_looks": len(desk.subject.verify)}
 
 
 def _problems(desk: Desk, plan: Plan) -> list[Problem]:

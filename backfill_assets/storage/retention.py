@@ -36,12 +36,18 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What a decommission deletes, what it keeps, and the files of the staged log, which go last."""
+    """What a decommission deletes, what it keeps, and the files of the staged log, which go last.
+
+    ``named`` files were staged or retired by the correction, of which those that are neither deleted nor kept are gone
+    already. ``asked`` files that live and the other corrections name were held against them.
+    """
 
     correction: str
     deleted: tuple[Judgement, ...]
     kept: tuple[Judgement, ...]
     log: tuple[str, ...]
+    named: int = 0
+    asked: int = 0
 
     @property
     def bytes_freed(self) -> int:
@@ -52,6 +58,9 @@ class Deletion:
         """The proof, JSON-ready: counts, bytes, and why each kept file was kept."""
         return {
             "correction": self.correction,
+            "files_named": self.named,
+            "files_gone_already": self.named - len(self.deleted) - len(self.kept),
+            "files_needed_elsewhere": self.asked,
             "files_deleted": len(self.deleted),
             "bytes_freed": self.bytes_freed,
             "files_kept": len(self.kept),
@@ -78,6 +87,7 @@ def plan_decommission(
     sizes = {found.path: found.size for found in (*leftover, *live.folder.find(inside))}
     needed = {file.path: f"named by correction {swap.correction}" for swap in other_manifests for file in _both(swap)}
     needed |= {path: LIVE for day in live.files for path, _ in live.names(day)}
+    asked = len(needed)
     needed |= {path: OUTSIDE for path in reasons if path not in inside}
     there = sorted(path for path in reasons if path in sizes)
     return Deletion(
@@ -85,6 +95,8 @@ def plan_decommission(
         deleted=tuple(Judgement(path, sizes[path], reasons[path]) for path in there if path not in needed),
         kept=tuple(Judgement(path, sizes[path], needed[path]) for path in there if path in needed),
         log=log,
+        named=len(reasons),
+        asked=asked,
     )
 
 

@@ -131,6 +131,8 @@ def test_a_right_correction_raises_no_false_alarm(history: tuple[list[Row], list
         "max_change_total": "2%",
         "estimate": {"measure": "revenue_usd", "total": str(effect), "tolerance": "0%"},
     }
+    if old and all(row["currency"] != "USD" for row in old):
+        del clauses["unchanged_where"]  # It would hold nothing.
     sides = frame(old), frame(new)
     comparison = compare(*sides, keys=KEYS, measures=MEASURES)
     checks = validate(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from html import escape
 
 from backfill_assets.core.certificate import Certificate
@@ -166,10 +166,15 @@ def _certificate(told: Told) -> str:
         {
             "Digest": f"<code>{found.digest}</code>",
             "Says": escape(verdict),
-            "Binds": f"{len(found.staged)} staged days against {len(found.live)} live ones",
+            "Binds": f"{_files(found.staged)} staged days against {_files(found.live)} live ones",
             "Plan": f"<code>{found.plan}</code>",
         }
     )
+
+
+def _files(fingerprints: Mapping[date, str]) -> int:
+    """The days that have files: the others have an empty fingerprint."""
+    return sum(bool(print_) for print_ in fingerprints.values())
 
 
 def _people(told: Told) -> str:
