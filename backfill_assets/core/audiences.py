@@ -96,6 +96,8 @@ _MOVES: Mapping[tuple[str, Audience], str] = {
     ("rolled_back", Audience.ANYONE): "Do not use figures of {days} taken since the correction was published.",
     ("abandoned", Audience.FINANCE): "Go on with {months} as published. A new correction will be announced.",
     ("abandoned", Audience.ANYONE): "Nothing. Figures of {days} are as they were; they may still be corrected later.",
+    ("unchanged", Audience.FINANCE): "Go on with {months} as published; nothing has to be posted.",
+    ("unchanged", Audience.ANYONE): "Nothing. Figures of {days} are right as they are.",
     ("decommissioned", Audience.FINANCE): "Nothing. Keep the journal; it is the only record of the earlier figures.",
     ("decommissioned", Audience.ANYONE): "Nothing. To change these days again, a new correction has to be opened.",
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from backfill_assets.core.asked import Pending
+from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.core.waves import WaveOrder, plan_waves
@@ -79,6 +80,16 @@ NextStep = TakeSteps | StageWaves | RebuildReports | WaitForRuns | WaitForPerson
 PREPARATION = (Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS)
 
 
+def before_validation(plan: Plan) -> tuple[Step, ...]:
+    """The steps that validation requires: a launch freezes nothing before something is known to change."""
+    return PREPARATION[1:] if plan.request.is_launch else PREPARATION
+
+
+def thawing(progress: Progress) -> tuple[Step, ...]:
+    """The rebuild, and the word about it where anybody is owed one."""
+    return (Step.REBUILD_DOWNSTREAM, *((Step.COMMUNICATE,) if progress.owes_notice else ()))
+
+
 def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) -> NextStep:
     """Say what is next. Total: every progress has an answer.
 
@@ -139,7 +150,7 @@ def _rebuild(progress: Progress) -> NextStep:
         for report, key in sorted(progress.owed):
             owed.setdefault(report, []).append(key)
         return RebuildReports({report: tuple(keys) for report, keys in owed.items()})
-    return TakeSteps((Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE))
+    return TakeSteps(thawing(progress))
 
 
 def _rest(progress: Progress, now: datetime) -> NextStep:
@@ -154,8 +165,8 @@ def _rest(progress: Progress, now: datetime) -> NextStep:
 
 
 def _before_publication(progress: Progress) -> NextStep:
-    preparing = tuple(step for step in PREPARATION if step not in progress.done)
-    for step in (*preparing, Step.STAGE, Step.VALIDATE, Step.CUT_OVER):
+    preparing = tuple(step for step in before_validation(progress.plan) if step not in progress.done)
+    for step in (*preparing, Step.STAGE, Step.VALIDATE, Step.FREEZE_REPORTS, Step.CUT_OVER):
         if step in progress.failures and not _may_pass(progress, step):
             return Stuck(step, progress.failures[step])
     if progress.missing:
@@ -163,8 +174,8 @@ def _before_publication(progress: Progress) -> NextStep:
     if Step.VALIDATE not in progress.done and not _may_pass(progress, Step.VALIDATE):
         staging = () if Step.STAGE in progress.done else (Step.STAGE,)
         return TakeSteps((*preparing, *staging, Step.VALIDATE, *_at_once(progress)))
-    if preparing:
-        return TakeSteps(preparing)
+    if lacking := preparing or tuple({Step.FREEZE_REPORTS} - progress.done):
+        return TakeSteps(lacking)
     if not progress.is_approved:
         return WaitForPerson(_what_is_waited_for(progress))
     return TakeSteps((Step.CUT_OVER,))

@@ -22,7 +22,7 @@ from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
 
 EVERYONE = "everyone"
-EVENTS = ("opened", "waiting", "published", "rolled_back", "abandoned", "decommissioned")
+EVENTS = ("opened", "waiting", "published", "rolled_back", "abandoned", "unchanged", "decommissioned")
 Sums = Mapping[str, Mapping[str, str]]
 _UNFIT = re.compile(r"[^\w.-]+")
 
@@ -85,6 +85,7 @@ _SUBJECTS = {
     "published": "{table} {window} is corrected",
     "rolled_back": "The correction of {table} {window} was rolled back",
     "abandoned": "The correction of {table} {window} was given up",
+    "unchanged": "{table} {window} is right as it is",
     "decommissioned": "The correction of {table} {window} is final",
 }
 _LEADS = {
@@ -95,6 +96,8 @@ _LEADS = {
     "published": "The corrected days are published, and every report below is rebuilt from them.",
     "rolled_back": "The earlier numbers of these days are published again, and the reports are rebuilt from them.",
     "abandoned": "Nothing of it was published. The reports are no longer frozen and show what they showed before.",
+    "unchanged": "Every day was recomputed and equals the published one. Nothing was changed, and the reports are no "
+    "longer frozen.",
     "decommissioned": "The replaced files are deleted. There is no way back to the earlier numbers any more.",
 }
 
@@ -151,7 +154,7 @@ def _facts(plan: Plan, event: str, figures: Mapping[str, Any]) -> dict[str, str]
         "Roll back possible until": figures.get("roll_back_until") if event == "published" else "",
         "Note": plain(figures.get("note", "")) if event != "opened" else "",
     }
-    if event in {"opened", "abandoned"}:
+    if event in {"opened", "abandoned", "unchanged"}:
         facts = {name: value for name, value in facts.items() if name not in {"Days changed", "Largest day"}}
     if is_part(figures):
         facts.pop("Since")
@@ -192,7 +195,7 @@ def _sides(event: str, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
 def _tables(event: str, figures: Mapping[str, Any], audience: Audience) -> list[str]:
     """Totals by month and quarter: of every measure that moved for finance, of the last measure for the others."""
     totals: Sums = figures.get("totals") or {}
-    if event in {"opened", "abandoned"} or not totals:
+    if event in {"opened", "abandoned", "unchanged"} or not totals:
         return []
     moved = [name for name, found in totals.items() if Decimal(found["old"]) != Decimal(found["new"])]
     names = moved if audience is Audience.FINANCE else moved[-1:]

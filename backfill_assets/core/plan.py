@@ -40,6 +40,11 @@ class Request:
     origin: str = ""
 
     @property
+    def is_launch(self) -> bool:
+        """Whether it was made by launching days, without anybody having written a request."""
+        return bool(self.origin)
+
+    @property
     def all_days(self) -> tuple[date, ...]:
         """The days to correct, oldest first."""
         return self.days or self.window.days

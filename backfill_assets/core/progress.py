@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import assert_never
 
-from backfill_assets.core.events import Event
+from backfill_assets.core.events import Event, closed_months_of, days_of, reach_of
 from backfill_assets.core.periods import is_same_person
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.standing import Approved, Progress
+from backfill_assets.core.standing import UNCHANGED, Approved, Progress
 from backfill_assets.core.steps import Outcome, Step
 
 __all__ = ["Approved", "Progress", "fold", "history"]
@@ -73,10 +73,6 @@ def _is_done(event: Event) -> bool:
     return event.outcome is Outcome.DONE
 
 
-def _days(event: Event, name: str = "days") -> frozenset[date]:
-    return frozenset(date.fromisoformat(day) for day in event.detail.get(name, ()))
-
-
 def _settled(progress: Progress, event: Event) -> Progress:
     """Done steps stand, failed ones keep their reason until somebody starts them again."""
     failures = {step: reason for step, reason in progress.failures.items() if step is not event.step}
@@ -132,7 +128,7 @@ def _after_reset(progress: Progress, event: Event) -> Progress:
 
 def _after_stage(progress: Progress, event: Event) -> Progress:
     if event.outcome is Outcome.PROGRESSED:
-        days = _days(event)
+        days = days_of(event)
         keeps_approval = days <= progress.drifted
         mended = {Step.VALIDATE} if progress.missing - days else {Step.VALIDATE, Step.STAGE}
         return replace(
@@ -152,7 +148,7 @@ def _after_stage(progress: Progress, event: Event) -> Progress:
         tries = {day: progress.tries.get(day, 0) + 1 for day in reasons}
         return replace(progress, tries={**progress.tries, **tries}, reasons={**progress.reasons, **reasons})
     if event.outcome is Outcome.REFUSED:
-        again = _days(event, "restage")
+        again = days_of(event, "restage")
         return replace(progress, staged=progress.staged - again, done=progress.done - {Step.STAGE, Step.VALIDATE})
     return _settled(progress, event)
 
@@ -161,13 +157,21 @@ def _after_validate(progress: Progress, event: Event) -> Progress:
     settled = _settled(progress, event)
     if event.outcome not in {Outcome.DONE, Outcome.FAILED} or "certificate" not in event.detail:
         return settled
-    return replace(
+    validated = replace(
         settled,
         certificate=str(event.detail["certificate"]),
         passed=_is_done(event),
-        changed=_days(event, "changed"),
-        closed_months=_closed_months(event),
+        changed=days_of(event, "changed"),
+        closed_months=closed_months_of(event),
     )
+    return _closed_unchanged(validated) if event.detail.get("closes") else validated
+
+
+def _closed_unchanged(progress: Progress) -> Progress:
+    """Every day is as it should be. Reports thaw by the same step as ever; who heard of a freeze hears of its end."""
+    told = "unchanged" if Step.FREEZE_REPORTS in progress.done else ""
+    done = progress.done - {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE}
+    return replace(progress, ending=UNCHANGED, done=done, owes_notice=told)
 
 
 def _after_approve(progress: Progress, event: Event) -> Progress:
@@ -181,15 +185,11 @@ def _after_approve(progress: Progress, event: Event) -> Progress:
         at=event.at,
     )
     failures = {step: why for step, why in progress.failures.items() if step is not Step.CUT_OVER}
-    closed = progress.closed_months | _closed_months(event)
+    closed = progress.closed_months | closed_months_of(event)
     told = replace(progress, failures=failures, closed_months=closed)
     if closed and progress.approval is not None and not is_same_person(progress.approval.by, event.actor):
         return replace(told, seconded=approval)
     return replace(told, approval=approval, seconded=None)
-
-
-def _closed_months(event: Event) -> frozenset[str]:
-    return frozenset(event.detail.get("closed_months", ()))
 
 
 def _after_cut_over(progress: Progress, event: Event) -> Progress:
@@ -197,7 +197,7 @@ def _after_cut_over(progress: Progress, event: Event) -> Progress:
         case Outcome.PLANNED:
             return replace(progress, planned=Step.CUT_OVER)
         case Outcome.REFUSED:
-            drifted = _days(event, "restage")
+            drifted = days_of(event, "restage")
             if not drifted:
                 failures = {**progress.failures, Step.CUT_OVER: str(event.detail.get("reason", ""))}
                 return replace(progress, planned=None, failures=failures)
@@ -209,7 +209,7 @@ def _after_cut_over(progress: Progress, event: Event) -> Progress:
                 done=progress.done - {Step.STAGE, Step.VALIDATE},
             )
         case Outcome.DONE:
-            days = _days(event)
+            days = days_of(event)
             settled = _settled(progress, event)
             return replace(
                 settled,
@@ -219,14 +219,14 @@ def _after_cut_over(progress: Progress, event: Event) -> Progress:
                 version=int(event.detail["version"]),
                 swapped=progress.swapped | days,
                 swapped_at=datetime.fromisoformat(event.detail["swapped_at"]),
-                reached=progress.reached | _reach(event),
+                reached=progress.reached | reach_of(event),
                 awaited_holders=progress.awaited_holders | set(event.detail.get("rewound", ())),
                 rebuilt=frozenset(),
                 owes_notice="published",
             )
         case _:
             settled = _settled(progress, event)
-            return replace(settled, closed_months=settled.closed_months | _closed_months(event))
+            return replace(settled, closed_months=settled.closed_months | closed_months_of(event))
 
 
 def _after_roll_back(progress: Progress, event: Event) -> Progress:
@@ -236,7 +236,7 @@ def _after_roll_back(progress: Progress, event: Event) -> Progress:
         case Outcome.REFUSED:
             return replace(progress, planned=None)
         case Outcome.DONE:
-            days = _days(event)
+            days = days_of(event)
             return replace(
                 progress,
                 failures=_before_readers(progress),
@@ -246,7 +246,7 @@ def _after_roll_back(progress: Progress, event: Event) -> Progress:
                 approval=None,
                 seconded=None,
                 done=progress.done - {Step.CUT_OVER, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE},
-                reached=progress.reached | _reach(event),
+                reached=progress.reached | reach_of(event),
                 awaited_holders=progress.awaited_holders | set(event.detail.get("rewound", ())),
                 rebuilt=frozenset(),
                 owes_notice="rolled_back",
@@ -263,16 +263,14 @@ def _before_readers(progress: Progress) -> Mapping[Step, str]:
     return {step: reason for step, reason in progress.failures.items() if step not in anew}
 
 
-def _reach(event: Event) -> frozenset[tuple[str, str]]:
-    return frozenset((report, key) for report, keys in event.detail.get("reach", {}).items() for key in keys)
-
-
 def _after_abandon(progress: Progress, event: Event) -> Progress:
     """Reports are let go, and what was refused while they were held is still owed."""
     if not _is_done(event):
         return progress
     done = progress.done - {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE}
-    return replace(progress, ending="abandoned", done=done, planned=None, frozen=frozenset(), owes_notice="abandoned")
+    # A launch that nobody was told of is given up as quietly.
+    told = "abandoned" if progress.was_announced else ""
+    return replace(progress, ending="abandoned", done=done, planned=None, frozen=frozenset(), owes_notice=told)
 
 
 def _after_rebuild(progress: Progress, event: Event) -> Progress:

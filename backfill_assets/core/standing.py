@@ -8,6 +8,9 @@ from backfill_assets.core.asked import Asked
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Step
 
+UNCHANGED = "closed unchanged"
+"""How a correction ends whose validation found every day equal to the one in live."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approved:
@@ -61,8 +64,13 @@ class Progress:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was decommissioned or abandoned."""
+        """Whether it was decommissioned or abandoned, or found nothing to change."""
         return bool(self.ending)
+
+    @property
+    def was_announced(self) -> bool:
+        """Whether anybody was to hear of it: of a request at once, of a launch when it is validated or frozen for."""
+        return not self.plan.request.is_launch or bool(self.certificate) or Step.FREEZE_REPORTS in self.done
 
     @property
     def accepts_stagings(self) -> bool:

@@ -14,7 +14,7 @@ import dagster as dg
 
 from backfill_assets.core.asked import Errand, Pending
 from backfill_assets.core.events import Event
-from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, Stuck, TakeSteps, next_step
+from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, Stuck, TakeSteps, next_step, thawing
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
@@ -131,7 +131,7 @@ class Tick:
             case StageWaves(waves=waves, at_once=at_once):
                 return tuple(Errand(wave=wave) for wave in waves[:at_once])
             case RebuildReports():
-                return (Errand(steps=(Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE)),)
+                return (Errand(steps=thawing(progress)),)
             case _:
                 return ()
 

@@ -18,6 +18,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
     next_step,
+    thawing,
 )
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
@@ -64,7 +65,7 @@ class Driver:
                 case StageWaves(waves=waves):
                     ran = self._run(before, [Errand(wave=wave) for wave in waves])
                 case RebuildReports():
-                    ran = self._run(before, [Errand(steps=(Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE))])
+                    ran = self._run(before, [Errand(steps=thawing(before))])
                 case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
                     return action
             if _stands_still(before, self._settled(correction)):

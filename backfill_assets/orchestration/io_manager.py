@@ -9,7 +9,7 @@ from pydantic import PrivateAttr
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.correction import DaysFailed
+from backfill_assets.errors.correction import DaysFailed, StagingClosed
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.completing import complete, shown
 from backfill_assets.orchestration.freezer import Freezer
@@ -98,6 +98,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         def decide(live: Snapshot) -> Change:
             if not wave.correction:
                 guard.refuse(wave.frames.keys(), live.days)
+            _refuse_closed(records, wave)
             removes = tuple(file for of_day in live.files_of(wave.frames.keys()).values() for file in of_day)
             return Change(tuple(files.values()), removes, metadata=self._commit_metadata(wave, run_id))
 
@@ -142,6 +143,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 who = actor_of(self._tags)
                 event = Event(wave.correction, Step.STAGE, outcome, self.lake.now(), who, run_id, detail)
                 records.ledger.append(event, table=wave.table)
+        _refuse_closed(records, wave)
 
     def _write_frame(self, context: dg.OutputContext, frame: pl.DataFrame) -> None:
         records, name = self.lake.records(), table_of(context.asset_key)
@@ -173,6 +175,12 @@ def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
     """The days under which the lake keeps the partitions of an asset that a run reads or writes."""
     days = days_of(table_of(context.asset_key), context.asset_partitions_def, context.asset_partition_keys)
     return [*days.values()]
+
+
+def _refuse_closed(records: Records, wave: Wave) -> None:
+    """Fail a run whose correction was closed while it computed: what it staged would be held against nothing."""
+    if wave.correction and (standing := records.ledger.standing(wave.correction)).is_closed:
+        raise StagingClosed(wave.correction, standing.ending)
 
 
 def _keys_of_run(context: dg.AssetExecutionContext) -> list[str]:

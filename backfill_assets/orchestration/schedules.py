@@ -11,6 +11,7 @@ from backfill_assets import runbook
 from backfill_assets.core.given import day_given
 from backfill_assets.core.next_step import Finished, TakeSteps, next_step
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.standing import UNCHANGED
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
@@ -134,6 +135,8 @@ def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
                 yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
             case Finished(ending="abandoned"):
                 yield progress, "it was abandoned and nothing of it is live"
+            case Finished(ending=ending) if ending == UNCHANGED:
+                yield progress, "no day of it had to change"
             case _:
                 continue
 

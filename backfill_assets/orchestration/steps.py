@@ -8,6 +8,7 @@ import dagster as dg
 from backfill_assets import runbook
 from backfill_assets.core.events import Event
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.standing import UNCHANGED
 from backfill_assets.core.steps import LANES, NINE_STEPS, Step
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.driving import StepClosed
@@ -83,6 +84,9 @@ def _step_asset(
         with attended(context, office):
             if step is Step.VALIDATE:
                 yield from _validate(desk, correction, key)
+            elif step is Step.CUT_OVER and (progress := desk.progress(correction)).ending == UNCHANGED:
+                # In the run of the validation that closed it; there is nothing to swap.
+                yield dg.MaterializeResult(metadata=standing_metadata(progress))
             else:
                 yield dg.MaterializeResult(metadata=take_step(context, office, desk, step, correction))
 
@@ -164,7 +168,10 @@ def _validate(desk: Desk, correction: str, key: dg.AssetKey) -> Iterator[dg.Asse
 
 def _refuse_closed(progress: Progress, step: Step) -> None:
     """After a correction is closed only what is still owed may happen: reports, notices, the end of its files."""
-    if progress.is_closed and step not in {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE, Step.DECOMMISSION}:
+    left = {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE, Step.DECOMMISSION}
+    if progress.ending == UNCHANGED and not progress.owes_notice:
+        left.remove(Step.COMMUNICATE)
+    if progress.is_closed and step not in left:
         raise StepClosed(progress.plan.correction, str(step), progress.ending)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.standing import UNCHANGED
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
@@ -101,7 +102,8 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
         own_manifests=desk.records.ledger.manifests(correction).get(correction, ()),
         other_manifests=_other_manifests(desk, correction),
     )
-    tell_watchers(desk, progress, "decommissioned")
+    if progress.was_announced and progress.ending != UNCHANGED:
+        tell_watchers(desk, progress, "decommissioned")
     return desk.tell(correction, Step.DECOMMISSION, Outcome.DONE, proof.as_json())
 
 
@@ -127,12 +129,14 @@ def _refuse_premature(desk: Desk, progress: Progress, *, now: bool) -> None:
     if progress.ending == "abandoned":
         return
     refuse_moved(progress)
-    if Step.CUT_OVER not in progress.done and not progress.swapped:
+    if not progress.is_closed and Step.CUT_OVER not in progress.done and not progress.swapped:
         raise RetirementPremature(correction, "it is still open, abandon it first")
     if Step.REBUILD_DOWNSTREAM not in progress.done or progress.owes_notice:
         raise RetirementPremature(correction, "its reports or notices are not done")
     if progress.awaited_holders:
         raise RetirementPremature(correction, f"it waits for {listed(progress.awaited_holders)} to read again")
+    if progress.ending == UNCHANGED:
+        return
     deadline = progress.plan.roll_back_deadline(progress.swapped_at or progress.plan.opened_at)
     if not now and desk.now < deadline:
         raise RetirementPremature(correction, f"it may be rolled back until {deadline:%Y-%m-%d %H:%M} UTC")

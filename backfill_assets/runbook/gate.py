@@ -9,7 +9,7 @@ from backfill_assets.core.periods import closed_among
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import listed
-from backfill_assets.errors.correction import CertificateOutdated, ManifestsMissing, NotApproved
+from backfill_assets.errors.correction import CertificateOutdated, ManifestsMissing, NotApproved, StepsMissing
 from backfill_assets.errors.lake import RetiredFilesMissing, StagedFilesMissing
 from backfill_assets.runbook.desk import Desk, iso
 from backfill_assets.runbook.looking import happened, left
@@ -23,10 +23,13 @@ def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
 
     Raises:
         NotApproved: when the gate is closed.
+        StepsMissing: when the reports are not frozen.
         CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
     """
     plan, correction = progress.plan, progress.plan.correction
     _refuse_unapproved(progress)
+    if Step.FREEZE_REPORTS not in progress.done:
+        raise StepsMissing(correction, Step.CUT_OVER, {Step.FREEZE_REPORTS})
     certificate = desk.records.certificates.find(progress.certificate)
     _refuse_unseconded(desk, progress, certificate)
     staged_table = desk.records.staged(plan.table, correction)

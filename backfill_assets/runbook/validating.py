@@ -9,10 +9,11 @@ from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
-from backfill_assets.core.next_step import PREPARATION
+from backfill_assets.core.next_step import before_validation
 from backfill_assets.core.people import written
 from backfill_assets.core.periods import closed_among, is_same_person
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.swapped import sums_by_month, sums_told
@@ -25,7 +26,10 @@ from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, Evidence, iso
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.telling import tell_waiting
+from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.snapshot import Snapshot
+
+STAGING = frozenset({Outcome.PROGRESSED, Outcome.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +88,19 @@ def _restage(desk: Desk, error: Refused, correction: str, days: Collection[date]
 def validate(desk: Desk, correction: str) -> Validation:
     """Compare staged with live and with the source, and write the certificate down.
 
+    Where every check passes, no day differs and none was ever swapped, the correction is closed by that.
+
     A failed validation is in the ledger too; whoever calls this decides whether it ends a run
     (:func:`refuse_failed`).
 
     Raises:
-        StepsMissing: when the reports are not frozen, the source not verified or the watermarks not reset.
+        StepsMissing: when the source is not verified, the watermarks not reset, or with a request the reports not
+            frozen.
         StagingIncomplete: when days are missing.
     """
     progress = desk.progress(correction)
     plan = progress.plan
-    if early := set(PREPARATION) - progress.done:
+    if early := set(before_validation(plan)) - progress.done:
         raise StepsMissing(correction, Step.VALIDATE, early)
     staged_table = desk.records.staged(plan.table, correction)
     staged = staged_table.snapshot()
@@ -105,9 +112,29 @@ def validate(desk: Desk, correction: str) -> Validation:
     outcome = Outcome.FAILED if found.failed else Outcome.DONE
     closed = closed_among(found.certificate.changed_days, desk.records.closed_months.current())
     detail = {"certificate": digest, "closed_months": list(closed), **_detail(found)}
+    closes = outcome is Outcome.DONE and not found.certificate.changed_days and progress.version == 0
+    if closes:
+        _close(desk, progress, detail)
+        return found
     tell_waiting(desk, desk.event(correction, Step.VALIDATE, outcome, detail))
     desk.tell(correction, Step.VALIDATE, outcome, detail)
     return found
+
+
+def _close(desk: Desk, progress: Progress, detail: Mapping[str, Any]) -> None:
+    """Write down that nothing has to change, unless days were staged meanwhile: then it is to be validated again."""
+    correction = progress.plan.correction
+
+    def closing(histories: Histories) -> Event:
+        staged = [event for event in histories[correction] if event.step is Step.STAGE and event.outcome in STAGING]
+        if any(event.sequence > progress.sequence for event in staged):
+            reason = f"Days of correction {correction} were staged while it was validated."
+            return desk.event(correction, Step.VALIDATE, Outcome.REFUSED, {"reason": reason})
+        return desk.event(correction, Step.VALIDATE, Outcome.DONE, {**detail, "closes": True})
+
+    told = desk.records.ledger.record(closing, table=desk.subject.table)
+    if told:
+        desk.shown(told)
 
 
 def refuse_failed(found: Validation, plan: Plan) -> None:

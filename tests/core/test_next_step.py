@@ -21,6 +21,7 @@ from backfill_assets.core.next_step import (
     WaitForPerson,
     WaitForRuns,
     WaitUntil,
+    before_validation,
     next_step,
 )
 from backfill_assets.core.plan import Approval, Plan, Request
@@ -36,9 +37,10 @@ REST = WaitForPerson | WaitUntil | Stuck | Finished | WaitForRuns
 Told = tuple[Step, Outcome, Mapping[str, Any]]
 
 
-def plan(approval: Approval = Approval.MANUAL, **expect: Any) -> Plan:
+def plan(approval: Approval = Approval.MANUAL, origin: str = "", **expect: Any) -> Plan:
+    expectation = Expectation.from_request(expect)
     request = Request(
-        "fct", Window(DAYS[0], DAYS[-1]), "wrong", expectation=Expectation.from_request(expect), approval=approval
+        "fct", Window(DAYS[0], DAYS[-1]), "wrong", expectation=expectation, approval=approval, origin=origin
     )
     return Plan("20260123", request, OPENED, "ada")
 
@@ -125,7 +127,7 @@ class Willing:
                 self.swaps += 1
                 self.told.append(swap_of(step, progress.version + 1, days))
             case Step.VALIDATE:
-                assert not set(PREPARATION) - progress.done
+                assert not set(before_validation(self.plan)) - progress.done
                 self.told.append(validated())
             case Step.FREEZE_REPORTS:
                 self.told.append(done(step, reports=["board"]))
@@ -188,6 +190,7 @@ def happenings(draw: st.DrawFn) -> Told:
         "external": draw(st.sampled_from([[], ["h"]])),
         "advanced": ["h"],
         "event": "published",
+        "closes": draw(st.booleans()),
     }
     if step is Step.STAGE and outcome is Outcome.FAILED:
         detail["days"] = dict.fromkeys(detail["days"], "so")
@@ -203,14 +206,14 @@ def test_every_history_has_an_answer(told: list[Told], approval: Approval, days_
     )
 
 
-@given(st.lists(happenings(), max_size=8), st.sampled_from(list(Approval)))
-def test_from_every_history_a_willing_world_comes_to_rest(told: list[Told], approval: Approval):
-    Willing(told, plan(approval, same_rows=True)).to_rest(OPENED)
+@given(st.lists(happenings(), max_size=8), st.sampled_from(list(Approval)), st.sampled_from(["", "launch"]))
+def test_from_every_history_a_willing_world_comes_to_rest(told: list[Told], approval: Approval, origin: str):
+    Willing(told, plan(approval, origin, same_rows=True)).to_rest(OPENED)
 
 
-@given(st.lists(happenings(), max_size=8))
-def test_from_every_history_a_willing_world_and_a_patient_person_come_to_the_end(told: list[Told]):
-    world = Willing(told, plan())
+@given(st.lists(happenings(), max_size=8), st.sampled_from(["", "launch"]))
+def test_from_every_history_a_willing_world_and_a_patient_person_come_to_the_end(told: list[Told], origin: str):
+    world = Willing(told, plan(origin=origin))
 
     ended = world.helped(OPENED)
 
@@ -238,6 +241,14 @@ def test_resuming_after_any_event_is_going_straight_on(killed_after: int):
     resumed.helped(OPENED)
 
     assert resumed.told == straight.told
+
+
+def test_a_launch_freezes_after_its_validation_and_goes_the_same_way_from_there():
+    world = Willing([], plan(origin="launch"))
+
+    assert world.helped(OPENED) == Finished("decommissioned")
+    order = [step for step, outcome, _ in world.told if outcome is Outcome.DONE and step is not Step.APPROVE]
+    assert order == [*PREPARATION[1:], Step.STAGE, Step.VALIDATE, Step.FREEZE_REPORTS, *list(Step)[7:11]]
 
 
 def test_while_the_canary_is_out_no_other_wave_goes():

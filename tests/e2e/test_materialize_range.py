@@ -54,7 +54,7 @@ def test_a_range_on_the_sibling_stages_for_a_correction_and_changes_nothing_live
     assert progress.staged == frozenset(wanted)
     assert house.records.staged(FACT, correction).snapshot().days == frozenset(wanted)
     assert house.live().commit == before.commit
-    assert house.run("run", correction).told["waits_for"] == "person"
+    assert house.run("run", correction).told["sentence"] == f"Correction {correction} is closed unchanged."
 
 
 def test_a_range_on_the_live_table_is_refused(published: House, tmp_path: Path):

@@ -6,8 +6,9 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from backfill_assets.core.next_step import WaitForPerson
+from backfill_assets.core.next_step import Finished
 from backfill_assets.core.plan import Request
+from backfill_assets.core.standing import UNCHANGED
 from backfill_assets.core.window import Window
 from backfill_assets.definitions import LAKE, defs
 from backfill_assets.orchestration import tags
@@ -57,7 +58,7 @@ def fingerprints(daemon: Daemon) -> dict[date, str]:
     return {day: live.fingerprint(day) for day in CLAIMED}
 
 
-def test_new_days_go_out_a_claimed_day_waits_and_its_late_row_comes_in_after_the_cut_over(daemon, monkeypatch):
+def test_new_days_go_out_a_claimed_day_waits_and_its_late_row_comes_in_once_the_correction_is_over(daemon, monkeypatch):
     desk = DAILY_REVENUE.desk(LAKE, "ada")
     correction = open_correction(desk, Request(FACT, CLAIMED, "wrong")).correction
     before = fingerprints(daemon)
@@ -77,9 +78,7 @@ def test_new_days_go_out_a_claimed_day_waits_and_its_late_row_comes_in_after_the
     assert f"correction {correction} has claimed" in str(refused.refusal)
     assert fingerprints(daemon) == before
 
-    assert isinstance(drive(daemon, correction), WaitForPerson)
-    approve(DAILY_REVENUE.desk(LAKE, "ada"), correction, "looked")
-    drive(daemon, correction)
+    assert drive(daemon, correction) == Finished(UNCHANGED)
     without = revenue(daemon, LATE)
 
     again = nightly(daemon, NEW)

@@ -53,7 +53,8 @@ def test_a_launch_without_a_request_goes_all_the_way_to_the_gate_and_after_appro
     progress = daemon.go_on()
     assert waits_for_approval(progress)
     assert daemon.launched == [
-        f"{progress.plan.correction}/freeze_reports+verify_source+reset_watermarks+stage+validate/1"
+        f"{progress.plan.correction}/verify_source+reset_watermarks+stage+validate/1",
+        f"{progress.plan.correction}/freeze_reports/1",
     ]
     assert by_hand(daemon, "approve", progress.plan.correction, by="Ada", note="looked").success
     progress = daemon.go_on()
