@@ -6,12 +6,12 @@ Everything is exact: sums and differences are decimals, shares are fractions.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-# Decimal's default context rounds every sum to 28 digits; a Decimal(38) column needs more.
-EXACT = Context(prec=200)
+from backfill_assets.core.exact import EXACT
+
 NOTHING = Decimal(0)
 
 Kind = Literal["changed", "only old", "only new"]

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Self, cast, get_args
 
 from backfill_assets.core.condition import refuse_undecided, refuse_unusable
-from backfill_assets.core.day_comparison import EXACT
+from backfill_assets.core.exact import EXACT, exactly
 from backfill_assets.errors.validation import (
     ClauseHoldsNothing,
     ClauseUnknown,
@@ -58,6 +58,7 @@ class Estimate:
         )
 
     @property
+    @exactly
     def predicts(self) -> Decimal:
         """The change over all days that are predicted."""
         return sum(self.days.values(), Decimal(0)) if self.total is None else self.total
@@ -194,6 +195,7 @@ class Expectation:
         return [name for name in clauses if getattr(self, name) is not None]
 
 
+@exactly
 def _refuse_contradictions(expectation: Expectation) -> None:
     estimate = expectation.estimate
     if estimate is None:

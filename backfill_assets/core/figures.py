@@ -10,6 +10,7 @@ from typing import Any, Self
 import polars as pl
 
 from backfill_assets.core.day_comparison import NOTHING, Sums
+from backfill_assets.core.exact import exactly
 
 MOST_VALUES = 60
 OTHERS = "all others"
@@ -68,12 +69,14 @@ class Figures:
         moving = [name for name in self.measures if any(day.sums[name].change for day in self.days)]
         return (moving or list(self.measures))[-1]
 
+    @exactly
     def mean_absolute_share(self, measure: str) -> Decimal:
         """By how much a day moves on average, either way, as a share of what it was; days from nothing left out."""
         shares = [day.sums[measure].share for day in self.days]
         known = [Decimal(share.numerator) / Decimal(share.denominator) for share in shares if share]
         return sum(known, NOTHING) / len(known) if known else NOTHING
 
+    @exactly
     def largest_day(self, measure: str) -> Line | None:
         """The day that moves most; None when none does."""
         moving = [day for day in self.days if day.sums[measure].change]

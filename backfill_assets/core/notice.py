@@ -17,6 +17,7 @@ from backfill_assets.core.audiences import (
     moves_for,
     runs_named,
 )
+from backfill_assets.core.exact import exactly
 from backfill_assets.core.periods import quarter_of
 from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
@@ -54,6 +55,7 @@ class Notice:
         return hashlib.sha256(f"{self.name}/{self.audience}".encode()).hexdigest()
 
 
+@exactly
 def write_notices(plan: Plan, event: str, figures: Mapping[str, Any], number: int = 1) -> tuple[Notice, ...]:
     """A notice for each watcher of the plan, or one for everyone where it has none.
 
@@ -238,6 +240,7 @@ def amount(value: Decimal) -> str:
     return f"{value:,f}"
 
 
+@exactly
 def change(old: Decimal, new: Decimal) -> str:
     """By how much, with its sign, and in percent where that can be said.
 

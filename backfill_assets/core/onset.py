@@ -11,7 +11,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from backfill_assets.core.day_comparison import EXACT, NOTHING
+from backfill_assets.core.day_comparison import NOTHING
+from backfill_assets.core.exact import EXACT, exactly
 from backfill_assets.core.window import Window
 
 MOST_AGREEING = 5
@@ -92,6 +93,7 @@ class Finding:
         return f"{self.table}-{self.cause}-{self.since}"
 
 
+@exactly
 def findings(table: str, observations: Iterable[Observation]) -> tuple[Finding, ...]:
     """Group what differs into findings, oldest first.
 
@@ -111,6 +113,7 @@ def findings(table: str, observations: Iterable[Observation]) -> tuple[Finding, 
     return tuple(sorted(found, key=lambda finding: (finding.since, finding.cause)))
 
 
+@exactly
 def onset_confidence(evidence: Sequence[date], differing: Collection[date], since: date) -> float:
     """How likely the first differing day is the first affected one, by Bayes' rule over every earlier day of evidence.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from backfill_assets.core.day_comparison import Sums
 from backfill_assets.core.events import Event
+from backfill_assets.core.exact import exactly
 from backfill_assets.core.periods import month_of
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
@@ -56,6 +57,7 @@ def days_ever_changed(progress: Progress, events: Sequence[Event]) -> frozenset[
     return progress.changed | {*_days_of(_swaps(events, Step.CUT_OVER))}
 
 
+@exactly
 def figures_of_days(told: Told) -> dict[str, Any]:
     """The days, their sums in all, by month, and of the day that moved most; reached reports and notes.
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from backfill_assets.core.check import Check, Clause, Held, counted
 from backfill_assets.core.clauses import only_expected_columns_differ, same_rows, unchanged_where
+from backfill_assets.core.exact import exactly
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.movements import change_per_day, change_total, estimate, sign
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
@@ -14,6 +15,7 @@ from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed
 
 
+@exactly
 def validate(  # noqa: PLR0913  keyword-only, each piece of evidence may be missing
     expectation: Expectation,
     comparison: Comparison,
@@ -50,6 +52,7 @@ def validate(  # noqa: PLR0913  keyword-only, each piece of evidence may be miss
     return tuple(checks)
 
 
+@exactly
 def validate_days(  # noqa: PLR0913  keyword-only
     expectation: Expectation,
     comparison: Comparison,

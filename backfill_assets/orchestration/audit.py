@@ -21,7 +21,7 @@ from backfill_assets.core.replay import (
     seed_of,
     versions_of,
 )
-from backfill_assets.core.window import ONE_DAY
+from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office, published_root
 from backfill_assets.orchestration.guard import claims
@@ -85,10 +85,10 @@ def audit_table(office: Office, records: Records, *, days: int, seed: str, today
 
 def proposal(audit: Audit) -> str:
     """The text of a request that would bring history to what today's code says."""
-    assert audit.window is not None  # noqa: S101 - only called where something differs
+    window = cast("Window", audit.window)  # there is one where anything differs
     fields = {
         "table": audit.table,
-        "window": {"first": audit.window.first, "last": audit.window.last},
+        "window": {"first": window.first, "last": window.last},
         "reason": f"Replay audit: {audit.sentence}",
         "approval": "manual",
     }

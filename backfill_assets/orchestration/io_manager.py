@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import date
+from typing import cast
 
 import dagster as dg
 import polars as pl
@@ -109,11 +110,11 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             raise
 
     def _build(self, wave: Wave, file: DataFile, run_id: str) -> Build:
-        assert file.day is not None  # noqa: S101 - waves are by day
+        day = cast("date", file.day)  # waves are by day
         return Build(
             table=wave.table,
-            day=file.day,
-            inputs=wave.inputs[file.day],
+            day=day,
+            inputs=wave.inputs[day],
             code_version=wave.code_version,
             git_commit=git_commit(),
             run_id=run_id,

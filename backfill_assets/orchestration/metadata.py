@@ -9,6 +9,7 @@ from typing import Any, cast
 import dagster as dg
 
 from backfill_assets.core.day_comparison import DayComparison, percent
+from backfill_assets.core.exact import exactly
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed
@@ -74,6 +75,7 @@ def notices_metadata(detail: Mapping[str, Any]) -> Shown:
     return told
 
 
+@exactly
 def validation_metadata(found: Validation) -> Shown:
     """Totals old and new, the checks, the largest days, and a bar for each day that changed."""
     comparison, certificate = found.comparison, found.certificate

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -106,8 +107,21 @@ class Recipe:
         made = self.compute(**inputs)
         frame = made.collect(engine="streaming") if isinstance(made, pl.LazyFrame) else made
         if self.schema is not None:
-            frame = self.schema.validate(frame)
+            frame = validated(self.schema.validate, frame)
         return split_days(frame, days)
+
+
+def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame as a schema's ``validate`` returns it, once all rules hold, whatever the process has set Pandera to.
+
+    ``PANDERA_VALIDATION_ENABLED``, ``PANDERA_VALIDATION_DEPTH`` and ``pandera.config`` can switch rules off, or hand
+    back the frame unseen. Pandera is there already when one of its schemas is, and is not loaded otherwise.
+    """
+    pandera = sys.modules.get("pandera.config")
+    if pandera is None:
+        return validate(frame)
+    with pandera.config_context(validation_enabled=True, validation_depth=pandera.ValidationDepth.SCHEMA_AND_DATA):
+        return validate(frame)
 
 
 def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.DataFrame]:

@@ -13,7 +13,7 @@ from backfill_assets.errors.correction import DaysFailed
 from backfill_assets.orchestration.reports import begin_report
 from backfill_assets.orchestration.resources import LakeResource, place
 from backfill_assets.orchestration.siblings import IO_MANAGER, correctable_asset, days_of_run
-from backfill_assets.orchestration.wave import source_version
+from backfill_assets.orchestration.wave import source_version, validated
 from backfill_assets.revenue import fixing_log, fixings, landing, raw_log, reports, transforms
 from backfill_assets.revenue.declared import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
 from backfill_assets.revenue.schemas import (
@@ -75,7 +75,7 @@ class LandingResource(dg.ConfigurableResource):
                 file.write(secrets.token_hex(32))
         except FileExistsError:
             pass
-        return kept.read_text().encode()
+        return kept.read_text("utf-8").encode()
 
 
 @dg.asset(
@@ -136,7 +136,7 @@ def fx_rates(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFr
     """
     known = lake.records().snapshot("raw_fixings").scan().collect()
     rates = fixings.rates_in_force(fixings.fixings_known(known), days_of_run(context))
-    return FxRates.validate(rates)
+    return validated(FxRates.validate, rates)
 
 
 @correctable_asset(
@@ -167,7 +167,9 @@ def executive_dashboard(context: dg.AssetExecutionContext, lake: LakeResource) -
     run = begin_report(context, lake)
     fact = run.records.snapshot(fct_daily_revenue.table)
     published = fact.days & _with_days_before(run.days, reports.TRAILING_DAYS - 1)
-    return ExecutiveDashboard.validate(reports.executive_dashboard(fact.scan(published), published, run.days))
+    return validated(
+        ExecutiveDashboard.validate, reports.executive_dashboard(fact.scan(published), published, run.days)
+    )
 
 
 @dg.asset(
@@ -186,7 +188,9 @@ def finance_reconciliation_export(
     run = begin_report(context, lake)
     fact = run.records.snapshot(fct_daily_revenue.table).scan(run.days)
     ledger = landing.read_ledger(landing_zone.path())
-    return FinanceReconciliationExport.validate(reports.finance_reconciliation_export(fact, ledger, run.days))
+    return validated(
+        FinanceReconciliationExport.validate, reports.finance_reconciliation_export(fact, ledger, run.days)
+    )
 
 
 @dg.asset(
@@ -203,7 +207,7 @@ def board_pack(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.Data
     run = begin_report(context, lake)
     fact = run.records.snapshot(fct_daily_revenue.table)
     published = frozenset(day for day in fact.days if day.replace(day=1) in run.days)
-    return BoardPack.validate(reports.board_pack(fact.scan(published), published, run.days))
+    return validated(BoardPack.validate, reports.board_pack(fact.scan(published), published, run.days))
 
 
 def _noted(context: dg.AssetExecutionContext, notes: Collection[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from backfill_assets.core.faults import FAULTS
 from backfill_assets.errors.base import BackfillAssetsError, fault_told, listed
 from backfill_assets.errors.source import SeveralFixings, StaleFixings, UnusableFixings
 from backfill_assets.errors.withdrawals import FixingWithdrawalWaits
+from backfill_assets.orchestration.wave import validated
 from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.declared import Declaration, Words
 from backfill_assets.revenue.fixings import (
@@ -146,7 +147,7 @@ def _judged(
     before = known.filter(pl.col("path") == landed.path)["day"].max()
     if isinstance(before, date) and (landed.newest is None or landed.newest < before):
         raise StaleFixings(landed.newest, before)
-    rows = RawFixings.validate(new_fixings(log, landed.stated, _number(known), beside_newer=True))
+    rows = validated(RawFixings.validate, new_fixings(log, landed.stated, _number(known), beside_newer=True))
     lost = _too_much(rows, log, landed.stated, declaration)
     if lost and (landed.path, landed.sha256) not in Words(records.lake).current():
         raise FixingWithdrawalWaits(landed.path, lost)

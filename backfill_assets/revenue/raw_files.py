@@ -9,7 +9,7 @@ import polars as pl
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.source import UnforeseenInFile
-from backfill_assets.orchestration.wave import said
+from backfill_assets.orchestration.wave import said, validated
 from backfill_assets.revenue.landing import Arrival, as_raw, files_of, read_day
 from backfill_assets.revenue.schemas import RawTransactions
 from backfill_assets.storage.actions import DataFile
@@ -47,12 +47,12 @@ def frames_of(
             reasons[one.day] = _of_file(one.path, one.day, error)
     try:
         if made:
-            RawTransactions.validate(pl.concat(made.values()))
+            validated(RawTransactions.validate, pl.concat(made.values()))
     except FAULTS:  # found again, by the file it belongs to
         for one in arrivals:
             try:
                 if one.day in made:
-                    RawTransactions.validate(made[one.day])
+                    validated(RawTransactions.validate, made[one.day])
             except FAULTS as error:
                 reasons[one.day] = _of_file(one.path, one.day, error)
     return {day: frame for day, frame in made.items() if day not in reasons}, reasons

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.exact import exactly
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.orchestration.desks import published_root
@@ -59,6 +60,7 @@ class Books:
     agreeing: frozenset[tuple[date, str]]
 
 
+@exactly
 def reconcile(
     records: Records,
     landing: Path,
@@ -94,6 +96,7 @@ def reconcile(
     return Reconciled(FACT, window.last, len(window), tuple(told), closed, bad_lines, last_digits, len(seen_pairs))
 
 
+@exactly
 def read_books(records: Records, ledger: FinanceLedger, window: Window) -> Books:
     """Live and ledger of every day of the window."""
     in_window = pl.col("day").is_between(window.first, window.last)
@@ -111,11 +114,13 @@ def read_books(records: Records, ledger: FinanceLedger, window: Window) -> Books
     )
 
 
+@exactly
 def units(ledger: FinanceLedger) -> tuple[str, ...]:
     """The last digits to which the ledger states its figures, the finest first."""
     return tuple(f"{Decimal(1).scaleb(-scale):f}" for scale in sorted(stated_to(ledger), reverse=True))
 
 
+@exactly
 def said_exactly(amount: Decimal) -> str:
     """An amount without zeros at its end.
 
@@ -125,6 +130,7 @@ def said_exactly(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
+@exactly
 def observe(books: Books, tolerances: Mapping[str, Decimal] = TOLERANCES) -> list[Observation]:
     """What every day and currency says. A day of which neither live nor ledger nor raw has anything says nothing."""
     told_by_ledger = {day for day, _ in books.theirs}
@@ -162,6 +168,7 @@ def tell(finding: Finding, books: Books, now: datetime) -> dict[str, Any]:
     }
 
 
+@exactly
 def request_text(finding: Finding, books: Books, now: datetime) -> str:
     """A request that corrects the finding, ready to be opened, with what the ledger predicts as its expectation."""
     window = Window(finding.since, _last_to_correct(finding, books))

@@ -6,7 +6,7 @@ Plain ``decimal`` on plain rows: nothing here is shared with the transform or wi
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
 import polars as pl
@@ -25,7 +25,7 @@ from backfill_assets.storage.records import Records
 from backfill_assets.storage.samples import Samples
 
 # A quotient that is a tie has few digits and is exact at this precision; any other is at least 1e-23 away from a tie.
-EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 FOUR_DECIMALS = Decimal("0.0001")
 MOST_LINES = 300_000
 STRATA = ("currency", "has_refund")

@@ -3,11 +3,14 @@
 Money in a customer's currency and in USD has four decimals, a rate eight (units per EUR, as the ECB prints them).
 """
 
+from functools import partial
 from typing import Annotated
 
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.model_config import BaseConfig
+
+from backfill_assets.orchestration.wave import validated
 
 CURRENCY = r"^[A-Z]{3}$"
 MAX_FIXING_AGE_DAYS = 7
@@ -233,5 +236,5 @@ def checked(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     Raises:
         pandera.errors.SchemaErrors: all rules that are broken, in one report.
     """
-    MODELS[table].validate(frame, lazy=True)
+    validated(partial(MODELS[table].validate, lazy=True), frame)
     return frame

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable
@@ -247,9 +247,7 @@ class Table:
             allow(snapshot)
             return Change(tuple(files.values()), metadata=metadata or {})
 
-        commit = self.commit_written(decide, files.values)
-        assert commit is not None  # noqa: S101
-        return commit
+        return cast("Commit", self.commit_written(decide, files.values))  # a change is never nothing
 
     def _fitted(self, day: date | None, frame: pl.DataFrame) -> pl.DataFrame:
         if not self.by_day:

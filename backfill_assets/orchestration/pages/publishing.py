@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
+from backfill_assets.core.exact import exactly
 from backfill_assets.core.figures import Figures, figures
 from backfill_assets.core.progress import history
 from backfill_assets.core.steps import Outcome, Step
@@ -77,6 +78,7 @@ def _state_on(page: Path) -> str:
     return unescape(found[1]) if found else ""
 
 
+@exactly
 def write_page(desk: Desk, correction: str, root: Path, *, fresh: bool = False) -> Path:
     """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
     events = desk.records.ledger.events(correction)

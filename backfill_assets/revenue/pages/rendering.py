@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.exact import exactly
 from backfill_assets.errors.publication import PrintingFailed
 from backfill_assets.orchestration.replacing import replace_files
 from backfill_assets.revenue.journal import Journal
@@ -37,6 +38,7 @@ class Rendered:
         )
 
 
+@exactly
 def render_reports(records: Records, folder: Path, pending: Event | None = None) -> Rendered:
     """Replace every page, workbook and file that is not what it should be, once ``pending`` is in the ledger.
 
@@ -106,7 +108,7 @@ def _printed(pages: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:
 
 def _stamps(folder: Path) -> dict[str, str]:
     try:
-        return dict(json.loads((folder / STAMPS).read_text()))
+        return dict(json.loads((folder / STAMPS).read_text("utf-8")))
     except (OSError, ValueError):
         return {}
 

@@ -173,8 +173,9 @@ def _holds(state: State) -> dict[str, Hold]:
     holds: dict[str, Hold] = {}
     for name, progress in state.corrections.items():
         frozen = _freezing(state.histories[name])
-        for report in progress.frozen if frozen else ():
-            assert frozen is not None  # noqa: S101
+        if frozen is None:
+            continue
+        for report in progress.frozen:
             hold = _hold(name, frozen, report)
             holds[report] = holds[report].beside(hold) if report in holds else hold
     return holds

@@ -4,6 +4,7 @@ import html
 from datetime import date, datetime
 from decimal import Decimal
 
+from backfill_assets.core.exact import exactly
 from backfill_assets.core.plain import one_line
 
 DASH = "\u2013"
@@ -19,6 +20,7 @@ def said(text: object) -> str:
     return f"<bdi>{html.escape(one_line(text))}</bdi>"
 
 
+@exactly
 def money(value: Decimal | None, *, sign: bool = False, places: int = 2) -> str:
     """An amount with its exact value beside the rounded one.
 
@@ -41,6 +43,7 @@ def count(value: int | None) -> str:
     return f'<span class="none">{DASH}</span>' if value is None else f'<data value="{value}">{value:,}</data>'
 
 
+@exactly
 def share(part: Decimal, whole: Decimal) -> str:
     """A part of a whole in percent; a dash where there is no whole.
 
@@ -50,6 +53,7 @@ def share(part: Decimal, whole: Decimal) -> str:
     return f"{part / whole * 100:z.1f}\u00a0%".replace("-", MINUS) if whole else DASH
 
 
+@exactly
 def growth(now: Decimal, then: Decimal | None, places: int = 1) -> str:
     """By how many percent now is more than then, marked by sign and colour.
 
