@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from backfill_assets.core.exact import EXACT
+
 EVERY = "*"
 MOST_PADDED = 30
 """Of so many figures with decimals one ends in a zero, unless such zeros are left out: the chance is 24 in 25."""
@@ -27,7 +29,7 @@ def half_unit(scale: int) -> Decimal:
     >>> half_unit(2), half_unit(0), half_unit(-3)
     (Decimal('0.005'), Decimal('0.5'), Decimal('500'))
     """
-    return Decimal(f"{Decimal(5).scaleb(-scale - 1):f}")
+    return Decimal(f"{Decimal(5).scaleb(-scale - 1, EXACT):f}")
 
 
 def scales_of(printed: Collection[str]) -> dict[str, int]:

@@ -12,6 +12,7 @@ import polars as pl
 from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, counted, examples
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import DayComparison
+from backfill_assets.core.exact import EXACT
 from backfill_assets.core.precision import half_unit
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed, listed
@@ -76,7 +77,7 @@ def _stated_alike(control: Control, found: Comparison, held: Held, coarse: Mappi
         f"{counted(found.rows_old, 'group')} of {counted(held.rows, 'row')} on {days}."
     )
     if coarse:
-        to = ", ".join(f"{name} to {Decimal(1).scaleb(-scale):f}" for name, scale in coarse.items())
+        to = ", ".join(f"{name} to {Decimal(1).scaleb(-scale, EXACT):f}" for name, scale in coarse.items())
         sentence = f"{sentence[:-1]}, as far as it states them ({to})."
     return Check.passing(Clause.CONTROL_TOTALS, sentence, detail)
 

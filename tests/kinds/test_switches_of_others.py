@@ -35,6 +35,7 @@ from tests.scenarios import FRIDAY, KEY, csv_line, drop_csv, drop_ndjson, drop_p
 
 PACKAGE = Path(backfill_assets.__file__).parent
 DAYS = [FRIDAY, FRIDAY + timedelta(days=1)]
+NOTHING = {FRIDAY: schema_of("raw_transactions").to_frame()}
 HUGE = Decimal("123456789012345678901234567890123.4567")
 
 
@@ -81,7 +82,7 @@ def test_no_invalid_day_of_an_author_is_computed(tmp_path: Path, switch: Callabl
 def test_no_invalid_row_of_the_example_is_taken_in(switch: Callable[[], Any]):
     rows = landed([transaction("t1", currency="eur")])
     with switch():
-        kept, reasons = frames_of([Arrival(FRIDAY, "transactions/a.csv", "", rows)], {FRIDAY: 1}, KEY)
+        kept, reasons = frames_of([Arrival(FRIDAY, "transactions/a.csv", "", rows)], {FRIDAY: 1}, KEY, NOTHING)
         with pytest.raises(pa.errors.SchemaErrors):
             checked("fx_rates", fx_rates({(FRIDAY, "USD"): "-1"}))
         for table in MODELS:
@@ -89,6 +90,7 @@ def test_no_invalid_row_of_the_example_is_taken_in(switch: Callable[[], Any]):
                 checked(table, schema_of(table).to_frame().with_columns(more=1))
 
     assert (kept, list(reasons)) == ({}, [FRIDAY])
+    assert "currency" in reasons[FRIDAY]
 
 
 TRIPLE, THIRD, NEARLY = EXACT.multiply(HUGE, Decimal(3)), Decimal(1) / 3, EXACT.add(HUGE, Decimal("0.0001"))
