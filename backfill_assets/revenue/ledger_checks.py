@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import polars as pl
 
@@ -37,7 +38,8 @@ def closer_by_currency(evidence: Evidence, ledger: FinanceLedger) -> Check:
     )
     sides = [side.collect() for side in (evidence.live, evidence.staged)]
     stated = replace(ledger, frame=usable)
-    booked = usable.select("day", "currency", "revenue_usd")
+    told = _told_days(sides[0], sides[1], usable)
+    booked = usable.select("day", "currency", "revenue_usd").filter(pl.col("day").is_in(told))
     frames = [*(side.select("day", "currency", "revenue_usd") for side in sides), booked]
     currencies = sorted({currency for frame in frames for currency in frame["currency"]})
     if not currencies:
@@ -51,10 +53,18 @@ def closer_by_currency(evidence: Evidence, ledger: FinanceLedger) -> Check:
 
 
 def _read_as_stated(side: pl.DataFrame, ledger: FinanceLedger) -> pl.DataFrame:
-    """A side's sums; the ledger's own figure where its rounding explains the difference."""
-    rows = beside(side, ledger)
+    """A side's sums where the ledger has one; its own figure where its rounding explains the difference."""
+    rows = beside(side, ledger).filter(pl.col("ledger_revenue_usd").is_not_null())
     own = pl.when(pl.col("agrees")).then("ledger_revenue_usd").otherwise("revenue_usd").fill_null(0)
     return rows.select("day", "currency", revenue_usd=own)
+
+
+def _told_days(live: pl.DataFrame, staged: pl.DataFrame, ledger: pl.DataFrame) -> list[date]:
+    """The days of which the ledger has a currency that moves; a currency that it leaves out it does not speak of."""
+    sums = [side.group_by("day", "currency").agg(pl.col("revenue_usd").sum()) for side in (live, staged)]
+    both = sums[0].join(sums[1], on=["day", "currency"], how="full", coalesce=True, suffix="_staged")
+    moved = both.filter(pl.col("revenue_usd").fill_null(0) != pl.col("revenue_usd_staged").fill_null(0))
+    return sorted(set(moved.join(ledger, on=["day", "currency"], how="semi")["day"]))
 
 
 def _by_currency(frame: pl.DataFrame, currencies: Sequence[str]) -> pl.LazyFrame:

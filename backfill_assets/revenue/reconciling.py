@@ -19,7 +19,7 @@ from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
 from backfill_assets.runbook import request as requests
-from backfill_assets.storage.findings import Findings
+from backfill_assets.storage.findings import Findings, Stored
 from backfill_assets.storage.records import Records
 
 FACT = "fct_daily_revenue"
@@ -88,9 +88,12 @@ def reconcile(
     books = read_books(records, ledger, window)
     seen_pairs = observe(books, tolerances)
     found = findings(FACT, seen_pairs)
+    silent = {one.day for one in seen_pairs if one.cause is not None and not one.cause.is_correctable}
     told = [tell(finding, books, now) for finding in found]
     seen = [(finding.id, finding.since, finding.last, detail) for finding, detail in zip(found, told, strict=True)]
-    closed = Findings(records.lake).settle(FACT, seen, window.last, now)
+    closed = Findings(records.lake).settle(
+        FACT, seen, window.last, now, stays=lambda one: _is_correctable(one) and one.spans_any(silent)
+    )
     bad = [f"{line.file} line {line.number}, {line.why}" for line in ledger.bad_lines]
     bad_lines, last_digits = tuple(bad), units(ledger)
     return Reconciled(FACT, window.last, len(window), tuple(told), closed, bad_lines, last_digits, len(seen_pairs))
@@ -133,12 +136,8 @@ def said_exactly(amount: Decimal) -> str:
 @exactly
 def observe(books: Books, tolerances: Mapping[str, Decimal] = TOLERANCES) -> list[Observation]:
     """What every day and currency says. A day of which neither live nor ledger nor raw has anything says nothing."""
-    told_by_ledger = {day for day, _ in books.theirs}
     pairs = sorted({*books.ours, *books.theirs})
-    seen = [
-        _observe(books, day, currency, tolerances, told=day in told_by_ledger)
-        for day, currency in pairs
-    ]  # fmt: skip
+    seen = [_observe(books, day, currency, tolerances) for day, currency in pairs]
     lost = books.traded - {day for day, _ in pairs}
     return [*seen, *(Observation(day, "", cause=Cause.ROWS) for day in sorted(lost))]
 
@@ -203,7 +202,8 @@ def _book(both: pl.DataFrame, transactions: str, revenue: str) -> Book:
     return {(day, currency): Side(count, amount) for day, currency, count, amount in rows.iter_rows()}
 
 
-def _observe(books: Books, day: date, currency: str, tolerances: Mapping[str, Decimal], *, told: bool) -> Observation:
+def _observe(books: Books, day: date, currency: str, tolerances: Mapping[str, Decimal]) -> Observation:
+    """A currency that the ledger leaves out of a day is not said to be nothing, it is not spoken of."""
     ours, theirs = books.ours.get((day, currency)), books.theirs.get((day, currency))
     difference = (ours.revenue if ours else Decimal(0)) - (theirs.revenue if theirs else Decimal(0))
     same_rows = (ours.transactions if ours else 0) == (theirs.transactions if theirs else 0)
@@ -213,9 +213,13 @@ def _observe(books: Books, day: date, currency: str, tolerances: Mapping[str, De
         return seen
     if day in books.incomplete and ours is not None:
         return replace(seen, cause=Cause.LEDGER_INCOMPLETE)
-    if not told:
+    if theirs is None:
         return replace(seen, cause=Cause.LEDGER_MISSING)
     return replace(seen, cause=Cause.AMOUNTS if same_rows else Cause.ROWS)
+
+
+def _is_correctable(found: Stored) -> bool:
+    return Cause(found.detail["cause"]).is_correctable
 
 
 def _last_to_correct(finding: Finding, books: Books) -> date:

@@ -1,7 +1,7 @@
 """Findings: where live and a ledger kept by somebody else disagree, and since when, in ``_control/findings``."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -37,6 +37,10 @@ class Stored:
     detail: Mapping[str, Any]
     at: datetime
 
+    def spans_any(self, days: Collection[date]) -> bool:
+        """Whether any of the days lies between its first and its last one."""
+        return any(self.since <= day <= self.last for day in days)
+
 
 class Findings:
     """Every finding of every table: a row each time it was opened, changed or closed."""
@@ -53,18 +57,25 @@ class Findings:
         return tuple(found for found in self.latest(table) if found.state == OPEN)
 
     def settle(
-        self, table: str, seen: Sequence[tuple[str, date, date, Mapping[str, Any]]], through: date, at: datetime
+        self,
+        table: str,
+        seen: Sequence[tuple[str, date, date, Mapping[str, Any]]],
+        through: date,
+        at: datetime,
+        *,
+        stays: Callable[[Stored], bool] = lambda _: False,
     ) -> tuple[str, ...]:
         """Write down what a reconciliation through a day has seen; returns the findings that it closed.
 
         ``seen`` are id, first day, last day and detail. An open finding that is not seen any more is closed, unless it
-        reaches beyond the day; one that has not changed is left as it is.
+        reaches beyond the day, or ``stays``: what could not be looked at is not gone. One that has not changed is left.
         """
         closed: list[str] = []
 
         def rows(known: pl.DataFrame) -> pl.DataFrame | None:
             standing = {found.finding: found for found in _latest(known, table) if found.state == OPEN}
-            closed[:] = [name for name, found in standing.items() if _is_gone(found, {one[0] for one in seen}, through)]
+            gone_by = {name for name, one in standing.items() if _is_gone(one, {of[0] for of in seen}, through)}
+            closed[:] = [name for name, one in standing.items() if name in gone_by and not stays(one)]
             new = [_row(Stored(table, *one[:1], OPEN, *one[1:], at)) for one in seen if _is_news(one, standing)]
             gone = [standing[name] for name in closed]
             new += [_row(Stored(table, one.finding, CLOSED, one.since, one.last, one.detail, at)) for one in gone]

@@ -1,7 +1,9 @@
 """What a newer file leaves out is not taken back: what was known stays, and the gap is named or the file refused."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,8 +12,10 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.revenue import fixing_log, raw_log
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
+from backfill_assets.revenue.reconciling import reconcile
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
+from tests.e2e.house import House, per_currency
 from tests.e2e.shop import FIXINGS, open_shop, trade
 from tests.scenarios import KEY, drop_parquet, transaction
 
@@ -133,20 +137,75 @@ def test_a_manifest_that_lost_a_day_does_not_mean_that_nothing_arrived(tmp_path:
     assert records.snapshot("raw_transactions").fingerprint(day) == before
 
 
+DAYS = Window(date(2026, 1, 5), date(2026, 1, 9))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Five published days in two currencies. Copy it, do not write to it."""
+    return open_shop(tmp_path_factory.mktemp("shop") / "house", DAYS.days, "2026-01-12T06:00:00+00:00")
+
+
 @pytest.mark.dagster
-def test_nightly_rewrites_no_day_for_a_file_that_leaves_a_currency_out(tmp_path: Path):
-    days = Window(date(2026, 1, 5), date(2026, 1, 9))
-    house = open_shop(tmp_path / "house", days.days, "2026-01-12T06:00:00+00:00")
+def test_nightly_rewrites_no_day_for_a_file_that_leaves_a_currency_out(shop: House, tmp_path: Path):
+    house = shop.copy(tmp_path / "house")
     before, standing = house.fact(), house.live().commit
     (house.landing / HISTORY).write_text(NO_POUND)
 
-    answered = house.run("nightly", "--through", str(days.last))
+    answered = house.run("nightly", "--through", str(DAYS.last))
 
     assert answered.code == 0, answered.text
     assert (answered.told["late"], answered.told["rebuilt"]) == ([], [])
     assert "GBP" in answered.told["notes"][0]
     assert house.live().commit == standing
     assert house.fact().equals(before)
+
+
+def booked(house: House, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda lines: lines) -> tuple[Any, ...]:
+    """What reconciliation finds beside a ledger that agrees but for the change, and what it closes."""
+    (house.landing / "ledger").mkdir(exist_ok=True)
+    change(per_currency(house.fact())).write_csv(house.landing / "ledger/finance.csv")
+    with house.entered():
+        done = reconcile(house.records, house.landing, None, AT)
+    return [(one["cause"], one["currencies"], one["days"], bool(one["request"])) for one in done.findings], done.closed
+
+
+ON = date(2026, 1, 7)
+LEAVES_OUT: dict[str, tuple[pl.Expr, list[tuple[str, list[str], int, bool]]]] = {
+    "nothing": (pl.lit(value=False), []),
+    "a currency": (pl.col("currency") == "GBP", [("ledger_missing", ["GBP"], 5, False)]),
+    "a currency on a day": (
+        (pl.col("currency") == "GBP") & (pl.col("day") == ON),
+        [("ledger_missing", ["GBP"], 1, False)],
+    ),
+    "a day": (pl.col("day") == ON, [("ledger_missing", ["EUR", "GBP"], 1, False)]),
+    "everything": (pl.lit(value=True), [("ledger_missing", ["EUR", "GBP"], 5, False)]),
+}
+
+
+@pytest.mark.parametrize("case", LEAVES_OUT)
+def test_what_finances_ledger_leaves_out_it_does_not_deny(shop: House, tmp_path: Path, case: str):
+    house = shop.copy(tmp_path / "house")
+    left_out, expected = LEAVES_OUT[case]
+
+    found, _ = booked(house, lambda lines: lines.filter(~left_out))
+
+    assert found == expected
+
+
+@pytest.mark.parametrize("case", [name for name in LEAVES_OUT if name != "nothing"])
+def test_a_finding_is_not_closed_because_the_ledger_no_longer_speaks_of_its_days(
+    shop: House, tmp_path: Path, case: str
+):
+    house = shop.copy(tmp_path / "house")
+    is_wrong = (pl.col("day") == ON) & (pl.col("currency") == "GBP")
+    dearer = pl.when(is_wrong).then(pl.col("revenue_usd") + 1).otherwise("revenue_usd").cast(pl.Decimal(38, 4))
+    assert booked(house, lambda lines: lines.with_columns(revenue_usd=dearer))[0] == [("amounts", ["GBP"], 1, True)]
+
+    assert booked(house, lambda lines: lines.filter(~LEAVES_OUT[case][0]))[1] == ()
+    _, closed = booked(house)
+
+    assert any("amounts" in name for name in closed)
 
 
 @pytest.mark.dagster

@@ -74,7 +74,9 @@ def test_no_right_history_raises_an_alarm(history: tuple[pl.DataFrame, dict[tupl
     for key, row in found.items():
         assert {name: fact[key][name] for name in sample.CELLS} == row
     book = {key[:2]: Side(row["transactions"], row["revenue_usd"]) for key, row in fact.items()}
-    assert findings("fact", observe(Books(tuple(days(14)), book, dict(book), frozenset(), frozenset()))) == ()
+    exact = dict.fromkeys(book, Decimal(0))
+    books = Books(tuple(days(14)), book, dict(book), frozenset(), frozenset(), exact, frozenset(book))
+    assert findings("fact", observe(books)) == ()
 
 
 @pytest.mark.parametrize(("amount", "usd"), [("0.00005", "0.0000"), ("0.00015", "0.0002"), ("-0.00005", "-0.0000")])
