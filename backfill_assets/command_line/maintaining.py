@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from backfill_assets.command_line.reconcile import refusal_of
 from backfill_assets.command_line.session import Answer, Session
-from backfill_assets.errors.correction import RunFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -34,7 +34,7 @@ def maintain(
                 raise_on_error=False,
             )
             if not result.success:
-                raise RunFailed(job, [])
+                raise refusal_of(job, result)
             done += result.output_for_node(op)["tables"]
         told = {"tables": done}
         answer.give(told, lambda console: _print(console, done))

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.command_line.session import DONE, FOUND, OTHER, Answer, Session
 from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import retold
 from backfill_assets.errors.correction import RunFailed
@@ -28,6 +28,7 @@ def reconcile(
             Session(), "fct_daily_revenue__reconcile", "fct_daily_revenue__reconcile_ledger", {"through": through}
         )
         answer.give(told, lambda console: _print_findings(console, told))
+    raise typer.Exit(_code(told))
 
 
 def audit(
@@ -42,6 +43,7 @@ def audit(
             Session(), "fct_daily_revenue__audit", "fct_daily_revenue__audit_days", {"days": days, "seed": str(seed)}
         )
         answer.give(told, lambda console: _print_audit(console, told))
+    raise typer.Exit(_code(told))
 
 
 def _run(session: Session, job: str, op: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -54,12 +56,18 @@ def _run(session: Session, job: str, op: str, config: dict[str, Any]) -> dict[st
         run_config={**QUIET, "ops": {op: {"config": config}}},
         raise_on_error=False,
     )
-    if result.success:
+    if any(event.is_step_success and event.step_key == op for event in result.all_events):
         return result.output_for_node(op)
-    raise _refusal(job, result)
+    raise refusal_of(job, result)
 
 
-def _refusal(job: str, result: Any) -> Exception:
+def _code(told: dict[str, Any]) -> int:
+    """Found something wrong, met nothing at all, or all is well."""
+    return FOUND if told["wrong"] else DONE if told["met"] else OTHER
+
+
+def refusal_of(job: str, result: Any) -> Exception:
+    """What a job of this process refused, as its own error where it is one of ours."""
     errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     said = []
     for error in errors:

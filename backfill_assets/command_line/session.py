@@ -20,7 +20,7 @@ from backfill_assets.errors.given import PlaceUnusable
 from backfill_assets.errors.setup import DefinitionsMissing
 
 # Bad input ends with the exit code of its own error, 2.
-DONE, OTHER, WAITS_FOR_PERSON, REFUSED = 0, 1, 3, 4
+DONE, OTHER, WAITS_FOR_PERSON, REFUSED, FOUND = 0, 1, 3, 4, 5
 
 
 def prepare_home() -> Path:

@@ -14,7 +14,8 @@ class BackfillAssetsError(Exception):
     Subclasses take their culprits as data and write their own sentences. A message carries no colon,
     because Python prints one before it.
 
-    ``exit_code`` is what the command line ends with: 2 bad input, 4 refused or failed validation, 1 else.
+    ``exit_code`` is what the command line ends with: 2 bad input, 4 refused or failed validation, 5 something
+    is wrong with what is published, 1 else.
     ``retryable`` says whether the same call may succeed later without anybody changing anything.
     """
 

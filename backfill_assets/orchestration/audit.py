@@ -1,6 +1,5 @@
 """The replay audit: each night a few published days are computed again, in memory, and held against live."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -15,31 +14,31 @@ from backfill_assets.core.given import number_given
 from backfill_assets.core.replay import (
     Audit,
     Replay,
-    Verdict,
     conclude,
     days_to_replay,
     seed_of,
     versions_of,
 )
+from backfill_assets.core.replay import Verdict as Replayed
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office, published_root
 from backfill_assets.orchestration.guard import claims
+from backfill_assets.orchestration.looks import Looks, Verdict, verdict_op
 from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.replacing import replace_text
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.orchestration.wave import Wave
 from backfill_assets.runbook.request import request_text
 from backfill_assets.storage.builds import Build
-from backfill_assets.storage.control import ControlTable
-from backfill_assets.storage.layout import DAY, Lake
+from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot, same_rows
 
 CHECK = "replays_to_what_was_published"
 EVERY_NIGHT = "30 4 * * *"
 HANDFUL = 5
-AUDITS = pl.Schema({"table": pl.String(), "at": pl.Datetime("us", "UTC"), "audit": pl.String()})
+LOOKS = Looks("audits", "audit")
 
 
 class AuditConfig(dg.Config):
@@ -108,17 +107,17 @@ def _replay(office: Office, day: date, live: Snapshot, build: Build | None, wave
     by = build.code_version if build else ""
     reasons = [wave.reasons[day] for wave in waves if day in wave.reasons]
     if reasons:
-        return Replay(day, Verdict.FAILED, by, reasons[0].rstrip("."))
+        return Replay(day, Replayed.FAILED, by, reasons[0].rstrip("."))
     alone, again, together = (wave.frames[day] for wave in waves)
     if build is not None and dict(build.inputs) != dict(waves[0].inputs[day]):
-        return Replay(day, Verdict.INPUTS_MOVED, by)
-    for verdict, other in ((Verdict.NOT_DETERMINISTIC, again), (Verdict.READS_OTHER_DAYS, together)):
+        return Replay(day, Replayed.INPUTS_MOVED, by)
+    for verdict, other in ((Replayed.NOT_DETERMINISTIC, again), (Replayed.READS_OTHER_DAYS, together)):
         if not same_rows(alone, other):
             return Replay(day, verdict, by, _difference(office, alone, other))
     there = live.scan([day]).collect().select(alone.columns)
     if not same_rows(there, alone):
-        return Replay(day, Verdict.DIFFERS, by, _difference(office, there, alone))
-    return Replay(day, Verdict.SAME, by, rows=there.height)
+        return Replay(day, Replayed.DIFFERS, by, _difference(office, there, alone))
+    return Replay(day, Replayed.SAME, by, rows=there.height)
 
 
 def _difference(office: Office, old: pl.DataFrame, new: pl.DataFrame) -> str:
@@ -142,16 +141,15 @@ def _job(office: Office) -> dg.JobDefinition:
         with told_plainly(context):
             days = number_given(config.days, "days", least=1)
         found = audit_table(office, lake.records(), days=days, seed=config.seed, today=now.date())
-        told = {**found.as_json(), "request": _propose(found)}
-        row = pl.DataFrame([{"table": office.table, "at": now, "audit": json.dumps(told)}], schema=AUDITS)
-        _audits(lake.lake()).append(lambda _: row)
-        context.instance.report_runless_asset_event(_evaluation(office, told))
-        context.log.info(found.sentence)
-        return told
+        told = {**found.as_json(), "request": _propose(found), "claimed": found.claimed}
+        LOOKS.keep(lake.lake(), office.table, now, told)
+        verdict = _verdict(told)
+        context.instance.report_runless_asset_event(_evaluation(office, verdict, told))
+        return {**told, **verdict.as_json(), "met": found.published > 0}
 
     @dg.job(name=name, description=f"Computes published days of {office.table} again and compares them with live.")
     def job() -> None:
-        replay()
+        verdict_op(name, office.table)(replay())
 
     return job
 
@@ -164,10 +162,6 @@ def _propose(found: Audit) -> str:
     return str(target)
 
 
-def _audits(lake: Lake) -> ControlTable:
-    return ControlTable(lake, "audits", AUDITS)
-
-
 def _check(office: Office) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=office.asset.live.key,
@@ -177,8 +171,9 @@ def _check(office: Office) -> dg.AssetChecksDefinition:
     )
     def replays(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
-        rows = _audits(lake.lake()).rows().filter(pl.col("table") == office.table).sort("at")
-        told = _evaluation(office, json.loads(rows["audit"][-1]) if rows.height else NEVER_AUDITED)
+        last = LOOKS.last(lake.lake(), office.table)
+        verdict = _verdict(last[1]).aged(last[0], lake.now()) if last else _verdict(NEVER_AUDITED)
+        told = _evaluation(office, verdict, last[1] if last else NEVER_AUDITED)
         return dg.AssetCheckResult(
             passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
         )
@@ -195,19 +190,28 @@ NEVER_AUDITED: Mapping[str, Any] = {
 }
 
 
-def _evaluation(office: Office, told: Mapping[str, Any]) -> dg.AssetCheckEvaluation:
-    # An audit that was written down by an earlier version does not say.
-    days, proves_nothing = cast("list[str]", told["audited"]), bool(told.get("proves_nothing", not told["audited"]))
+def _verdict(told: Mapping[str, Any]) -> Verdict:
+    """Days that differ are wrong; an audit that could compare none, of days there are to compare, says nothing."""
+    compared = told.get("compared", told["audited"])
+    # Days that open corrections have claimed are theirs to prove.
+    sound = bool(compared) or (bool(told.get("claimed")) and not told.get("proves_nothing"))
+    requests = (str(told["request"]),) if told.get("request") else ()
+    wrong = bool(told["differing"])
+    return Verdict(told["sentence"], sound=sound and not wrong, wrong=wrong, requests=requests)
+
+
+def _evaluation(office: Office, verdict: Verdict, told: Mapping[str, Any]) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=office.asset.live.key,
         check_name=CHECK,
-        passed=not told["differing"] and not proves_nothing,
-        severity=dg.AssetCheckSeverity.ERROR if told["differing"] else dg.AssetCheckSeverity.WARN,
-        description=told["sentence"],
+        passed=verdict.sound,
+        severity=verdict.severity,
+        description=verdict.sentence,
         metadata={
-            "audited": len(days),
-            "compared": len(told.get("compared", days)),
+            "audited": len(told["audited"]),
+            "compared": len(told.get("compared", told["audited"])),
             "differing": len(told["differing"]),
             "audit": dg.MetadataValue.json(dict(told)),
+            **verdict.metadata(),
         },
     )

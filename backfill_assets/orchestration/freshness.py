@@ -5,10 +5,12 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.storage.snapshot import Snapshot
 
+EVERY_MORNING = "30 7 * * *"
 FRESH, USUAL = "newest_day_is_fresh", "newest_day_has_the_usual_volume"
 MOST_DAYS_OLD = 2
 WEEKS = 8
@@ -17,12 +19,24 @@ ODD = 5
 
 
 def freshness_definitions(office: Office, *, most_days_old: int = MOST_DAYS_OLD) -> dg.Definitions:
-    """Two checks on the live asset.
+    """Two checks on the live asset, and a job with its schedule that evaluates every check on it each morning.
+
+    So a reconciliation or an audit that was not taken for days is told too, and checks do not hang on what they watch.
 
     Times of materializations or commits are not looked at: a cut over materializes ninety old days in one commit, which
     says nothing about tonight's.
     """
-    return dg.Definitions(asset_checks=[_fresh(office, most_days_old), _usual(office)])
+    checks = [_fresh(office, most_days_old), _usual(office)]
+    selection = dg.AssetSelection.checks_for_assets(office.asset.live.key)
+    told = f"Evaluates the checks on {office.table}, also when nothing was published."
+    job = dg.define_asset_job(watch_job_name(office.table), selection=selection, description=told)
+    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
+    return dg.Definitions(asset_checks=checks, jobs=[job], schedules=[schedule])
+
+
+def watch_job_name(table: str) -> str:
+    """The job that evaluates the checks on a table."""
+    return f"{table}__watch"
 
 
 def days_behind(published: frozenset[date], today: date) -> int | None:

@@ -14,11 +14,13 @@ import dagster as dg
 from backfill_assets.core.window import ONE_DAY, Window, contiguous
 from backfill_assets.errors.base import BackfillAssetsError, retold
 from backfill_assets.errors.correction import ReportFrozen
+from backfill_assets.errors.watching import NothingToPublish
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.day_runs import Apart, about, guarded, named_error, why
 from backfill_assets.orchestration.freezer import Freezer
 from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.lateness import lateness, stale_days
 from backfill_assets.orchestration.named import table_of
 from backfill_assets.orchestration.pipeline import Pipeline
 from backfill_assets.orchestration.reach import Report
@@ -79,13 +81,15 @@ class NightlyRun:
         claimed = {day for days in claims(records, office.table).values() for day in days}
         live = self._live(records)
         window = self._window(records, live, through)
+        if window is None and not live:
+            raise NothingToPublish(office.table, through)
         pending = [day for day in window or () if day not in live and day not in claimed]
         latest = self._look_back(live, claimed)
         self._refresh(pending or latest[-1:])
         self._run_inputs_again(self.pipeline.moved(records, self._left_behind(records, pending)))
         self._through_tables(pending)
         self._run_inputs_again(self.pipeline.moved(records, live))
-        stale = self._stale(records, live)
+        stale = stale_days(office, records, live)
         rebuilt = self._rebuild([day for day in stale if day in latest])
         published = sorted(self._live(records) & set(pending))
         frozen = self._build_reports(records, {*published, *rebuilt})
@@ -93,6 +97,7 @@ class NightlyRun:
         note_advanced(office.desk(self.lake, NIGHTLY))
         readers_wait = tuple(office.attend(records))
         late = [day for day in stale if day not in latest and day not in claimed]
+        self.runner.instance.report_runless_asset_event(lateness(office, late))
         return Nightly(
             published=tuple(published),
             rebuilt=tuple(rebuilt),
@@ -202,25 +207,6 @@ class NightlyRun:
             self.failed |= {day: about(day, reason) for day in named}
             failed += named
         return failed
-
-    def _stale(self, records: Records, live: Collection[date]) -> list[date]:
-        """Published days that were computed from other inputs than there are now."""
-        recipe = self.pipeline.office.asset.recipe
-        if not records.exists(recipe.table):
-            return []
-        snapshot = records.snapshot(recipe.table)
-        sources = {source: records.snapshot(source) for source in recipe.sources.values()}
-        builds = records.builds.of_days(
-            recipe.table, {day: snapshot.files[day] for day in snapshot.days if day in live}
-        )
-        return sorted(
-            day
-            for day, build in builds.items()
-            if any(
-                source in sources and inputs != sources[source].fingerprint(day if sources[source].by_day else None)
-                for source, inputs in build.inputs.items()
-            )
-        )
 
     def _rebuild(self, days: Sequence[date]) -> list[date]:
         rebuilt: list[date] = []

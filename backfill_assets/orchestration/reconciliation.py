@@ -12,11 +12,13 @@ from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import listed
 from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
+from backfill_assets.orchestration.looks import Looks, Verdict, verdict_op
 from backfill_assets.orchestration.refusals import told_plainly
 from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.storage.findings import Findings
 
 CHECK = "agrees_with_ledger"
+LOOKS = Looks("reconciliations", "reconciliation")
 EVERY_MORNING = "0 7 * * *"
 
 
@@ -100,13 +102,15 @@ def _job(office: Office, reconcile: Reconcile) -> dg.JobDefinition:
         with told_plainly(context):
             through = day_given(config.through, "through") if config.through else None
             found = reconcile(lake, through)
-        context.instance.report_runless_asset_event(_evaluation(office, found.findings, found))
-        context.log.info(found.sentence)
-        return found.as_json()
+        told = found.as_json()
+        LOOKS.keep(lake.lake(), office.table, lake.now(), told)
+        verdict = _verdict(told, found.findings)
+        context.instance.report_runless_asset_event(_evaluation(office, verdict, found.findings))
+        return {**told, **verdict.as_json(), "met": found.days > 0}
 
     @dg.job(name=name, description=f"Holds live {office.table} against the ledger, and says since when they differ.")
     def job() -> None:
-        hold_against_ledger()
+        verdict_op(name, office.table)(hold_against_ledger())
 
     return job
 
@@ -121,7 +125,9 @@ def _check(office: Office) -> dg.AssetChecksDefinition:
     def agrees_with_ledger(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         findings = [stored.detail for stored in Findings(lake.lake()).open(office.table)]
-        told = _evaluation(office, findings)
+        last = LOOKS.last(lake.lake(), office.table)
+        verdict = _verdict(last[1] if last else None, findings)
+        told = _evaluation(office, verdict.aged(last[0], lake.now()) if last else verdict, findings)
         return dg.AssetCheckResult(
             passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
         )
@@ -129,18 +135,31 @@ def _check(office: Office) -> dg.AssetChecksDefinition:
     return agrees_with_ledger
 
 
-def _evaluation(
-    office: Office, findings: Sequence[Mapping[str, Any]], found: Reconciled | None = None
-) -> dg.AssetCheckEvaluation:
-    """What is open; right after a reconciliation also whether anything was compared at all."""
-    proves_nothing = found is not None and not findings and not found.compared
+def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any]]) -> Verdict:
+    """What the last reconciliation says, with the findings that are open."""
+    requests = tuple(str(found["request"]) for found in findings if found["request"])
+    if last is None and not findings:
+        return Verdict("Live was never held against the ledger.")
+    bad = len(last["bad_lines"]) if last else 0
+    sentence = sentence_of(findings) if findings or last is None else str(last["sentence"])
+    if bad:
+        sentence += f" {bad} of the ledger's lines cannot be used."
+    sound = bool(last and last["compared"]) and not findings and not bad
+    return Verdict(sentence, sound=sound, wrong=bool(findings), requests=requests)
+
+
+def _evaluation(office: Office, verdict: Verdict, findings: Sequence[Mapping[str, Any]]) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=office.asset.live.key,
         check_name=CHECK,
-        passed=not findings and not proves_nothing,
-        severity=dg.AssetCheckSeverity.WARN if proves_nothing else dg.AssetCheckSeverity.ERROR,
-        description=found.sentence if found else sentence_of(findings),
-        metadata={"findings": dg.MetadataValue.md(_table(findings)), "open_findings": len(findings)},
+        passed=verdict.sound,
+        severity=verdict.severity,
+        description=verdict.sentence,
+        metadata={
+            "findings": dg.MetadataValue.md(_table(findings)),
+            "open_findings": len(findings),
+            **verdict.metadata(),
+        },
     )
 
 

@@ -20,6 +20,7 @@ from backfill_assets.orchestration.attending import attended
 from backfill_assets.orchestration.clock import by_the_clock
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.in_process import runner_within
+from backfill_assets.orchestration.lateness import lateness_check
 from backfill_assets.orchestration.metadata import metadata_of, table_of
 from backfill_assets.orchestration.nightly import Nightly, NightlyRun
 from backfill_assets.orchestration.pipeline import Pipeline
@@ -66,6 +67,8 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
         through = given or lake.now().date() - timedelta(days=1)
         done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(through)
         context.add_output_metadata(nightly_metadata(done))
+        for sentence in warnings_of(done):
+            context.log.warning(sentence)
         if done.refusals:
             raise NightlyIncomplete(table, [*done.failed, *done.reports_failed], done.refusals)
 
@@ -84,7 +87,14 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
         marks = {tags.PUBLISH: tags.PUBLISH_LIVE, tags.PRIORITY: FIRST_IN_THE_QUEUE}
         return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags=marks)
 
-    return dg.Definitions(jobs=[nightly], schedules=[nightly_schedule])
+    return dg.Definitions(jobs=[nightly], schedules=[nightly_schedule], asset_checks=[lateness_check(pipeline.office)])
+
+
+def warnings_of(done: Nightly) -> list[str]:
+    """What nightly could not do and what is somebody's to look at, though no day failed."""
+    late = [f"{days_listed(done.late)} have late data and are too old for nightly. Correct them."] if done.late else []
+    frozen = [f"{report} is frozen and will be built at the thaw." for report in done.frozen]
+    return [*late, *frozen, *done.readers_wait]
 
 
 def nightly_metadata(done: Nightly) -> Mapping[str, dg.MetadataValue]:
@@ -93,7 +103,8 @@ def nightly_metadata(done: Nightly) -> Mapping[str, dg.MetadataValue]:
     named = {**days, "left_to_corrections": done.claimed, "failed": tuple(done.failed)}
     counted = {f"days_{name}": len(found) for name, found in named.items()}
     told = {name: days_listed(found) for name, found in named.items() if found}
-    return metadata_of({**counted, **told, "frozen_reports": ", ".join(done.frozen) or None})
+    left = {"frozen_reports": ", ".join(done.frozen) or None, "readers_wait": " ".join(done.readers_wait) or None}
+    return metadata_of({**counted, **told, **left})
 
 
 def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:

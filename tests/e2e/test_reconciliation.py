@@ -327,7 +327,7 @@ def test_jobs_report_to_the_checks_of_the_live_asset(tmp_path, monkeypatch):
     monkeypatch.setenv("BACKFILL_NOW", "2011-11-01T06:00:00+00:00")
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
         jobs = {
-            name: defs.resolve_job_def(name).execute_in_process(instance=instance)
+            name: defs.resolve_job_def(name).execute_in_process(instance=instance, raise_on_error=False)
             for name in (f"{FACT}__reconcile", f"{FACT}__audit")
         }
         keys = [
@@ -336,8 +336,12 @@ def test_jobs_report_to_the_checks_of_the_live_asset(tmp_path, monkeypatch):
         ]
         records = [instance.event_log_storage.get_asset_check_execution_history(key, limit=1)[0] for key in keys]
 
-    assert all(job.success for job in jobs.values())
+    assert [job.success for job in jobs.values()] == [
+        False,
+        not records[1].event.asset_check_evaluation.metadata["differing"].value,
+    ]
     assert len(jobs[f"{FACT}__reconcile"].output_for_node(f"{FACT}__reconcile_ledger")["findings"]) == 1
     assert records[0].event.asset_check_evaluation.passed is False
     told = jobs[f"{FACT}__audit"].output_for_node(f"{FACT}__audit_days")
     assert records[1].event.asset_check_evaluation.passed is (not told["differing"])
+    assert jobs[f"{FACT}__audit"].success is (not told["differing"])
