@@ -14,6 +14,8 @@ from backfill_assets.core.exact import exactly
 
 MOST_VALUES = 60
 OTHERS = "all others"
+# What a table without measures is told by.
+ROWS = "rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class Line:
     def moves(self) -> bool:
         """Whether the rows or any sum differ."""
         return self.rows_old != self.rows_new or any(sums.change for sums in self.sums.values())
+
+    def of(self, measure: str | None) -> Sums:
+        """The sums of a measure; the numbers of rows where a table has none."""
+        return Sums(Decimal(self.rows_old), Decimal(self.rows_new)) if measure is None else self.sums[measure]
 
     def renamed(self, name: str) -> "Line":
         """The same figures under another name."""
@@ -64,23 +70,23 @@ class Figures:
         return reduce(Line.__add__, self.days, nothing)
 
     @property
-    def main_measure(self) -> str:
-        """The measure to draw: the last of those that move, or the last of all."""
+    def main_measure(self) -> str | None:
+        """The measure to draw: the last of those that move, or the last of all; None where none is declared."""
         moving = [name for name in self.measures if any(day.sums[name].change for day in self.days)]
-        return (moving or list(self.measures))[-1]
+        return next(reversed(moving or self.measures), None)
 
     @exactly
-    def mean_absolute_share(self, measure: str) -> Decimal:
+    def mean_absolute_share(self, measure: str | None) -> Decimal:
         """By how much a day moves on average, either way, as a share of what it was; days from nothing left out."""
-        shares = [day.sums[measure].share for day in self.days]
+        shares = [day.of(measure).share for day in self.days]
         known = [Decimal(share.numerator) / Decimal(share.denominator) for share in shares if share]
         return sum(known, NOTHING) / len(known) if known else NOTHING
 
     @exactly
-    def largest_day(self, measure: str) -> Line | None:
+    def largest_day(self, measure: str | None) -> Line | None:
         """The day that moves most; None when none does."""
-        moving = [day for day in self.days if day.sums[measure].change]
-        return max(moving, key=lambda day: abs(day.sums[measure].change), default=None)
+        moving = [day for day in self.days if day.of(measure).change]
+        return max(moving, key=lambda day: abs(day.of(measure).change), default=None)
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` reads."""
@@ -132,8 +138,8 @@ def _added(frame: pl.LazyFrame, by: str, measures: Sequence[str]) -> pl.LazyFram
 
 
 def _shortened(lines: Mapping[str, Line], measures: Sequence[str]) -> tuple[Line, ...]:
-    main = measures[-1]
-    ordered = sorted(lines.values(), key=lambda line: (-abs(line.sums[main].change), line.name))
+    main = next(reversed(measures), None)
+    ordered = sorted(lines.values(), key=lambda line: (-abs(line.of(main).change), line.name))
     kept, rest = ordered[:MOST_VALUES], ordered[MOST_VALUES:]
     others = [reduce(Line.__add__, (line.renamed(OTHERS) for line in rest))] if rest else []
     return (*kept, *others)

@@ -27,7 +27,7 @@ def changes(figures: Figures, certificate: Certificate, sample: Sample | None) -
         f'<div class="wrap">{table_of_checks(certificate.checks)}</div>',
         "<h2>Old against new, day by day</h2>",
         charts_per_day(figures),
-        _total(table_of_days(figures)) or "<p>No day moves.</p>",
+        _total(table_of_days(figures)) or f"<p>{_no_day_moves(certificate)}</p>",
         "<h2>By month and quarter</h2>",
         _total(table_of_lines(figures.months, figures, "month", "Months")),
         _total(table_of_lines(figures.quarters, figures, "quarter", "Quarters")),
@@ -48,6 +48,12 @@ def sample_csv(sample: Sample) -> str:
         for line in row.lines:
             writer.writerow({name: _harmless(value) for name, value in {**row.key, **line}.items()})
     return text.getvalue()
+
+
+def _no_day_moves(certificate: Certificate) -> str:
+    differing = len(certificate.changed_days)
+    in_cells = f" {differing} days differ in cells that are not summed." if differing else ""
+    return f"No day moves in a sum or in its number of rows.{in_cells}"
 
 
 def _per_key(figures: Figures, key: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from backfill_assets.core.figures import Figures, Line
+from backfill_assets.core.figures import ROWS, Figures, Line
 
 WIDE, NARROW = 860, 330
 MOST_DAYS = 400
@@ -26,40 +26,41 @@ def charts_per_day(figures: Figures) -> str:
     """Old and new of the main measure per day above their difference; per month when there are too many days."""
     lines = figures.days if len(figures.days) <= MOST_DAYS else figures.months
     measure = figures.main_measure
-    what = f"{measure} per {'day' if lines is figures.days else 'month'}, live before and corrected, and the change"
+    span = "day" if lines is figures.days else "month"
+    what = f"{measure or ROWS} per {span}, live before and corrected, and the change"
     drawn = [(_per_day(lines, measure, width), size) for width, size in ((WIDE, "wide"), (NARROW, "narrow"))]
     return "".join(_figure(chart, what, size) for chart, size in drawn)
 
 
-def chart_per_value(lines: Sequence[Line], measure: str, column: str) -> str:
+def chart_per_value(lines: Sequence[Line], measure: str | None, column: str) -> str:
     """By how much each value of a key moves, both ways from zero; empty when none does."""
-    moving = [line for line in lines if line.sums[measure].change][:20]
+    moving = [line for line in lines if line.of(measure).change][:20]
     if not moving:
         return ""
     import altair as alt  # noqa: PLC0415 - a second of imports that only a page needs
 
-    rows = [{"name": line.name, "change": float(line.sums[measure].change)} for line in moving]
+    rows = [{"name": line.name, "change": float(line.of(measure).change)} for line in moving]
     chart = (
         alt.Chart(alt.Data(values=rows), height=alt.Step(17), width=NARROW - 60)
         .mark_bar()
         .encode(
-            x=alt.X("change:Q", title=f"change of {measure}"),
+            x=alt.X("change:Q", title=f"change of {measure or ROWS}"),
             y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=96)),
             color=alt.condition("datum.change >= 0", alt.value(UP), alt.value(DOWN)),
         )
     )
-    return _figure(chart, f"Change of {measure} per {column}", "any")
+    return _figure(chart, f"Change of {measure or ROWS} per {column}", "any")
 
 
-def _per_day(lines: Sequence[Line], measure: str, width: int) -> Any:
+def _per_day(lines: Sequence[Line], measure: str | None, width: int) -> Any:
     import altair as alt  # noqa: PLC0415
 
     rows = [
         {"day": line.name, "side": side, "value": float(value)}
         for line in lines
-        for side, value in (("live before", line.sums[measure].old), ("corrected", line.sums[measure].new))
+        for side, value in (("live before", line.of(measure).old), ("corrected", line.of(measure).new))
     ]
-    changes = [{"day": line.name, "change": float(line.sums[measure].change)} for line in lines]
+    changes = [{"day": line.name, "change": float(line.of(measure).change)} for line in lines]
     days = alt.X("day:T", title=None, axis=alt.Axis(format="%d %b %y", labelAngle=0, tickCount=width // 110))
     sides = alt.Scale(domain=["live before", "corrected"], range=[OLD, NEW])
     both = (
@@ -67,7 +68,7 @@ def _per_day(lines: Sequence[Line], measure: str, width: int) -> Any:
         .mark_line(strokeWidth=1.8)
         .encode(
             x=days,
-            y=alt.Y("value:Q", title=measure, axis=alt.Axis(format="~s")),
+            y=alt.Y("value:Q", title=measure or ROWS, axis=alt.Axis(format="~s")),
             color=alt.Color("side:N", scale=sides, legend=alt.Legend(title=None, orient="top")),
             strokeDash=alt.StrokeDash("side:N", legend=None, scale=alt.Scale(range=[[4, 3], [1, 0]])),
         )

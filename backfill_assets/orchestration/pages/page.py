@@ -7,7 +7,7 @@ from html import escape
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
-from backfill_assets.core.figures import Figures
+from backfill_assets.core.figures import ROWS, Figures
 from backfill_assets.core.next_step import Stuck, next_step
 from backfill_assets.core.sampling import Sample
 from backfill_assets.core.standing import Progress
@@ -128,20 +128,20 @@ def _in_short(told: Told) -> str:
     if certificate is None or figures is None:
         return "<h2>In short</h2><p>Nothing has been validated yet.</p>"
     measure = figures.main_measure
-    total, largest = figures.total.sums[measure], figures.largest_day(measure)
+    total, largest, said = figures.total.of(measure), figures.largest_day(measure), escape(measure or ROWS)
     failed = [check for check in certificate.checks if not check.passed]
     tone = "bad" if failed else "good"
     pairs = [
         ("days change, " + f"{len(certificate.unchanged_days)} are left alone", str(len(certificate.changed_days))),
-        (f"{escape(measure)} in all", f"{total.change:+,f}"),
-        (f"mean change of a day, either way, in {escape(measure)}", f"{figures.mean_absolute_share(measure):.2%}"),
+        (f"{said} in all", f"{total.change:+,f}"),
+        (f"mean change of a day, either way, in {said}", f"{figures.mean_absolute_share(measure):.2%}"),
         (
             "checks passed",
             f'<span class="{tone}">{len(certificate.checks) - len(failed)} of {len(certificate.checks)}</span>',
         ),
     ]
     if largest is not None:
-        pairs.insert(3, (f"on {largest.name}, the largest day", f"{largest.sums[measure].change:+,f}"))
+        pairs.insert(3, (f"on {largest.name}, the largest day", f"{largest.of(measure).change:+,f}"))
     return f"<h2>In short</h2>{_part_live(told.progress)}{facts(pairs)}"
 
 

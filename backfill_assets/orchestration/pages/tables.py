@@ -29,7 +29,7 @@ def table_of_days(figures: Figures) -> str:
     """Every day that moves, oldest first; the hundred and twenty that move most when there are more."""
     measure = figures.main_measure
     moving = [day for day in figures.days if day.moves]
-    ranked = sorted(moving, key=lambda day: -abs(day.sums[measure].change))[:MOST_DAYS]
+    ranked = sorted(moving, key=lambda day: -abs(day.of(measure).change))[:MOST_DAYS]
     shown = sorted(ranked, key=lambda day: day.name)
     left = f", the {MOST_DAYS} that move most of {len(moving)}" if len(moving) > MOST_DAYS else ""
     return table_of_lines(shown, figures, "day", f"Days that move{left}")
@@ -124,11 +124,15 @@ def _share(line: Line, measure: str) -> str:
 def _shown(figures: Figures) -> list[str]:
     """The measures that move, or the main one when none does."""
     moving = [name for name in figures.measures if any(day.sums[name].change for day in figures.days)]
-    return moving or [figures.main_measure]
+    return moving or list(figures.measures[-1:])
 
 
 def _hidden(figures: Figures) -> list[str]:
     """Columns that say nothing: measures that do not move, and the rows where their number does not."""
     still = [name for name in figures.measures if name not in _shown(figures)]
-    rows = [] if any(day.rows_old != day.rows_new for day in figures.days) else ["rows before", "rows now"]
+    rows = (
+        []
+        if not figures.measures or any(day.rows_old != day.rows_new for day in figures.days)
+        else ["rows before", "rows now"]
+    )
     return rows + [f"{name} {side}" for name in still for side in ("before", "now", "change", "share")]
