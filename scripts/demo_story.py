@@ -23,16 +23,15 @@ from rich.table import Table
 
 from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
-from backfill_assets.definitions import LAKE, defs
+from backfill_assets.definitions import LAKE, load_definitions
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.build import build_office, correction_definitions
 from backfill_assets.orchestration.in_process import Runner
 from backfill_assets.orchestration.nightly import Nightly, NightlyRun
-from backfill_assets.orchestration.siblings import correctable_asset
+from backfill_assets.orchestration.siblings import CorrectableAsset, correctable_asset
 from backfill_assets.revenue import transforms
-from backfill_assets.revenue.assets import DAYS
 from backfill_assets.revenue.fixings import fixings_known
-from backfill_assets.revenue.pipeline import DAILY_REVENUE, NIGHTLY, REPORTS, SOURCES
+from backfill_assets.revenue.pipeline import revenue_now
 from backfill_assets.revenue.schemas import FctDailyRevenue
 
 CORRECTION = "20260123"
@@ -54,19 +53,23 @@ approval: manual
 console = Console()
 
 
-@correctable_asset(
-    partitions_def=DAYS,
-    keys=["day", "currency", "country"],
-    measures=["transactions", "amount", "revenue_usd"],
-    schema=FctDailyRevenue,
-    code_version="2025-10-24-fx-join",
-    group_name="revenue",
-)
 def fct_daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
     """The fact with the bug of the story: each day joined to the rates that were in force on the day before."""
     days = fx_rates.select(pl.col("day").unique()).collect()["day"].to_list()
     fixings = fixings_known(LAKE.records().snapshot("raw_fixings").scan().collect())
     return transforms.daily_revenue(raw_transactions, demo_data.wrong_rates_in_force(fixings, days).lazy())
+
+
+def with_the_bug(days: dg.DailyPartitionsDefinition) -> CorrectableAsset:
+    """The fact as an asset, with the bug of the story."""
+    return correctable_asset(
+        partitions_def=days,
+        keys=["day", "currency", "country"],
+        measures=["transactions", "amount", "revenue_usd"],
+        schema=FctDailyRevenue,
+        code_version="2025-10-24-fx-join",
+        group_name="revenue",
+    )(fct_daily_revenue)
 
 
 def main() -> None:
@@ -96,14 +99,17 @@ def _start_anew() -> None:
 
 def _publish_history() -> None:
     instance = dg.DagsterInstance.get()
-    right = NightlyRun(NIGHTLY, Runner(defs, instance), LAKE)
-    office = build_office(fct_daily_revenue, sources=SOURCES, reports=REPORTS)
-    resources = {key: defs.resources[key] for key in ("lake", "lake_io_manager", "landing_zone")}
+    revenue, defs = revenue_now(), load_definitions()
+    right = NightlyRun(revenue.nightly, Runner(defs, instance), LAKE)
+    made = revenue.assets
+    fact = with_the_bug(revenue.office.asset.partitions_def)
+    office = build_office(fact, sources=made.sources, reports=made.reports)
+    resources = {key: (defs.resources or {})[key] for key in ("lake", "lake_io_manager", "landing_zone")}
     wrong_defs = dg.Definitions.merge(
-        dg.Definitions(assets=[*SOURCES, *NIGHTLY.undated, *REPORTS], resources=resources),
+        dg.Definitions(assets=[*made.sources, *made.undated, *made.reports], resources=resources),
         correction_definitions(office),
     )
-    wrong = NightlyRun(dataclasses.replace(NIGHTLY, office=office), Runner(wrong_defs, instance), LAKE)
+    wrong = NightlyRun(dataclasses.replace(revenue.nightly, office=office), Runner(wrong_defs, instance), LAKE)
     with _said(f"Nightly published them, right until {BUG_SINCE - timedelta(days=1)}"):
         _refuse_failures(right.publish(BUG_SINCE - timedelta(days=1)))
     with _said(f"… and since {BUG_SINCE} with the rates of the day before, unnoticed"):
@@ -160,7 +166,7 @@ def _measured() -> dict[str, Any]:
         event for event in records.ledger.events(CORRECTION) if event.step == "cut_over" and "commit" in event.detail
     )
     runs = dg.DagsterInstance.get().get_run_records(dg.RunsFilter(tags={tags.CORRECTION: CORRECTION}))
-    staged = [run for run in runs if DAILY_REVENUE.asset.staged_key in (run.dagster_run.asset_selection or ())]
+    staged = [run for run in runs if revenue_now().office.asset.staged_key in (run.dagster_run.asset_selection or ())]
     return {
         "validated": events["validate", "done"],
         "swap": first_swap.detail,

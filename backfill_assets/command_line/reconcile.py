@@ -11,6 +11,7 @@ from backfill_assets.command_line.session import DONE, FOUND, OTHER, Answer, Ses
 from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import retold
 from backfill_assets.errors.correction import RunFailed
+from backfill_assets.errors.setup import TableUnclear
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -24,9 +25,7 @@ def reconcile(
     with answer.refusals():
         if through:
             day_given(through, "--through")
-        told = _run(
-            Session(), "fct_daily_revenue__reconcile", "fct_daily_revenue__reconcile_ledger", {"through": through}
-        )
+        told = _run(Session(), "reconcile", "ledger", {"through": through})
         answer.give(told, lambda console: _print_findings(console, told))
     raise typer.Exit(_code(told))
 
@@ -39,17 +38,25 @@ def audit(
     """Compute a random handful of published days with today's code, beside everything, and compare with live."""
     answer = Answer(as_json=json)
     with answer.refusals():
-        told = _run(
-            Session(), "fct_daily_revenue__audit", "fct_daily_revenue__audit_days", {"days": days, "seed": str(seed)}
-        )
+        told = _run(Session(), "audit", "days", {"days": days, "seed": str(seed)})
         answer.give(told, lambda console: _print_audit(console, told))
     raise typer.Exit(_code(told))
 
 
-def _run(session: Session, job: str, op: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Run a job of one op in this process and return what it found."""
+def _run(session: Session, what: str, op: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Run the job of one op of the table that has it, in this process, and return what it found.
+
+    Raises:
+        TableUnclear: when no table has such a job, or several have.
+    """
     from backfill_assets.orchestration.in_process import QUIET
 
+    known = {job.name for job in session.definitions.jobs or ()}
+    tables = [table for table in session.offices if f"{table}__{what}" in known]
+    if len(tables) != 1:
+        raise TableUnclear(what, tables)
+    job = f"{tables[0]}__{what}"
+    op = f"{job}_{op}"
     result = session.runner.definitions.resolve_job_def(job).execute_in_process(
         instance=session.runner.instance,
         tags=dict(session.runner.run_tags),

@@ -111,6 +111,8 @@ class Session:
     def definitions(self) -> Any:
         """The definitions of the code location: those in the module that ``BACKFILL_DEFINITIONS`` names, or ours.
 
+        A module whose definitions depend on what has landed has a function ``load_definitions``, which is called.
+
         Raises:
             DefinitionsMissing: when there is no such module, or it has none.
         """
@@ -124,6 +126,8 @@ class Session:
             if absent and not f"{name}.".startswith(f"{absent}."):
                 raise  # what that module imports is missing, which its own traceback tells best
             raise DefinitionsMissing(name) from error
+        if callable(load := getattr(module, "load_definitions", None)):
+            return load()
         found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
         if not found:
             raise DefinitionsMissing(name)

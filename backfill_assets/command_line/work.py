@@ -15,13 +15,14 @@ from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.request import TableUnknown
+from backfill_assets.errors.setup import TableUnclear
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.driving import Driver
 from backfill_assets.orchestration.hands import hand_job_name
 from backfill_assets.orchestration.in_process import Ran
 from backfill_assets.orchestration.nightly import Nightly, NightlyRun
+from backfill_assets.orchestration.schedules import nightlies_in
 from backfill_assets.orchestration.staging import partitions_name
-from backfill_assets.revenue.pipeline import NIGHTLY
 from backfill_assets.runbook import Desk
 from backfill_assets.runbook.looking import looked
 
@@ -62,14 +63,22 @@ def office_of_correction(session: Session, correction: str) -> Office:
 
 
 def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:
-    """Run nightly through a day."""
+    """Run nightly through a day.
+
+    Raises:
+        TableUnclear: when the code location has none, or several.
+    """
+    pipelines = nightlies_in(session.definitions)
+    if len(pipelines) != 1:
+        raise TableUnclear("nightly", pipelines)
+    (pipeline,) = pipelines.values()
     with _bar(answer.console) as bar:
         task = bar.add_task("publishing", total=None)
 
         def told(what: str, window: Window) -> None:
             bar.update(task, description=f"{what} {window}")
 
-        return NightlyRun(replace(NIGHTLY, told=told), session.runner, session.lake).publish(through)
+        return NightlyRun(replace(pipeline, told=told), session.runner, session.lake).publish(through)
 
 
 def drive(session: Session, correction: str, answer: Answer, actor: str) -> NextStep:

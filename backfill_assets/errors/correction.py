@@ -1,7 +1,7 @@
 """Refusals on the way of a correction: its gate, its guard, its steps."""
 
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import date, datetime
 
 from backfill_assets.errors.base import MOST_CULPRITS, BackfillAssetsError, BadInput, Refused, days_listed, listed
 
@@ -255,4 +255,25 @@ class RunFailed(BackfillAssetsError):
         super().__init__(
             f"A run of correction {correction} failed. Live is as its ledger says, see the status of {correction}. "
             f"Mend the cause and run {correction} again. {shown}"
+        )
+
+
+class DayBeforeFirst(BadInput):
+    """Days landed, or were asked for, that lie before the first day of the definitions."""
+
+    def __init__(self, days: Collection[date], first: date) -> None:
+        super().__init__(
+            f"{days_listed(days)} lie before {first}, the first day of the loaded definitions. "
+            "They were not published. Set BACKFILL_FIRST_DAY to the earliest of them where it is set, "
+            "reload the code location where it is not, or take their files out of the landing."
+        )
+
+
+class DayNotOver(BadInput):
+    """Days landed, or were asked for, that are not over yet by the clock."""
+
+    def __init__(self, days: Collection[date], now: datetime) -> None:
+        super().__init__(
+            f"{days_listed(days)} are not over, it is {now:%Y-%m-%d %H.%M} UTC. They were not published. "
+            "Wait until they are over, or correct the day by which they are named."
         )

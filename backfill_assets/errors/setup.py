@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from backfill_assets.errors.base import BadInput, listed
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, listed
 
 
 class ReportUnreachable(BadInput):
@@ -138,4 +138,46 @@ class SettingUnreadable(BadInput):
         super().__init__(
             f"{name} is {value!r}, which is not {wanted}. Nothing was compared with it. "
             "Set it as the README says, or leave it out."
+        )
+
+
+class FirstDayUnreadable(BadInput):
+    """The first day was given as something else than a day."""
+
+    def __init__(self, variable: str, told: str) -> None:
+        super().__init__(
+            f"{variable} is {told!r}, which is no day of the form YYYY-MM-DD. Nothing was loaded. "
+            "Give the first day that shall be published, or leave it out for the earliest that landed."
+        )
+
+
+class FirstDayUnknown(BackfillAssetsError):
+    """The lake could not be asked for the first day."""
+
+    def __init__(self, lake: str, variable: str, why: str) -> None:
+        where = lake.replace(": ", " ")
+        super().__init__(
+            f"The first day could not be read from {where} ({why}). Nothing was loaded. "
+            f"Make the lake reachable, or set {variable}."
+        )
+
+
+class InputsApart(BadInput):
+    """Nightly takes an input and a table through the same days, which have other partitions."""
+
+    def __init__(self, table: str, asset: str) -> None:
+        super().__init__(
+            f"{asset} has not the partitions of {table}, which nightly takes through the same days. "
+            "Nothing was loaded. Give both the same partitions definition."
+        )
+
+
+class TableUnclear(BadInput):
+    """A code location has nothing of what was asked for, or has it for several tables."""
+
+    def __init__(self, what: str, tables: Collection[str]) -> None:
+        found = f"a {what} for each of {listed(tables)}" if tables else f"no {what}"
+        super().__init__(
+            f"The code location has {found}. Nothing was done. "
+            "Build it for one table, or launch the job of the table in Dagster."
         )

@@ -22,7 +22,7 @@ from backfill_assets.orchestration.guard import claims
 from backfill_assets.orchestration.in_process import Ran, Runner
 from backfill_assets.orchestration.lateness import lateness, stale_days
 from backfill_assets.orchestration.named import table_of
-from backfill_assets.orchestration.pipeline import Pipeline
+from backfill_assets.orchestration.pipeline import Pipeline, landed_by
 from backfill_assets.orchestration.reach import Report
 from backfill_assets.orchestration.rebuilding import runs_of_keys
 from backfill_assets.orchestration.resources import LakeResource
@@ -75,13 +75,19 @@ class NightlyRun:
         self.reports_failed: dict[str, str] = {}
 
     def publish(self, through: date) -> Nightly:
-        """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports."""
+        """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports.
+
+        Raises:
+            DayNotOver, DayBeforeFirst: when ``through`` is a day that cannot be.
+        """
         records, office = self.lake.records(), self.pipeline.office
         told = self.pipeline.notes(records)
+        landed, impossible = landed_by(self.pipeline, through, self.lake.now())
+        self.failed |= impossible
         claimed = {day for days in claims(records, office.table).values() for day in days}
         live = self._live(records)
-        window = self._window(records, live, through)
-        if window is None and not live:
+        window = self._window(records, live, landed, through)
+        if window is None and not live and not impossible:
             raise NothingToPublish(office.table, through)
         pending = [day for day in window or () if day not in live and day not in claimed]
         latest = self._look_back(live, claimed)
@@ -110,20 +116,26 @@ class NightlyRun:
             notes=tuple(note for name, note in self.pipeline.notes(records).items() if name not in told),
         )
 
-    def _window(self, records: Records, live: Collection[date], through: date) -> Window | None:
+    def _window(
+        self, records: Records, live: Collection[date], landed: Collection[date], through: date
+    ) -> Window | None:
         """From the day after the watermark, or from the first day there is; from a gap between published days.
 
-        A gap may lie before the mark: the roll back of a day that was not published before leaves one.
+        A gap may lie before the mark, when a day is rolled back; so may the first day, when it landed late.
         """
         standing = records.watermarks.holders(self.pipeline.office.table).get(NIGHTLY)
-        first = standing.effective + ONE_DAY if standing and standing.effective else self.pipeline.first_day()
+        mark = standing.effective + ONE_DAY if standing and standing.effective else None
+        first = min(landed, default=None)
+        earlier = first if first and live and first < min(live) else None
         gap = next((day for day in Window.spanning(live) if day not in live), None) if live else None
-        starts = [day for day in (first, gap) if day is not None]
+        starts = [day for day in (mark or first, earlier, gap) if day is not None]
         return Window(min(starts), through) if starts and min(starts) <= through else None
 
     def _live(self, records: Records) -> frozenset[date]:
+        """The published days that the definitions have."""
         table = self.pipeline.office.table
-        return records.snapshot(table).days if records.exists(table) else frozenset()
+        days = records.snapshot(table).days if records.exists(table) else frozenset[date]()
+        return frozenset(day for day in days if day >= self.pipeline.first)
 
     def _look_back(self, live: Collection[date], claimed: Collection[date]) -> list[date]:
         """The published days that nightly may still rewrite, oldest first."""

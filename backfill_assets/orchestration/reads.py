@@ -82,7 +82,7 @@ def _through(graph: Any, parent: dg.AssetKey, keys: frozenset[str], built: Built
 
 def _read_of(graph: Any, asset: dg.AssetKey, parent: dg.AssetKey, partition: str) -> frozenset[str]:
     """The partitions of the parent that a partition of the asset reads; none when either has none."""
-    upstream = graph.get(parent).partitions_def if graph.has(parent) else None
+    upstream = _open_ended(graph.get(parent).partitions_def) if graph.has(parent) else None
     downstream = graph.get(asset).partitions_def
     if upstream is None or downstream is None:
         return frozenset()
@@ -101,6 +101,22 @@ def _days(graph: Any, asset: dg.AssetKey, keys: Collection[str]) -> dict[str, da
 
 def _is_correctable(graph: Any, key: dg.AssetKey) -> bool:
     return graph.has(key) and tags.CORRECTABLE in graph.get(key).metadata
+
+
+def _open_ended(partitions_def: Any) -> Any:
+    """Partitions without an end that is the clock's own: days that are still to come are read as well."""
+    if not isinstance(partitions_def, dg.TimeWindowPartitionsDefinition) or partitions_def.end is None:
+        return partitions_def
+    if partitions_def.end.date() < now_utc().date():
+        return partitions_def
+    return dg.TimeWindowPartitionsDefinition(
+        start=partitions_def.start,
+        fmt=partitions_def.fmt,
+        timezone=partitions_def.timezone,
+        end_offset=min(partitions_def.end_offset, 0),
+        cron_schedule=partitions_def.cron_schedule,
+        exclusions=partitions_def.exclusions,
+    )
 
 
 def _when_over(partitions_def: Any, partition: str) -> datetime:

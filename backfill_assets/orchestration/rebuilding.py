@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from backfill_assets.errors.setup import PartitionUnknown
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
 from backfill_assets.orchestration.freezer import Freezer
@@ -44,6 +45,8 @@ def runs_of_keys(asset: Report, keys: Sequence[str]) -> list[tuple[str, str]]:
     previous = False
     partitions = asset.partitions_def
     ordered = in_order(asset.name, partitions, wanted)
+    if beyond := _outside(partitions, ordered):
+        raise PartitionUnknown(asset.name, beyond, str(partitions))
     between = (
         partitions.get_partition_keys_in_range(dg.PartitionKeyRange(ordered[0], ordered[-1]))
         if partitions and ordered
@@ -54,3 +57,16 @@ def runs_of_keys(asset: Report, keys: Sequence[str]) -> list[tuple[str, str]]:
             runs = [*runs[:-1], (runs[-1][0], key)] if previous else [*runs, (key, key)]
         previous = key in wanted
     return runs
+
+
+def _outside(partitions: dg.PartitionsDefinition | None, keys: Sequence[str]) -> list[str]:
+    """Keys that lie before the first partition of a definition or after its end."""
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return []
+    windows = {key: partitions.time_window_for_partition_key(key) for key in [*keys[:1], *keys[-1:]]}
+    first, end = partitions.start.timestamp(), partitions.end.timestamp() if partitions.end else None
+    return [
+        key
+        for key, window in windows.items()
+        if window.start.timestamp() < first or (end is not None and window.end.timestamp() > end)
+    ]

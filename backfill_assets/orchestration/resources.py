@@ -52,8 +52,13 @@ class LakeResource(dg.ConfigurableResource):
 
 def now_utc() -> datetime:
     """The clock's time, or that of ``BACKFILL_NOW``."""
+    return clock_told() or datetime.now(UTC)
+
+
+def clock_told() -> datetime | None:
+    """The time of ``BACKFILL_NOW``; None where the real clock counts."""
     told = os.environ.get("BACKFILL_NOW")
-    return time_given(told, "BACKFILL_NOW") if told else datetime.now(UTC)
+    return time_given(told, "BACKFILL_NOW") if told else None
 
 
 def place(given: str, variable: str, default: str) -> str:

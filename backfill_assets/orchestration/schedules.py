@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 from pydantic import Field
@@ -15,6 +16,7 @@ from backfill_assets.core.standing import UNCHANGED
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
+from backfill_assets.errors.setup import InputsApart
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.attending import attended
 from backfill_assets.orchestration.clock import by_the_clock
@@ -51,13 +53,31 @@ def sweep_name(table: str) -> str:
     return f"{table}__retention_sweep"
 
 
+# Dagster's definitions have no place for a value of ours, so each job of a nightly is remembered with its pipeline.
+_PIPELINES: WeakKeyDictionary[dg.JobDefinition, Pipeline] = WeakKeyDictionary()
+
+
+def nightlies_in(definitions: dg.Definitions) -> dict[str, Pipeline]:
+    """What nightly runs, by table, for every nightly that was built into the definitions."""
+    found = [
+        _PIPELINES[job] for job in definitions.jobs or () if isinstance(job, dg.JobDefinition) and job in _PIPELINES
+    ]
+    return {pipeline.office.table: pipeline for pipeline in found}
+
+
 def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Definitions:
     """Nightly as a job of one op, and its schedule: every pending day, in runs of their own on the same instance.
 
     The marker that lets a run rewrite the latest days is on the schedule's run, not on the job: a job's tags are
     copied to whatever is launched from its page.
+
+    Raises:
+        InputsApart: when an input has other partitions than the table.
     """
     table = pipeline.office.table
+    for asset in pipeline.inputs:
+        if asset.partitions_def != pipeline.office.asset.partitions_def:
+            raise InputsApart(table, asset.key.to_user_string())
 
     @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})
     def publish(context: dg.OpExecutionContext, config: NightlyConfig) -> None:
@@ -87,6 +107,7 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
         marks = {tags.PUBLISH: tags.PUBLISH_LIVE, tags.PRIORITY: FIRST_IN_THE_QUEUE}
         return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags=marks)
 
+    _PIPELINES[nightly] = pipeline
     return dg.Definitions(jobs=[nightly], schedules=[nightly_schedule], asset_checks=[lateness_check(pipeline.office)])
 
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import polars as pl
 from backfill_assets.errors.correction import DaysFailed
 from backfill_assets.orchestration.reports import begin_report
 from backfill_assets.orchestration.resources import LakeResource, place
-from backfill_assets.orchestration.siblings import IO_MANAGER, correctable_asset, days_of_run
+from backfill_assets.orchestration.siblings import IO_MANAGER, CorrectableAsset, correctable_asset, days_of_run
 from backfill_assets.orchestration.wave import source_version, validated
 from backfill_assets.revenue import fixing_log, fixings, landing, raw_log, reports, transforms
 from backfill_assets.revenue.declared import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
@@ -24,9 +25,7 @@ from backfill_assets.revenue.schemas import (
     FxRates,
 )
 
-DAYS = dg.DailyPartitionsDefinition(start_date="2010-12-01")
-# The month that is still running has a pack too.
-MONTHS = dg.MonthlyPartitionsDefinition(start_date="2010-12-01", end_offset=1)
+FACT = "fct_daily_revenue"
 IN_ONE_RUN = dg.BackfillPolicy.single_run()
 TRAILING = dg.TimeWindowPartitionMapping(start_offset=1 - reports.TRAILING_DAYS)
 ENGINEERS, FINANCE = ["team:data-engineering"], ["team:finance"]
@@ -78,13 +77,6 @@ class LandingResource(dg.ConfigurableResource):
         return kept.read_text("utf-8").encode()
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=IN_ONE_RUN,
-    group_name="raw",
-    owners=ENGINEERS,
-    kinds={"deltalake", "parquet"},
-)
 def raw_transactions(
     context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
 ) -> dg.MaterializeResult:
@@ -98,6 +90,8 @@ def raw_transactions(
     done = raw_log.ingest_days(
         lake.records(), landing_zone.path(), days, landing_zone.token_key(), lake.now(), declaration
     )
+    if there := {*done.arrived, *done.known}:
+        lake.records().first_days.note(raw_log.RAW, min(there), lake.now())
     told = {"rows_appended": done.rows, "arrivals": len(done.arrived), "files_known_already": len(done.known)}
     told |= _noted(context, done.notes)
     if done.reasons:
@@ -107,7 +101,6 @@ def raw_transactions(
     return dg.MaterializeResult(metadata=told)
 
 
-@dg.asset(group_name="raw", owners=ENGINEERS, kinds={"deltalake", "csv"})
 def raw_fixings(
     context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
 ) -> dg.MaterializeResult:
@@ -119,15 +112,6 @@ def raw_fixings(
     return dg.MaterializeResult(metadata={"rows_appended": done.rows, **_noted(context, done.notes)})
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    deps=[raw_fixings],
-    backfill_policy=IN_ONE_RUN,
-    group_name="rates",
-    owners=ENGINEERS,
-    kinds={"deltalake", "polars"},
-    io_manager_key=IO_MANAGER,
-)
 def fx_rates(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
     """The rate in force per day and currency, units per EUR.
 
@@ -139,73 +123,37 @@ def fx_rates(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFr
     return validated(FxRates.validate, rates)
 
 
-@correctable_asset(
-    partitions_def=DAYS,
-    keys=["day", "currency", "country"],
-    measures=["transactions", "amount", "revenue_usd"],
-    schema=FctDailyRevenue,
-    code_version=source_version(transforms),
-    group_name="revenue",
-    owners=ENGINEERS,
-)
 def fct_daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
     """Revenue per day, currency and country, in the customer's currency and in USD, exact to the last digit."""
     return transforms.daily_revenue(raw_transactions, fx_rates)
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    deps=[dg.AssetDep(fct_daily_revenue.live, partition_mapping=TRAILING)],
-    backfill_policy=IN_ONE_RUN,
-    group_name="reports",
-    owners=["team:exec-ops"],
-    kinds={"deltalake", "polars"},
-    io_manager_key=IO_MANAGER,
-)
 def executive_dashboard(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
     """Revenue of the day with its trailing seven-day mean, so that a corrected day changes the six after it too."""
     run = begin_report(context, lake)
-    fact = run.records.snapshot(fct_daily_revenue.table)
+    fact = run.records.snapshot(FACT)
     published = fact.days & _with_days_before(run.days, reports.TRAILING_DAYS - 1)
     return validated(
         ExecutiveDashboard.validate, reports.executive_dashboard(fact.scan(published), published, run.days)
     )
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    deps=[fct_daily_revenue.live],
-    backfill_policy=IN_ONE_RUN,
-    group_name="reports",
-    owners=FINANCE,
-    kinds={"deltalake", "polars"},
-    io_manager_key=IO_MANAGER,
-)
 def finance_reconciliation_export(
     context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
 ) -> pl.DataFrame:
     """Our revenue of the day beside finance's ledger: the difference, and why there is one."""
     run = begin_report(context, lake)
-    fact = run.records.snapshot(fct_daily_revenue.table).scan(run.days)
+    fact = run.records.snapshot(FACT).scan(run.days)
     ledger = landing.read_ledger(landing_zone.path())
     return validated(
         FinanceReconciliationExport.validate, reports.finance_reconciliation_export(fact, ledger, run.days)
     )
 
 
-@dg.asset(
-    partitions_def=MONTHS,
-    deps=[fct_daily_revenue.live],
-    backfill_policy=IN_ONE_RUN,
-    group_name="reports",
-    owners=["team:board-prep"],
-    kinds={"deltalake", "polars"},
-    io_manager_key=IO_MANAGER,
-)
 def board_pack(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
     """The month per currency, with the number of its days that are published."""
     run = begin_report(context, lake)
-    fact = run.records.snapshot(fct_daily_revenue.table)
+    fact = run.records.snapshot(FACT)
     published = frozenset(day for day in fact.days if day.replace(day=1) in run.days)
     return validated(BoardPack.validate, reports.board_pack(fact.scan(published), published, run.days))
 
@@ -219,3 +167,57 @@ def _noted(context: dg.AssetExecutionContext, notes: Collection[str]) -> dict[st
 
 def _with_days_before(days: Collection[date], before: int) -> frozenset[date]:
     return frozenset(day - timedelta(days=offset) for day in days for offset in range(before + 1))
+
+
+@dataclass(frozen=True)
+class RevenueAssets:
+    """The assets of the pipeline, over the same days."""
+
+    undated: tuple[dg.AssetsDefinition, ...]
+    sources: tuple[dg.AssetsDefinition, ...]
+    fact: CorrectableAsset
+    reports: tuple[dg.AssetsDefinition, ...]
+
+
+def revenue_assets(days: dg.DailyPartitionsDefinition, months: dg.MonthlyPartitionsDefinition) -> RevenueAssets:
+    """The pipeline as assets, by day but for the board's pack, which is by month."""
+    by_day = {"partitions_def": days, "backfill_policy": IN_ONE_RUN, "owners": ENGINEERS}
+    raw = dg.asset(**by_day, group_name="raw", kinds={"deltalake", "parquet"})(raw_transactions)
+    undated = dg.asset(group_name="raw", owners=ENGINEERS, kinds={"deltalake", "csv"})(raw_fixings)
+    rates = dg.asset(
+        **by_day, deps=[undated], group_name="rates", kinds={"deltalake", "polars"}, io_manager_key=IO_MANAGER
+    )(fx_rates)
+    fact = correctable_asset(
+        partitions_def=days,
+        keys=["day", "currency", "country"],
+        measures=["transactions", "amount", "revenue_usd"],
+        schema=FctDailyRevenue,
+        code_version=source_version(transforms),
+        group_name="revenue",
+        owners=ENGINEERS,
+    )(fct_daily_revenue)
+    return RevenueAssets((undated,), (raw, rates), fact, _reports(fact.live, days, months))
+
+
+def _reports(
+    live: dg.AssetsDefinition, days: dg.DailyPartitionsDefinition, months: dg.MonthlyPartitionsDefinition
+) -> tuple[dg.AssetsDefinition, ...]:
+    """What people read, each with those who answer for it."""
+    trailing = dg.AssetDep(live, partition_mapping=TRAILING)
+    made = (
+        (executive_dashboard, days, trailing, ["team:exec-ops"]),
+        (finance_reconciliation_export, days, live, FINANCE),
+        (board_pack, months, live, ["team:board-prep"]),
+    )
+    return tuple(
+        dg.asset(
+            partitions_def=partitions,
+            deps=[read],
+            backfill_policy=IN_ONE_RUN,
+            group_name="reports",
+            owners=owners,
+            kinds={"deltalake", "polars"},
+            io_manager_key=IO_MANAGER,
+        )(report)
+        for report, partitions, read, owners in made
+    )

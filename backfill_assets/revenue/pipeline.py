@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import dagster as dg
@@ -13,27 +15,18 @@ from backfill_assets.core.check import Check
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.proofs import Control, control_totals
 from backfill_assets.orchestration.build import build_office
-from backfill_assets.orchestration.desks import published_root
+from backfill_assets.orchestration.desks import Office, published_root
 from backfill_assets.orchestration.pipeline import Pipeline
-from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.resources import LakeResource, clock_told, now_utc
 from backfill_assets.revenue import raw_log
-from backfill_assets.revenue.assets import (
-    ENGINEERS,
-    LandingResource,
-    board_pack,
-    executive_dashboard,
-    fct_daily_revenue,
-    finance_reconciliation_export,
-    fx_rates,
-    raw_fixings,
-    raw_transactions,
-)
+from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets, revenue_assets
 from backfill_assets.revenue.conversions import conversion_table
 from backfill_assets.revenue.declared import WHOLE_DAY
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
 from backfill_assets.revenue.pages.rendering import render_reports
+from backfill_assets.revenue.partitions import covers, days_since, first_day, months_since
 from backfill_assets.revenue.sample import prove_sample
 from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.revenue.watching import watching_definitions
@@ -82,21 +75,9 @@ def prove_control_totals(evidence: Evidence) -> Sequence[Check]:
     return [control_totals(evidence.staged.select("day", "currency", *measures), control, days=evidence.days)]
 
 
-REPORTS = (executive_dashboard, finance_reconciliation_export, board_pack)
-SOURCES = (raw_transactions, fx_rates)
-DAILY_REVENUE = build_office(
-    fct_daily_revenue,
-    sources=SOURCES,
-    reports=REPORTS,
-    verify=(verify_sources,),
-    prove=(prove_control_totals, prove_sample, prove_ledger),
-    render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
-)
-
-
-def first_landed() -> date | None:
-    """The first day for which anything landed."""
-    return min(landed_days(LandingResource().path()), default=None)
+def landed_now() -> frozenset[date]:
+    """The days for which a file lies in the landing."""
+    return landed_days(LandingResource().path())
 
 
 def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
@@ -113,27 +94,77 @@ def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
     return files.union(*(side["day"] for side in differing))
 
 
-NIGHTLY = Pipeline(
-    DAILY_REVENUE,
-    undated=(raw_fixings,),
-    inputs=SOURCES,
-    first_day=first_landed,
-    moved=moved_days,
-    notes=raw_log.notes,
-)
+@dataclass(frozen=True, eq=False)
+class Revenue:
+    """The pipeline, composed over the days from a first one."""
+
+    assets: RevenueAssets
+    office: Office
+    nightly: Pipeline
 
 
-@dg.asset(deps=REPORTS, group_name="reports", kinds={"html"}, owners=ENGINEERS)
-def published_pages(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[Any]:
-    """What people read: pages, workbooks and prints, as the reports are now. Nightly and every step see to it too."""
-    records = lake.records()
-    rendered = render_reports(records, published_root())
-    for sentence in DAILY_REVENUE.attend(records):
-        context.log.warning(sentence)
-    return dg.MaterializeResult(metadata={"files_replaced": len(rendered.replaced), "folder": str(published_root())})
+@lru_cache(maxsize=4)
+def revenue_since(first: date, today: date | None) -> Revenue:
+    """The pipeline over the days from ``first``; ``today`` stands in for the real day, where it is given."""
+    assets = revenue_assets(days_since(first, today), months_since(first, today))
+    office = build_office(
+        assets.fact,
+        sources=assets.sources,
+        reports=assets.reports,
+        verify=(verify_sources,),
+        prove=(prove_control_totals, prove_sample, prove_ledger),
+        render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
+    )
+    nightly = Pipeline(office, assets.undated, assets.sources, landed=landed_now, moved=moved_days, notes=raw_log.notes)
+    return Revenue(assets, office, nightly)
 
 
-def pipeline_definitions() -> dg.Definitions:
+def known_days() -> tuple[date, date | None]:
+    """The first day that can be, and what stands in for the real day, where that is told.
+
+    Raises:
+        FirstDayUnreadable, FirstDayUnknown: when the first day cannot be told.
+    """
+    clock = clock_told()
+    first = first_day(LakeResource(), LandingResource().path(), raw_log.RAW)
+    # Before anything has landed there is no day; tomorrow's definitions have it.
+    return first or now_utc().date(), clock.date() if clock else None
+
+
+REVENUE = revenue_since(*known_days())
+DAILY_REVENUE, NIGHTLY = REVENUE.office, REVENUE.nightly
+SOURCES, REPORTS = REVENUE.assets.sources, REVENUE.assets.reports
+
+
+def revenue_now() -> Revenue:
+    """The pipeline over the days that can be by now: as it was loaded, unless that lacks some of them.
+
+    Raises:
+        FirstDayUnreadable, FirstDayUnknown: when the first day cannot be told.
+    """
+    first, today = known_days()
+    return REVENUE if covers(REVENUE.office.asset.partitions_def, first, today) else revenue_since(first, today)
+
+
+def published_pages(office: Office, reports: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """The asset that brings what people read in line, for whoever wants to see or to launch it."""
+
+    @dg.asset(name="published_pages", deps=reports, group_name="reports", kinds={"html"}, owners=ENGINEERS)
+    def pages(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[Any]:
+        """What people read: pages, workbooks and prints, as reports are now. Nightly and every step see to it too."""
+        records = lake.records()
+        rendered = render_reports(records, published_root())
+        for sentence in office.attend(records):
+            context.log.warning(sentence)
+        told = {"files_replaced": len(rendered.replaced), "folder": str(published_root())}
+        return dg.MaterializeResult(metadata=told)
+
+    return pages
+
+
+def pipeline_definitions(revenue: Revenue) -> dg.Definitions:
     """Everything of the example but what the builder makes around its fact."""
-    assets = dg.Definitions(assets=[*SOURCES, raw_fixings, *REPORTS, published_pages])
-    return dg.Definitions.merge(assets, watching_definitions(DAILY_REVENUE))
+    made = revenue.assets
+    pages = published_pages(revenue.office, made.reports)
+    assets = dg.Definitions(assets=[*made.sources, *made.undated, *made.reports, pages])
+    return dg.Definitions.merge(assets, watching_definitions(revenue.office))

@@ -13,6 +13,7 @@ from backfill_assets.storage.certificates import Certificates
 from backfill_assets.storage.closed_months import ClosedMonths
 from backfill_assets.storage.completeness import BuiltReports
 from backfill_assets.storage.files import Folder
+from backfill_assets.storage.first_days import FirstDays
 from backfill_assets.storage.latest import Latest, latest
 from backfill_assets.storage.layout import DAY, Lake
 from backfill_assets.storage.ledger import Ledger
@@ -59,6 +60,11 @@ class Records:
     def closed_months(self) -> ClosedMonths:
         """Which months finance has closed."""
         return ClosedMonths(self.lake)
+
+    @cached_property
+    def first_days(self) -> FirstDays:
+        """Where the history of each table begins."""
+        return FirstDays(self.lake)
 
     @cached_property
     def outbox(self) -> Outbox:

@@ -105,7 +105,7 @@ def test_a_claimed_day_is_left_to_its_correction_and_comes_right_in_it(published
     assert pounds(house, LATEST) == Decimal("12.5")
     assert set(answered.told["frozen"]) <= set(REPORTS)
     house.run("abandon", correction, "--by", "Ada", "--note", "nightly may have them")
-    assert house.run("nightly", "--through", str(NEXT)).told["rebuilt"] == [str(LATEST)]
+    assert house.at(TOMORROW).run("nightly", "--through", str(NEXT)).told["rebuilt"] == [str(LATEST)]
     assert pounds(house, LATEST) == 99
 
 
@@ -114,6 +114,7 @@ def test_a_new_day_is_published_while_reports_are_frozen_and_reported_after_the_
     correction = house.opened(OLD, date(2026, 1, 6))
     assert house.run("run", correction).code == 3
     drop_parquet(house.landing, NEXT, trade(NEXT))
+    house = house.at(TOMORROW)
     answered = house.run("nightly", "--through", str(NEXT))
 
     assert answered.told["published"] == [str(NEXT)]
