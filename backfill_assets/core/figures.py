@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
+from fractions import Fraction
 from functools import reduce
 from typing import Any, Self
 
@@ -16,6 +17,8 @@ MOST_VALUES = 60
 OTHERS = "all others"
 # What a table without measures is told by.
 ROWS = "rows"
+# A mean has no last digit; whatever the process has set, it is told to so many.
+FOR_PEOPLE = Context(prec=28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,11 @@ class Figures:
         moving = [name for name in self.measures if any(day.sums[name].change for day in self.days)]
         return next(reversed(moving or self.measures), None)
 
-    @exactly
     def mean_absolute_share(self, measure: str | None) -> Decimal:
         """By how much a day moves on average, either way, as a share of what it was; days from nothing left out."""
-        shares = [day.of(measure).share for day in self.days]
-        known = [Decimal(share.numerator) / Decimal(share.denominator) for share in shares if share]
-        return sum(known, NOTHING) / len(known) if known else NOTHING
+        known = [share for share in (day.of(measure).share for day in self.days) if share]
+        mean = sum(known, Fraction(0)) / len(known) if known else Fraction(0)
+        return FOR_PEOPLE.divide(Decimal(mean.numerator), Decimal(mean.denominator))
 
     @exactly
     def largest_day(self, measure: str | None) -> Line | None:
