@@ -155,6 +155,8 @@ def _after_stage(progress: Progress, event: Event) -> Progress:
 
 def _after_validate(progress: Progress, event: Event) -> Progress:
     settled = _settled(progress, event)
+    if event.outcome is Outcome.REFUSED:
+        return replace(settled, certificate="", passed=False)
     if event.outcome not in {Outcome.DONE, Outcome.FAILED} or "certificate" not in event.detail:
         return settled
     validated = replace(

@@ -121,14 +121,16 @@ class NightlyRun:
     ) -> Window | None:
         """From the day after the watermark, or from the first day there is; from a gap between published days.
 
-        A gap may lie before the mark, when a day is rolled back; so may the first day, when it landed late.
+        A gap may lie before the mark, when a day is rolled back, or the newest days were taken away by somebody; so may
+        the first day, when it landed late.
         """
         standing = records.watermarks.holders(self.pipeline.office.table).get(NIGHTLY)
         mark = standing.effective + ONE_DAY if standing and standing.effective else None
         first = min(landed, default=None)
         earlier = first if first and live and first < min(live) else None
         gap = next((day for day in Window.spanning(live) if day not in live), None) if live else None
-        starts = [day for day in (mark or first, earlier, gap) if day is not None]
+        after = max(live) + ONE_DAY if live else None
+        starts = [day for day in (mark or first, earlier, gap, after) if day is not None]
         return Window(min(starts), through) if starts and min(starts) <= through else None
 
     def _live(self, records: Records) -> frozenset[date]:
@@ -267,9 +269,9 @@ class NightlyRun:
             there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
             partitions = definitions[report]
             begin = days_of(report, partitions, keys)
-            behind = [
-                key for key in keys if (not built[key].is_of(snapshot) if key in built else begin[key] not in there)
-            ]
+            # A report that keeps no table of its own is known by its completeness alone.
+            lost = {key for key in keys if begin[key] not in there and (there or key not in built)}
+            behind = [key for key in keys if key in lost or (key in built and not built[key].is_of(snapshot))]
             owed[report] = [*in_order(report, partitions, {*owed.get(report, ()), *behind})]
         return owed
 

@@ -9,10 +9,16 @@ from backfill_assets.core.periods import closed_among
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import listed
-from backfill_assets.errors.correction import CertificateOutdated, ManifestsMissing, NotApproved, StepsMissing
+from backfill_assets.errors.correction import (
+    CertificateOutdated,
+    CertificateUnknown,
+    ManifestsMissing,
+    NotApproved,
+    StepsMissing,
+)
 from backfill_assets.errors.lake import RetiredFilesMissing, StagedFilesMissing
 from backfill_assets.runbook.desk import Desk, iso
-from backfill_assets.runbook.looking import happened, left
+from backfill_assets.runbook.looking import happened, left, staged_version
 from backfill_assets.storage import swap
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest, after_swaps, days_missing
@@ -30,9 +36,9 @@ def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
     _refuse_unapproved(progress)
     if Step.FREEZE_REPORTS not in progress.done:
         raise StepsMissing(correction, Step.CUT_OVER, {Step.FREEZE_REPORTS})
-    certificate = desk.records.certificates.find(progress.certificate)
+    certificate = _certificate(desk, progress)
     _refuse_unseconded(desk, progress, certificate)
-    staged_table = desk.records.staged(plan.table, correction)
+    staged_table = staged_version(desk.records, plan)
     live, staged = desk.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
     _refuse_moved(desk, progress, certificate, live, staged)
     return swap.plan_cut_over(
@@ -44,6 +50,15 @@ def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
         certified_live=certificate.live,
         certified_staged=certificate.staged,
     )
+
+
+def _certificate(desk: Desk, progress: Progress) -> Certificate:
+    """The certificate that the ledger names; where the store has lost it, validation is to make it anew."""
+    try:
+        return desk.records.certificates.find(progress.certificate)
+    except CertificateUnknown as error:
+        desk.tell_next(progress, Step.VALIDATE, Outcome.REFUSED, {"reason": str(error)})
+        raise
 
 
 def plan_again(desk: Desk, progress: Progress, days: Collection[date]) -> Manifest:

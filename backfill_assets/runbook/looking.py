@@ -4,13 +4,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
+from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import SwappedDaysMoved
 from backfill_assets.storage.held import Left, left_by, moved_days, strangers, undone_days
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
-from backfill_assets.storage.swap import Manifest
+from backfill_assets.storage.swap import Manifest, days_missing
+from backfill_assets.storage.table import Table
 
 
 def looked(records: Records, progress: Progress) -> Progress:
@@ -47,6 +49,19 @@ def happened(records: Records, correction: str) -> list[Manifest]:
     }
     planned = records.ledger.manifests(correction).get(correction, ())
     return [manifest for manifest in planned if manifest.version in done]
+
+
+def staged_version(records: Records, plan: Plan) -> Table:
+    """The staged version of a correction; an empty one where somebody deleted it, so that it is staged again."""
+    if not records.staged_exists(plan.table, plan.correction):
+        records.staged(plan.table, plan.correction, records.table(plan.table).schema).create()
+    return records.staged(plan.table, plan.correction)
+
+
+def staged_whole(staged: Snapshot, days: Collection[date]) -> frozenset[date]:
+    """Those of the days that are staged, with every file that the staged version names."""
+    files = [file for of_day in staged.files_of(days).values() for file in of_day]
+    return (staged.days & set(days)) - set(days_missing(staged, files))
 
 
 def left(records: Records, progress: Progress, days: Collection[date]) -> dict[date, Left]:

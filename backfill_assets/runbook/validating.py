@@ -25,6 +25,7 @@ from backfill_assets.errors.publication import SecondNameNeeded
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.desk import Desk, Evidence, iso
 from backfill_assets.runbook.failing import stuck_when_unusable
+from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.telling import tell_waiting
 from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.snapshot import Snapshot
@@ -64,8 +65,8 @@ def stage(desk: Desk, correction: str) -> Event:
         StagedByOtherCode: naming the days that another version of the code staged than the rest.
     """
     plan = desk.progress(correction).plan
-    staged = desk.records.staged(plan.table, correction).snapshot()
-    if missing := set(plan.days) - staged.days:
+    staged = staged_version(desk.records, plan).snapshot()
+    if missing := set(plan.days) - staged_whole(staged, plan.days):
         raise _restage(desk, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
     builds = desk.records.builds.of_days(plan.table, staged.files_of(plan.days))
     versions = sorted({build.code_version for build in builds.values()})
@@ -102,11 +103,11 @@ def validate(desk: Desk, correction: str) -> Validation:
     plan = progress.plan
     if early := set(before_validation(plan)) - progress.done:
         raise StepsMissing(correction, Step.VALIDATE, early)
-    staged_table = desk.records.staged(plan.table, correction)
+    staged_table = staged_version(desk.records, plan)
     staged = staged_table.snapshot()
     live = desk.records.table(plan.table, staged_table.schema).snapshot()
-    if missing := set(plan.days) - staged.days:
-        raise StagingIncomplete(correction, missing, len(plan.days))
+    if missing := set(plan.days) - staged_whole(staged, plan.days):
+        raise _restage(desk, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
     found = _validated(desk, plan, live, staged)
     digest = desk.records.certificates.keep(found.certificate, desk.now)
     outcome = Outcome.FAILED if found.failed else Outcome.DONE

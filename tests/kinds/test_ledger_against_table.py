@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from backfill_assets.orchestration.steps import step_key
 from backfill_assets.runbook import abandon, approve, communicate, cut_over, decommission, rebuild_downstream, roll_back
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import by_hand, stage_by_hand
+from tests.orchestration.worlds import HISTORY
 from tests.orchestration.worlds import WRONG as WINDOW
 from tests.runbook.world import World, day, days, world_at
 
@@ -250,6 +252,55 @@ def test_what_was_looked_up_is_kept_until_the_next_commit(tmp_path: Path, monkey
     monkeypatch.setattr("backfill_assets.runbook.looking.left_by", lambda *_: pytest.fail("asked once more"))
     world.desk().progress(correction)
     world.desk().progress(correction)
+
+
+def staged_version_deleted(world: World, correction: str) -> None:
+    shutil.rmtree(Path(world.live.uri) / f"_backfill_{correction}")
+
+
+def a_staged_file_deleted(world: World, correction: str) -> None:
+    next((Path(world.live.uri) / f"_backfill_{correction}/day=2026-01-07").glob("*.parquet")).unlink()
+
+
+def certificates_deleted(world: World, correction: str) -> None:
+    shutil.rmtree(world.root / "_control/certificates")
+
+
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("harm", [staged_version_deleted, a_staged_file_deleted, certificates_deleted])
+def test_what_is_gone_of_the_staged_days_and_their_proof_is_made_again_and_not_asked_for_for_ever(
+    tmp_path: Path, harm: Callable[[World, str], None], *, validated: bool
+):
+    world = world_at(tmp_path)
+    correction = world.open(4, 10).correction
+    if validated:
+        world.drive(correction)
+        approve(world.desk(), correction, "looked")
+        harm(world, correction)
+    else:
+        while world.progress(correction).missing:
+            world.take(correction, next_step(world.progress(correction), world.now))
+        if harm is not certificates_deleted:
+            harm(world, correction)
+
+    if isinstance(world.drive(correction), WaitForPerson):
+        approve(world.desk(), correction, "looked again")
+    assert isinstance(world.drive(correction), WaitUntil)
+    assert world.content() == world.right
+
+
+def test_nightly_publishes_the_newest_days_again_that_somebody_took_away_and_report_partitions_that_are_gone(daemon):
+    command("nightly")
+    whole = daemon.lake.live()
+    uri = daemon.lake.records.lake.table_uri
+    last = str(HISTORY.last)
+    DeltaTable(uri(FACT)).delete(f"day = '{last}'")
+    DeltaTable(uri("executive_dashboard")).delete(f"day = '{HISTORY.first}'")
+
+    assert command("nightly")["published"] == [last]
+
+    assert daemon.lake.live().equals(whole)
+    assert HISTORY.first in daemon.lake.records.snapshot("executive_dashboard").days
 
 
 def test_the_driver_and_the_command_line_stop_at_restored_days_and_go_on_once_they_are_swapped_in_again(daemon):

@@ -270,8 +270,8 @@ def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_onc
         open_correction(desk, Request(FACT, type(WRONG)(day, day), "Open.", correction=f"open_{number}"))
     daemon.tick()
     opened_tables: list[str] = []
-    real = latest.DeltaTable
-    monkeypatch.setattr(latest, "DeltaTable", lambda uri, **given: opened_tables.append(uri) or real(uri, **given))
+    real = latest.open_table
+    monkeypatch.setattr(latest, "open_table", lambda folder: opened_tables.append(folder.uri) or real(folder))
     daemon.tick()
     assert opened_tables == []
 

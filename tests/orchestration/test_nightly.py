@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.window import Window
+from backfill_assets.orchestration.resources import LakeResource
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.raw_log import arrivals
+from backfill_assets.runbook import freeze_reports
 from tests.e2e.house import House
 from tests.e2e.shop import FIXINGS, open_shop, trade
 from tests.scenarios import drop_parquet
@@ -112,7 +114,8 @@ def test_a_claimed_day_is_left_to_its_correction_and_comes_right_in_it(published
 def test_a_new_day_is_published_while_reports_are_frozen_and_reported_after_the_thaw(published: House, tmp_path: Path):
     house = published.copy(tmp_path / "house")
     correction = house.opened(OLD, date(2026, 1, 6))
-    assert house.run("run", correction).code == 3
+    with house.entered():
+        freeze_reports(DAILY_REVENUE.desk(LakeResource(), "ada"), correction)
     drop_parquet(house.landing, NEXT, trade(NEXT))
     house = house.at(TOMORROW)
     answered = house.run("nightly", "--through", str(NEXT))
