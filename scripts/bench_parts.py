@@ -17,6 +17,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table as Shown
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 
@@ -248,7 +249,7 @@ def correct_in_process() -> None:
     for number in range(50):
         closed = open_correction(desk, Request("fct_daily_revenue", lake.other, "bench", correction=f"closed_{number}"))
         for step in (Step.ABANDON, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE):
-            desk.tell(closed.correction, step, Outcome.DONE, {"note": ""})
+            desk.tell(closed.correction, fact_of(step, Outcome.DONE, {"note": ""}))
     for number, day in enumerate(lake.other.days[:2]):
         open_correction(desk, Request("fct_daily_revenue", Window(day, day), "bench", correction=f"open_{number}"))
     sensor = next(one for one in defs.sensors or () if one.name == driver_name("fct_daily_revenue"))

@@ -1,12 +1,14 @@
 """What the commands print, for people and as JSON."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, assert_never
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from backfill_assets.core.facts import Validated
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -75,13 +77,13 @@ def standing_json(found: "Whereabouts") -> dict[str, Any]:
         "version": plan.version_name,
         "done": [str(step) for step in NINE_STEPS if step in progress.done],
         "days": len(plan.days),
-        "staged": len(progress.staged),
-        "changed": len(progress.changed),
-        "live": len(progress.swapped),
-        "certificate": progress.certificate,
-        "approved_by": progress.approval.by if progress.approval else None,
-        "frozen": sorted(progress.frozen),
-        "ending": progress.ending or None,
+        "staged": len(progress.staging.staged),
+        "changed": len(progress.gate.changed),
+        "live": len(progress.publication.swapped),
+        "certificate": progress.gate.certificate,
+        "approved_by": progress.gate.approval.by if progress.gate.approval else None,
+        "frozen": sorted(progress.downstream.frozen),
+        "ending": progress.publication.ending or None,
         "checks": _checks(found),
     }
 
@@ -130,12 +132,14 @@ def _print_whole(console: Console, found: "Whereabouts") -> None:
     for check in told["checks"]:
         mark = ("passed", "green") if check["passed"] else ("failed", "red")
         console.print(Text.assemble(mark, f" {check['name']}  {check['sentence']}"), soft_wrap=True)
+    for event in found.events:
+        console.print(f"{event.at:%Y-%m-%d %H:%M}  {event.fact.summary()}", style="dim", soft_wrap=True)
     print_next_step(console, told["correction"], found.next_step)
 
 
 def _checks(found: "Whereabouts") -> list[dict[str, Any]]:
-    validated = [event for event in found.events if "checks" in event.detail]
-    return list(validated[-1].detail["checks"]) if validated else []
+    validated = [fact for event in found.events if isinstance(fact := event.fact, Validated)]
+    return [asdict(check) for check in validated[-1].checks] if validated else []
 
 
 def print_plan(console: Console, plan: Plan) -> None:

@@ -156,16 +156,16 @@ class _Reporter:
     def told(self, step: NextStep, desk: Desk) -> None:
         progress = desk.progress(self.correction)
         if self.days is not None:
-            self.bar.update(self.days, completed=len(progress.staged))
+            self.bar.update(self.days, completed=len(progress.staging.staged))
         if self.reports is not None:
-            self.bar.update(self.reports, completed=self.owed - len(progress.owed))
+            self.bar.update(self.reports, completed=self.owed - len(progress.downstream.owed))
         match step:
             case TakeSteps(steps=steps):
                 for one in steps:
                     self.bar.console.print(f"  {one}", style="bold")
             case StageWaves() if self.days is None:
                 total = len(progress.plan.days)
-                self.days = self.bar.add_task("  staging days", total=total, completed=len(progress.staged))
+                self.days = self.bar.add_task("  staging days", total=total, completed=len(progress.staging.staged))
             case RebuildReports(partitions=partitions) if self.reports is None:
                 self.owed = sum(len(keys) for keys in partitions.values())
                 self.reports = self.bar.add_task("  rebuilding report partitions", total=self.owed)

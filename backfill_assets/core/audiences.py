@@ -7,6 +7,7 @@ from typing import Any
 
 from backfill_assets.core.periods import months_of
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.steps import NoticeKind as Kind
 from backfill_assets.core.window import contiguous
 
 MOST_RUNS = 4
@@ -59,45 +60,51 @@ def runs_named(days: Collection[date]) -> list[str]:
     return [str(run.first) if len(run) == 1 else str(run) for run in contiguous(days)]
 
 
-def moves_for(audience: Audience, event: str, plan: Plan, figures: Mapping[str, Any]) -> list[str]:
+def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str, Any]) -> list[str]:
     """What this audience does about this event, a sentence a line."""
     days = days_of_event(plan, figures)
     told = _MOVES.get((event, audience)) or _MOVES[event, Audience.ANYONE]
-    if event in {"abandoned", "decommissioned"} and not figures.get("days", plan.days):
-        told = _MOVES["abandoned", Audience.ANYONE if audience is not Audience.FINANCE else audience]
+    if event in {Kind.ABANDONED, Kind.DECOMMISSIONED} and not figures.get("days", plan.days):
+        told = _MOVES[Kind.ABANDONED, Audience.ANYONE if audience is not Audience.FINANCE else audience]
     named = days_named(days) if is_part(figures) else str(plan.window)
     moves = [told.format(months=", ".join(months_of(days)), days=named, correction=plan.correction)]
     closed = figures.get("closed_months", ())
-    if closed and audience is Audience.FINANCE and event in {"waiting", "published"}:
+    if closed and audience is Audience.FINANCE and event in {Kind.WAITING, Kind.PUBLISHED}:
         months = ", ".join(closed)
         moves += {
-            "waiting": [f"{months} is closed. Two people have to approve, each by name."],
-            "published": [f"{months} is closed. Post the restatement journal; it is in the workbook of each month."],
+            Kind.WAITING: [f"{months} is closed. Two people have to approve, each by name."],
+            Kind.PUBLISHED: [f"{months} is closed. Post the restatement journal; it is in the workbook of each month."],
         }[event]
     return moves
 
 
 _MOVES: Mapping[tuple[str, Audience], str] = {
-    ("opened", Audience.FINANCE): "Do not reconcile or close {months} until you hear that it is corrected.",
-    ("opened", Audience.EXECUTIVES): "Do not decide on figures of {days}; the dashboard shows the state before.",
-    ("opened", Audience.BOARD): "Hold every pack that quotes {months}. The pages say which state they show.",
-    ("opened", Audience.ANYONE): "Do not copy figures of {days} until you hear that it is corrected.",
-    ("waiting", Audience.FINANCE): "Compare the totals with your own, then tell the data team whether to go ahead.",
-    ("waiting", Audience.EXECUTIVES): "Nothing yet. The dashboard stays as it is until the correction is approved.",
-    ("waiting", Audience.BOARD): "Prepare to restate {months}; the figures above are what they will say.",
-    ("waiting", Audience.ANYONE): "Nothing yet. You hear again when it is published or given up.",
-    ("published", Audience.FINANCE): "Take the workbooks of {months} again; their journal lists every entry to post.",
-    ("published", Audience.EXECUTIVES): "Read the dashboard anew, and correct what was quoted from {days}.",
-    ("published", Audience.BOARD): "Replace the packs of {months}. Each restated month shows its earlier figure.",
-    ("published", Audience.ANYONE): "Run again whatever copied these days. Pages and exports are rebuilt already.",
-    ("rolled_back", Audience.FINANCE): "Reverse what you posted of {days} for correction {correction}; the "
+    (Kind.OPENED, Audience.FINANCE): "Do not reconcile or close {months} until you hear that it is corrected.",
+    (Kind.OPENED, Audience.EXECUTIVES): "Do not decide on figures of {days}; the dashboard shows the state before.",
+    (Kind.OPENED, Audience.BOARD): "Hold every pack that quotes {months}. The pages say which state they show.",
+    (Kind.OPENED, Audience.ANYONE): "Do not copy figures of {days} until you hear that it is corrected.",
+    (Kind.WAITING, Audience.FINANCE): "Compare the totals with your own, then tell the data team whether to go ahead.",
+    (Kind.WAITING, Audience.EXECUTIVES): "Nothing yet. The dashboard stays as it is until the correction is approved.",
+    (Kind.WAITING, Audience.BOARD): "Prepare to restate {months}; the figures above are what they will say.",
+    (Kind.WAITING, Audience.ANYONE): "Nothing yet. You hear again when it is published or given up.",
+    (
+        Kind.PUBLISHED,
+        Audience.FINANCE,
+    ): "Take the workbooks of {months} again; their journal lists every entry to post.",
+    (Kind.PUBLISHED, Audience.EXECUTIVES): "Read the dashboard anew, and correct what was quoted from {days}.",
+    (Kind.PUBLISHED, Audience.BOARD): "Replace the packs of {months}. Each restated month shows its earlier figure.",
+    (Kind.PUBLISHED, Audience.ANYONE): "Run again whatever copied these days. Pages and exports are rebuilt already.",
+    (Kind.ROLLED_BACK, Audience.FINANCE): "Reverse what you posted of {days} for correction {correction}; the "
     "journal has the reversing entries.",
-    ("rolled_back", Audience.BOARD): "Withdraw packs of {months} made since the correction was published.",
-    ("rolled_back", Audience.ANYONE): "Do not use figures of {days} taken since the correction was published.",
-    ("abandoned", Audience.FINANCE): "Go on with {months} as published. A new correction will be announced.",
-    ("abandoned", Audience.ANYONE): "Nothing. Figures of {days} are as they were; they may still be corrected later.",
-    ("unchanged", Audience.FINANCE): "Go on with {months} as published; nothing has to be posted.",
-    ("unchanged", Audience.ANYONE): "Nothing. Figures of {days} are right as they are.",
-    ("decommissioned", Audience.FINANCE): "Nothing. Keep the journal; it is the only record of the earlier figures.",
-    ("decommissioned", Audience.ANYONE): "Nothing. To change these days again, a new correction has to be opened.",
+    (Kind.ROLLED_BACK, Audience.BOARD): "Withdraw packs of {months} made since the correction was published.",
+    (Kind.ROLLED_BACK, Audience.ANYONE): "Do not use figures of {days} taken since the correction was published.",
+    (Kind.ABANDONED, Audience.FINANCE): "Go on with {months} as published. A new correction will be announced.",
+    (
+        Kind.ABANDONED,
+        Audience.ANYONE,
+    ): "Nothing. Figures of {days} are as they were; they may still be corrected later.",
+    (Kind.UNCHANGED, Audience.FINANCE): "Go on with {months} as published; nothing has to be posted.",
+    (Kind.UNCHANGED, Audience.ANYONE): "Nothing. Figures of {days} are right as they are.",
+    (Kind.DECOMMISSIONED, Audience.FINANCE): "Nothing. Keep the journal; it is the only record of the earlier figures.",
+    (Kind.DECOMMISSIONED, Audience.ANYONE): "Nothing. To change these days again, a new correction has to be opened.",
 }

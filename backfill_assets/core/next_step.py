@@ -7,10 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from backfill_assets.core.asked import Pending
+from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Step
+from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.waves import WaveOrder, plan_waves
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import SwappedDaysMoved
@@ -72,7 +72,7 @@ class Stuck:
 class Finished:
     """The correction is closed and owes nothing."""
 
-    ending: str
+    ending: Ending
 
 
 NextStep = TakeSteps | StageWaves | RebuildReports | WaitForRuns | WaitForPerson | WaitUntil | Stuck | Finished
@@ -87,7 +87,7 @@ def before_validation(plan: Plan) -> tuple[Step, ...]:
 
 def thawing(progress: Progress) -> tuple[Step, ...]:
     """The rebuild, and the word about it where anybody is owed one."""
-    return (Step.REBUILD_DOWNSTREAM, *((Step.COMMUNICATE,) if progress.owes_notice else ()))
+    return (Step.REBUILD_DOWNSTREAM, *((Step.COMMUNICATE,) if progress.downstream.owes_notice else ()))
 
 
 def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) -> NextStep:
@@ -103,11 +103,11 @@ def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) ->
             failed = next((step for step in steps if step in progress.failures and not _may_pass(progress, step)), None)
             if failed is not None:
                 return Stuck(failed, progress.failures[failed])
-            return _waiting(progress.asked.step_runs) or decided
+            return _waiting(progress.runs.step_runs) or decided
         case StageWaves():
             return _waves_not_asked(progress, busy)
         case RebuildReports():
-            return _waiting(progress.asked.step_runs) or decided
+            return _waiting(progress.runs.step_runs) or decided
         case _:
             return decided
 
@@ -117,15 +117,22 @@ def _waiting(pending: Collection[Pending]) -> WaitForRuns | None:
 
 
 def _decide(progress: Progress, now: datetime) -> NextStep:
-    if progress.planned is not None:
-        return TakeSteps((progress.planned,))
-    if progress.ending == "decommissioned":
-        return Finished(progress.ending)
-    if progress.moved:
-        inside = progress.moved & progress.swapped
-        reason = str(SwappedDaysMoved(progress.plan.correction, inside or progress.moved, swapped=bool(inside)))
+    if progress.publication.planned is not None:
+        return TakeSteps((progress.publication.planned,))
+    if progress.publication.ending is Ending.DECOMMISSIONED:
+        return Finished(Ending.DECOMMISSIONED)
+    if progress.publication.moved:
+        inside = progress.publication.moved & progress.publication.swapped
+        reason = str(
+            SwappedDaysMoved(progress.plan.correction, inside or progress.publication.moved, swapped=bool(inside))
+        )
         return Stuck(Step.CUT_OVER if inside else Step.ROLL_BACK, reason)
-    if progress.is_closed or Step.CUT_OVER in progress.done or progress.swapped or progress.owes_notice:
+    if (
+        progress.is_closed
+        or Step.CUT_OVER in progress.done
+        or progress.publication.swapped
+        or progress.downstream.owes_notice
+    ):
         return _after_publication(progress, now)
     return _before_publication(progress)
 
@@ -133,11 +140,11 @@ def _decide(progress: Progress, now: datetime) -> NextStep:
 def _after_publication(progress: Progress, now: datetime) -> NextStep:
     if Step.REBUILD_DOWNSTREAM not in progress.done:
         return _rebuild(progress)
-    if progress.owes_notice:
+    if progress.downstream.owes_notice:
         return TakeSteps((Step.COMMUNICATE,))
-    if progress.is_closed:
-        return Finished(progress.ending)
-    if Step.CUT_OVER not in progress.done and not progress.swapped:
+    if progress.publication.ending is not None:
+        return Finished(progress.publication.ending)
+    if Step.CUT_OVER not in progress.done and not progress.publication.swapped:
         return _before_publication(progress)
     return _rest(progress, now)
 
@@ -145,9 +152,9 @@ def _after_publication(progress: Progress, now: datetime) -> NextStep:
 def _rebuild(progress: Progress) -> NextStep:
     if Step.REBUILD_DOWNSTREAM in progress.failures:
         return Stuck(Step.REBUILD_DOWNSTREAM, progress.failures[Step.REBUILD_DOWNSTREAM])
-    if progress.owed:
+    if progress.downstream.owed:
         owed: dict[str, list[str]] = {}
-        for report, key in sorted(progress.owed):
+        for report, key in sorted(progress.downstream.owed):
             owed.setdefault(report, []).append(key)
         return RebuildReports({report: tuple(keys) for report, keys in owed.items()})
     return TakeSteps(thawing(progress))
@@ -155,12 +162,12 @@ def _rebuild(progress: Progress) -> NextStep:
 
 def _rest(progress: Progress, now: datetime) -> NextStep:
     """Inside the rollback window, and at its end."""
-    if progress.approval is not None and Step.CUT_OVER not in progress.done:
+    if progress.gate.approval is not None and Step.CUT_OVER not in progress.done:
         return _before_publication(progress)
-    swapped_at = progress.swapped_at or progress.plan.opened_at
+    swapped_at = progress.publication.swapped_at or progress.plan.opened_at
     deadline = progress.plan.roll_back_deadline(swapped_at)
-    if now < deadline or progress.awaited_holders:
-        return WaitUntil(deadline, progress.awaited_holders)
+    if now < deadline or progress.downstream.awaited_holders:
+        return WaitUntil(deadline, progress.downstream.awaited_holders)
     return TakeSteps((Step.DECOMMISSION,))
 
 
@@ -183,23 +190,29 @@ def _before_publication(progress: Progress) -> NextStep:
 
 def _may_pass(progress: Progress, step: Step) -> bool:
     """Whether a person has let a failed validation through by name."""
-    return step is Step.VALIDATE and progress.approval is not None and progress.is_approved
+    return step is Step.VALIDATE and progress.gate.approval is not None and progress.is_approved
 
 
 def _at_once(progress: Progress) -> tuple[Step, ...]:
     """The cut over, in the run of the validation that lets it through by itself."""
     request = progress.plan.request
     automatic = request.approval == "automatic" and not request.expectation.is_empty
-    return (Step.CUT_OVER,) if automatic and progress.approval is None and progress.version == 0 else ()
+    return (
+        (Step.CUT_OVER,)
+        if automatic and progress.gate.approval is None and progress.publication.swap_count == 0
+        else ()
+    )
 
 
 def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
     """The waves that may be asked for beside those under way."""
-    under_way = progress.asked.waves
+    under_way = progress.runs.waves
     policy = progress.plan.request.waves
-    canary_out = policy.order is WaveOrder.CANARY and not progress.staged and not progress.tries and under_way
+    canary_out = (
+        policy.order is WaveOrder.CANARY and not progress.staging.staged and not progress.staging.tries and under_way
+    )
     at_once = policy.at_once - len(under_way)
-    planned = _stage(progress, progress.asked.days | frozenset(busy))
+    planned = _stage(progress, progress.runs.days | frozenset(busy))
     if isinstance(planned, StageWaves) and planned.waves and at_once > 0 and not canary_out:
         return StageWaves(planned.waves, at_once)
     if isinstance(planned, Stuck) and not under_way:
@@ -212,12 +225,12 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
     missing = progress.missing - frozenset(taken)
     if not missing:
         return StageWaves((), policy.at_once)
-    failed = {day for day in missing if progress.tries.get(day, 0)}
+    failed = {day for day in missing if progress.staging.tries.get(day, 0)}
     fresh = missing - failed
-    retried = {day for day in failed if progress.tries[day] < policy.attempts}
+    retried = {day for day in failed if progress.staging.tries[day] < policy.attempts}
     if not fresh and not retried:
         return Stuck(Step.STAGE, _reasons(progress, missing))
-    waves = plan_waves(fresh, policy, canary_done=bool(progress.staged or progress.tries))
+    waves = plan_waves(fresh, policy, canary_done=bool(progress.staging.staged or progress.staging.tries))
     alone = tuple(Window(day, day) for day in sorted(retried))
     return StageWaves((*waves, *alone) if waves else alone, policy.at_once)
 
@@ -226,15 +239,15 @@ def _reasons(progress: Progress, days: Collection[date]) -> str:
     """The reasons of the failed days, each once, with the first day that has it."""
     first_day: dict[str, date] = {}
     for day in sorted(days):
-        first_day.setdefault(progress.reasons.get(day, "no reason recorded"), day)
+        first_day.setdefault(progress.staging.reasons.get(day, "no reason recorded"), day)
     return " ".join(f"[{day}] {reason}" for reason, day in first_day.items())
 
 
 def _what_is_waited_for(progress: Progress) -> str:
     correction = progress.plan.correction
-    if progress.version:
+    if progress.publication.swap_count:
         return f"Correction {correction} is rolled back. Approve it to cut over again, or abandon it."
-    if progress.approval is not None and progress.closed_months:
-        months = ", ".join(sorted(progress.closed_months))
+    if progress.gate.approval is not None and progress.gate.closed_months:
+        months = ", ".join(sorted(progress.gate.closed_months))
         return f"Correction {correction} changes closed months ({months}) and waits for a second name's approval."
     return f"Correction {correction} is validated and waits for approval."

@@ -21,9 +21,9 @@ from backfill_assets.core.exact import exactly
 from backfill_assets.core.periods import quarter_of
 from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.steps import NoticeKind as Kind
 
 EVERYONE = "everyone"
-EVENTS = ("opened", "waiting", "published", "rolled_back", "abandoned", "unchanged", "decommissioned")
 Sums = Mapping[str, Mapping[str, str]]
 _UNFIT = re.compile(r"[^\w.-]+")
 
@@ -37,7 +37,7 @@ class Notice:
     """
 
     correction: str
-    event: str
+    event: Kind
     audience: str
     subject: str
     body: str
@@ -56,7 +56,7 @@ class Notice:
 
 
 @exactly
-def write_notices(plan: Plan, event: str, figures: Mapping[str, Any], number: int = 1) -> tuple[Notice, ...]:
+def write_notices(plan: Plan, event: Kind, figures: Mapping[str, Any], number: int = 1) -> tuple[Notice, ...]:
     """A notice for each watcher of the plan, or one for everyone where it has none.
 
     ``figures`` are those of the events they tell of: totals, months and largest day as texts, days as ISO dates. Where
@@ -68,7 +68,7 @@ def write_notices(plan: Plan, event: str, figures: Mapping[str, Any], number: in
     return tuple(replace(notice, body=_body(plan, notice, figures)) for notice in blank)
 
 
-def _subject(plan: Plan, event: str, figures: Mapping[str, Any]) -> str:
+def _subject(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> str:
     subject = _SUBJECTS[event].format(table=plan.table, window=plan.window, correction=plan.correction)
     days = days_of_event(plan, figures)
     if not is_part(figures) or not days or event not in _SUBJECTS_OF_PART:
@@ -77,38 +77,38 @@ def _subject(plan: Plan, event: str, figures: Mapping[str, Any]) -> str:
 
 
 _SUBJECTS_OF_PART = {
-    "published": "The correction of {days} of {table} {window} is published",
-    "rolled_back": "The correction of {days} of {table} {window} was rolled back",
-    "decommissioned": "The correction of {days} of {table} {window} is final",
+    Kind.PUBLISHED: "The correction of {days} of {table} {window} is published",
+    Kind.ROLLED_BACK: "The correction of {days} of {table} {window} was rolled back",
+    Kind.DECOMMISSIONED: "The correction of {days} of {table} {window} is final",
 }
 _SUBJECTS = {
-    "opened": "{table} {window} is being corrected, reports are frozen",
-    "waiting": "The correction of {table} {window} waits for a decision",
-    "published": "{table} {window} is corrected",
-    "rolled_back": "The correction of {table} {window} was rolled back",
-    "abandoned": "The correction of {table} {window} was given up",
-    "unchanged": "{table} {window} is right as it is",
-    "decommissioned": "The correction of {table} {window} is final",
+    Kind.OPENED: "{table} {window} is being corrected, reports are frozen",
+    Kind.WAITING: "The correction of {table} {window} waits for a decision",
+    Kind.PUBLISHED: "{table} {window} is corrected",
+    Kind.ROLLED_BACK: "The correction of {table} {window} was rolled back",
+    Kind.ABANDONED: "The correction of {table} {window} was given up",
+    Kind.UNCHANGED: "{table} {window} is right as it is",
+    Kind.DECOMMISSIONED: "The correction of {table} {window} is final",
 }
 _LEADS = {
-    "opened": "Numbers of these days are wrong and are being recomputed beside the published ones. Until that is "
+    Kind.OPENED: "Numbers of these days are wrong and are being recomputed beside the published ones. Until that is "
     "done, every report below keeps its last good state, under a banner that says so.",
-    "waiting": "The recomputed days were held against the published ones and against their source. Nothing is "
+    Kind.WAITING: "The recomputed days were held against the published ones and against their source. Nothing is "
     "published until the correction is approved.",
-    "published": "The corrected days are published, and every report below is rebuilt from them.",
-    "rolled_back": "The earlier numbers of these days are published again, and the reports are rebuilt from them.",
-    "abandoned": "Nothing of it was published. The reports are no longer frozen and show what they showed before.",
-    "unchanged": "Every day was recomputed and equals the published one. Nothing was changed, and the reports are no "
+    Kind.PUBLISHED: "The corrected days are published, and every report below is rebuilt from them.",
+    Kind.ROLLED_BACK: "The earlier numbers of these days are published again, and the reports are rebuilt from them.",
+    Kind.ABANDONED: "Nothing of it was published. The reports are no longer frozen and show what they showed before.",
+    Kind.UNCHANGED: "Every day was recomputed and equals the published one. Nothing was changed, and the reports are no "
     "longer frozen.",
-    "decommissioned": "The replaced files are deleted. There is no way back to the earlier numbers any more.",
+    Kind.DECOMMISSIONED: "The replaced files are deleted. There is no way back to the earlier numbers any more.",
 }
 
 
 _LEADS_OF_PART = {
-    "published": "The days named below are corrected and published, and every report below is rebuilt from them.",
-    "rolled_back": "The earlier numbers of the days named below are published again, and the reports are rebuilt "
+    Kind.PUBLISHED: "The days named below are corrected and published, and every report below is rebuilt from them.",
+    Kind.ROLLED_BACK: "The earlier numbers of the days named below are published again, and the reports are rebuilt "
     "from them. The other days of the correction stay as they are.",
-    "decommissioned": "The replaced files are deleted. The corrected numbers of the days named below stay, and "
+    Kind.DECOMMISSIONED: "The replaced files are deleted. The corrected numbers of the days named below stay, and "
     "there is no way back to their earlier ones any more.",
 }
 _LEAD_TAKEN_BACK = (
@@ -117,10 +117,10 @@ _LEAD_TAKEN_BACK = (
 _LEAD_CLEARED = "What was recomputed for it is deleted. None of its days is published."
 
 
-def _lead(event: str, figures: Mapping[str, Any]) -> str:
-    if event == "abandoned" and figures.get("was_live"):
+def _lead(event: Kind, figures: Mapping[str, Any]) -> str:
+    if event == Kind.ABANDONED and figures.get("was_live"):
         return _LEAD_TAKEN_BACK
-    if event == "decommissioned" and "days" in figures and not figures["days"]:
+    if event == Kind.DECOMMISSIONED and "days" in figures and not figures["days"]:
         return _LEAD_CLEARED
     return _LEADS_OF_PART.get(event, _LEADS[event]) if is_part(figures) else _LEADS[event]
 
@@ -140,7 +140,7 @@ def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(plan: Plan, event: str, figures: Mapping[str, Any]) -> dict[str, str]:
+def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str]:
     days = days_of_event(plan, figures)
     reach: Mapping[str, Sequence[str]] = figures.get("reach", plan.reports)
     reports = [f"{report} ({_span(keys)})" for report, keys in sorted(reach.items()) if keys]
@@ -152,18 +152,18 @@ def _facts(plan: Plan, event: str, figures: Mapping[str, Any]) -> dict[str, str]
         "Largest day": _largest(event, figures),
         "Closed months": ", ".join(figures.get("closed_months", ())),
         "Reports": ", ".join(reports),
-        "Approved by": plain(figures.get("approved_by", "")) if event in {"published", "decommissioned"} else "",
-        "Roll back possible until": figures.get("roll_back_until") if event == "published" else "",
+        "Approved by": plain(figures.get("approved_by", "")) if event in {Kind.PUBLISHED, Kind.DECOMMISSIONED} else "",
+        "Roll back possible until": figures.get("roll_back_until") if event == Kind.PUBLISHED else "",
         "Note": plain(figures.get("note", "")) if event != "opened" else "",
     }
-    if event in {"opened", "abandoned", "unchanged"}:
+    if event in {Kind.OPENED, Kind.ABANDONED, Kind.UNCHANGED}:
         facts = {name: value for name, value in facts.items() if name not in {"Days changed", "Largest day"}}
     if is_part(figures):
         facts.pop("Since")
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
-_COUNTED = {"waiting": "Days that change", "rolled_back": "Days rolled back"}
+_COUNTED = {Kind.WAITING: "Days that change", Kind.ROLLED_BACK: "Days rolled back"}
 
 
 def _counted(days: Collection[date], figures: Mapping[str, Any]) -> str:
@@ -178,7 +178,7 @@ def _span(keys: Sequence[str]) -> str:
     return keys[0] if len(keys) == 1 else f"{keys[0]}..{keys[-1]}"
 
 
-def _largest(event: str, figures: Mapping[str, Any]) -> str:
+def _largest(event: Kind, figures: Mapping[str, Any]) -> str:
     day = figures.get("largest_day")
     sums: Sums = figures.get("largest") or {}
     if not day or not sums:
@@ -188,23 +188,23 @@ def _largest(event: str, figures: Mapping[str, Any]) -> str:
     return f"{day}, {name} {amount(old)} to {amount(new)} ({change(old, new)})"
 
 
-def _sides(event: str, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
+def _sides(event: Kind, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
     """What was read before and what is read now: a roll back goes the other way."""
     old, new = Decimal(found["old"]), Decimal(found["new"])
-    return (new, old) if event == "rolled_back" else (old, new)
+    return (new, old) if event == Kind.ROLLED_BACK else (old, new)
 
 
-def _tables(event: str, figures: Mapping[str, Any], audience: Audience) -> list[str]:
+def _tables(event: Kind, figures: Mapping[str, Any], audience: Audience) -> list[str]:
     """Totals by month and quarter: of every measure that moved for finance, of the last measure for the others."""
     totals: Sums = figures.get("totals") or {}
-    if event in {"opened", "abandoned", "unchanged"} or not totals:
+    if event in {Kind.OPENED, Kind.ABANDONED, Kind.UNCHANGED} or not totals:
         return []
     moved = [name for name, found in totals.items() if Decimal(found["old"]) != Decimal(found["new"])]
     names = moved if audience is Audience.FINANCE else moved[-1:]
     return [_table(event, name, figures, audience) for name in names]
 
 
-def _table(event: str, name: str, figures: Mapping[str, Any], audience: Audience) -> str:
+def _table(event: Kind, name: str, figures: Mapping[str, Any], audience: Audience) -> str:
     months: Mapping[str, Sums] = figures.get("months") or {}
     quarters: dict[str, dict[str, Decimal]] = {}
     for month, sums in months.items():
@@ -215,7 +215,7 @@ def _table(event: str, name: str, figures: Mapping[str, Any], audience: Audience
     rows |= {quarter: {side: str(value) for side, value in sums.items()} for quarter, sums in quarters.items()}
     rows["All days"] = figures["totals"][name]
     over = "days changed" if "days" in figures else "days of the window"
-    then, now = ("corrected", "earlier, now back") if event == "rolled_back" else ("before", "corrected")
+    then, now = ("corrected", "earlier, now back") if event == Kind.ROLLED_BACK else ("before", "corrected")
     lines = [f"| {name}, {over} | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
     for label, found in rows.items():
         old, new = _sides(event, found)
@@ -223,9 +223,9 @@ def _table(event: str, name: str, figures: Mapping[str, Any], audience: Audience
     return "\n".join(lines)
 
 
-def _failed_checks(event: str, figures: Mapping[str, Any]) -> list[str]:
+def _failed_checks(event: Kind, figures: Mapping[str, Any]) -> list[str]:
     failed = [check for check in figures.get("checks", ()) if not check["passed"]]
-    if event != "waiting" or not failed:
+    if event != Kind.WAITING or not failed:
         return []
     lines = [f"- {check['name']}: {plain(check['sentence'])}" for check in failed]
     return ["## What did not pass", "\n".join(lines)]

@@ -51,6 +51,26 @@ class Outcome(StrEnum):
     ENDED = "ended"
 
 
+class Ending(StrEnum):
+    """How a correction was closed."""
+
+    ABANDONED = "abandoned"
+    DECOMMISSIONED = "decommissioned"
+    UNCHANGED = "closed unchanged"
+
+
+class NoticeKind(StrEnum):
+    """What a notice tells of."""
+
+    OPENED = "opened"
+    WAITING = "waiting"
+    PUBLISHED = "published"
+    ROLLED_BACK = "rolled_back"
+    ABANDONED = "abandoned"
+    DECOMMISSIONED = "decommissioned"
+    UNCHANGED = "unchanged"
+
+
 class Lane(StrEnum):
     """Who the step is for: the two lanes of the playbook."""
 

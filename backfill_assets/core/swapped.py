@@ -14,51 +14,54 @@ from typing import Any
 from backfill_assets.core.day_comparison import Sums
 from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
+from backfill_assets.core.facts import Notified, Swapped
 from backfill_assets.core.periods import month_of
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import NoticeKind, Step
 
 Measured = Mapping[str, Sums]
-SWAPPING: Mapping[str, Step] = {"published": Step.CUT_OVER, "rolled_back": Step.ROLL_BACK}
+SWAPPING: Mapping[NoticeKind, Step] = {
+    NoticeKind.PUBLISHED: Step.CUT_OVER,
+    NoticeKind.ROLLED_BACK: Step.ROLL_BACK,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SwappedDays:
     """The days that one notice tells of, oldest first, and the swaps by which they came about."""
 
-    days: tuple[date, ...]
-    swaps: tuple[Event, ...]
+    days: tuple[date, ...] = ()
+    swaps: tuple[Swapped, ...] = ()
 
 
-def untold(progress: Progress, events: Sequence[Event]) -> dict[str, Told]:
+def untold(progress: Progress, events: Sequence[Event]) -> dict[NoticeKind, SwappedDays]:
     """What happened since the watchers were told last, by event: ``published``, ``rolled_back``, or both.
 
     A day that was cut over and taken back since counts as what it is now.
     """
-    told = [event.sequence for event in events if event.step is Step.COMMUNICATE and event.outcome is Outcome.DONE]
-    since = max(told, default=0)
-    found: dict[str, Told] = {}
+    since = max((event.sequence for event in events if isinstance(event.fact, Notified)), default=0)
+    found: dict[NoticeKind, SwappedDays] = {}
     for name, step in SWAPPING.items():
-        swaps = tuple(event for event in _swaps(events, step) if event.sequence > since)
+        swaps = _swaps([event for event in events if event.sequence > since], step)
         is_live = step is Step.CUT_OVER
-        days = [day for day in _days_of(swaps) if (day in progress.swapped) is is_live]
+        days = [day for day in _days_of(swaps) if (day in progress.publication.swapped) is is_live]
         if days:
-            found[name] = Told(tuple(days), swaps)
+            found[name] = SwappedDays(tuple(days), swaps)
     return found
 
 
-def standing_days(progress: Progress, events: Sequence[Event]) -> Told:
+def standing_days(progress: Progress, events: Sequence[Event]) -> SwappedDays:
     """The days of a correction that are live, and the cut overs that brought them."""
-    return Told(tuple(sorted(progress.swapped)), _swaps(events, Step.CUT_OVER))
+    return SwappedDays(tuple(sorted(progress.publication.swapped)), _swaps(events, Step.CUT_OVER))
 
 
 def days_ever_changed(progress: Progress, events: Sequence[Event]) -> frozenset[date]:
     """Every day that the correction changes by its last validation, or has changed by any swap."""
-    return progress.changed | {*_days_of(_swaps(events, Step.CUT_OVER))}
+    return progress.gate.changed | {*_days_of(_swaps(events, Step.CUT_OVER))}
 
 
 @exactly
-def figures_of_days(told: Told) -> dict[str, Any]:
+def figures_of_days(told: SwappedDays) -> dict[str, Any]:
     """The days, their sums in all, by month, and of the day that moved most; reached reports and notes.
 
     Sums go from what the correction replaces to what it brings, also where a roll back took them the other way. Where
@@ -94,31 +97,30 @@ def sums_by_month(days: Iterable[tuple[date, Measured]]) -> dict[str, dict[str, 
     return {month: sums_told(_added(sums)) for month, sums in sorted(months.items())}
 
 
-def _swaps(events: Sequence[Event], step: Step) -> tuple[Event, ...]:
-    return tuple(event for event in events if event.step is step and event.outcome is Outcome.DONE)
+def _swaps(events: Sequence[Event], step: Step) -> tuple[Swapped, ...]:
+    return tuple(fact for event in events if isinstance(fact := event.fact, Swapped) and fact.step is step)
 
 
-def _days_of(swaps: Iterable[Event]) -> list[date]:
-    return sorted({date.fromisoformat(day) for swap in swaps for day in swap.detail["days"]})
+def _days_of(swaps: Iterable[Swapped]) -> list[date]:
+    return sorted({day for swap in swaps for day in swap.swap.days})
 
 
-def _reach(swaps: Iterable[Event]) -> dict[str, list[str]]:
+def _reach(swaps: Iterable[Swapped]) -> dict[str, list[str]]:
     reached: dict[str, set[str]] = {}
     for swap in swaps:
-        for report, keys in swap.detail.get("reach", {}).items():
+        for report, keys in swap.reach.items():
             reached.setdefault(report, set()).update(keys)
     return {report: sorted(keys) for report, keys in sorted(reached.items())}
 
 
-def _measured(told: Told) -> dict[date, Measured] | None:
+def _measured(told: SwappedDays) -> dict[date, Measured] | None:
     """The sums of each day, by the last swap of it; None where one of them kept none."""
     by_day: dict[date, Measured] = {}
     for swap in told.swaps:
-        kept: Mapping[str, Mapping[str, Mapping[str, str]]] = swap.detail.get("sums", {})
-        for day in {date.fromisoformat(day) for day in swap.detail["days"]} & {*told.days}:
-            if day.isoformat() not in kept:
+        for day in {*swap.swap.days} & {*told.days}:
+            if day not in swap.sums:
                 return None
-            by_day[day] = {name: _read(found) for name, found in kept[day.isoformat()].items()}
+            by_day[day] = {name: _read(found) for name, found in swap.sums[day].items()}
     return dict(sorted(by_day.items()))
 
 

@@ -85,6 +85,15 @@ def listed(culprits: Collection[object]) -> str:
     return f"{shown} and {beyond} more" if beyond > 0 else shown
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in singular or plural.
+
+    >>> counted(1, "day"), counted(0, "row"), counted(2, "notice")
+    ('1 day', '0 rows', '2 notices')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def days_listed(days: Collection[date], of: int | None = None) -> str:
     """Count the days and name at most five.
 

@@ -289,3 +289,13 @@ class StagedVersionKept(Refused):
             f"The table {uri} is a staged version, and live may point to files that its own log has dropped. "
             "Nothing was compacted or deleted. Decommission its correction when the rollback window is over."
         )
+
+
+class FactUnknown(Refused):
+    """The ledger holds a kind of event that this code does not know: newer code has written it."""
+
+    def __init__(self, step: str, outcome: str) -> None:
+        super().__init__(
+            f"The ledger says {step} {outcome}, which this version does not know. Nothing was decided on it. "
+            "Run the version that wrote it, or a newer one."
+        )

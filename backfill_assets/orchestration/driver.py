@@ -12,12 +12,14 @@ from typing import Any
 
 import dagster as dg
 
-from backfill_assets.core.asked import Errand, Pending
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import StagingStopped
+from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, Stuck, TakeSteps, next_step, thawing
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
+from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.backfills import days_under_way, how_stopped
 from backfill_assets.orchestration.checks import check_keys
@@ -103,7 +105,7 @@ class Tick:
         requests: list[dg.RunRequest] = []
         sentences: list[str] = []
         for name, (progress, events) in ours.items():
-            if progress.ending == "decommissioned":
+            if progress.publication.ending is Ending.DECOMMISSIONED:
                 continue
             asked, decided = self._take(progress, events)
             requests += asked
@@ -122,22 +124,22 @@ class Tick:
         asked = (ask(self.desk, progress, errand) for errand in self._errands(progress, decided))
         return [*again, *(self._request(progress, one) for one in asked if one is not None)], decided
 
-    def _errands(self, progress: Progress, decided: NextStep) -> Sequence[Errand]:
+    def _errands(self, progress: Progress, decided: NextStep) -> Sequence[WorkItem]:
         match decided:
-            case TakeSteps(steps=(Step.DECOMMISSION,)) if progress.planned is None:
+            case TakeSteps(steps=(Step.DECOMMISSION,)) if progress.publication.planned is None:
                 return ()  # deleting what is due is the daily sweep's
             case TakeSteps(steps=steps):
-                return (Errand(steps=steps),)
+                return (WorkItem(steps=steps),)
             case StageWaves(waves=waves, at_once=at_once):
-                return tuple(Errand(wave=wave) for wave in waves[:at_once])
+                return tuple(WorkItem(wave=wave) for wave in waves[:at_once])
             case RebuildReports():
-                return (Errand(steps=thawing(progress)),)
+                return (WorkItem(steps=thawing(progress)),)
             case _:
                 return ()
 
     def _request(self, progress: Progress, one: Pending) -> dg.RunRequest:
         """The run of an errand. Asked for again under the same key it is the same run."""
-        correction, table, errand = progress.plan.correction, self.office.table, one.errand
+        correction, table, errand = progress.plan.correction, self.office.table, one.item
         told = run_tags(correction, one)
         if errand.wave is not None:
             return dg.RunRequest(one.key, job_name=staging_job_name(table), tags=told)
@@ -167,7 +169,8 @@ class Tick:
         origin = progress.plan.request.origin
         if not origin or not progress.missing or not progress.accepts_stagings:
             return False
-        if any(event.detail.get("backfill") == origin for event in events):
+        stopped = (event.fact for event in events if isinstance(event.fact, StagingStopped))
+        if any(fact.backfill == origin for fact in stopped):
             return False
         how = how_stopped(self.instance, origin)
         if not how:
@@ -177,7 +180,7 @@ class Tick:
             f"Backfill {origin}, whose launch opened the correction, {how} with {len(progress.missing)} days not "
             f"staged. What is staged stays. Launch the missing days on {launched}, or try again."
         )
-        self.desk.tell(progress.plan.correction, Step.STAGE, Outcome.FAILED, {"reason": reason, "backfill": origin})
+        self.desk.tell(progress.plan.correction, StagingStopped(reason, origin))
         return True
 
 

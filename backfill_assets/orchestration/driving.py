@@ -6,7 +6,6 @@ The sensor may be at it too: whoever wants a run asks for it in the ledger first
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backfill_assets.core.asked import Errand
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -22,6 +21,7 @@ from backfill_assets.core.next_step import (
 )
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
+from backfill_assets.core.work import WorkItem
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.desks import Office
@@ -61,11 +61,11 @@ class Driver:
             self.told(action, self.desk())
             match action:
                 case TakeSteps(steps=steps):
-                    ran = self._run(before, [Errand(steps=steps)])
+                    ran = self._run(before, [WorkItem(steps=steps)])
                 case StageWaves(waves=waves):
-                    ran = self._run(before, [Errand(wave=wave) for wave in waves])
+                    ran = self._run(before, [WorkItem(wave=wave) for wave in waves])
                 case RebuildReports():
-                    ran = self._run(before, [Errand(steps=thawing(before))])
+                    ran = self._run(before, [WorkItem(steps=thawing(before))])
                 case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
                     return action
             if _stands_still(before, self._settled(correction)):
@@ -88,7 +88,7 @@ class Driver:
         keys = [step_key(self.office.table, step) for step in steps]
         return self.runner.run_partition(keys, correction, told)
 
-    def _run(self, progress: Progress, errands: Sequence[Errand]) -> list[Ran]:
+    def _run(self, progress: Progress, errands: Sequence[WorkItem]) -> list[Ran]:
         """Run errands one after the other, each asked for in the ledger first; what somebody else does is left."""
         ran: list[Ran] = []
         correction = progress.plan.correction
@@ -116,10 +116,10 @@ class Driver:
         bury_the_dead(instance)
         take_over(desk, instance, self._settled(correction))
         progress = desk.progress(correction)
-        if progress.failures or progress.tries:
+        if progress.failures or progress.staging.tries:
             forget_failures(desk, correction)
 
 
 def _stands_still(before: Progress, after: Progress) -> bool:
     """Whether nothing but the asking itself was written down."""
-    return replace(before, asked=after.asked, sequence=after.sequence) == after
+    return replace(before, runs=after.runs, sequence=after.sequence) == after

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from backfill_assets.core.asked import Errand, Pending
-from backfill_assets.core.events import Event
-from backfill_assets.core.progress import Progress, history
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.facts import RunEnded, RunFailed, RunRequested
+from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.requirements import RunIsFree, RunIsPending
+from backfill_assets.core.steps import Step
+from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.processes import is_gone, process_of
 from backfill_assets.orchestration.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests
 from backfill_assets.runbook import Desk
-from backfill_assets.storage.ledger import Histories
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +30,22 @@ class Settled:
     unlaunched: tuple[Pending, ...] = field(default_factory=tuple)
 
 
-def ask(desk: Desk, progress: Progress, errand: Errand, process: str = "") -> Pending | None:
+def ask(desk: Desk, progress: Progress, item: WorkItem, process: str = "") -> Pending | None:
     """Write down that a run is asked for; None when somebody else has asked for it already.
 
     ``process`` names the process that will run it itself; empty when the daemon launches it.
     """
     correction = progress.plan.correction
-    asked: list[Event | None] = [None]
-
-    def asking(histories: Histories) -> Event | None:
-        now = history(histories[correction]).asked
-        busy = any(one.errand.name == errand.name for one in now.pending.values())
-        overlap = errand.wave is not None and not now.days.isdisjoint(errand.wave.days)
-        key = now.next_key(correction, errand)
-        detail = {"request": key, "errand": errand.as_json(), "process": process}
-        asked[0] = None if busy or overlap else desk.event(correction, errand.step, Outcome.REQUESTED, detail)
-        return asked[0]
-
-    recorded = desk.records.ledger.record(asking, table=desk.subject.table)
-    return desk.progress(correction).asked.pending.get(recorded.detail["request"]) if recorded else None
+    key = progress.runs.next_key(correction, item)
+    requested = RunRequested(key, item, process)
+    if desk.tell_if(correction, requested, RunIsFree(correction, key, item)) is None:
+        return None
+    return desk.progress(correction).runs.pending.get(key)
 
 
 def settle(desk: Desk, instance: dg.DagsterInstance, progress: Progress) -> Settled:
     """Write down the ends of runs that were asked for and said nothing themselves."""
-    pending = progress.asked.pending
+    pending = progress.runs.pending
     if not pending:
         return Settled()
     runs = runs_of_requests(instance, pending)
@@ -61,7 +54,7 @@ def settle(desk: Desk, instance: dg.DagsterInstance, progress: Progress) -> Sett
     for key, one in pending.items():
         run = runs.get(key)
         if run is None and one.process and is_gone(one.process):
-            _tell_end(desk, progress, one, Outcome.ENDED, "The process that was to run it is gone.", "")
+            _tell_end(desk, progress, one, RunEnded, "The process that was to run it is gone.", "")
             told = True
         elif run is None and not one.process:
             unlaunched.append(one)
@@ -76,14 +69,14 @@ def take_over(desk: Desk, instance: dg.DagsterInstance, progress: Progress) -> N
 
     A run that is queued is cancelled. One that has started is left to itself.
     """
-    runs = runs_of_requests(instance, progress.asked.pending)
-    for key, one in progress.asked.pending.items():
+    runs = runs_of_requests(instance, progress.runs.pending)
+    for key, one in progress.runs.pending.items():
         run = runs.get(key)
         if run is None and not (one.process and not is_gone(one.process)):
-            _tell_end(desk, progress, one, Outcome.ENDED, "", "")
+            _tell_end(desk, progress, one, RunEnded, "", "")
         elif run is not None and run.status in {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}:
             instance.report_run_canceled(run, f"{desk.actor} drives correction {progress.plan.correction} now.")
-            _tell_end(desk, progress, one, Outcome.ENDED, "", run.run_id)
+            _tell_end(desk, progress, one, RunEnded, "", run.run_id)
 
 
 def bury_the_dead(instance: dg.DagsterInstance) -> None:
@@ -97,9 +90,9 @@ def bury_the_dead(instance: dg.DagsterInstance) -> None:
 
 def run_tags(correction: str, one: Pending) -> Mapping[str, str]:
     """The tags of a run that was asked for."""
-    told = {tags.CORRECTION: correction, tags.REQUEST: one.key, tags.STEP: str(one.errand.step)}
-    if one.errand.wave is not None:
-        ends = {tags.RANGE_START: str(one.errand.wave.first), tags.RANGE_END: str(one.errand.wave.last)}
+    told = {tags.CORRECTION: correction, tags.REQUEST: one.key, tags.STEP: str(one.item.step)}
+    if one.item.wave is not None:
+        ends = {tags.RANGE_START: str(one.item.wave.first), tags.RANGE_END: str(one.item.wave.last)}
         return {**told, **ends, tags.PRIORITY: "-1"}
     return told
 
@@ -109,33 +102,27 @@ def _tell_ended_run(
 ) -> None:
     """A run that ended without settling its errand: died, was cancelled, failed in code, or found nothing to do."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
-        _tell_end(desk, progress, one, Outcome.ENDED, "", run.run_id)
+        _tell_end(desk, progress, one, RunEnded, "", run.run_id)
         return
     if run.status is dg.DagsterRunStatus.CANCELED:
-        reason = f"Run {run.run_id[:8]} of {one.errand.name} was cancelled. What it had done stays."
-        _tell_end(desk, progress, one, Outcome.FAILED, reason, run.run_id)
+        reason = f"Run {run.run_id[:8]} of {one.item.name} was cancelled. What it had done stays."
+        _tell_end(desk, progress, one, RunFailed, reason, run.run_id)
         return
     in_code, reasons = reasons_of(instance, run.run_id)
-    tries = progress.asked.fruitless.get(one.errand.name, 0) + 1
+    tries = progress.runs.fruitless.get(one.item.name, 0) + 1
     again = not in_code and tries < progress.plan.request.waves.attempts
     reason = " ".join(reasons) or f"Run {run.run_id[:8]} ended without a reason."
-    _tell_end(desk, progress, one, Outcome.ENDED if again else Outcome.FAILED, reason, run.run_id)
+    _tell_end(desk, progress, one, RunEnded if again else RunFailed, reason, run.run_id)
 
 
 def _tell_end(  # noqa: PLR0913, PLR0917 - one argument a column
-    desk: Desk, progress: Progress, one: Pending, outcome: Outcome, reason: str, run_id: str
+    desk: Desk, progress: Progress, one: Pending, ended: type[RunEnded | RunFailed], reason: str, run: str
 ) -> None:
-    """Write the end of an errand down once, whoever else sees it."""
+    """Write the end of a run down once, whoever else sees it."""
     correction = progress.plan.correction
-    left = [step for step in one.errand.steps if step in one.steps]
-    step: Step = left[0] if left else one.errand.step
-
-    def ending(histories: Histories) -> Event | None:
-        if one.key not in history(histories[correction]).asked.pending:
-            return None
-        return desk.event(correction, step, outcome, {"request": one.key, "reason": reason, "run": run_id})
-
-    desk.records.ledger.record(ending, table=desk.subject.table)
+    left = [step for step in one.item.steps if step in one.steps]
+    step: Step = left[0] if left else one.item.step
+    desk.tell_if(correction, ended(step, one.key, reason, run), RunIsPending(correction, one.key))
 
 
 def unasked_runs(instance: dg.DagsterInstance, progress: Progress) -> tuple[dg.DagsterRun, ...]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backfill_assets.core.events import Event
-from backfill_assets.core.progress import Progress, history
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.facts import Fact, PartitionsBuilt, ReportOwed
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.requirements import ReportIsHeld
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.resources import actor_of
-from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.records import Records
 
 
@@ -33,10 +33,9 @@ class Freezer:
         if not holding:
             return
         for name, progress in holding.items():
-            new = sorted(key for key in partitions if (report, key) not in progress.owed)
+            new = sorted(key for key in partitions if (report, key) not in progress.downstream.owed)
             if new:
-                detail = {"report": report, "partitions": new}
-                self._tell(name, progress.plan.table, Step.FREEZE_REPORTS, Outcome.REFUSED, detail)
+                self._tell(name, progress.plan.table, ReportOwed(report, tuple(new)))
         raise ReportFrozen(report, partitions, holding)
 
     def tell_built(self, report: str, partitions: Collection[str], run_id: str) -> None:
@@ -44,8 +43,7 @@ class Freezer:
         own = self.run_tags.get(tags.REBUILD_FOR)
         if own:
             table = self.records.ledger.standing(own).plan.table
-            detail = {"report": report, "partitions": list(partitions)}
-            self._tell(own, table, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail, run_id)
+            self._tell(own, table, PartitionsBuilt(report, tuple(partitions)), run_id)
 
     def hand_over(self, correction: str, report: str, partitions: Collection[str]) -> bool:
         """Leave partitions to the other corrections that hold the report; False when none does any more.
@@ -57,28 +55,18 @@ class Freezer:
             return False
         table = self.records.ledger.standing(correction).plan.table
         for name in others:
-            detail = {"report": report, "partitions": list(partitions)}
-            self._tell(name, table, Step.FREEZE_REPORTS, Outcome.REFUSED, detail)
-        told = {"report": report, "partitions": list(partitions), "handed_over_to": others}
-        event = self._event(correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, told)
-
-        def still_held(histories: Histories) -> Event | None:
-            held = all(report in history(histories[name]).frozen for name in others)
-            return event if held else None
-
-        return self.records.ledger.record(still_held, table=table) is not None
+            self._tell(name, table, ReportOwed(report, tuple(partitions)))
+        handed_over = PartitionsBuilt(report, tuple(sorted(partitions)), tuple(others))
+        event, required = self._event(correction, handed_over), ReportIsHeld(report, tuple(others))
+        return self.records.ledger.record(event, required, table=table) is not None
 
     def held_by(self, report: str) -> dict[str, Progress]:
         """The corrections that hold a report, by id."""
         standings = self.records.ledger.standings()
-        return {name: progress for name, progress in standings.items() if report in progress.frozen}
+        return {name: progress for name, progress in standings.items() if report in progress.downstream.frozen}
 
-    def _tell(  # noqa: PLR0913, PLR0917 - one argument a column
-        self, correction: str, table: str, step: Step, outcome: Outcome, detail: Mapping[str, object], run_id: str = ""
-    ) -> None:
-        self.records.ledger.append(self._event(correction, step, outcome, detail, run_id), table=table)
+    def _tell(self, correction: str, table: str, fact: Fact, run_id: str = "") -> None:
+        self.records.ledger.append(self._event(correction, fact, run_id), table=table)
 
-    def _event(
-        self, correction: str, step: Step, outcome: Outcome, detail: Mapping[str, object], run_id: str = ""
-    ) -> Event:
-        return Event(correction, step, outcome, self.now, actor_of(self.run_tags), run_id, dict(detail))
+    def _event(self, correction: str, fact: Fact, run_id: str = "") -> Event:
+        return Event(correction, fact, self.now, actor_of(self.run_tags), run_id)

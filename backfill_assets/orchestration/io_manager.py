@@ -8,8 +8,8 @@ import dagster as dg
 import polars as pl
 from pydantic import PrivateAttr
 
+from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
-from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import DaysFailed, StagingClosed
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.completing import complete, shown
@@ -132,18 +132,16 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         }
 
     def _tell(self, records: Records, wave: Wave, run_id: str) -> None:
-        staged = {
-            "days": [str(day) for day in sorted(wave.frames)],
-            "code_version": wave.code_version,
-            "rows": sum(len(frame) for frame in wave.frames.values()),
-            "seconds": round(wave.seconds_per_day * len(wave.frames), 3),
-        }
-        failed = {"days": {str(day): why for day, why in sorted(wave.reasons.items())}}
-        for outcome, detail in ((Outcome.PROGRESSED, staged), (Outcome.FAILED, failed)):
-            if detail["days"]:
-                who = actor_of(self._tags)
-                event = Event(wave.correction, Step.STAGE, outcome, self.lake.now(), who, run_id, detail)
-                records.ledger.append(event, table=wave.table)
+        facts: list[core_facts.Fact] = []
+        if wave.frames:
+            rows = sum(len(frame) for frame in wave.frames.values())
+            seconds = round(wave.seconds_per_day * len(wave.frames), 3)
+            facts.append(core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, rows, seconds))
+        if wave.reasons:
+            facts.append(core_facts.DaysFailed(dict(sorted(wave.reasons.items()))))
+        for fact in facts:
+            event = Event(wave.correction, fact, self.lake.now(), actor_of(self._tags), run_id)
+            records.ledger.append(event, table=wave.table)
         _refuse_closed(records, wave)
 
     def _write_frame(self, context: dg.OutputContext, frame: pl.DataFrame) -> None:
@@ -181,7 +179,7 @@ def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
 def _refuse_closed(records: Records, wave: Wave) -> None:
     """Fail a run whose correction was closed while it computed: what it staged would be held against nothing."""
     if wave.correction and (standing := records.ledger.standing(wave.correction)).is_closed:
-        raise StagingClosed(wave.correction, standing.ending)
+        raise StagingClosed(wave.correction, str(standing.publication.ending))
 
 
 def _keys_of_run(context: dg.AssetExecutionContext) -> list[str]:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from backfill_assets.core.day_comparison import DayComparison, percent
 from backfill_assets.core.exact import exactly
+from backfill_assets.core.facts import Notified
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed
@@ -64,10 +65,10 @@ def _page_metadata(correction: str) -> Shown:
     return {"page": dg.MetadataValue.path(str(page))} if page.exists() else {}
 
 
-def notices_metadata(detail: Mapping[str, Any]) -> Shown:
+def notices_metadata(fact: Notified) -> Shown:
     """The notices that went out: each as it reads, and where it lies."""
-    told = metadata_of({name: value for name, value in detail.items() if name != "notices"})
-    for place in detail.get("notices", ()):
+    told = metadata_of({"event": str(fact.kind), "events": [str(kind) for kind in fact.told_of]})
+    for place in fact.notices:
         path = Path(str(place))
         told[path.stem] = dg.MetadataValue.path(path)
         if path.exists():

@@ -12,8 +12,7 @@ from backfill_assets import runbook
 from backfill_assets.core.given import day_given
 from backfill_assets.core.next_step import Finished, TakeSteps, next_step
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.standing import UNCHANGED
-from backfill_assets.core.steps import Step
+from backfill_assets.core.steps import Ending, Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
 from backfill_assets.errors.setup import InputsApart
@@ -163,11 +162,11 @@ def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
             continue
         match next_step(looked(desk.records, progress), desk.now):
             case TakeSteps(steps=(Step.DECOMMISSION,)):
-                deadline = progress.plan.roll_back_deadline(progress.swapped_at or progress.plan.opened_at)
+                deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
                 yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
-            case Finished(ending="abandoned"):
+            case Finished(ending=Ending.ABANDONED):
                 yield progress, "it was abandoned and nothing of it is live"
-            case Finished(ending=ending) if ending == UNCHANGED:
+            case Finished(ending=Ending.UNCHANGED):
                 yield progress, "no day of it had to change"
             case _:
                 continue

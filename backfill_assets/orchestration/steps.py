@@ -1,15 +1,15 @@
 """The nine steps as assets, one partition a correction, each with what a person wants to see of it."""
 
-from collections.abc import Callable, Iterator
-from typing import assert_never
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, assert_never
 
 import dagster as dg
 
 from backfill_assets import runbook
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Notified, ReportsRebuilt, Swapped
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.standing import UNCHANGED
-from backfill_assets.core.steps import LANES, NINE_STEPS, Step
+from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.driving import StepClosed
 from backfill_assets.orchestration.attending import attended
@@ -84,7 +84,9 @@ def _step_asset(
         with attended(context, office):
             if step is Step.VALIDATE:
                 yield from _validate(desk, correction, key)
-            elif step is Step.CUT_OVER and (progress := desk.progress(correction)).ending == UNCHANGED:
+            elif (
+                step is Step.CUT_OVER and (progress := desk.progress(correction)).publication.ending is Ending.UNCHANGED
+            ):
                 # In the run of the validation that closed it; there is nothing to swap.
                 yield dg.MaterializeResult(metadata=standing_metadata(progress))
             else:
@@ -102,17 +104,20 @@ def take_step(context: dg.AssetExecutionContext, office: Office, desk: Desk, ste
     _refuse_closed(desk.progress(correction), step)
     event = _taken(context, office, desk, step, correction)
     standing = standing_metadata(desk.progress(correction))
-    match step:
-        case Step.COMMUNICATE:
-            return {**standing, **notices_metadata(event.detail)}
-        case Step.CUT_OVER:
-            return {**standing, **_swap_metadata(event)}
-        case Step.REBUILD_DOWNSTREAM:
-            rebuilt = {report: len(keys) for report, keys in event.detail.get("rebuilt", {}).items()}
-            rest = {name: value for name, value in event.detail.items() if name != "rebuilt"}
-            return {**standing, **metadata_of({"rebuilt_partitions": rebuilt or "none", **rest})}
-        case _:
-            return {**standing, **metadata_of(event.detail)}
+    return {**standing, **_metadata_of_fact(event)}
+
+
+def _metadata_of_fact(event: Event) -> Shown:
+    """What a step found, as a person sees it: counts in place of long lists."""
+    fact = event.fact
+    if isinstance(fact, Notified):
+        return notices_metadata(fact)
+    if isinstance(fact, Swapped):
+        return _swap_metadata(fact, event.detail)
+    if isinstance(fact, ReportsRebuilt):
+        rebuilt = {report: len(keys) for report, keys in fact.rebuilt.items()}
+        return metadata_of({"rebuilt_partitions": rebuilt or "none", "marks": dict(fact.marks)})
+    return metadata_of(event.detail)
 
 
 def _taken(  # noqa: PLR0911 - one arm a step
@@ -148,7 +153,7 @@ def _rebuild(context: dg.AssetExecutionContext, office: Office, desk: Desk, corr
     owed: dict[str, list[str]] = {}
     progress = desk.progress(correction)
     refuse_moved(progress)
-    for report, key in sorted(progress.owed):
+    for report, key in sorted(progress.downstream.owed):
         owed.setdefault(report, []).append(key)
     ran = rebuild(office, desk, runner_within(context, {"user": desk.actor}), correction, owed)
     if failed := [error for one in ran for error in one.errors]:
@@ -169,18 +174,18 @@ def _validate(desk: Desk, correction: str, key: dg.AssetKey) -> Iterator[dg.Asse
 def _refuse_closed(progress: Progress, step: Step) -> None:
     """After a correction is closed only what is still owed may happen: reports, notices, the end of its files."""
     left = {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE, Step.DECOMMISSION}
-    if progress.ending == UNCHANGED and not progress.owes_notice:
+    if progress.publication.ending is Ending.UNCHANGED and not progress.downstream.owes_notice:
         left.remove(Step.COMMUNICATE)
     if progress.is_closed and step not in left:
-        raise StepClosed(progress.plan.correction, str(step), progress.ending)
+        raise StepClosed(progress.plan.correction, str(step), str(progress.publication.ending))
 
 
-def _swap_metadata(event: Event) -> Shown:
-    detail = {name: value for name, value in event.detail.items() if name not in {"days", "reach", "sums"}}
-    reached = {report: len(keys) for report, keys in event.detail.get("reach", {}).items()}
-    days = event.detail["days"]
-    swapped = {"days_swapped": len(days), "first_day": days[0], "last_day": days[-1]} if days else {"days_swapped": 0}
-    return metadata_of({**swapped, **detail, "report_partitions_reached": reached or None})
+def _swap_metadata(fact: Swapped, detail: Mapping[str, Any]) -> Shown:
+    shown = {name: value for name, value in detail.items() if name not in {"days", "reach", "sums"}}
+    reached = {report: len(keys) for report, keys in fact.reach.items()}
+    days = fact.swap.days
+    ends = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
+    return metadata_of({"days_swapped": len(days), **ends, **shown, "report_partitions_reached": reached or None})
 
 
 def tell_changed(log_event: Callable[[dg.AssetMaterialization], None], office: Office, event: Event) -> None:
@@ -188,11 +193,11 @@ def tell_changed(log_event: Callable[[dg.AssetMaterialization], None], office: O
 
     Swap first, then tell: whatever hears of it reads the new days.
     """
-    for day in event.detail["days"]:
+    for day in event.fact.swap.days if isinstance(event.fact, Swapped) else ():
         log_event(
             dg.AssetMaterialization(
                 office.asset.live.key,
-                partition=day,
+                partition=str(day),
                 metadata={"correction": event.correction, "step": str(event.step)},
             )
         )

@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Swapped
 from backfill_assets.core.plain import one_line
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Step
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.control import ControlTable
@@ -52,15 +53,15 @@ class Journal:
 
     def keep(self, plan: Plan, events: Sequence[Event]) -> None:
         """Write down the entries of every swap and roll back of a correction that is not in the journal yet."""
-        done = [event for event in events if event.step in SWAPS and event.outcome is Outcome.DONE]
+        done = [(event, fact) for event in events if isinstance(fact := event.fact, Swapped)]
         known = self._versions(plan.correction)
-        if all(int(event.detail["version"]) in known or not event.detail["days"] for event in done):
+        if all(fact.swap.swap_count in known or not fact.swap.days for _, fact in done):
             return
         manifests = {one.version: one for one in self.records.ledger.manifests(plan.correction)[plan.correction]}
-        for event in done:
-            version = int(event.detail["version"])
+        for event, fact in done:
+            version = fact.swap.swap_count
             if version not in known and version in manifests:
-                self._append(plan.correction, version, self._entries(plan, event, manifests[version]))
+                self._append(plan.correction, version, self._entries(plan, event, fact, manifests[version]))
 
     def _control(self) -> ControlTable:
         return ControlTable(self.records.lake, "restatements", SCHEMA)
@@ -73,7 +74,7 @@ class Journal:
         mine = (pl.col("correction") == correction) & (pl.col("version") == version)
         self._control().append(lambda known: None if known.filter(mine).height else entries)
 
-    def _entries(self, plan: Plan, event: Event, manifest: Manifest) -> pl.DataFrame:
+    def _entries(self, plan: Plan, event: Event, fact: Swapped, manifest: Manifest) -> pl.DataFrame:
         """Of every day and currency whose sum moved; a roll back's retired files are the corrected ones."""
         old = self._sums(manifest.retired).rename({"revenue_usd": "old_usd"})
         new = self._sums(manifest.arriving).rename({"revenue_usd": "new_usd"})
@@ -81,7 +82,7 @@ class Journal:
         nothing = pl.lit(0).cast(MONEY)
         both = both.with_columns(pl.col("old_usd", "new_usd").fill_null(nothing))
         moved = both.filter(pl.col("old_usd") != pl.col("new_usd"))
-        return moved.with_columns(delta_usd=pl.col("new_usd") - pl.col("old_usd"), **_about(plan, event)).select(
+        return moved.with_columns(delta_usd=pl.col("new_usd") - pl.col("old_usd"), **_about(plan, event, fact)).select(
             [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]
         )
 
@@ -91,12 +92,12 @@ class Journal:
         return rows.group_by("day", "currency").agg(pl.col("revenue_usd").sum().cast(MONEY)).collect()
 
 
-def _about(plan: Plan, event: Event) -> dict[str, Any]:
-    note = event.detail.get("note") if event.step is Step.ROLL_BACK else None
+def _about(plan: Plan, event: Event, fact: Swapped) -> dict[str, Any]:
+    note = fact.note if fact.step is Step.ROLL_BACK else None
     return {
         "correction": pl.lit(plan.correction),
-        "version": pl.lit(int(event.detail["version"])),
-        "entry": pl.lit(SWAPS[event.step]),
+        "version": pl.lit(fact.swap.swap_count),
+        "entry": pl.lit(SWAPS[fact.step]),
         "at": pl.lit(event.at),
         "reason": pl.lit(one_line(note or plan.request.reason)),
     }

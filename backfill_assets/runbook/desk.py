@@ -3,18 +3,17 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
 
 import polars as pl
 
 from backfill_assets.core.check import Check
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Fact
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.requirements import Requirement, SequenceIs
 from backfill_assets.runbook.looking import looked
-from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.swap import Manifest
 
@@ -115,41 +114,27 @@ class Desk:
         """
         return looked(self.records, self.records.ledger.standing(correction))
 
-    def event(self, correction: str, step: Step, outcome: Outcome, detail: Mapping[str, Any] | None = None) -> Event:
+    def event(self, correction: str, fact: Fact) -> Event:
         """An event of this desk, not yet in the ledger."""
-        return Event(correction, step, outcome, self.now, self.actor, self.run_id, detail or {})
+        return Event(correction, fact, self.now, self.actor, self.run_id)
 
-    def tell(
-        self,
-        correction: str,
-        step: Step,
-        outcome: Outcome,
-        detail: Mapping[str, Any] | None = None,
-        *,
-        manifest: Manifest | None = None,
-    ) -> Event:
-        """Write an event into the ledger."""
-        event = self.event(correction, step, outcome, detail)
+    def tell(self, correction: str, fact: Fact, *, manifest: Manifest | None = None) -> Event:
+        """Write into the ledger what has happened."""
+        event = self.event(correction, fact)
         return self.shown(self.records.ledger.append(event, table=self.subject.table, manifest=manifest))
 
-    def tell_next(
-        self,
-        progress: Progress,
-        step: Step,
-        outcome: Outcome,
-        detail: Mapping[str, Any] | None = None,
-        *,
-        manifest: Manifest | None = None,
+    def tell_if(
+        self, correction: str, fact: Fact, required: Requirement, *, manifest: Manifest | None = None
     ) -> Event | None:
-        """Write an event that was decided on from this progress; None, and nothing written, when it has moved since."""
-        correction = progress.plan.correction
-        event = self.event(correction, step, outcome, detail)
-
-        def decide(histories: Histories) -> Event | None:
-            return event if len(histories.get(correction, ())) == progress.sequence else None
-
-        told = self.records.ledger.record(decide, table=self.subject.table, manifest=manifest)
+        """Write what has happened if what it rests on is still true; None, and nothing written, when it is not."""
+        event = self.event(correction, fact)
+        told = self.records.ledger.record(event, required, table=self.subject.table, manifest=manifest)
         return self.shown(told) if told else None
+
+    def tell_next(self, progress: Progress, fact: Fact, *, manifest: Manifest | None = None) -> Event | None:
+        """Write what was decided on from this progress; None, and nothing written, when it has moved since."""
+        correction = progress.plan.correction
+        return self.tell_if(correction, fact, SequenceIs(correction, progress.sequence), manifest=manifest)
 
     def shown(self, event: Event) -> Event:
         """The event, once the page of its correction tells of it."""

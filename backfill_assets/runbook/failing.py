@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.facts import StepFailed
+from backfill_assets.core.steps import Step
 from backfill_assets.errors.lake import Unusable
 from backfill_assets.runbook.desk import Desk
 
@@ -23,7 +24,7 @@ def stuck_when_unusable(step: Step) -> Callable[[Take[Given, Got]], Take[Given, 
                 return take(desk, correction, *args, **kwargs)
             except Unusable as error:
                 if desk.progress(correction).failures.get(step) != str(error):
-                    desk.tell(correction, step, Outcome.FAILED, {"reason": str(error)})
+                    desk.tell(correction, StepFailed(step, str(error)))
                 raise
 
         return taken

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Decommissioned, DecommissionStarted, Notified, ReportOwed, ReportsRebuilt
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.standing import UNCHANGED
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
 from backfill_assets.runbook.deciding import refuse_nameless
@@ -33,17 +33,20 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
     refuse_moved(progress)
     if stale := stale_reports(desk, progress):
         for report, keys in stale.items():
-            desk.tell(correction, Step.FREEZE_REPORTS, Outcome.REFUSED, {"report": report, "partitions": keys})
+            desk.tell(correction, ReportOwed(report, tuple(keys)))
         progress = desk.progress(correction)
-    if progress.owed:
-        raise RebuildIncomplete(correction, progress.owed)
+    if progress.downstream.owed:
+        raise RebuildIncomplete(correction, progress.downstream.owed)
     marks = move_own_marks(desk, correction)
     rebuilt: dict[str, list[str]] = {}
-    for report, key in sorted(progress.rebuilt):
+    for report, key in sorted(progress.downstream.rebuilt):
         rebuilt.setdefault(report, []).append(key)
-    detail = {"rebuilt": rebuilt, "marks": {holder: str(day) for holder, day in marks.items()}}
-    desk.subject.show(desk.event(correction, Step.REBUILD_DOWNSTREAM, Outcome.DONE, detail))
-    return desk.tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.DONE, detail)
+    fact = ReportsRebuilt(
+        rebuilt={report: tuple(keys) for report, keys in rebuilt.items()},
+        marks={holder: str(day) for holder, day in marks.items()},
+    )
+    desk.subject.show(desk.event(correction, fact))
+    return desk.tell(correction, fact)
 
 
 @stuck_when_unusable(Step.COMMUNICATE)
@@ -61,15 +64,12 @@ def communicate(desk: Desk, correction: str) -> Event:
     for event in owed:
         number = 1 + sum(event in _told_of(told) for told in events)
         places += tell_watchers(desk, progress, event, number)
-    detail = {"event": owed[-1], "events": list(owed), "notices": places}
-    return desk.tell(correction, Step.COMMUNICATE, Outcome.DONE, detail)
+    return desk.tell(correction, Notified(owed[-1], tuple(places), owed))
 
 
-def _told_of(event: Event) -> Collection[str]:
-    """The events that a communication told of."""
-    if event.step is not Step.COMMUNICATE or event.outcome is not Outcome.DONE:
-        return ()
-    return event.detail.get("events") or (str(event.detail.get("event")),)
+def _told_of(event: Event) -> Collection[NoticeKind]:
+    """What a communication told of."""
+    return event.fact.told_of if isinstance(event.fact, Notified) else ()
 
 
 @stuck_when_unusable(Step.DECOMMISSION)
@@ -90,10 +90,10 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
         settle(desk, correction)
         note_advanced(desk)
         progress = desk.progress(correction)
-        if progress.planned is Step.DECOMMISSION:
+        if progress.publication.planned is Step.DECOMMISSION:
             break
         _refuse_premature(desk, progress, now=now)
-        if desk.tell_next(progress, Step.DECOMMISSION, Outcome.STARTED, {"now": now}):
+        if desk.tell_next(progress, DecommissionStarted(now)):
             break
     plan = progress.plan
     proof = delete_retired(
@@ -102,9 +102,9 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
         own_manifests=desk.records.ledger.manifests(correction).get(correction, ()),
         other_manifests=_other_manifests(desk, correction),
     )
-    if progress.was_announced and progress.ending != UNCHANGED:
-        tell_watchers(desk, progress, "decommissioned")
-    return desk.tell(correction, Step.DECOMMISSION, Outcome.DONE, proof.as_json())
+    if progress.was_announced and progress.publication.ending is not Ending.UNCHANGED:
+        tell_watchers(desk, progress, NoticeKind.DECOMMISSIONED)
+    return desk.tell(correction, Decommissioned(proof.as_json()))
 
 
 def _other_manifests(desk: Desk, correction: str) -> Iterator[Manifest]:
@@ -118,25 +118,25 @@ def _other_manifests(desk: Desk, correction: str) -> Iterator[Manifest]:
         # A correction that was opened between the two readings is not decommissioned either.
         standing = standings.get(other)
         ours = standing is None or standing.plan.table == desk.subject.table
-        if other != correction and ours and not (standing and standing.ending == "decommissioned"):
+        if other != correction and ours and not (standing and standing.publication.ending is Ending.DECOMMISSIONED):
             yield from manifests
 
 
 def _refuse_premature(desk: Desk, progress: Progress, *, now: bool) -> None:
     correction = progress.plan.correction
-    if progress.ending == "decommissioned":
+    if progress.publication.ending is Ending.DECOMMISSIONED:
         raise RetirementPremature(correction, "it is decommissioned already")
-    if progress.ending == "abandoned":
+    if progress.publication.ending is Ending.ABANDONED:
         return
     refuse_moved(progress)
-    if not progress.is_closed and Step.CUT_OVER not in progress.done and not progress.swapped:
+    if not progress.is_closed and Step.CUT_OVER not in progress.done and not progress.publication.swapped:
         raise RetirementPremature(correction, "it is still open, abandon it first")
-    if Step.REBUILD_DOWNSTREAM not in progress.done or progress.owes_notice:
+    if Step.REBUILD_DOWNSTREAM not in progress.done or progress.downstream.owes_notice:
         raise RetirementPremature(correction, "its reports or notices are not done")
-    if progress.awaited_holders:
-        raise RetirementPremature(correction, f"it waits for {listed(progress.awaited_holders)} to read again")
-    if progress.ending == UNCHANGED:
+    if awaited := progress.downstream.awaited_holders:
+        raise RetirementPremature(correction, f"it waits for {listed(awaited)} to read again")
+    if progress.publication.ending is Ending.UNCHANGED:
         return
-    deadline = progress.plan.roll_back_deadline(progress.swapped_at or progress.plan.opened_at)
+    deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
     if not now and desk.now < deadline:
         raise RetirementPremature(correction, f"it may be rolled back until {deadline:%Y-%m-%d %H:%M} UTC")

@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import date
 
 from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.facts import CutOverHeld, SwapRefused, ValidationVoided
 from backfill_assets.core.periods import closed_among
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import (
     CertificateOutdated,
@@ -17,7 +18,7 @@ from backfill_assets.errors.correction import (
     StepsMissing,
 )
 from backfill_assets.errors.lake import RetiredFilesMissing, StagedFilesMissing
-from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.looking import happened, left, staged_version
 from backfill_assets.storage import swap
 from backfill_assets.storage.snapshot import Snapshot
@@ -46,7 +47,7 @@ def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
         staged,
         correction=correction,
         version=_next_version(desk, correction),
-        days=frozenset(certificate.changed_days) - progress.swapped,
+        days=frozenset(certificate.changed_days) - progress.publication.swapped,
         certified_live=certificate.live,
         certified_staged=certificate.staged,
     )
@@ -55,9 +56,9 @@ def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
 def _certificate(desk: Desk, progress: Progress) -> Certificate:
     """The certificate that the ledger names; where the store has lost it, validation is to make it anew."""
     try:
-        return desk.records.certificates.find(progress.certificate)
+        return desk.records.certificates.find(progress.gate.certificate)
     except CertificateUnknown as error:
-        desk.tell_next(progress, Step.VALIDATE, Outcome.REFUSED, {"reason": str(error)})
+        desk.tell_next(progress, ValidationVoided(str(error)))
         raise
 
 
@@ -74,7 +75,9 @@ def plan_again(desk: Desk, progress: Progress, days: Collection[date]) -> Manife
         raise ManifestsMissing(correction, lost)
     arriving = tuple(file for day in sorted(days) for file in known[day].files)
     if gone := days_missing(live, arriving):
-        raise (StagedFilesMissing if set(gone) & progress.swapped else RetiredFilesMissing)(correction, gone)
+        raise (StagedFilesMissing if set(gone) & progress.publication.swapped else RetiredFilesMissing)(
+            correction, gone
+        )
     retired = tuple(file for files in live.files_of(sorted(days)).values() for file in files)
     return Manifest(correction, _next_version(desk, correction), retired, arriving)
 
@@ -82,7 +85,7 @@ def plan_again(desk: Desk, progress: Progress, days: Collection[date]) -> Manife
 def plan_roll_back(desk: Desk, progress: Progress, days: Collection[date]) -> Manifest:
     """The swap that takes these days back: those in live, and those that had gone back and were changed since."""
     correction = progress.plan.correction
-    inside = set(days) & progress.swapped
+    inside = set(days) & progress.publication.swapped
     again = plan_again(desk, progress, set(days) - inside)
     if not inside:
         return again
@@ -113,23 +116,23 @@ def with_days_let_go(desk: Desk, manifest: Manifest, days: Collection[date]) -> 
 def _refuse_unapproved(progress: Progress) -> None:
     correction = progress.plan.correction
     if progress.is_closed:
-        raise NotApproved(correction, f"it is {progress.ending}")
-    if not progress.certificate:
+        raise NotApproved(correction, f"it is {progress.publication.ending}")
+    if not progress.gate.certificate:
         raise NotApproved(correction, "it has not been validated")
     if not progress.is_approved:
-        why = "nobody has approved it" if progress.approval is None else "its validation failed after the approval"
+        why = "nobody has approved it" if progress.gate.approval is None else "its validation failed after the approval"
         raise NotApproved(correction, why)
 
 
 def _refuse_unseconded(desk: Desk, progress: Progress, certificate: Certificate) -> None:
     """Two names for days of a month that is closed by now, also when it was open at validation."""
     closed = closed_among(certificate.changed_days, desk.records.closed_months.current())
-    if closed and progress.seconded is None:
+    if closed and progress.gate.seconded is None:
         correction = progress.plan.correction
         error = NotApproved(
             correction, f"it changes closed months ({listed(closed)}), which two people have to approve"
         )
-        desk.tell_next(progress, Step.CUT_OVER, Outcome.FAILED, {"reason": str(error), "closed_months": list(closed)})
+        desk.tell_next(progress, CutOverHeld(str(error), tuple(closed)))
         raise error
 
 
@@ -138,14 +141,18 @@ def _refuse_moved(desk: Desk, progress: Progress, certificate: Certificate, live
     correction = progress.plan.correction
     moved = {
         day
-        for day in certificate.staged.keys() - progress.swapped
+        for day in certificate.staged.keys() - progress.publication.swapped
         if live.fingerprint(day) != certificate.live.get(day, "") or staged.fingerprint(day) != certificate.staged[day]
     }
-    certified = {day: digest for day, digest in certificate.contents.items() if day not in {*moved, *progress.swapped}}
+    certified = {
+        day: digest
+        for day, digest in certificate.contents.items()
+        if day not in {*moved, *progress.publication.swapped}
+    }
     moved |= {day for day, digest in staged.contents(certified).items() if digest != certified[day]}
     if moved:
         error = CertificateOutdated(correction, moved)
-        desk.tell_next(progress, Step.CUT_OVER, Outcome.REFUSED, {"reason": str(error), "restage": iso(moved)})
+        desk.tell_next(progress, SwapRefused(Step.CUT_OVER, str(error), tuple(sorted(moved))))
         raise error
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+from backfill_assets.core.facts import HoldersAdvanced, HolderWaived
 from backfill_assets.core.people import is_person, written
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, HolderUnnamed, WaiverUnsigned
 from backfill_assets.runbook.desk import Desk
@@ -57,12 +57,12 @@ def waive_holder(desk: Desk, correction: str, holder: str, note: str) -> None:
     """
     if not is_person(desk.actor) or not written(note):
         raise WaiverUnsigned(correction, holder)
-    awaited = desk.progress(correction).awaited_holders
+    awaited = desk.progress(correction).downstream.awaited_holders
     watermarks, table = desk.records.watermarks, desk.subject.table
     held = watermarks.waive(correction, table, holder, by=desk.actor, note=note, at=desk.now)
     if not held and holder not in awaited:
         raise HolderNotAwaited(correction, holder, awaited)
-    desk.tell(correction, Step.RESET_WATERMARKS, Outcome.WAIVED, {"holder": holder, "note": note})
+    desk.tell(correction, HolderWaived(holder, note))
 
 
 def note_advanced(desk: Desk) -> None:
@@ -74,12 +74,12 @@ def note_advanced(desk: Desk) -> None:
     waiting = {
         name: progress
         for name, progress in open_corrections(desk).items()
-        if progress.plan.table == table and progress.awaited_holders
+        if progress.plan.table == table and progress.downstream.awaited_holders
     }
     holders = desk.records.watermarks.holders(table) if waiting else {}
     for correction, progress in waiting.items():
-        if advanced := sorted(progress.awaited_holders - still_held(progress, holders)):
-            desk.tell(correction, Step.RESET_WATERMARKS, Outcome.PROGRESSED, {"advanced": advanced})
+        if advanced := sorted(progress.downstream.awaited_holders - still_held(progress, holders)):
+            desk.tell(correction, HoldersAdvanced(tuple(advanced)))
 
 
 def still_held(progress: Progress, holders: Mapping[str, Holder]) -> frozenset[str]:
@@ -117,12 +117,12 @@ def stale_reports(desk: Desk, progress: Progress) -> dict[str, list[str]]:
     """
     correction, table = progress.plan.correction, desk.subject.table
     others = {name: other for name, other in open_corrections(desk).items() if name != correction}
-    held = {report for other in others.values() for report in other.frozen}
+    held = {report for other in others.values() for report in other.downstream.frozen}
     live = desk.records.snapshot(table)
     stale: dict[str, list[str]] = {}
-    for report in sorted({report for report, _ in progress.rebuilt} - held):
+    for report in sorted({report for report, _ in progress.downstream.rebuilt} - held):
         built = desk.records.completeness.of_report(report, table)
-        keys = sorted(key for name, key in progress.rebuilt if name == report)
+        keys = sorted(key for name, key in progress.downstream.rebuilt if name == report)
         moved = [key for key in keys if key in built and not built[key].is_of(live)]
         if moved:
             stale[report] = moved

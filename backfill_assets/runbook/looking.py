@@ -4,9 +4,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
+from backfill_assets.core.facts import Swapped
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Step
 from backfill_assets.errors.correction import SwappedDaysMoved
 from backfill_assets.storage.held import Left, left_by, moved_days, strangers, undone_days
 from backfill_assets.storage.records import Records
@@ -21,12 +22,13 @@ def looked(records: Records, progress: Progress) -> Progress:
     The table is read once a commit. Before its first swap, once it is closed, and while a swap of it may or may not
     have happened, a correction has nothing in live to hold against anything.
     """
-    in_doubt = progress.planned is Step.CUT_OVER or progress.planned is Step.ROLL_BACK
-    if not progress.version or progress.is_closed or in_doubt:
+    in_doubt = progress.publication.planned is Step.CUT_OVER or progress.publication.planned is Step.ROLL_BACK
+    if not progress.publication.swap_count or progress.is_closed or in_doubt:
         return progress
-    name = ("moved", progress.plan.correction, progress.version, _is_to_be_told(progress))
+    name = ("moved", progress.plan.correction, progress.publication.swap_count, _is_to_be_told(progress))
     moved = records.made_of(progress.plan.table, name, lambda live: _moved(records, progress, live))
-    return replace(progress, moved=progress.swapped if moved is None else moved)
+    found = progress.publication.swapped if moved is None else moved
+    return replace(progress, publication=replace(progress.publication, moved=found))
 
 
 def refuse_moved(progress: Progress) -> None:
@@ -35,18 +37,15 @@ def refuse_moved(progress: Progress) -> None:
     Raises:
         SwappedDaysMoved: naming the days, and the ways out.
     """
-    if progress.moved:
-        correction, inside = progress.plan.correction, progress.moved & progress.swapped
-        raise SwappedDaysMoved(correction, inside or progress.moved, swapped=bool(inside))
+    if progress.publication.moved:
+        correction, inside = progress.plan.correction, progress.publication.moved & progress.publication.swapped
+        raise SwappedDaysMoved(correction, inside or progress.publication.moved, swapped=bool(inside))
 
 
 def happened(records: Records, correction: str) -> list[Manifest]:
     """The manifests of the swaps and roll backs that are known to have happened."""
-    done = {
-        event.detail["version"]
-        for event in records.ledger.events(correction)
-        if event.step in {Step.CUT_OVER, Step.ROLL_BACK} and event.outcome is Outcome.DONE
-    }
+    facts = (event.fact for event in records.ledger.events(correction))
+    done = {fact.swap.swap_count for fact in facts if isinstance(fact, Swapped)}
     planned = records.ledger.manifests(correction).get(correction, ())
     return [manifest for manifest in planned if manifest.version in done]
 
@@ -66,12 +65,12 @@ def staged_whole(staged: Snapshot, days: Collection[date]) -> frozenset[date]:
 
 def left(records: Records, progress: Progress, days: Collection[date]) -> dict[date, Left]:
     """What the correction left on these days, as far as its manifests say."""
-    known = left_by(happened(records, progress.plan.correction), progress.swapped)
+    known = left_by(happened(records, progress.plan.correction), progress.publication.swapped)
     return {day: known[day] for day in days if day in known}
 
 
 def _is_to_be_told(progress: Progress) -> bool:
-    return bool(progress.owes_notice) or Step.REBUILD_DOWNSTREAM not in progress.done
+    return bool(progress.downstream.owes_notice) or Step.REBUILD_DOWNSTREAM not in progress.done
 
 
 def _moved(records: Records, progress: Progress, live: Snapshot) -> frozenset[date]:
@@ -79,7 +78,7 @@ def _moved(records: Records, progress: Progress, live: Snapshot) -> frozenset[da
 
     What else becomes of a day that went back is the correction's concern until readers have been told of it.
     """
-    correction, swapped = progress.plan.correction, progress.swapped
+    correction, swapped = progress.plan.correction, progress.publication.swapped
     known = left_by(happened(records, correction), swapped)
     moved = moved_days(live, correction, known)
     back = moved - swapped

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import Ending
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.storage.logs import clean_log
 from backfill_assets.storage.retention import maintain
@@ -68,7 +69,7 @@ def maintain_all(desk: Desk, retention_days: int = RETENTION_DAYS) -> list[Maint
 
 def kept_of(desk: Desk, table: str, standing: Collection[Progress]) -> Kept:
     """What corrections that are not decommissioned need of a table."""
-    open_ones = [one for one in standing if one.ending != "decommissioned"]
+    open_ones = [one for one in standing if one.publication.ending is not Ending.DECOMMISSIONED]
     ours = {one.plan.correction for one in open_ones if one.plan.table == table}
     paths = {
         file.path

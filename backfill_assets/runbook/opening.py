@@ -5,9 +5,12 @@ from dataclasses import replace
 from datetime import date
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Abandoned, Opened, RetryRequested
+from backfill_assets.core.fold import history
 from backfill_assets.core.plan import Plan, Request
-from backfill_assets.core.progress import Progress, history
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.requirements import Histories, OpeningIsFree, opened_by
+from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import CorrectionClosed, DaysOutsideCorrection, StagingClosed, StillLive
 from backfill_assets.errors.request import (
@@ -18,13 +21,12 @@ from backfill_assets.errors.request import (
     WindowOverlaps,
 )
 from backfill_assets.runbook.deciding import refuse_nameless
-from backfill_assets.runbook.desk import Desk, iso
+from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.foreseeing import refuse_unfit
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unplaced
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.swapping import settle
-from backfill_assets.storage.ledger import Histories
 
 
 def plan_correction(desk: Desk, request: Request) -> Plan:
@@ -44,20 +46,22 @@ def open_correction(desk: Desk, request: Request) -> Plan:
     """
     draft = _drafted(desk, request)
     refuse_early(draft)
-    opened = [draft]
-
-    def opening(histories: Histories) -> Event | None:
-        already = _opened_by(request.origin, histories)
-        opened[0] = already or _placed(replace(draft, correction=request.correction), histories)
-        if already:
-            return None
-        return desk.event(opened[0].correction, Step.OPEN, Outcome.DONE, {"plan": opened[0].as_json()})
-
-    desk.records.ledger.record(opening, table=request.table)
-    plan = opened[0]
+    plan = _opened(desk, draft)
+    while plan is None:
+        plan = _opened(desk, draft)
     live = desk.records.table(plan.table)
     desk.records.staged(plan.table, plan.correction, live.schema).create()
     return plan
+
+
+def _opened(desk: Desk, draft: Plan) -> Plan | None:
+    """The plan of what is open now; None when another opening came first, and it has to be looked again."""
+    histories = desk.records.ledger.histories()
+    if already := opened_by(draft.request.origin, histories):
+        return already.plan
+    plan = _placed(draft, histories)
+    required = OpeningIsFree(plan.correction, plan.table, frozenset(plan.days), draft.request.origin)
+    return plan if desk.tell_if(plan.correction, Opened(plan), required) else None
 
 
 def join_or_open(desk: Desk, request: Request) -> Plan:
@@ -80,7 +84,7 @@ def named_correction(desk: Desk, correction: str, days: Collection[date]) -> Pla
     if plan.table != desk.subject.table:
         raise CorrectionUnknown(correction, open_corrections(desk))
     if progress.is_closed or (not progress.accepts_stagings and not set(days) <= progress.missing):
-        raise StagingClosed(correction, progress.ending or "past its cut over")
+        raise StagingClosed(correction, progress.publication.ending or "past its cut over")
     if outside := set(days) - set(plan.days):
         raise DaysOutsideCorrection(correction, outside, plan.window)
     return plan
@@ -106,12 +110,12 @@ def abandon(desk: Desk, correction: str, note: str) -> Event:
     while True:
         settle(desk, correction)
         progress = desk.progress(correction)
-        if progress.is_closed or progress.planned is Step.DECOMMISSION:
-            raise CorrectionClosed(correction, progress.ending or "being decommissioned")
-        if progress.swapped:
-            raise StillLive(correction, progress.swapped)
+        if progress.is_closed or progress.publication.planned is Step.DECOMMISSION:
+            raise CorrectionClosed(correction, progress.publication.ending or "being decommissioned")
+        if progress.publication.swapped:
+            raise StillLive(correction, progress.publication.swapped)
         refuse_moved(progress)
-        abandoned = desk.tell_next(progress, Step.ABANDON, Outcome.DONE, {"note": note})
+        abandoned = desk.tell_next(progress, Abandoned(note))
         if abandoned:
             break
     desk.records.watermarks.release(correction, desk.subject.table, by=desk.actor, at=desk.now)
@@ -132,7 +136,7 @@ def try_again(desk: Desk, correction: str) -> Event:
 
 def forget_failures(desk: Desk, correction: str) -> Event:
     """Give what failed another try, as whoever drives a correction from the command line does."""
-    return desk.tell(correction, Step.OPEN, Outcome.REQUESTED, {"days": iso(())})
+    return desk.tell(correction, RetryRequested())
 
 
 def _drafted(desk: Desk, request: Request) -> Plan:
@@ -182,10 +186,3 @@ def _next_id(plan: Plan, taken: Mapping[str, object]) -> str:
     while (name := today if number == 1 else f"{today}_{number}") in taken:
         number += 1
     return name
-
-
-def _opened_by(origin: str, histories: Histories) -> Plan | None:
-    if not origin:
-        return None
-    plans = (history(events[:1]).plan for events in histories.values())
-    return next((plan for plan in plans if plan.request.origin == origin), None)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import ReportsFrozen, SourceVerified, WatermarksReset
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.runbook.desk import Desk, Problem
@@ -24,18 +26,18 @@ def freeze_reports(desk: Desk, correction: str) -> Event:
     names = [name for name in desk.subject.reports if name not in desk.subject.tolerant]
     pinned = {name: desk.records.snapshot(name).commit for name in names if desk.records.exists(name)}
     live = desk.records.snapshot(desk.subject.table)
-    detail = {
-        "reports": names,
-        "tolerated": list(desk.subject.tolerant),
-        "pinned": pinned,
-        "pinned_table": live.commit,
-        "as_of": _iso(max(live.days, default=None)),
-        "until": expected_thaw(progress.plan, desk.now).isoformat(),
-        "reason": progress.plan.request.reason,
-    }
-    desk.subject.show(desk.event(correction, Step.FREEZE_REPORTS, Outcome.DONE, detail))
-    tell_watchers(desk, progress, "opened")
-    return desk.tell(correction, Step.FREEZE_REPORTS, Outcome.DONE, detail)
+    frozen = ReportsFrozen(
+        reports=tuple(names),
+        tolerated=desk.subject.tolerant,
+        pinned=pinned,
+        pinned_table=live.commit,
+        as_of=max(live.days, default=None),
+        until=expected_thaw(progress.plan, desk.now),
+        reason=progress.plan.request.reason,
+    )
+    desk.subject.show(desk.event(correction, frozen))
+    tell_watchers(desk, progress, NoticeKind.OPENED)
+    return desk.tell(correction, frozen)
 
 
 @stuck_when_unusable(Step.VERIFY_SOURCE)
@@ -52,7 +54,7 @@ def verify_source(desk: Desk, correction: str) -> Event:
     plan = progress.plan
     refuse_rows_without_day(pinned(desk, plan.pins))
     problems = _problems(desk, plan)
-    if problems and not progress.staged:
+    if problems and not progress.staging.staged:
         newest = {source: desk.records.snapshot(source).commit for source in plan.pins}
         plan = replace(plan, pins=newest) if newest != plan.pins else plan
         problems = _problems(desk, plan) if newest != progress.plan.pins else problems
@@ -64,20 +66,18 @@ def verify_source(desk: Desk, correction: str) -> Event:
         # Of two that are as long the newer, which more people still look at.
         largest = str(max(sound, key=lambda window: (len(window), window.first))) if sound else "other days"
         error = SourceUnfit(correction, named, largest)
-        told = {what: [str(day) for day in days] for what, days in named.items()}
-        by_day = {str(day): sorted(what for what, days in named.items() if day in days) for day in _days_of(problems)}
-        detail = {"reason": str(error), "problems": told, "by_day": by_day, "largest_sound_window": largest}
-        desk.tell(correction, Step.VERIFY_SOURCE, Outcome.FAILED, detail)
+        by_day = {day: tuple(sorted(what for what, days in named.items() if day in days)) for day in _days_of(problems)}
+        told = {what: tuple(days) for what, days in named.items()}
+        desk.tell(correction, core_facts.SourceUnfit(str(error), told, by_day, largest))
         raise error
-    detail = {"days": len(plan.days), "pins": dict(plan.pins), **_looked_at(desk, plan)}
-    return desk.tell(correction, Step.VERIFY_SOURCE, Outcome.DONE, detail)
+    return desk.tell(correction, _verified(desk, plan))
 
 
-def _looked_at(desk: Desk, plan: Plan) -> dict[str, int]:
+def _verified(desk: Desk, plan: Plan) -> SourceVerified:
     """Over how much the sources were found fit: sources, their files of the days, and the looks of the author's."""
     snapshots = [desk.records.snapshot(source, plan.pins[source]) for source in desk.subject.sources]
     files = sum(len(one.names(day)) for one in snapshots for day in (plan.days if one.by_day else (None,)))
-    return {"sources": len(snapshots), "source_files": files, "further_looks": len(desk.subject.verify)}
+    return SourceVerified(len(plan.days), dict(plan.pins), len(snapshots), files, len(desk.subject.verify))
 
 
 def _problems(desk: Desk, plan: Plan) -> list[Problem]:
@@ -98,12 +98,12 @@ def reset_watermarks(desk: Desk, correction: str) -> Event:
     register_declared(desk)
     watermarks.hold(correction, table, internal_holders(desk), plan.window, by=desk.actor, at=desk.now)
     holders = watermarks.holders(table)
-    detail = {
-        "marks": {name: _iso(holder.mark) for name, holder in holders.items()},
-        "effective": {name: _iso(holder.effective) for name, holder in holders.items()},
-        "external": [name for name, holder in holders.items() if holder.external],
-    }
-    return desk.tell(correction, Step.RESET_WATERMARKS, Outcome.DONE, detail)
+    fact = WatermarksReset(
+        marks={name: holder.mark for name, holder in holders.items()},
+        effective={name: holder.effective for name, holder in holders.items()},
+        external=tuple(name for name, holder in holders.items() if holder.external),
+    )
+    return desk.tell(correction, fact)
 
 
 def _absent(desk: Desk, plan: Plan) -> list[Problem]:
@@ -130,7 +130,3 @@ def _beyond_retention(desk: Desk, plan: Plan) -> list[Problem]:
 
 def _days_of(problems: Sequence[Problem]) -> list[date]:
     return sorted({problem.day for problem in problems})
-
-
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day else None

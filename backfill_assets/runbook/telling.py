@@ -4,26 +4,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, assert_never
 
 import polars as pl
 
 from backfill_assets.core.day_comparison import NOTHING, Sums
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Abandoned, Swapped, Validated
+from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
 from backfill_assets.core.periods import months_of
-from backfill_assets.core.progress import Progress, history
-from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.core.swapped import Told, days_ever_changed, figures_of_days, standing_days, sums_told, untold
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import NoticeKind, Step
+from backfill_assets.core.swapped import (
+    SwappedDays,
+    days_ever_changed,
+    figures_of_days,
+    standing_days,
+    sums_told,
+    untold,
+)
 from backfill_assets.runbook.desk import Desk
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.swap import Manifest
 
-BY_APPROVAL = frozenset({"published", "decommissioned"})
+BY_APPROVAL = frozenset({NoticeKind.PUBLISHED, NoticeKind.DECOMMISSIONED})
 
 
-def tell_watchers(desk: Desk, progress: Progress, event: str, number: int = 1) -> list[str]:
+def tell_watchers(desk: Desk, progress: Progress, event: NoticeKind, number: int = 1) -> list[str]:
     """Publish a notice for each watcher; returns where they are.
 
     The same event and number make the same notices, so that a step that is taken again tells nobody twice.
@@ -40,35 +49,36 @@ def tell_waiting(desk: Desk, validated: Event) -> None:
     progress = history(pending)
     if progress.is_approved:
         return
-    number = sum(_is_validation(event) for event in pending)
-    notices = write_notices(progress.plan, "waiting", figures_of(progress, pending, "waiting"), number)
+    number = sum(isinstance(event.fact, Validated) for event in pending)
+    figures = figures_of(progress, pending, NoticeKind.WAITING)
+    notices = write_notices(progress.plan, NoticeKind.WAITING, figures, number)
     for notice in notices:
         desk.subject.publish(notice)
 
 
-def owed_notices(progress: Progress, events: Sequence[Event]) -> tuple[str, ...]:
+def owed_notices(progress: Progress, events: Sequence[Event]) -> tuple[NoticeKind, ...]:
     """What the watchers are to hear: all that happened since they were told last, and what is owed comes last."""
-    last = progress.owes_notice or "published"
+    last = progress.downstream.owes_notice or NoticeKind.PUBLISHED
     return (*(name for name in untold(progress, events) if name != last), last)
 
 
-def figures_of(progress: Progress, events: Sequence[Event], event: str) -> Mapping[str, Any]:
+def figures_of(progress: Progress, events: Sequence[Event], event: NoticeKind) -> Mapping[str, Any]:
     """What a notice of this event tells: what the event itself changed, and who let it through."""
     figures = _measured(progress, events, event)
     days = [date.fromisoformat(day) for day in figures.get("days", figures.get("changed", ()))]
-    figures["closed_months"] = [month for month in sorted(progress.closed_months) if month in months_of(days)]
+    figures["closed_months"] = [month for month in sorted(progress.gate.closed_months) if month in months_of(days)]
     figures["whole"] = not figures.get("days") or {*days} == days_ever_changed(progress, events)
-    figures["was_live"] = progress.version > 0
+    figures["was_live"] = progress.publication.swap_count > 0
     if event in BY_APPROVAL and (approval := _approval(progress, events)):
         figures |= approval
-    if event in {"rolled_back", "abandoned"}:
+    if event in {NoticeKind.ROLLED_BACK, NoticeKind.ABANDONED}:
         figures["note"] = _reasons(progress, events, event)
-    if progress.swapped_at and progress.swapped:
-        figures["roll_back_until"] = f"{progress.plan.roll_back_deadline(progress.swapped_at):%Y-%m-%d}"
+    if progress.publication.swapped_at and progress.publication.swapped:
+        figures["roll_back_until"] = f"{progress.plan.roll_back_deadline(progress.publication.swapped_at):%Y-%m-%d}"
     return figures
 
 
-def measured_sums(desk: Desk, manifest: Manifest, *, back: bool) -> dict[str, dict[str, dict[str, str]]]:
+def measured_sums(desk: Desk, manifest: Manifest, *, back: bool) -> dict[date, dict[str, dict[str, str]]]:
     """The sums of each measure on each day of a swap: what the correction replaces, and what it brings.
 
     Empty where a file is gone already, because a swap is settled long after it happened.
@@ -80,9 +90,7 @@ def measured_sums(desk: Desk, manifest: Manifest, *, back: bool) -> dict[str, di
     old, new = _sums_by_day(desk, earlier), _sums_by_day(desk, corrected)
     nothing = dict.fromkeys(desk.subject.measures, NOTHING)
     return {
-        day.isoformat(): sums_told(
-            {name: Sums(old.get(day, nothing)[name], new.get(day, nothing)[name]) for name in nothing}
-        )
+        day: sums_told({name: Sums(old.get(day, nothing)[name], new.get(day, nothing)[name]) for name in nothing})
         for day in manifest.days
     }
 
@@ -95,56 +103,51 @@ def _sums_by_day(desk: Desk, files: Sequence[DataFile]) -> dict[date, dict[str, 
     return {row[DAY]: {name: Decimal(row[name]) for name in desk.subject.measures} for row in found}
 
 
-def _measured(progress: Progress, events: Sequence[Event], event: str) -> dict[str, Any]:
+def _measured(progress: Progress, events: Sequence[Event], event: NoticeKind) -> dict[str, Any]:
     match event:
-        case "waiting":
+        case NoticeKind.WAITING:
             return _validated(events)
-        case "published" | "rolled_back":
-            return _of_days(progress, events, untold(progress, events).get(event, Told((), ())))
-        case "decommissioned":
+        case NoticeKind.PUBLISHED | NoticeKind.ROLLED_BACK:
+            return _of_days(progress, events, untold(progress, events).get(event, SwappedDays()))
+        case NoticeKind.DECOMMISSIONED:
             return _of_days(progress, events, standing_days(progress, events))
-        case _:
+        case NoticeKind.OPENED | NoticeKind.ABANDONED | NoticeKind.UNCHANGED:
             return {}
+        case _:
+            assert_never(event)
 
 
-def _of_days(progress: Progress, events: Sequence[Event], told: Told) -> dict[str, Any]:
+def _of_days(progress: Progress, events: Sequence[Event], told: SwappedDays) -> dict[str, Any]:
     """The figures of some days; those of the validation where the swaps kept none and it was about the same days."""
     figures = figures_of_days(told)
-    if told.days and "totals" not in figures and {*told.days} == progress.changed:
+    if told.days and "totals" not in figures and {*told.days} == progress.gate.changed:
         return {**_validated(events), **figures}
     return figures
 
 
 def _validated(events: Sequence[Event]) -> dict[str, Any]:
-    validated = [event for event in events if _is_validation(event)]
+    validated = [event for event in events if isinstance(event.fact, Validated)]
     return dict(validated[-1].detail) if validated else {}
 
 
 def _approval(progress: Progress, events: Sequence[Event]) -> dict[str, str]:
     """Who let through what is told of: a roll back takes the approval away, and what stays live keeps its own."""
-    last = max((event.sequence for event in events if _swaps_in(event)), default=0)
+    cut_overs = (event.sequence for event in events if isinstance(event.fact, Swapped) and event.step is Step.CUT_OVER)
+    last = max(cut_overs, default=0)
     before = [event for event in events if event.sequence < last]
     approved = history(before) if before else Progress(progress.plan)
-    if approved.approval is None:
+    if approved.gate.approval is None:
         return {}
-    override = ", overriding failed checks" if approved.approval.override else ""
-    second = f" and {approved.seconded.by}" if approved.seconded else ""
-    return {"approved_by": approved.approval.by + second + override, "note": approved.approval.note}
+    override = ", overriding failed checks" if approved.gate.approval.override else ""
+    second = f" and {approved.gate.seconded.by}" if approved.gate.seconded else ""
+    return {"approved_by": approved.gate.approval.by + second + override, "note": approved.gate.approval.note}
 
 
-def _reasons(progress: Progress, events: Sequence[Event], event: str) -> str:
+def _reasons(progress: Progress, events: Sequence[Event], event: NoticeKind) -> str:
     """Why it was taken back or given up, in the words of who did."""
     swaps = untold(progress, events).get(event)
-    taken = swaps.swaps if swaps else [one for one in events if one.step is Step.ABANDON]
-    return " ".join(dict.fromkeys(note for one in taken if (note := str(one.detail.get("note") or ""))))
-
-
-def _swaps_in(event: Event) -> bool:
-    return event.step is Step.CUT_OVER and event.outcome is Outcome.DONE
-
-
-def _is_validation(event: Event) -> bool:
-    return event.step is Step.VALIDATE and "totals" in event.detail and event.outcome in {Outcome.DONE, Outcome.FAILED}
+    taken = swaps.swaps if swaps else [fact for one in events if isinstance(fact := one.fact, Abandoned)]
+    return " ".join(dict.fromkeys(one.note for one in taken if one.note))
 
 
 __all__ = ["figures_of", "measured_sums", "owed_notices", "tell_waiting", "tell_watchers"]

@@ -1,21 +1,31 @@
 """Steps 4 and 5: every day staged, then old against new, and the approval that follows."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import (
+    Approved,
+    CheckResult,
+    Compared,
+    DaysToRestage,
+    Measured,
+    StagingCompleted,
+    Validated,
+    ValidationVoided,
+)
 from backfill_assets.core.next_step import before_validation
 from backfill_assets.core.people import written
 from backfill_assets.core.periods import closed_among, is_same_person
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.requirements import NothingStagedSince
+from backfill_assets.core.steps import Step
 from backfill_assets.core.swapped import sums_by_month, sums_told
 from backfill_assets.core.validation import validate_days
 from backfill_assets.errors.base import Refused
@@ -23,14 +33,11 @@ from backfill_assets.errors.correction import ApprovalPremature, StagingIncomple
 from backfill_assets.errors.driving import StagedByOtherCode
 from backfill_assets.errors.publication import SecondNameNeeded
 from backfill_assets.runbook.deciding import refuse_nameless
-from backfill_assets.runbook.desk import Desk, Evidence, iso
+from backfill_assets.runbook.desk import Desk, Evidence
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.telling import tell_waiting
-from backfill_assets.storage.ledger import Histories
 from backfill_assets.storage.snapshot import Snapshot
-
-STAGING = frozenset({Outcome.PROGRESSED, Outcome.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,12 @@ def stage(desk: Desk, correction: str) -> Event:
         other = {day: build.code_version for day, build in builds.items() if build.code_version != current}
         error = StagedByOtherCode(correction, other, set(other.values()), current)
         raise _restage(desk, error, correction, other)
-    detail = {"version": plan.version_name, "staged_days": len(plan.days), "code_versions": versions}
-    return desk.tell(correction, Step.STAGE, Outcome.DONE, detail)
+    return desk.tell(correction, StagingCompleted(plan.version_name, len(plan.days), tuple(versions)))
 
 
 def _restage(desk: Desk, error: Refused, correction: str, days: Collection[date]) -> Refused:
     """Write down that days are to be staged again; returns the error to raise."""
-    desk.tell(correction, Step.STAGE, Outcome.REFUSED, {"reason": str(error), "restage": iso(days)})
+    desk.tell(correction, DaysToRestage(tuple(sorted(days)), str(error)))
     return error
 
 
@@ -110,32 +116,23 @@ def validate(desk: Desk, correction: str) -> Validation:
         raise _restage(desk, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
     found = _validated(desk, plan, live, staged)
     digest = desk.records.certificates.keep(found.certificate, desk.now)
-    outcome = Outcome.FAILED if found.failed else Outcome.DONE
     closed = closed_among(found.certificate.changed_days, desk.records.closed_months.current())
-    detail = {"certificate": digest, "closed_months": list(closed), **_detail(found)}
-    closes = outcome is Outcome.DONE and not found.certificate.changed_days and progress.version == 0
-    if closes:
-        _close(desk, progress, detail)
+    fact = _as_fact(found, digest, tuple(closed))
+    if fact.passed and not found.certificate.changed_days and progress.publication.swap_count == 0:
+        _close(desk, progress, fact)
         return found
-    tell_waiting(desk, desk.event(correction, Step.VALIDATE, outcome, detail))
-    desk.tell(correction, Step.VALIDATE, outcome, detail)
+    tell_waiting(desk, desk.event(correction, fact))
+    desk.tell(correction, fact)
     return found
 
 
-def _close(desk: Desk, progress: Progress, detail: Mapping[str, Any]) -> None:
+def _close(desk: Desk, progress: Progress, fact: Validated) -> None:
     """Write down that nothing has to change, unless days were staged meanwhile: then it is to be validated again."""
     correction = progress.plan.correction
-
-    def closing(histories: Histories) -> Event:
-        staged = [event for event in histories[correction] if event.step is Step.STAGE and event.outcome in STAGING]
-        if any(event.sequence > progress.sequence for event in staged):
-            reason = f"Days of correction {correction} were staged while it was validated."
-            return desk.event(correction, Step.VALIDATE, Outcome.REFUSED, {"reason": reason})
-        return desk.event(correction, Step.VALIDATE, Outcome.DONE, {**detail, "closes": True})
-
-    told = desk.records.ledger.record(closing, table=desk.subject.table)
-    if told:
-        desk.shown(told)
+    required = NothingStagedSince(correction, progress.sequence)
+    if desk.tell_if(correction, replace(fact, closes=True), required) is None:
+        reason = f"Days of correction {correction} were staged while it was validated."
+        desk.tell(correction, ValidationVoided(reason))
 
 
 def refuse_failed(found: Validation, plan: Plan) -> None:
@@ -161,25 +158,19 @@ def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -
     progress = desk.progress(correction)
     refuse_nameless(desk, "override the checks of" if override else "approve", correction)
     if progress.is_closed:
-        raise ApprovalPremature(correction, f"it is {progress.ending}", "Open a new one")
-    if not progress.certificate or Step.CUT_OVER in progress.done:
+        raise ApprovalPremature(correction, f"it is {progress.publication.ending}", "Open a new one")
+    if not progress.gate.certificate or Step.CUT_OVER in progress.done:
         why = "it is cut over already" if Step.CUT_OVER in progress.done else "it is not validated yet"
         raise ApprovalPremature(correction, why, f"See the status of {correction}")
-    if not progress.passed and not override:
+    if not progress.gate.passed and not override:
         raise ApprovalPremature(correction, "its validation failed", "Look at its checks, or override them by name")
     if override and not written(note):
         raise ApprovalPremature(correction, "an override needs a reason", "Give it as its note")
-    closed = closed_among(progress.changed, desk.records.closed_months.current())
-    if closed and progress.approval is not None and is_same_person(progress.approval.by, desk.actor):
+    closed = closed_among(progress.gate.changed, desk.records.closed_months.current())
+    if closed and progress.gate.approval is not None and is_same_person(progress.gate.approval.by, desk.actor):
         raise SecondNameNeeded(correction, desk.actor, closed)
-    detail = {
-        "certificate": progress.certificate,
-        "plan": progress.plan.digest,
-        "note": note,
-        "override": override,
-        "closed_months": list(closed),
-    }
-    return desk.tell(correction, Step.APPROVE, Outcome.DONE, detail)
+    approved = Approved(progress.gate.certificate, progress.plan.digest, note, override, tuple(closed))
+    return desk.tell(correction, approved)
 
 
 def _validated(desk: Desk, plan: Plan, live: Snapshot, staged: Snapshot) -> Validation:
@@ -229,20 +220,29 @@ def _late(desk: Desk, plan: Plan) -> frozenset[date]:
     return frozenset(moved)
 
 
-def _detail(found: Validation) -> Mapping[str, Any]:
+def _as_fact(found: Validation, digest: str, closed_months: tuple[str, ...]) -> Validated:
     comparison, certificate = found.comparison, found.certificate
     worst = comparison.worst_day
-    return {
-        "changed": iso(certificate.changed_days),
-        "days_changed": len(certificate.changed_days),
-        "days_unchanged": len(certificate.unchanged_days),
-        "other_inputs": iso(found.other_inputs),
-        "foreign": iso(found.foreign),
-        "late": iso(found.late),
-        "totals": {name: {"old": str(sums.old), "new": str(sums.new)} for name, sums in comparison.totals.items()},
-        "largest_day": str(worst.day) if worst else None,
-        "largest": sums_told(worst.sums) if worst else {},
-        "months": sums_by_month((day.day, day.sums) for day in comparison.days),
-        "checks": [{"name": check.name, "passed": check.passed, "sentence": check.sentence} for check in found.checks],
-        "reason": " ".join(check.sentence for check in found.failed),
-    }
+    compared = Compared(
+        changed=certificate.changed_days,
+        days_changed=len(certificate.changed_days),
+        days_unchanged=len(certificate.unchanged_days),
+        other_inputs=tuple(sorted(found.other_inputs)),
+        foreign=tuple(sorted(found.foreign)),
+        late=tuple(sorted(found.late)),
+    )
+    measured = Measured(
+        totals={name: {"old": str(sums.old), "new": str(sums.new)} for name, sums in comparison.totals.items()},
+        largest_day=str(worst.day) if worst else None,
+        largest=sums_told(worst.sums) if worst else {},
+        months=sums_by_month((day.day, day.sums) for day in comparison.days),
+    )
+    return Validated(
+        passed=not found.failed,
+        certificate=digest,
+        closed_months=closed_months,
+        compared=compared,
+        measured=measured,
+        checks=tuple(CheckResult(check.name, check.passed, check.sentence) for check in found.checks),
+        reason=" ".join(check.sentence for check in found.failed),
+    )

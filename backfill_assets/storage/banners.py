@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import ReportsFrozen
 from backfill_assets.core.plan import Approval, Plan
-from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.storage.records import Records
 
 # How long a person usually takes to look at a validated correction.
@@ -40,21 +40,20 @@ class Banner:
 
 def banner_of(records: Records, report: str) -> Banner | None:
     """The banner of a report; None when no correction holds it."""
-    holding: list[tuple[Plan, Event]] = []
+    holding: list[tuple[Plan, Event, ReportsFrozen]] = []
     for correction, progress in records.ledger.standings().items():
-        if report in progress.frozen and (frozen := _freezing(records.ledger.events(correction), report)):
-            holding.append((progress.plan, frozen))
+        if report in progress.downstream.frozen and (frozen := _freezing(records.ledger.events(correction), report)):
+            holding.append((progress.plan, *frozen))
     if not holding:
         return None
-    first = min((event for _, event in holding), key=lambda event: event.at)
-    as_of = first.detail.get("as_of")
+    _, first, frozen = min(holding, key=lambda one: one[1].at)
     return Banner(
         report=report,
-        corrections=tuple(sorted(plan.correction for plan, _ in holding)),
-        reason=" ".join(dict.fromkeys(_sentence(plan.request.reason) for plan, _ in holding)),
+        corrections=tuple(sorted(plan.correction for plan, _, _ in holding)),
+        reason=" ".join(dict.fromkeys(_sentence(plan.request.reason) for plan, _, _ in holding)),
         since=first.at,
-        as_of=date.fromisoformat(as_of) if as_of else None,
-        until=max(expected_thaw(plan, event.at) for plan, event in holding),
+        as_of=frozen.as_of,
+        until=max(expected_thaw(plan, event.at) for plan, event, _ in holding),
     )
 
 
@@ -64,16 +63,10 @@ def expected_thaw(plan: Plan, frozen_at: datetime) -> datetime:
     return frozen_at + timedelta(seconds=plan.seconds) + looks
 
 
-def _freezing(events: Sequence[Event], report: str) -> Event | None:
+def _freezing(events: Sequence[Event], report: str) -> tuple[Event, ReportsFrozen] | None:
     """The newest event by which the report was frozen."""
-    freezing = [
-        event
-        for event in events
-        if event.step is Step.FREEZE_REPORTS
-        and event.outcome is Outcome.DONE
-        and report in event.detail.get("reports", ())
-    ]
-    return freezing[-1] if freezing else None
+    frozen = ((event, fact) for event in reversed(events) if isinstance(fact := event.fact, ReportsFrozen))
+    return next(((event, fact) for event, fact in frozen if report in fact.reports), None)
 
 
 def _sentence(reason: str) -> str:

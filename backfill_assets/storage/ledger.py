@@ -1,14 +1,17 @@
 """The ledger: the append-only record of what happened in every correction, in ``_control/ledger``."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from backfill_assets.core.events import Event
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.fold import history
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.requirements import Histories, Nothing, Requirement, holds
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.request import CorrectionUnknown
 from backfill_assets.storage.control import ControlTable
@@ -30,8 +33,6 @@ SCHEMA = pl.Schema(
     }
 )
 WITHOUT_MANIFEST = [name for name in SCHEMA if name != "manifest"]
-
-Histories = Mapping[str, tuple[Event, ...]]
 
 
 class Ledger:
@@ -74,31 +75,27 @@ class Ledger:
         return histories[correction]
 
     def record(
-        self, decide: Callable[[Histories], Event | None], *, table: str, manifest: Manifest | None = None
+        self, event: Event, required: Requirement, *, table: str, manifest: Manifest | None = None
     ) -> Event | None:
-        """Append the event that ``decide`` makes of the newest histories, by compare and swap.
+        """Append an event by compare and swap, if what it requires is true of the newest events.
 
-        The sequence is given here. ``decide`` raises to refuse, and returns None when there is nothing to add.
+        Returns it with its sequence, which is given here; None, and nothing written, when the requirement does not
+        hold any more.
         """
-        recorded: list[Event | None] = [None]
 
         def rows(known: pl.DataFrame) -> pl.DataFrame | None:
             histories = _histories(known)
-            event = decide(histories)
-            if event is None:
-                recorded[0] = None
+            if not holds(required, histories):
                 return None
             numbered = replace(event, sequence=len(histories.get(event.correction, ())) + 1)
-            recorded[0] = numbered
             return pl.DataFrame([_row(numbered, table, manifest)], schema=SCHEMA)
 
-        self._rows.append(rows)
-        return recorded[0]
+        appended = self._rows.append(rows)
+        return None if appended is None else replace(event, sequence=int(appended["sequence"][0]))
 
     def append(self, event: Event, *, table: str, manifest: Manifest | None = None) -> Event:
-        """Append one event whatever the histories are; returns it with its sequence."""
-        recorded = self.record(lambda _: event, table=table, manifest=manifest)
-        return recorded or event
+        """Append an event that is true whatever else was written; returns it with its sequence."""
+        return self.record(event, Nothing(), table=table, manifest=manifest) or event
 
     def manifests(self, correction: str | None = None) -> dict[str, tuple[Manifest, ...]]:
         """The manifests of every planned swap and roll back by correction, in sequence; of one only, when named."""
@@ -136,12 +133,10 @@ def _histories(rows: pl.DataFrame) -> dict[str, tuple[Event, ...]]:
     for row in rows.sort("correction", "sequence").iter_rows(named=True):
         event = Event(
             correction=row["correction"],
-            step=Step(row["step"]),
-            outcome=Outcome(row["outcome"]),
+            fact=fact_of(Step(row["step"]), Outcome(row["outcome"]), json.loads(row["detail"])),
             at=row["at"],
             actor=row["actor"],
             run_id=row["run_id"],
-            detail=json.loads(row["detail"]),
             sequence=row["sequence"],
         )
         histories.setdefault(event.correction, []).append(event)

@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.core.asked import Errand
 from backfill_assets.core.events import Event
+from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.fold import fold
 from backfill_assets.core.next_step import StageWaves, Stuck, TakeSteps, WaitForRuns, next_step
 from backfill_assets.core.plan import Plan, Request
-from backfill_assets.core.progress import Progress, fold
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
+from backfill_assets.core.work import WorkItem
 
 NOW = datetime(2026, 1, 23, tzinfo=UTC)
 WINDOW = Window(date(2026, 1, 1), date(2026, 1, 9))
@@ -27,28 +29,30 @@ def plan(**policy):
 
 
 def folded(*told, of=None) -> Progress:
-    events = [Event("c", step, outcome, NOW, "x", "", detail, n) for n, (step, outcome, detail) in enumerate(told, 1)]
+    events = [
+        Event("c", fact_of(step, outcome, detail), NOW, "x", "", n) for n, (step, outcome, detail) in enumerate(told, 1)
+    ]
     return fold(of or plan(), events)
 
 
-def asked(errand: Errand, number: int = 1):
+def asked(errand: WorkItem, number: int = 1):
     key = f"c/{errand.name}/{number}"
     return errand.step, Outcome.REQUESTED, {"request": key, "errand": errand.as_json()}
 
 
-def ended(errand: Errand, outcome=Outcome.ENDED, reason="", number: int = 1):
+def ended(errand: WorkItem, outcome=Outcome.ENDED, reason="", number: int = 1):
     return errand.step, outcome, {"request": f"c/{errand.name}/{number}", "reason": reason}
 
 
-def wave(first: int, last: int) -> Errand:
-    return Errand(wave=Window(date(2026, 1, first), date(2026, 1, last)))
+def wave(first: int, last: int) -> WorkItem:
+    return WorkItem(wave=Window(date(2026, 1, first), date(2026, 1, last)))
 
 
 def days(first: int, last: int):
     return {"days": [str(day) for day in Window(date(2026, 1, first), date(2026, 1, last))]}
 
 
-STEPS = Errand(steps=(Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS))
+STEPS = WorkItem(steps=(Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS))
 
 
 def test_steps_that_are_asked_for_are_waited_for_until_the_last_is_done():
@@ -64,20 +68,20 @@ def test_a_request_does_not_undo_a_step_that_is_done():
 def test_a_failed_step_ends_its_run_and_waits_for_a_person():
     failed = folded(asked(STEPS), (Step.VERIFY_SOURCE, Outcome.FAILED, {"reason": "gone"}))
     assert next_step(failed, NOW) == Stuck(Step.VERIFY_SOURCE, "gone")
-    assert not failed.asked.pending
+    assert not failed.runs.pending
 
 
 def test_a_run_that_ended_without_a_word_is_asked_for_again_under_the_next_key():
     progress = folded(asked(STEPS), ended(STEPS, reason="killed"))
     assert next_step(progress, NOW) == TakeSteps(STEPS.steps)
-    assert progress.asked.next_key("c", STEPS) == "c/freeze_reports+verify_source+reset_watermarks/2"
-    assert progress.asked.fruitless == {STEPS.name: 1}
+    assert progress.runs.next_key("c", STEPS) == "c/freeze_reports+verify_source+reset_watermarks/2"
+    assert progress.runs.fruitless == {STEPS.name: 1}
 
 
 def test_another_try_forgets_what_came_to_nothing_but_not_the_keys_that_were_used():
     progress = folded(asked(STEPS), ended(STEPS, reason="killed"), (Step.OPEN, Outcome.REQUESTED, {}))
-    assert progress.asked.fruitless == {}
-    assert progress.asked.next_key("c", STEPS).endswith("/2")
+    assert progress.runs.fruitless == {}
+    assert progress.runs.next_key("c", STEPS).endswith("/2")
 
 
 def test_only_so_many_waves_are_asked_for_side_by_side_and_no_day_twice():
@@ -124,12 +128,12 @@ def test_a_stopped_backfill_waits_for_a_person_until_no_day_is_missing():
 
 
 def test_abandoning_forgets_what_was_asked_for():
-    assert not folded(asked(STEPS), (Step.ABANDON, Outcome.DONE, {})).asked.pending
+    assert not folded(asked(STEPS), (Step.ABANDON, Outcome.DONE, {})).runs.pending
 
 
 @pytest.mark.parametrize("errand", [STEPS, wave(1, 3)])
 def test_an_errand_is_read_back_as_it_was_written(errand):
-    assert Errand.from_json(errand.as_json()) == errand
+    assert WorkItem.from_json(errand.as_json()) == errand
 
 
 @given(st.lists(st.sampled_from(["ask", "end", "die", "stage"]), max_size=20))
@@ -138,15 +142,15 @@ def test_whatever_happens_an_errand_is_pending_once_at_most_and_its_keys_never_r
     told = [*PREPARED]
     errand = wave(1, 3)
     for action in actions:
-        pending = list(progress.asked.pending)
+        pending = list(progress.runs.pending)
         if action == "ask" and not pending:
-            keys.append(progress.asked.next_key("c", errand))
+            keys.append(progress.runs.next_key("c", errand))
             told.append((Step.STAGE, Outcome.REQUESTED, {"request": keys[-1], "errand": errand.as_json()}))
         elif action in {"end", "die"} and pending:
             told.append((Step.STAGE, Outcome.ENDED, {"request": pending[0], "reason": (action == "die" and "x") or ""}))
         elif action == "stage":
             told.append((Step.STAGE, Outcome.PROGRESSED, days(1, 3)))
         progress = folded(*told)
-        assert len(progress.asked.pending) <= 1
+        assert len(progress.runs.pending) <= 1
     assert len(keys) == len(set(keys))
-    assert replace(progress, asked=folded().asked).staged in (set(), set(wave(1, 3).wave.days))
+    assert replace(progress, runs=folded().runs).staging.staged in (set(), set(wave(1, 3).wave.days))

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from backfill_assets.core.audiences import Audience, audience_of
-from backfill_assets.core.notice import EVENTS, write_notices
+from backfill_assets.core.notice import write_notices
 from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.steps import NoticeKind
 from backfill_assets.core.window import Window
 
 WATCHERS = ("finance", "exec-ops", "board-prep", "growth")
@@ -41,7 +42,7 @@ def told(event: str, audience: str, **figures) -> str:
     return next(notice.body for notice in notices if notice.audience == audience)
 
 
-@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("event", list(NoticeKind))
 def test_every_audience_is_told_of_every_event_in_words_of_its_own(event: str):
     bodies = {notice.audience: notice.body for notice in write_notices(PLAN, event, FIGURES)}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from backfill_assets import runbook
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import ONE_DAY, Window
@@ -115,7 +116,7 @@ def stage(lake: SmallLake, plan: Plan, spoil: Spoil = lambda rows: rows, days: C
     assert not wave.reasons, wave.reasons
     _write_built(lake, wave, spoil(pl.concat(wave.frames.values())), plan.correction)
     detail = {"days": [str(day) for day in wanted], "code_version": wave.code_version}
-    lake.desk().tell(plan.correction, Step.STAGE, Outcome.PROGRESSED, detail)
+    lake.desk().tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, detail))
 
 
 def prepared(lake: SmallLake, request: Request, spoil: Spoil = lambda rows: rows, at: datetime = OPENED) -> Plan:

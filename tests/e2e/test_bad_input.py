@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import PREPARATION, StageWaves, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
@@ -291,5 +292,5 @@ def take_the_source_as_verified(house: House) -> None:
     with house.entered():
         desk = DAILY_REVENUE.desk(LakeResource(), "ada")
         for step in PREPARATION:
-            desk.tell(correction, step, Outcome.DONE, {"reports": [], "external": []})
+            desk.tell(correction, fact_of(step, Outcome.DONE, {"reports": [], "external": []}))
         assert isinstance(next_step(desk.progress(correction), desk.now), StageWaves)

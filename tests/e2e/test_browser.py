@@ -100,7 +100,7 @@ def _see_the_rest(analyst: Analyst, correction: str, done: Progress) -> None:
     page = analyst.page
     analyst.go(f"{STEP}/cut_over?view=partitions&partition={correction}")
     page.get_by_text("days_swapped").first.wait_for()
-    assert page.get_by_text(str(len(done.swapped)), exact=True).count()
+    assert page.get_by_text(str(len(done.publication.swapped)), exact=True).count()
     analyst.see("swap")
     analyst.go(f"{STEP}/rebuild_downstream?view=partitions&partition={correction}")
     page.get_by_text("rebuilt_partitions").first.wait_for()

@@ -44,7 +44,7 @@ def test_ninety_days_beside_nightly_and_everything_killed_while_staging_and_at_t
     correction = open_correction(lake.desk(NOW), request).correction
     queued: list[float] = []
     with dagster_dev(environment(lake)) as server:
-        while not queued or len(lake.records.ledger.standing(correction).staged) < len(NINETY) // 2:
+        while not queued or len(lake.records.ledger.standing(correction).staging.staged) < len(NINETY) // 2:
             wait_until(lambda: _in_process(server, "wave/"), LONG, "a wave")
             nightly = server.launch_job(f"{FACT}__nightly", NIGHTLY)
             run = wait_until(lambda nightly=nightly: server.ended(nightly), LONG, "the end of nightly")

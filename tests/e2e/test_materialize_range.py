@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill_assets.core.progress import history
+from backfill_assets.core.fold import history
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.in_process import Runner
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
@@ -51,7 +51,7 @@ def test_a_range_on_the_sibling_stages_for_a_correction_and_changes_nothing_live
     progress = history(events)
     wanted = Window(date(2026, 1, 6), date(2026, 1, 8))
     assert progress.plan.window == wanted
-    assert progress.staged == frozenset(wanted)
+    assert progress.staging.staged == frozenset(wanted)
     assert house.records.staged(FACT, correction).snapshot().days == frozenset(wanted)
     assert house.live().commit == before.commit
     assert house.run("run", correction).told["sentence"] == f"Correction {correction} is closed unchanged."

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.people import MACHINES, PLACEHOLDERS, is_person
 from backfill_assets.core.periods import is_same_person
 from backfill_assets.core.steps import Outcome, Step
@@ -232,9 +233,9 @@ def test_what_a_person_decided_is_brought_to_its_end_without_asking_again(tmp_pa
     swaps = world.records.ledger.manifests(correction)[correction]
     half_done = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, version=2, days=[day(6)])
     detail = {"version": 2, "days": [str(day(6))], "note": "first"}
-    world.desk().tell(correction, Step.ROLL_BACK, Outcome.PLANNED, detail, manifest=half_done)
+    world.desk().tell(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=half_done)
 
     event = roll_back(world.desk("dagster"), correction)
 
     assert event.detail["days"] == [str(day(6))]
-    assert day(7) in world.progress(correction).swapped
+    assert day(7) in world.progress(correction).publication.swapped

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from backfill_assets import runbook
 from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Finished, Stuck, TakeSteps, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.plan import Request
-from backfill_assets.core.standing import UNCHANGED
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Ending, Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import StepsMissing
 from backfill_assets.runbook import abandon, approve, cut_over, decommission, validate
@@ -54,7 +54,7 @@ def test_a_launch_that_changes_nothing_closes_itself_and_nobody_ever_hears_of_it
     world = world_at(tmp_path)
     correction = launch(world, 1, 4)
 
-    assert world.drive(correction) == Finished(UNCHANGED)
+    assert world.drive(correction) == Finished(Ending.UNCHANGED)
 
     assert taken(world, correction) == [*TAKEN, Step.REBUILD_DOWNSTREAM]
     assert world.told == []
@@ -70,7 +70,7 @@ def test_a_launch_that_changes_something_is_validated_and_freezes_the_reports_th
 
     assert isinstance(world.drive(correction), WaitForPerson)
     assert taken(world, correction) == [*TAKEN, Step.FREEZE_REPORTS]
-    assert world.progress(correction).frozen == {REPORT}
+    assert world.progress(correction).downstream.frozen == {REPORT}
 
     approve(world.desk(), correction, "looked")
     assert isinstance(world.drive(correction), WaitUntil)
@@ -81,13 +81,13 @@ def test_a_request_freezes_first_and_lets_go_by_itself_when_nothing_changes(tmp_
     world = world_at(tmp_path)
     correction = world.open(1, 4).correction
     world.take(correction, next_step(world.progress(correction), world.now))
-    assert world.progress(correction).frozen == {REPORT}
+    assert world.progress(correction).downstream.frozen == {REPORT}
     refused = {"report": REPORT, "partitions": ["2026-01-10"]}
-    world.desk().tell(correction, Step.FREEZE_REPORTS, Outcome.REFUSED, refused)
+    world.desk().tell(correction, fact_of(Step.FREEZE_REPORTS, Outcome.REFUSED, refused))
 
-    assert world.drive(correction) == Finished(UNCHANGED)
+    assert world.drive(correction) == Finished(Ending.UNCHANGED)
 
-    assert world.progress(correction).frozen == frozenset()
+    assert world.progress(correction).downstream.frozen == frozenset()
     assert world.built == ["2026-01-10"]
     assert [notice.event for notice in world.told] == ["opened", "unchanged"]
     assert "equals the published one" in world.told[-1].body
@@ -99,7 +99,7 @@ def test_an_automatic_request_that_changes_nothing_lets_go_too(tmp_path: Path):
     expected = Expectation.from_request({"same_rows": True})
     correction = world.open(1, 4, approval="automatic", expectation=expected).correction
 
-    assert world.drive(correction) == Finished(UNCHANGED)
+    assert world.drive(correction) == Finished(Ending.UNCHANGED)
     assert world.swaps() == []
 
 
@@ -110,7 +110,7 @@ def test_what_is_staged_for_nothing_is_swept(tmp_path: Path):
 
     decommission(world.desk(), correction)
 
-    assert world.progress(correction).ending == "decommissioned"
+    assert world.progress(correction).publication.ending == "decommissioned"
     assert world.told == []
     assert not list((world.root / TABLE).glob("_backfill_*/day=*/*.parquet"))
 
@@ -122,8 +122,8 @@ def test_a_launch_that_joins_one_that_is_frozen_and_takes_its_change_back_lets_g
     world.right |= {day(6): 106}
     assert launch(world, 4, 6, "a second") == correction
 
-    assert world.drive(correction) == Finished(UNCHANGED)
-    assert world.progress(correction).frozen == frozenset()
+    assert world.drive(correction) == Finished(Ending.UNCHANGED)
+    assert world.progress(correction).downstream.frozen == frozenset()
     assert {notice.event for notice in world.told} == {"waiting", "opened", "unchanged"}
 
 
@@ -141,7 +141,7 @@ def test_days_staged_while_nothing_was_found_to_change_are_validated_too(tmp_pat
     monkeypatch.setattr(type(world.records.certificates), "keep", joined_meanwhile)
 
     assert isinstance(world.drive(correction), WaitForPerson)
-    assert world.progress(correction).changed == {day(2)}
+    assert world.progress(correction).gate.changed == {day(2)}
 
 
 def test_days_that_drifted_into_what_was_staged_close_an_approved_launch(tmp_path: Path):
@@ -151,7 +151,7 @@ def test_days_that_drifted_into_what_was_staged_close_an_approved_launch(tmp_pat
     approve(world.desk(), correction, "looked")
     world.publish_live({day(6): 6, day(7): 7})
 
-    assert world.drive(correction) == Finished(UNCHANGED)
+    assert world.drive(correction) == Finished(Ending.UNCHANGED)
     assert world.swaps() == []
 
 
@@ -159,9 +159,9 @@ def test_a_launch_whose_validation_failed_freezes_when_somebody_lets_it_through(
     world = world_at(tmp_path)
     correction = validated(world, launch(world, 4, 9))
     detail = {**world.events(correction, Step.VALIDATE)[-1].detail, "reason": "too large"}
-    world.desk().tell(correction, Step.VALIDATE, Outcome.FAILED, detail)
+    world.desk().tell(correction, fact_of(Step.VALIDATE, Outcome.FAILED, detail))
     assert isinstance(world.drive(correction), Stuck)
-    assert world.progress(correction).frozen == frozenset()
+    assert world.progress(correction).downstream.frozen == frozenset()
 
     approve(world.desk("Ada"), correction, "it is right", override=True)
     assert next_step(world.progress(correction), world.now) == TakeSteps((Step.FREEZE_REPORTS,))
@@ -215,7 +215,7 @@ def test_a_launch_killed_at_any_write_ends_as_one_that_was_not(tmp_path: Path, f
         tried += 1
         assert isinstance(world.drive(correction), ends), tried
         assert bool(held(world)) is (ends is WaitForPerson), tried
-        assert bool(world.progress(correction).frozen) is (ends is WaitForPerson), tried
+        assert bool(world.progress(correction).downstream.frozen) is (ends is WaitForPerson), tried
     assert tried > 8
 
 
@@ -226,19 +226,19 @@ def test_a_launch_in_the_ui_that_changes_nothing_is_closed_by_the_driver_and_no_
     while requests := daemon.tick().run_requests:
         for request in requests:
             assert daemon.launch(request).success
-        assert daemon.progress().frozen == frozenset()
+        assert daemon.progress().downstream.frozen == frozenset()
         assert "Frozen since" not in _index()
     assert daemon.launched == [
         f"{correction}/verify_source+reset_watermarks+stage+validate/1",
         f"{correction}/rebuild_downstream/1",
     ]
-    assert next_step(daemon.progress(), NOW) == Finished(UNCHANGED)
+    assert next_step(daemon.progress(), NOW) == Finished(Ending.UNCHANGED)
     told = _command("status", correction)
-    assert (told["waits_for"], told["ending"]) == ("nothing", UNCHANGED)
-    assert UNCHANGED in _index()
+    assert (told["waits_for"], told["ending"]) == ("nothing", Ending.UNCHANGED)
+    assert Ending.UNCHANGED in _index()
     assert not daemon.lake.records.outbox.deliveries()
     ran = stage_by_hand(daemon, first, last, backfill_assets__correction=correction)
-    assert f"{correction} is {UNCHANGED}" in ran.errors[0]
+    assert f"{correction} is {Ending.UNCHANGED}" in ran.errors[0]
     assert by_hand(daemon, "decommission", correction, by="Ada").success
 
 
@@ -248,7 +248,7 @@ def test_a_request_that_changes_nothing_is_closed_by_the_command_line(daemon):
 
     assert _command("run", correction)["waits_for"] == "nothing"
 
-    assert daemon.progress().frozen == frozenset()
+    assert daemon.progress().downstream.frozen == frozenset()
     told = {one.notice.event for one in daemon.lake.records.outbox.deliveries()}
     assert told == {"opened", "unchanged"}
 

@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.definitions import defs
@@ -350,7 +351,7 @@ def command(*arguments: str, code: int = 0) -> dict:
 def test_a_rebuild_that_failed_on_changed_days_goes_on_by_itself_once_they_are_swapped_in_again(tmp_path: Path):
     world, correction = swapped(tmp_path)
     restored(world)
-    world.desk().tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.FAILED, {"reason": "they moved"})
+    world.desk().tell(correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.FAILED, {"reason": "they moved"}))
 
     cut_over(world.desk("Ada"), correction)
 

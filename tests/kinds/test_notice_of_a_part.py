@@ -190,7 +190,7 @@ def test_the_sums_are_measured_at_the_swap_and_not_recalled_from_the_last_valida
     world.publish_live({day(6): 206})
     approve(world.desk("grace"), correction, "again")
     if not isinstance(world.drive(correction), WaitForPerson):
-        assert world.progress(correction).swapped
+        assert world.progress(correction).publication.swapped
     roll_back(world.desk(), correction, [day(9)])
 
     notice = told(world, correction, "rolled_back")

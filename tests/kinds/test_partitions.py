@@ -248,7 +248,7 @@ def corrected(defs: dg.Definitions, runner: Runner, lake: LakeResource) -> dict[
     approve(office.desk(lake, "ada"), correction, "looked")
     driver.drive(correction)
     told = lake.records().ledger.events(correction)
-    assert not lake.records().ledger.standing(correction).owed
+    assert not lake.records().ledger.standing(correction).downstream.owed
     return {
         one.detail["report"]: one.detail["partitions"]
         for one in told

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from backfill_assets.core.progress import Progress, history
+from backfill_assets.core.fold import history
+from backfill_assets.core.progress import Progress
 from backfill_assets.definitions import defs
 from backfill_assets.orchestration import tags
 from backfill_assets.orchestration.driver import driver_name

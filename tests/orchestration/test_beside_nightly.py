@@ -8,7 +8,7 @@ import pytest
 
 from backfill_assets.core.next_step import Finished
 from backfill_assets.core.plan import Request
-from backfill_assets.core.standing import UNCHANGED
+from backfill_assets.core.steps import Ending
 from backfill_assets.core.window import Window
 from backfill_assets.definitions import LAKE, defs
 from backfill_assets.orchestration import tags
@@ -78,7 +78,7 @@ def test_new_days_go_out_a_claimed_day_waits_and_its_late_row_comes_in_once_the_
     assert f"correction {correction} has claimed" in str(refused.refusal)
     assert fingerprints(daemon) == before
 
-    assert drive(daemon, correction) == Finished(UNCHANGED)
+    assert drive(daemon, correction) == Finished(Ending.UNCHANGED)
     without = revenue(daemon, LATE)
 
     again = nightly(daemon, NEW)

@@ -6,11 +6,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from backfill_assets import runbook
-from backfill_assets.core.asked import Errand
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Stuck, WaitForPerson, next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.waves import WavePolicy
+from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration import errands, tags
 from backfill_assets.orchestration.staging import partitions_name
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
@@ -117,7 +118,7 @@ def test_two_drivers_that_want_the_same_at_once_get_one_run(daemon):
     correction = opened(daemon)
     desk = daemon.lake.desk(NOW)
     progress = desk.progress(correction)
-    errand = Errand(steps=(Step.FREEZE_REPORTS,))
+    errand = WorkItem(steps=(Step.FREEZE_REPORTS,))
     assert errands.ask(desk, progress, errand) is not None
     assert errands.ask(desk, progress, errand) is None
 
@@ -203,7 +204,7 @@ def test_single_days_join_the_open_correction_or_are_refused_for_an_unknown_one(
     if named:
         assert named in ran.errors[0]
     else:
-        assert daemon.progress().staged == {WRONG.first}
+        assert daemon.progress().staging.staged == {WRONG.first}
 
 
 def test_a_launch_that_names_a_closed_correction_is_refused_and_live_is_untouched(daemon):
@@ -254,10 +255,10 @@ def test_a_tick_notes_readers_that_have_read_again_though_nobody_said_so(daemon)
     register_holder(desk, "billing")
     advance_holder(desk, "billing", HISTORY.last)
     correction = cut_over_without_dagster(daemon.lake, desk)
-    assert daemon.progress(correction).awaited_holders == {"billing"}
+    assert daemon.progress(correction).downstream.awaited_holders == {"billing"}
     daemon.lake.records.watermarks.advance("billing", FACT, HISTORY.last, by="billing", at=NOW)
     daemon.tick()
-    assert daemon.progress(correction).awaited_holders == frozenset()
+    assert daemon.progress(correction).downstream.awaited_holders == frozenset()
 
 
 def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_once_a_commit(daemon, monkeypatch):
@@ -265,7 +266,7 @@ def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_onc
     for number in range(12):
         plan = open_correction(desk, Request(FACT, WRONG, "Tried.", correction=f"closed_{number:02}"))
         for step in (Step.ABANDON, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE):
-            desk.tell(plan.correction, step, Outcome.DONE, {"note": ""})
+            desk.tell(plan.correction, fact_of(step, Outcome.DONE, {"note": ""}))
     for number, day in enumerate(WRONG.days[:3]):
         open_correction(desk, Request(FACT, type(WRONG)(day, day), "Open.", correction=f"open_{number}"))
     daemon.tick()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import RebuildReports, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import ReportFrozen
@@ -18,7 +19,7 @@ def freezer(world: World, run_tags: dict[str, str] | None = None) -> Freezer:
 
 def frozen_by(world: World, first: int, last: int) -> str:
     correction = world.open(first, last).correction
-    world.desk().tell(correction, Step.FREEZE_REPORTS, Outcome.DONE, {"reports": [REPORT]})
+    world.desk().tell(correction, fact_of(Step.FREEZE_REPORTS, Outcome.DONE, {"reports": [REPORT]}))
     return correction
 
 
@@ -29,7 +30,7 @@ def test_a_frozen_report_is_refused_and_what_was_refused_is_owed(tmp_path: Path)
     with pytest.raises(ReportFrozen, match=correction):
         freezer(world).refuse(REPORT, ["2026-01-11"])
 
-    assert world.progress(correction).owed == {(REPORT, "2026-01-11")}
+    assert world.progress(correction).downstream.owed == {(REPORT, "2026-01-11")}
 
 
 def test_the_same_refusal_is_written_down_once(tmp_path: Path):
@@ -48,14 +49,14 @@ def test_a_partition_refused_again_after_it_was_built_is_owed_again(tmp_path: Pa
     for _ in range(2):
         with pytest.raises(ReportFrozen):
             freezer(world).refuse(REPORT, ["2026-01-11"])
-        assert world.progress(correction).owed == {(REPORT, "2026-01-11")}
+        assert world.progress(correction).downstream.owed == {(REPORT, "2026-01-11")}
         world.build_reports(correction, {REPORT: ["2026-01-11"]})
 
 
 def test_the_correction_that_holds_a_report_may_build_it_and_another_may_not(tmp_path: Path):
     world = world_at(tmp_path)
     first, second = frozen_by(world, 4, 5), frozen_by(world, 7, 8)
-    world.desk().tell(second, Step.ABANDON, Outcome.DONE, {"note": ""})
+    world.desk().tell(second, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
     freezer(world, {tags.REBUILD_FOR: first}).refuse(REPORT, ["2026-01-04"])
 
     with pytest.raises(ReportFrozen):
@@ -66,10 +67,10 @@ def test_a_report_held_by_two_is_let_go_with_the_last(tmp_path: Path):
     world = world_at(tmp_path)
     first, second = frozen_by(world, 4, 5), frozen_by(world, 7, 8)
 
-    world.desk().tell(first, Step.ABANDON, Outcome.DONE, {"note": ""})
+    world.desk().tell(first, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
     with pytest.raises(ReportFrozen, match=second):
         freezer(world).refuse(REPORT, ["2026-01-11"])
-    world.desk().tell(second, Step.ABANDON, Outcome.DONE, {"note": ""})
+    world.desk().tell(second, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
 
     freezer(world).refuse(REPORT, ["2026-01-11"])
     assert isinstance(next_step(world.progress(second), world.now), RebuildReports)

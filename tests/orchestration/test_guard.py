@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import LiveWriteRefused
 from backfill_assets.orchestration import tags
@@ -74,7 +75,7 @@ def test_nightly_leaves_claimed_days_until_the_correction_is_over(tmp_path: Path
         refuse(world, [day(10)])
     refuse(world, [day(8)])
 
-    world.desk().tell(correction, Step.ABANDON, Outcome.DONE, {"note": ""})
+    world.desk().tell(correction, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
     refuse(world, [day(10)])
 
 

@@ -26,7 +26,7 @@ def test_days_are_rolled_back_the_reports_follow_and_then_the_files_go(daemon):
     correction = progress.plan.correction
     assert by_hand(daemon, "roll_back", correction, by="Bob", note="not agreed", all_days=True).success
     progress = daemon.go_on()
-    assert not progress.swapped
+    assert not progress.publication.swapped
     assert progress.done >= {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE}
     assert_frame_equal(daemon.lake.live(), before)
     assert by_hand(daemon, "abandon", correction, by="Bob", note="not agreed").success

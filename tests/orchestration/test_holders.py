@@ -43,7 +43,7 @@ def test_an_external_reader_is_set_back_by_the_cut_over_and_not_before(tmp_path)
     assert effective(world) == day(10)
     world.through("a")
     assert effective(world) == day(5)
-    assert world.progress("a").awaited_holders == {BILLING}
+    assert world.progress("a").downstream.awaited_holders == {BILLING}
 
 
 def test_thaw_does_not_wait_for_readers_but_closing_does(tmp_path):
@@ -51,7 +51,7 @@ def test_thaw_does_not_wait_for_readers_but_closing_does(tmp_path):
     with_billing(world)
     name = corrected(world)
     assert Step.REBUILD_DOWNSTREAM in world.progress(name).done
-    world.now = (world.progress(name).swapped_at or world.now) + timedelta(days=15)
+    world.now = (world.progress(name).publication.swapped_at or world.now) + timedelta(days=15)
     waiting = next_step(world.progress(name), world.now)
     assert isinstance(waiting, WaitUntil)
     assert waiting.holders == {BILLING}
@@ -59,7 +59,7 @@ def test_thaw_does_not_wait_for_readers_but_closing_does(tmp_path):
         decommission(world.desk(), name, now=True)
     advance_holder(world.desk(), BILLING, day(8))
     world.drive(name)
-    assert world.progress(name).ending == "decommissioned"
+    assert world.progress(name).publication.ending == "decommissioned"
 
 
 def test_a_reader_counts_only_once_it_has_read_through_what_changed(tmp_path):
@@ -67,9 +67,9 @@ def test_a_reader_counts_only_once_it_has_read_through_what_changed(tmp_path):
     with_billing(world)
     name = corrected(world)
     advance_holder(world.desk(), BILLING, day(7))
-    assert world.progress(name).awaited_holders == {BILLING}
+    assert world.progress(name).downstream.awaited_holders == {BILLING}
     advance_holder(world.desk(), BILLING, day(8))
-    assert world.progress(name).awaited_holders == frozenset()
+    assert world.progress(name).downstream.awaited_holders == frozenset()
 
 
 def test_a_roll_back_makes_readers_read_again(tmp_path):
@@ -79,7 +79,7 @@ def test_a_roll_back_makes_readers_read_again(tmp_path):
     advance_holder(world.desk(), BILLING, day(10))
     roll_back(world.desk(), name, [day(7)])
     assert effective(world) == day(6)
-    assert world.progress(name).awaited_holders == {BILLING}
+    assert world.progress(name).downstream.awaited_holders == {BILLING}
 
 
 def test_a_reader_whose_advance_was_not_noted_before_a_crash_is_noted_later(tmp_path):
@@ -87,10 +87,10 @@ def test_a_reader_whose_advance_was_not_noted_before_a_crash_is_noted_later(tmp_
     with_billing(world)
     name = corrected(world)
     world.records.watermarks.advance(BILLING, TABLE, day(10), by=BILLING, at=world.now)
-    assert world.progress(name).awaited_holders == {BILLING}
+    assert world.progress(name).downstream.awaited_holders == {BILLING}
     note_advanced(world.desk())
     note_advanced(world.desk())
-    assert world.progress(name).awaited_holders == frozenset()
+    assert world.progress(name).downstream.awaited_holders == frozenset()
     assert len(world.events(name, Step.RESET_WATERMARKS, Outcome.PROGRESSED)) == 1
 
 
@@ -104,7 +104,7 @@ def test_a_waiver_needs_a_name_and_a_reason_and_both_are_in_the_ledger(tmp_path)
     waive_holder(world.desk("grace"), name, BILLING, "switched off")
     told = world.events(name, Step.RESET_WATERMARKS, Outcome.WAIVED)[0]
     assert (told.actor, told.detail) == ("grace", {"holder": BILLING, "note": "switched off"})
-    assert world.progress(name).awaited_holders == frozenset()
+    assert world.progress(name).downstream.awaited_holders == frozenset()
     with pytest.raises(HolderNotAwaited):
         waive_holder(world.desk(), name, BILLING, "again")
 
@@ -123,11 +123,11 @@ def test_a_reader_declared_in_code_is_waited_for_though_it_never_said_anything(t
     declared = replace(world.subject, holders=(BILLING,))
     world.__class__ = type("Declared", (World,), {"subject": declared})
     name = corrected(world)
-    assert world.progress(name).awaited_holders == {BILLING}
+    assert world.progress(name).downstream.awaited_holders == {BILLING}
     advance_holder(world.desk(), BILLING, day(9))
     with pytest.raises(MarkBackwards):
         advance_holder(world.desk(), BILLING, day(2))
-    assert world.progress(name).awaited_holders == frozenset()
+    assert world.progress(name).downstream.awaited_holders == frozenset()
 
 
 def sensor_at(world: World, cursor: str | None = None):
@@ -144,7 +144,7 @@ def test_a_sensor_reads_what_is_new_and_again_what_a_correction_changed(tmp_path
     assert str(mark.pending(context)) == "2026-01-06..2026-01-10"
     mark.read(context)
     note_advanced(world.desk())
-    assert world.progress("a").awaited_holders == frozenset()
+    assert world.progress("a").downstream.awaited_holders == frozenset()
     assert mark.pending(context) is None
 
 

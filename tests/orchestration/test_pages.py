@@ -11,6 +11,7 @@ import polars as pl
 
 from backfill_assets import runbook
 from backfill_assets.core.check import Check, Clause
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.figures import OTHERS, Figures, figures
 from backfill_assets.core.plan import Request
 from backfill_assets.core.sampling import Cell, Sample, SampledRow
@@ -70,7 +71,7 @@ def validated(at: Desk) -> str:
     runbook.verify_source(at, plan.correction)
     runbook.reset_watermarks(at, plan.correction)
     write(at.records.staged(TABLE, plan.correction, SCHEMA), orders("1"))
-    at.tell(plan.correction, Step.STAGE, Outcome.PROGRESSED, {"days": [str(day) for day in DAYS]})
+    at.tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, {"days": [str(day) for day in DAYS]}))
     runbook.stage(at, plan.correction)
     Samples(at.records.lake).keep(a_sample(plan.correction))
     runbook.validate(at, plan.correction)

@@ -78,7 +78,7 @@ def test_exactly_the_reached_and_the_refused_are_rebuilt_after_cut_over_and_afte
     runbook.approve(driver.desk(), plan.correction, "looked")
     driver.drive(plan.correction)
 
-    changed = set(driver.desk().progress(plan.correction).swapped)
+    changed = set(driver.desk().progress(plan.correction).publication.swapped)
     trailing = {day + timedelta(days=after) for day in changed for after in range(7)} & set(HISTORY.days)
     reached = {
         "executive_dashboard": trailing | {REFUSED},

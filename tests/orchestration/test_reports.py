@@ -56,7 +56,7 @@ def test_a_frozen_report_is_refused_and_what_was_refused_is_owed_after_abandon(t
     with pytest.raises(ReportFrozen, match="last good state"):
         freezer(world).refuse(REPORT, [KEYS[9]])
     abandon(world.desk(), name, "wrong analysis")
-    assert world.progress(name).owed == {(REPORT, KEYS[9])}
+    assert world.progress(name).downstream.owed == {(REPORT, KEYS[9])}
     freezer(world).refuse(REPORT, [KEYS[9]])
 
 
@@ -74,7 +74,7 @@ def test_a_partition_refused_again_after_it_was_built_is_owed_again(tmp_path):
         mine.tell_built(REPORT, KEYS[5:7], "r")
         with pytest.raises(ReportFrozen):
             freezer(world).refuse(REPORT, [KEYS[5]])
-    assert world.progress(name).owed == {(REPORT, KEYS[5])}
+    assert world.progress(name).downstream.owed == {(REPORT, KEYS[5])}
 
 
 def test_of_two_corrections_the_report_thaws_when_the_last_lets_go(tmp_path):
@@ -84,10 +84,10 @@ def test_of_two_corrections_the_report_thaws_when_the_last_lets_go(tmp_path):
     assert freezer(world).hand_over("a", REPORT, KEYS[5:7])
     rebuild_downstream(world.desk(), "a")
     assert list(freezer(world).held_by(REPORT)) == ["b"]
-    assert {(REPORT, key) for key in KEYS[5:7]} <= world.progress("b").owed
+    assert {(REPORT, key) for key in KEYS[5:7]} <= world.progress("b").downstream.owed
     abandon(world.desk(), "b", "no")
     assert not freezer(world).held_by(REPORT)
-    assert {(REPORT, key) for key in KEYS[5:7]} <= world.progress("b").owed
+    assert {(REPORT, key) for key in KEYS[5:7]} <= world.progress("b").downstream.owed
 
 
 def test_two_corrections_that_end_at_once_never_hand_the_same_partitions_to_each_other(tmp_path):
@@ -96,7 +96,7 @@ def test_two_corrections_that_end_at_once_never_hand_the_same_partitions_to_each
     live_correction(world, 8, 9, "b")
     assert freezer(world).hand_over("a", REPORT, KEYS[5:7])
     assert not freezer(world).hand_over("b", REPORT, KEYS[5:9])
-    assert {(REPORT, key) for key in KEYS[5:9]} <= world.progress("b").owed
+    assert {(REPORT, key) for key in KEYS[5:9]} <= world.progress("b").downstream.owed
 
 
 def test_a_report_built_from_what_is_live_no_more_is_owed_again(tmp_path):
@@ -107,7 +107,7 @@ def test_a_report_built_from_what_is_live_no_more_is_owed_again(tmp_path):
     freezer(world, **{tags.REBUILD_FOR: name}).tell_built(REPORT, KEYS[5:7], "r")
     with pytest.raises(RebuildIncomplete, match=KEYS[6]):
         rebuild_downstream(world.desk(), name)
-    assert world.progress(name).owed == {(REPORT, KEYS[6])}
+    assert world.progress(name).downstream.owed == {(REPORT, KEYS[6])}
     built(world, KEYS[6:7])
     freezer(world, **{tags.REBUILD_FOR: name}).tell_built(REPORT, KEYS[6:7], "r")
     assert rebuild_downstream(world.desk(), name).outcome is Outcome.DONE

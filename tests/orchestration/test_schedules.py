@@ -49,7 +49,7 @@ def test_nightly_publishes_every_pending_day_and_leaves_frozen_reports_for_later
     assert run(daemon, nightly_name(FACT)).success
     new = {HISTORY.last + timedelta(days=1), HISTORY.last + timedelta(days=2)}
     assert daemon.lake.records.snapshot(FACT).days == {*HISTORY.days, *new}
-    refused = daemon.progress(correction).refused
+    refused = daemon.progress(correction).downstream.refused
     assert {("executive_dashboard", str(day)) for day in new} <= refused
 
 
@@ -76,11 +76,11 @@ def test_the_sweep_drops_what_is_due_or_abandoned_and_nothing_else(daemon):
     daemon.go_on()
     live = daemon.lake.live()
     assert run(daemon, sweep_name(FACT)).success
-    assert daemon.progress(given_up).ending == "decommissioned"
-    assert daemon.progress(published).ending == ""
+    assert daemon.progress(given_up).publication.ending == "decommissioned"
+    assert daemon.progress(published).publication.ending is None
     os.environ["BACKFILL_NOW"] = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     assert run(daemon, sweep_name(FACT)).success
-    assert daemon.progress(published).ending == "decommissioned"
+    assert daemon.progress(published).publication.ending == "decommissioned"
     assert daemon.lake.live().equals(live)
     told = daemon.instance.get_latest_materialization_event(step_key(FACT, Step.DECOMMISSION)).asset_materialization
     assert told.partition == published

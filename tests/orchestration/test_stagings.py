@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Stuck, next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
@@ -31,7 +32,7 @@ def staged_by(lake, plan, days, version):
     wave = recipe.wave(lake.records, days, correction=plan.correction, pins=plan.pins)
     small_lake._write_built(lake, wave, pl.concat(wave.frames.values()), plan.correction)
     told = {"days": [str(day) for day in days], "code_version": version}
-    lake.desk(NOW).tell(plan.correction, Step.STAGE, Outcome.PROGRESSED, told)
+    lake.desk(NOW).tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, told))
 
 
 def test_waves_that_other_code_built_are_named_and_staged_again(daemon):
@@ -69,7 +70,7 @@ def test_a_cancelled_backfill_is_not_carried_on_until_somebody_says_so(daemon):
     correction = progress.plan.correction
     assert by_hand(daemon, "try_again", correction, by="Ada").success
     assert not isinstance(next_step(daemon.progress(), NOW), Stuck)
-    assert daemon.go_on().staged == set(WRONG.days)
+    assert daemon.go_on().staging.staged == set(WRONG.days)
     assert list(daemon.lake.records.ledger.histories()) == [correction]
 
 
@@ -81,7 +82,7 @@ def test_a_part_of_a_backfill_opens_the_whole_of_it_and_the_other_part_joins(dae
         assert stage_by_hand(daemon, first, last, dagster__backfill=backfill.backfill_id).success
     assert len(daemon.lake.records.ledger.histories()) == 1
     assert daemon.progress().plan.window == WRONG
-    assert daemon.progress().staged == set(WRONG.days)
+    assert daemon.progress().staging.staged == set(WRONG.days)
 
 
 def test_a_launch_that_is_executed_again_keeps_its_correction_until_that_is_live(daemon):
@@ -123,7 +124,7 @@ def test_the_failed_part_of_a_backfill_that_is_executed_again_joins_what_the_oth
 
     assert part.success
     assert len(daemon.lake.records.ledger.histories()) == 1
-    assert daemon.progress().staged == set(WRONG.days)
+    assert daemon.progress().staging.staged == set(WRONG.days)
 
 
 def _executed_again(daemon, run_id):

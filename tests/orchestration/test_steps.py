@@ -51,16 +51,16 @@ def test_every_step_shows_what_it_did_in_numbers_of_the_ledger_and_the_table(dae
     events = daemon.lake.records.ledger.events(correction)
     totals = next(event.detail["totals"] for event in reversed(events) if "totals" in event.detail)
     assert f"{float(totals['revenue_usd']['new']):,.4f}" in validated["totals"]
-    assert validated["days_changed"] == len(progress.changed)
+    assert validated["days_changed"] == len(progress.gate.changed)
     assert validated["checks_failed"] == 0
     assert "█" in validated["change_by_day"] or "▒" in validated["change_by_day"]
-    assert shown(daemon, Step.CUT_OVER, correction)["days_swapped"] == len(progress.swapped)
+    assert shown(daemon, Step.CUT_OVER, correction)["days_swapped"] == len(progress.publication.swapped)
     rebuilt = shown(daemon, Step.REBUILD_DOWNSTREAM, correction)
     assert "executive_dashboard" in rebuilt["rebuilt_partitions"]
     notices = [value for name, value in shown(daemon, Step.COMMUNICATE, correction).items() if name.endswith("text")]
-    assert any(f"{len(progress.swapped)}" in text for text in notices)
+    assert any(f"{len(progress.publication.swapped)}" in text for text in notices)
     swapped = daemon.instance.get_materialized_partitions(dg.AssetKey(FACT))
-    assert swapped == {str(day) for day in progress.swapped}
+    assert swapped == {str(day) for day in progress.publication.swapped}
 
 
 def test_a_correction_is_opened_from_the_launchpad_and_its_partition_is_there(daemon):

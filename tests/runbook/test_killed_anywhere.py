@@ -91,7 +91,7 @@ def test_a_correction_killed_at_any_write_ends_with_the_right_numbers_and_one_sw
         assert len(world.events(correction, Step.CUT_OVER)) == 1, tried
         assert {str(day(n)) for n in (6, 7, 8, 9)} <= set(world.built), tried
         assert [one.name for one in world.told if one.event == "published"] == [f"{correction}-published-finance"]
-        assert world.progress(correction).owed == frozenset(), tried
+        assert world.progress(correction).downstream.owed == frozenset(), tried
     assert tried > 15
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Stuck, TakeSteps, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import (
@@ -48,7 +49,7 @@ def cut_over_but_not_told(world: World, correction: str) -> None:
         certified_live={of: world.live.snapshot().fingerprint(of) for of in WRONG},
         certified_staged={of: world.records.staged("sales", correction).snapshot().fingerprint(of) for of in WRONG},
     )
-    desk.tell(correction, Step.CUT_OVER, Outcome.PLANNED, {"version": 1, "days": []}, manifest=manifest)
+    desk.tell(correction, fact_of(Step.CUT_OVER, Outcome.PLANNED, {"version": 1, "days": []}), manifest=manifest)
     swap.cut_over(world.live, manifest)
 
 
@@ -101,7 +102,7 @@ def test_of_roll_backs_of_different_days_at_the_same_time_none_is_lost(tmp_path:
         list(pool.map(back, sorted(WRONG)))
 
     assert world.content() == before
-    assert world.progress(correction).swapped == frozenset()
+    assert world.progress(correction).publication.swapped == frozenset()
     assert len({event.detail["version"] for event in world.events(correction, Step.ROLL_BACK)}) == len(WRONG)
 
 
@@ -212,7 +213,7 @@ def test_some_days_go_back_and_come_again(tmp_path: Path):
     roll_back(world.desk(), correction, [day(7), day(8)])
 
     assert world.content() == world.right | {day(7): planted[day(7)], day(8): planted[day(8)]}
-    assert world.progress(correction).swapped == WRONG - {day(7), day(8)}
+    assert world.progress(correction).publication.swapped == WRONG - {day(7), day(8)}
     assert isinstance(world.drive(correction), WaitUntil)
     with pytest.raises(NothingToRollBack):
         roll_back(world.desk(), correction, [day(7)])
@@ -233,7 +234,7 @@ def test_a_roll_back_of_other_days_settles_the_one_that_was_left_open_first(tmp_
         days=[day(6)],
     )
     detail = {"version": 2, "days": [str(day(6))], "note": "first"}
-    world.desk().tell(correction, Step.ROLL_BACK, Outcome.PLANNED, detail, manifest=half_done)
+    world.desk().tell(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=half_done)
 
     roll_back(world.desk(), correction, [day(9)])
 
@@ -248,7 +249,9 @@ def test_a_planned_roll_back_is_what_comes_next(tmp_path: Path):
     manifest = swap.plan_roll_back(
         world.live.snapshot(), world.records.ledger.manifests(correction)[correction], correction=correction, version=2
     )
-    world.desk().tell(correction, Step.ROLL_BACK, Outcome.PLANNED, {"version": 2, "days": []}, manifest=manifest)
+    world.desk().tell(
+        correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, {"version": 2, "days": []}), manifest=manifest
+    )
 
     assert next_step(world.progress(correction), world.now) == TakeSteps((Step.ROLL_BACK,))
     world.drive(correction)
@@ -263,7 +266,7 @@ def test_taking_up_a_roll_back_of_some_days_leaves_the_others(tmp_path: Path):
     swaps = world.records.ledger.manifests(correction)[correction]
     manifest = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, version=2, days=[day(7)])
     detail = {"version": 2, "days": [str(day(7))]}
-    world.desk().tell(correction, Step.ROLL_BACK, Outcome.PLANNED, detail, manifest=manifest)
+    world.desk().tell(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=manifest)
 
     world.drive(correction)
 
@@ -277,7 +280,7 @@ def test_a_correction_whose_swap_the_ledger_missed_cannot_be_abandoned(tmp_path:
     with pytest.raises(StillLive):
         abandon(world.desk(), correction, "never mind")
 
-    assert world.progress(correction).swapped == WRONG
+    assert world.progress(correction).publication.swapped == WRONG
 
 
 def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(tmp_path: Path):
@@ -299,7 +302,7 @@ def test_what_is_closed_stays_closed(tmp_path: Path):
         abandon(world.desk(), correction, "too late")
     with pytest.raises(RollBackClosed):
         roll_back(world.desk(), correction, all_days=True)
-    assert world.progress(correction).ending == "decommissioned"
+    assert world.progress(correction).publication.ending == "decommissioned"
     assert world.content() == world.right
 
 
@@ -308,11 +311,11 @@ def test_a_roll_back_cannot_start_once_a_decommission_has(tmp_path: Path, monkey
     world.drive(correction)
     real, raced = Desk.tell_next, []
 
-    def overtaken(desk: Desk, progress, step, *rest, **named):
-        if step is Step.ROLL_BACK and not raced:
-            raced.append(step)
+    def overtaken(desk: Desk, progress, fact, **named):
+        if fact.step is Step.ROLL_BACK and not raced:
+            raced.append(fact)
             decommission(world.desk("sweep"), correction, now=True)
-        return real(desk, progress, step, *rest, **named)
+        return real(desk, progress, fact, **named)
 
     monkeypatch.setattr(Desk, "tell_next", overtaken)
     with pytest.raises(RollBackClosed):

@@ -10,6 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.fold import history
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -23,8 +25,7 @@ from backfill_assets.core.next_step import (
 )
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, Request
-from backfill_assets.core.progress import history
-from backfill_assets.core.standing import Progress
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
@@ -167,13 +168,13 @@ class World:
         right = {one: (revenues or self.right)[one] for one in of}
         self.write(staged, right, by="v2", correction=correction)
         detail = {"days": sorted(str(one) for one in of)}
-        self.desk().tell(correction, Step.STAGE, Outcome.PROGRESSED, detail)
+        self.desk().tell(correction, fact_of(Step.STAGE, Outcome.PROGRESSED, detail))
 
     def build_reports(self, correction: str, partitions: Mapping[str, Collection[str]]) -> None:
         for report, keys in partitions.items():
             self.built += keys
             detail = {"report": report, "partitions": sorted(keys)}
-            self.desk().tell(correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail)
+            self.desk().tell(correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail))
 
     def take(self, correction: str, action: NextStep) -> None:
         """Do what is next."""

@@ -9,7 +9,12 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.facts import Opened, SwapPlanned
+from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.requirements import OpeningIsFree
 from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.window import Window
 from backfill_assets.errors.request import CorrectionUnknown
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.builds import Build, Builds
@@ -20,6 +25,7 @@ from backfill_assets.storage.swap import Manifest
 
 NOW = datetime(2026, 1, 23, 6, tzinfo=UTC)
 DAY = date(2026, 1, 1)
+WINDOW = Window(DAY, DAY)
 NUMBERS = pl.Schema({"number": pl.Int64()})
 
 
@@ -32,7 +38,15 @@ def next_number(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def told(correction: str, step: Step = Step.STAGE, **detail) -> Event:
-    return Event(correction, step, Outcome.PROGRESSED, NOW, "ada", "run", detail)
+    return Event(correction, fact_of(step, Outcome.PROGRESSED, detail), NOW, "ada", "run")
+
+
+def planned(step: Step, manifest: Manifest) -> Event:
+    return Event("c", SwapPlanned(step, manifest.version, manifest.days), NOW, "ada", "run")
+
+
+def opening_of(number: int) -> Opened:
+    return Opened(Plan("c", Request("fct", WINDOW, f"wrong {number}", correction="c"), NOW, "ada"))
 
 
 def tell_many(root: str, correction: str, count: int) -> None:
@@ -118,7 +132,8 @@ def test_events_of_processes_at_the_same_time_are_numbered_without_a_gap(tmp_pat
 def test_of_many_that_open_the_same_exactly_one_wins(tmp_path: Path):
     def open_it(number: int) -> Event | None:
         ledger = Ledger(Lake(str(tmp_path)))
-        return ledger.record(lambda known: None if "c" in known else told("c", Step.OPEN, by=number), table="fct")
+        opening = OpeningIsFree("c", "fct", frozenset(WINDOW))
+        return ledger.record(Event("c", opening_of(number), NOW, "ada", "run"), opening, table="fct")
 
     with ThreadPoolExecutor(6) as pool:
         opened = [event for event in pool.map(open_it, range(6)) if event]
@@ -131,9 +146,9 @@ def test_manifests_come_back_complete_and_in_their_order(tmp_path: Path):
     ledger = Ledger(Lake(str(tmp_path)))
     file = DataFile("day=2026-01-01/a%20b.parquet", 10, DAY, 1, 2, '{"numRecords":2}')
     first, second = Manifest("c", 1, (), (file,)), Manifest("c", 2, (file,), ())
-    ledger.append(told("c", Step.CUT_OVER), table="fct", manifest=first)
+    ledger.append(planned(Step.CUT_OVER, first), table="fct", manifest=first)
     ledger.append(told("d"), table="fct")
-    ledger.append(told("c", Step.ROLL_BACK), table="fct", manifest=second)
+    ledger.append(planned(Step.ROLL_BACK, second), table="fct", manifest=second)
 
     assert ledger.manifests("c") == {"c": (first, second)}
     assert ledger.manifests() == {"c": (first, second)}

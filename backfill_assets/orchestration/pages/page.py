@@ -7,10 +7,11 @@ from html import escape
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Abandoned, Approved, Swapped
 from backfill_assets.core.figures import ROWS, Figures
 from backfill_assets.core.next_step import Stuck, next_step
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.sampling import Sample
-from backfill_assets.core.standing import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Lane, Outcome, Step
 from backfill_assets.errors.base import days_listed
 from backfill_assets.orchestration.pages.style import STYLE
@@ -53,21 +54,21 @@ def page(told: Told, figures_html: str) -> str:
 
 def state_of(progress: Progress) -> tuple[str, str]:
     """Where the correction stands in a word or two, and how it looks."""
-    if progress.ending:
-        return progress.ending, "soft"
-    if progress.moved:
+    if progress.publication.ending:
+        return progress.publication.ending, "soft"
+    if progress.publication.moved:
         return "changed by hand", "bad"
-    if progress.swapped:
+    if progress.publication.swapped:
         return ("live in part", "wait") if progress.taken_back else ("live", "good")
-    if progress.version:
+    if progress.publication.swap_count:
         return "rolled back", "wait"
     return _state_before_swap(progress)
 
 
 def _state_before_swap(progress: Progress) -> tuple[str, str]:
-    if progress.certificate and not progress.passed:
+    if progress.gate.certificate and not progress.gate.passed:
         return "validation failed", "bad"
-    if progress.certificate:
+    if progress.gate.certificate:
         return ("approved" if progress.is_approved else "waits for approval"), "wait"
     return "in preparation", "wait"
 
@@ -111,15 +112,15 @@ def definitions(pairs: Mapping[str, str]) -> str:
 
 
 def _deadline(told: Told) -> str:
-    progress = told.progress
-    if not (progress.swapped and progress.swapped_at) or progress.ending:
+    live = told.progress.publication
+    if not (live.swapped and live.swapped_at) or live.ending:
         return ""
-    return f", may be rolled back until {progress.plan.roll_back_deadline(progress.swapped_at):%Y-%m-%d %H:%M} UTC"
+    return f", may be rolled back until {told.progress.plan.roll_back_deadline(live.swapped_at):%Y-%m-%d %H:%M} UTC"
 
 
 def _moved(progress: Progress, now: datetime) -> str:
     """Which days live does not hold as the correction left them, and what can be done."""
-    decided = next_step(progress, now) if progress.moved else None
+    decided = next_step(progress, now) if progress.publication.moved else None
     return f'<p class="bad">{escape(decided.reason)}</p>' if isinstance(decided, Stuck) else ""
 
 
@@ -151,8 +152,8 @@ def _part_live(progress: Progress) -> str:
     if not back:
         return ""
     return (
-        f'<p class="part">{days_listed(back, len(progress.changed))} are rolled back, '
-        f"{len(progress.swapped)} are live. "
+        f'<p class="part">{days_listed(back, len(progress.gate.changed))} are rolled back, '
+        f"{len(progress.publication.swapped)} are live. "
         "The figures below are those of the validation, of all days together.</p>"
     )
 
@@ -181,11 +182,11 @@ def _people(told: Told) -> str:
     """Who approved, cut over, rolled back or gave up, and why."""
     lines: list[str] = []
     for event in told.events:
-        if event.step in {Step.APPROVE, Step.CUT_OVER, Step.ROLL_BACK, Step.ABANDON} and event.outcome is Outcome.DONE:
-            override = ", overriding failed checks" if event.detail.get("override") else ""
-            note = event.detail.get("note") or ""
-            days = event.detail.get("days")
-            count = f", {len(days)} days" if isinstance(days, list) else ""
+        fact = event.fact
+        if isinstance(fact, Approved | Swapped | Abandoned):
+            override = ", overriding failed checks" if isinstance(fact, Approved) and fact.override else ""
+            note = fact.note or ""
+            count = f", {len(fact.swap.days)} days" if isinstance(fact, Swapped) else ""
             said = f": {escape(str(note))}" if note else ""
             who = f"<b>{event.step}</b> by {escape(event.actor)}"
             lines.append(f"<li>{event.at:%Y-%m-%d %H:%M} {who}{override}{count}{said}</li>")

@@ -9,8 +9,9 @@ from pathlib import Path
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
+from backfill_assets.core.facts import Validated
 from backfill_assets.core.figures import Figures, figures
-from backfill_assets.core.progress import history
+from backfill_assets.core.fold import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.orchestration.pages.changes import SAMPLE_FILE, changes, sample_csv
 from backfill_assets.orchestration.pages.page import Told, page, state_of
@@ -60,7 +61,7 @@ def show_moved(desk: Desk, root: Path) -> None:
     """
     for correction, standing in desk.records.ledger.standings().items():
         target = page_path(root, correction)
-        if standing.plan.table != desk.subject.table or not standing.version or standing.is_closed:
+        if standing.plan.table != desk.subject.table or not standing.publication.swap_count or standing.is_closed:
             continue
         if not target.exists() or _state_on(target) == state_of(looked(desk.records, standing))[0]:
             continue
@@ -83,7 +84,7 @@ def write_page(desk: Desk, correction: str, root: Path, *, fresh: bool = False) 
     """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
     events = desk.records.ledger.events(correction)
     progress = looked(desk.records, history(events))
-    digest = progress.certificate or _last_certificate(events)
+    digest = progress.gate.certificate or _last_certificate(events)
     certificate = desk.records.certificates.find(digest) if digest else None
     found = _figures(desk, certificate, fresh=fresh) if certificate else None
     sample = Samples(desk.records.lake).latest(correction)
@@ -94,8 +95,8 @@ def write_page(desk: Desk, correction: str, root: Path, *, fresh: bool = False) 
 
 
 def _last_certificate(events: Sequence[Event]) -> str:
-    validated = [event for event in events if event.step is Step.VALIDATE and "certificate" in event.detail]
-    return str(validated[-1].detail["certificate"]) if validated else ""
+    validated = [fact for event in events if isinstance(fact := event.fact, Validated)]
+    return validated[-1].certificate if validated else ""
 
 
 def _figures(desk: Desk, certificate: Certificate, *, fresh: bool) -> Figures | None:

@@ -88,8 +88,8 @@ def _half(state: State, present: Collection[date], by: dict[date, str]) -> tuple
     """Corrections of which some changed days are on the page and others are not, by the files that are live."""
     half: list[str] = []
     for name, progress in state.corrections.items():
-        changed = progress.changed & set(present)
-        if not progress.version or not changed:
+        changed = progress.gate.changed & set(present)
+        if not progress.publication.swap_count or not changed:
             continue
         later = {other for other, one in state.corrections.items() if one.plan.opened_at > progress.plan.opened_at}
         done = {day for day in changed if by.get(day) == name or by.get(day) in later}

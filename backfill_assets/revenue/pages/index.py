@@ -124,16 +124,16 @@ def _window(plan: Plan) -> str:
 
 
 def _step(progress: Progress) -> str:
-    if progress.ending:
-        return f"It is {progress.ending}."
+    if progress.publication.ending:
+        return f"It is {progress.publication.ending}."
     done = [step for step in NINE_STEPS if step in progress.done]
-    if progress.moved:
+    if progress.publication.moved:
         return said(getattr(next_step(progress, progress.plan.opened_at), "reason", ""))
     if Step.CUT_OVER in progress.done:
-        live = days_counted(len(progress.swapped))
+        live = days_counted(len(progress.publication.swapped))
         return f"Published, {live} live; step {len(done)} of {len(NINE_STEPS)} is done."
-    if progress.swapped:
-        live, back = days_counted(len(progress.swapped)), days_counted(len(progress.taken_back))
+    if progress.publication.swapped:
+        live, back = days_counted(len(progress.publication.swapped)), days_counted(len(progress.taken_back))
         return f"Published in part, {live} live and {back} rolled back."
     waiting = next_step(progress, progress.plan.opened_at)
     sentence = getattr(waiting, "sentence", "") or getattr(waiting, "reason", "")

@@ -149,7 +149,10 @@ def _facts(state: State, month: str) -> str:
 
 def _swaps(state: State) -> str:
     """How far each correction has come, as far as it shows in a basis."""
-    return "".join(f"{name}{one.version}{sorted(one.swapped)}" for name, one in state.corrections.items())
+    return "".join(
+        f"{name}{one.publication.swap_count}{sorted(one.publication.swapped)}"
+        for name, one in state.corrections.items()
+    )
 
 
 def _held(hold: Hold | None) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
+from backfill_assets.core.steps import Ending
 from backfill_assets.errors.publication import PrintingFailed
 from backfill_assets.orchestration.replacing import replace_files
 from backfill_assets.revenue.journal import Journal
@@ -59,7 +60,7 @@ def render_reports(records: Records, folder: Path, pending: Event | None = None)
 def _keep_journal(records: Records, state: State) -> None:
     journal = Journal(records, FACT)
     for name, progress in state.corrections.items():
-        if progress.version and progress.ending != "decommissioned":
+        if progress.publication.swap_count and progress.publication.ending is not Ending.DECOMMISSIONED:
             journal.keep(progress.plan, state.histories[name])
 
 

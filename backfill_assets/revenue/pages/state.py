@@ -9,10 +9,11 @@ from functools import cached_property
 import polars as pl
 
 from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Abandoned, ReportsFrozen, ReportsRebuilt, Swapped
+from backfill_assets.core.fold import history
 from backfill_assets.core.plain import one_line
-from backfill_assets.core.progress import Progress, history
-from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.revenue.journal import ORDER, SWAPS, Journal
+from backfill_assets.core.progress import Progress
+from backfill_assets.revenue.journal import ORDER, Journal
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.builds import Build
@@ -25,7 +26,7 @@ FACT, DASHBOARD, EXPORT, BOARD = (
     "finance_reconciliation_export",
     "board_pack",
 )
-THAWING = {Step.REBUILD_DOWNSTREAM, Step.ABANDON}
+THAWING = (ReportsRebuilt, Abandoned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,8 @@ class State:
         swaps: list[tuple[str, int]] = []
         visible: list[tuple[str, int]] = []
         for event in self.histories[correction]:
-            if event.outcome is Outcome.DONE and event.step in SWAPS:
-                swaps.append((correction, int(event.detail["version"])))
+            if isinstance(fact := event.fact, Swapped):
+                swaps.append((correction, fact.swap.swap_count))
             elif _rebuilt(event) and (hold is None or event.at <= hold.since):
                 visible = list(swaps)
         return visible
@@ -175,21 +176,20 @@ def _holds(state: State) -> dict[str, Hold]:
         frozen = _freezing(state.histories[name])
         if frozen is None:
             continue
-        for report in progress.frozen:
-            hold = _hold(name, frozen, report)
+        for report in progress.downstream.frozen:
+            hold = _hold(name, *frozen, report)
             holds[report] = holds[report].beside(hold) if report in holds else hold
     return holds
 
 
-def _hold(correction: str, frozen: Event, report: str) -> Hold:
-    until = frozen.detail.get("until")
+def _hold(correction: str, frozen: Event, fact: ReportsFrozen, report: str) -> Hold:
     return Hold(
         corrections=(correction,),
         since=frozen.at,
-        why=str(frozen.detail.get("reason", "")),
-        until=datetime.fromisoformat(until) if until else None,
-        commit=frozen.detail.get("pinned", {}).get(report),
-        fact_commit=frozen.detail.get("pinned_table"),
+        why=fact.reason,
+        until=fact.until,
+        commit=fact.pinned.get(report),
+        fact_commit=fact.pinned_table,
     )
 
 
@@ -203,15 +203,15 @@ def summed(rows: pl.DataFrame, name: str) -> Decimal:
 
 
 def _rebuilt(event: Event) -> bool:
-    return event.outcome is Outcome.DONE and event.step is Step.REBUILD_DOWNSTREAM
+    return isinstance(event.fact, ReportsRebuilt)
 
 
-def _freezing(events: Sequence[Event]) -> Event | None:
+def _freezing(events: Sequence[Event]) -> tuple[Event, ReportsFrozen] | None:
     """The first freeze since the last thaw: one that is repeated pins nothing anew."""
-    first: Event | None = None
+    first: tuple[Event, ReportsFrozen] | None = None
     for event in sorted(events, key=lambda event: event.sequence):
-        if event.outcome is Outcome.DONE and event.step is Step.FREEZE_REPORTS:
-            first = first or event
-        elif event.outcome is Outcome.DONE and event.step in THAWING:
+        if isinstance(fact := event.fact, ReportsFrozen):
+            first = first or (event, fact)
+        elif isinstance(fact, THAWING):
             first = None
     return first

@@ -9,6 +9,7 @@ import polars as pl
 
 from backfill_assets import runbook
 from backfill_assets.core.events import Event
+from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
@@ -108,12 +109,12 @@ class Newsroom:
         """Build exactly what is owed, as the runs of the correction do."""
         desk = self.desk()
         owed: dict[str, list[date]] = {}
-        for report, key in desk.progress(plan.correction).owed:
+        for report, key in desk.progress(plan.correction).downstream.owed:
             owed.setdefault(report, []).append(date.fromisoformat(key))
         self.build(owed)
         for report, days in owed.items():
             detail = {"report": report, "partitions": [str(day) for day in sorted(days)]}
-            desk.tell(plan.correction, Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail)
+            desk.tell(plan.correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail))
 
 
 def newsroom(root: Path, history: Window = HISTORY, wrong: Window = WRONG) -> Newsroom:

@@ -59,7 +59,7 @@ def test_a_disk_that_is_full_leaves_the_old_page_and_the_step_undone(room: Newsr
 
     assert {path: path.read_bytes() for path in before} == before
     assert not list(room.folder.rglob("*.draft"))
-    assert not room.desk().progress(plan.correction).frozen
+    assert not room.desk().progress(plan.correction).downstream.frozen
 
     runbook.freeze_reports(room.desk(), plan.correction)
     assert "data-frozen-by" in read(room.page("executive_dashboard/index.html")).attributes
@@ -80,7 +80,7 @@ def test_a_thaw_that_cannot_be_shown_is_not_written_down(room: Newsroom):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert room.desk().progress(plan.correction).frozen
+    assert room.desk().progress(plan.correction).downstream.frozen
     assert room.page("executive_dashboard/index.html") == before
 
     runbook.rebuild_downstream(room.desk(), plan.correction)

@@ -1,0 +1,71 @@
+"""Facts as the ledger's columns ``step``, ``outcome`` and ``detail``, and back.
+
+What was stored once is read for ever: kinds are added here, never changed. A detail's unknown keys are left alone, an
+unknown kind is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from backfill_assets.core import facts
+from backfill_assets.core.codec import decoded_fields, encoded_fields
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.errors.lake import FactUnknown
+
+Detail = Mapping[str, Any]
+_SWAPS = (facts.SwapPlanned, facts.SwapRefused, facts.Swapped)
+_SWAPS_BY_OUTCOME: Mapping[Outcome, type[facts.Fact]] = {kind.outcome: kind for kind in _SWAPS}
+# The kinds that their step and outcome alone tell.
+_BY_KIND: Mapping[tuple[Step, Outcome], type[facts.Fact]] = {
+    (kind.step, kind.outcome): kind
+    for kind in get_args(facts.Fact)
+    if isinstance(kind.step, Step) and isinstance(kind.outcome, Outcome)
+}
+
+
+def detail_of(fact: facts.Fact) -> dict[str, Any]:
+    """The detail under which the ledger keeps a fact, JSON-ready."""
+    return encoded_fields(fact)
+
+
+def fact_of(step: Step, outcome: Outcome, detail: Detail) -> facts.Fact:
+    """Read a fact from the ledger's columns.
+
+    Raises:
+        FactUnknown: for a step and an outcome that mean nothing together.
+    """
+    kind, given = _read_as(step, outcome, detail)
+    if kind is None:
+        raise FactUnknown(step, outcome)
+    return decoded_fields(kind, detail, **given)
+
+
+def _read_as(step: Step, outcome: Outcome, detail: Detail) -> tuple[type[facts.Fact] | None, dict[str, Any]]:
+    """Which fact it is, and what its columns say of it beside the detail."""
+    if outcome is Outcome.REQUESTED and "request" in detail:
+        return facts.RunRequested, {}
+    if outcome is Outcome.ENDED:
+        return facts.RunEnded, {"step": step}
+    if outcome is Outcome.FAILED:
+        return _failure(step, detail)
+    if step in {Step.CUT_OVER, Step.ROLL_BACK} and outcome in _SWAPS_BY_OUTCOME:
+        return _SWAPS_BY_OUTCOME[outcome], {"step": step}
+    if (step, outcome) == (Step.VALIDATE, Outcome.DONE):
+        return facts.Validated, {"passed": True}
+    return _BY_KIND.get((step, outcome)), {}
+
+
+def _failure(step: Step, detail: Detail) -> tuple[type[facts.Fact], dict[str, Any]]:
+    match step:
+        case Step.STAGE if "backfill" in detail:
+            return facts.StagingStopped, {}
+        case Step.STAGE if "days" in detail:
+            return facts.DaysFailed, {}
+        case Step.VALIDATE if "certificate" in detail:
+            return facts.Validated, {"passed": False}
+        case Step.CUT_OVER if "closed_months" in detail:
+            return facts.CutOverHeld, {}
+        case Step.VERIFY_SOURCE if "problems" in detail:
+            return facts.SourceUnfit, {}
+        case _:
+            return (facts.RunFailed if "request" in detail else facts.StepFailed), {"step": step}

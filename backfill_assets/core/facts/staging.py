@@ -1,0 +1,87 @@
+"""Facts of step 4: days staged, failed, and to be staged again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ClassVar
+
+from backfill_assets.core.codec import stored_as
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.errors.base import counted, days_listed
+
+
+@dataclass(frozen=True, slots=True)
+class DaysStaged:
+    """A run wrote days into the staged version."""
+
+    step: ClassVar[Step] = Step.STAGE
+    outcome: ClassVar[Outcome] = Outcome.PROGRESSED
+    days: tuple[date, ...] = ()
+    code_version: str = ""
+    rows: int = 0
+    seconds: float = 0.0
+
+    def summary(self) -> str:
+        """One sentence."""
+        return f"Staged {days_listed(self.days)} with {counted(self.rows, 'row')}."
+
+
+@dataclass(frozen=True, slots=True)
+class DaysFailed:
+    """A run could not compute days, each for its reason."""
+
+    step: ClassVar[Step] = Step.STAGE
+    outcome: ClassVar[Outcome] = Outcome.FAILED
+    reasons: Mapping[date, str] = field(metadata=stored_as("days"))
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days, oldest first."""
+        return tuple(sorted(self.reasons))
+
+    def summary(self) -> str:
+        """One sentence."""
+        return f"Could not compute {days_listed(self.days)}."
+
+
+@dataclass(frozen=True, slots=True)
+class StagingStopped:
+    """The backfill whose launch opened the correction was stopped before every day was staged."""
+
+    step: ClassVar[Step] = Step.STAGE
+    outcome: ClassVar[Outcome] = Outcome.FAILED
+    reason: str
+    backfill: str
+
+    def summary(self) -> str:
+        """One sentence."""
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class DaysToRestage:
+    """Days have to be staged again before the correction can go on."""
+
+    step: ClassVar[Step] = Step.STAGE
+    outcome: ClassVar[Outcome] = Outcome.REFUSED
+    days: tuple[date, ...] = field(default=(), metadata=stored_as("restage"))
+    reason: str = ""
+
+    def summary(self) -> str:
+        """One sentence."""
+        return f"{days_listed(self.days)} to be staged again."
+
+
+@dataclass(frozen=True, slots=True)
+class StagingCompleted:
+    """Every day of the plan is in the staged version, all by one version of the code."""
+
+    step: ClassVar[Step] = Step.STAGE
+    outcome: ClassVar[Outcome] = Outcome.DONE
+    version: str = ""
+    staged_days: int = 0
+    code_versions: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """One sentence."""
+        return f"All {counted(self.staged_days, 'day')} staged in {self.version}."
