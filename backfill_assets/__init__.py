@@ -7,18 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
+    from backfill_assets.orchestration.asset.siblings import correctable_asset
     from backfill_assets.orchestration.build import build_correction_definitions
-    from backfill_assets.orchestration.io_manager import DeltaLakeIOManager
-    from backfill_assets.orchestration.reports import begin_report
-    from backfill_assets.orchestration.resources import LakeResource
-    from backfill_assets.orchestration.siblings import correctable_asset
+    from backfill_assets.orchestration.instance.resources import LakeResource
+    from backfill_assets.orchestration.reports.begin import begin_report
 
 _HOMES = {
-    "DeltaLakeIOManager": "backfill_assets.orchestration.io_manager",
-    "LakeResource": "backfill_assets.orchestration.resources",
-    "begin_report": "backfill_assets.orchestration.reports",
+    "DeltaLakeIOManager": "backfill_assets.orchestration.asset.io_manager",
+    "LakeResource": "backfill_assets.orchestration.instance.resources",
+    "begin_report": "backfill_assets.orchestration.reports.begin",
     "build_correction_definitions": "backfill_assets.orchestration.build",
-    "correctable_asset": "backfill_assets.orchestration.siblings",
+    "correctable_asset": "backfill_assets.orchestration.asset.siblings",
 }
 
 __all__ = [

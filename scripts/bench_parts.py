@@ -60,8 +60,8 @@ def prepare_staging() -> None:
     import demo_data
     import numpy as np
 
-    from backfill_assets.definitions import LAKE
     from backfill_assets.revenue import fixing_log, fixings, raw_log, transforms
+    from backfill_assets.revenue.definitions import LAKE
     from backfill_assets.revenue.schemas import schema_of
 
     records, chance = LAKE.records(), np.random.default_rng(20260123)
@@ -111,9 +111,9 @@ def stage_through_dagster() -> None:
     from backfill_assets import runbook
     from backfill_assets.command_line.session import prepare_home
     from backfill_assets.core.plan import Request
-    from backfill_assets.definitions import LAKE, defs
-    from backfill_assets.orchestration import tags
-    from backfill_assets.orchestration.in_process import Runner
+    from backfill_assets.orchestration.instance import tags
+    from backfill_assets.orchestration.instance.runner import Runner
+    from backfill_assets.revenue.definitions import LAKE, defs
     from backfill_assets.revenue.pipeline import DAILY_REVENUE
 
     prepare_home()
@@ -190,9 +190,9 @@ def publish_real_data() -> None:
     import dagster as dg
 
     from backfill_assets.command_line.session import prepare_home
-    from backfill_assets.definitions import LAKE, load_definitions
-    from backfill_assets.orchestration.in_process import Runner
-    from backfill_assets.orchestration.nightly import NightlyRun
+    from backfill_assets.orchestration.instance.runner import Runner
+    from backfill_assets.orchestration.nightly.publish import NightlyRun
+    from backfill_assets.revenue.definitions import LAKE, load_definitions
     from backfill_assets.revenue.pipeline import revenue_now
 
     if not REAL.is_dir():
@@ -225,11 +225,11 @@ def correct_in_process() -> None:
     from backfill_assets.command_line.session import prepare_home
     from backfill_assets.core.next_step import WaitForPerson
     from backfill_assets.core.plan import Request
-    from backfill_assets.definitions import LAKE, defs
-    from backfill_assets.orchestration.driver import driver_name
-    from backfill_assets.orchestration.driving import Driver
-    from backfill_assets.orchestration.in_process import Runner
-    from backfill_assets.orchestration.pages.publishing import write_page
+    from backfill_assets.orchestration.driving.in_process import Driver
+    from backfill_assets.orchestration.driving.sensor import driver_name
+    from backfill_assets.orchestration.instance.runner import Runner
+    from backfill_assets.pages.publishing import write_page
+    from backfill_assets.revenue.definitions import LAKE, defs
     from backfill_assets.revenue.pipeline import DAILY_REVENUE
     from backfill_assets.runbook import open_correction, validate
 
@@ -270,7 +270,7 @@ def correct_in_process() -> None:
 
 def correct_with_daemon() -> None:
     """The same days, launched as analysts do, with a real webserver and daemon, to the gate."""
-    from backfill_assets.orchestration import tags
+    from backfill_assets.orchestration.instance import tags
     from tests.e2e.server import dagster_dev, wait_until
     from tests.e2e.story import environment
 

@@ -23,13 +23,13 @@ from rich.table import Table
 
 from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
-from backfill_assets.definitions import LAKE, load_definitions
-from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.asset.siblings import CorrectableAsset, correctable_asset
 from backfill_assets.orchestration.build import build_office, correction_definitions
-from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.nightly import Nightly, NightlyRun
-from backfill_assets.orchestration.siblings import CorrectableAsset, correctable_asset
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.revenue import transforms
+from backfill_assets.revenue.definitions import LAKE, load_definitions
 from backfill_assets.revenue.fixings import fixings_known
 from backfill_assets.revenue.pipeline import revenue_now
 from backfill_assets.revenue.schemas import FctDailyRevenue

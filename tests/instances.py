@@ -26,7 +26,7 @@ def configured(home: Path) -> Path:
 @cache
 def _ready() -> TemporaryDirectory[str]:
     made = TemporaryDirectory(prefix="dagster-ready-")
-    config = (ROOT / "backfill_assets/orchestration/dagster.yaml").read_text(encoding="utf-8")
+    config = (ROOT / "backfill_assets/orchestration/instance/dagster.yaml").read_text(encoding="utf-8")
     Path(made.name, "dagster.yaml").write_text(config + WITHOUT_COMPUTE_LOGS, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", made.name)

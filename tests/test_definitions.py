@@ -5,10 +5,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from backfill_assets import definitions
 from backfill_assets.core.steps import NINE_STEPS, Step
-from backfill_assets.orchestration.driver import SECONDS, driver_name
-from backfill_assets.orchestration.steps import job_name, step_key
+from backfill_assets.orchestration.correction.steps import job_name, step_key
+from backfill_assets.orchestration.driving.sensor import SECONDS, driver_name
+from backfill_assets.revenue import definitions
 
 pytestmark = pytest.mark.dagster
 

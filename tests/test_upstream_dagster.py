@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
-from backfill_assets.orchestration import backfills, tags
-from backfill_assets.orchestration.runs import ENDED, UNFINISHED
+from backfill_assets.orchestration.instance import backfills, tags
+from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED
 
 pytestmark = pytest.mark.dagster
 

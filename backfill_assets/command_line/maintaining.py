@@ -18,8 +18,8 @@ def maintain(
     json: Json = False,
 ) -> None:
     """Compact, vacuum and clean the logs of every table, as far as open corrections allow."""
-    from backfill_assets.orchestration.in_process import QUIET
-    from backfill_assets.orchestration.maintenance import maintenance_job_name, maintenance_op_name
+    from backfill_assets.orchestration.instance.runner import QUIET
+    from backfill_assets.orchestration.watching.maintenance import maintenance_job_name, maintenance_op_name
 
     answer = Answer(as_json=json)
     with answer.refusals():

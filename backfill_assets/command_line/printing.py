@@ -26,7 +26,7 @@ from backfill_assets.errors.base import days_listed, listed
 
 if TYPE_CHECKING:
     from backfill_assets.command_line.work import Whereabouts
-    from backfill_assets.orchestration.nightly import Nightly
+    from backfill_assets.orchestration.nightly.publish import Nightly
 
 
 def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:  # noqa: PLR0911 - one arm a next step

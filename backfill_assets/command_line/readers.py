@@ -46,8 +46,8 @@ def notices(
         if correction:
             records.ledger.standing(correction)  # refuses one that nobody opened
         if send:
-            from backfill_assets.orchestration.desks import published_root
-            from backfill_assets.orchestration.notices import Post
+            from backfill_assets.orchestration.asset.table_definition import published_root
+            from backfill_assets.orchestration.instance.delivery import Post
 
             Post(records, published_root() / "notices", session.lake.now()).deliver()
         told = [_delivery(one) for one in records.outbox.deliveries(correction)]

@@ -49,7 +49,7 @@ def _run(session: Session, what: str, op: str, config: dict[str, Any]) -> dict[s
     Raises:
         TableUnclear: when no table has such a job, or several have.
     """
-    from backfill_assets.orchestration.in_process import QUIET
+    from backfill_assets.orchestration.instance.runner import QUIET
 
     known = {job.name for job in session.definitions.jobs or ()}
     tables = [table for table in session.offices if f"{table}__{what}" in known]

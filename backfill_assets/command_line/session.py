@@ -21,6 +21,9 @@ from backfill_assets.errors.setup import DefinitionsMissing
 
 # Bad input ends with the exit code of its own error, 2.
 DONE, OTHER, WAITS_FOR_PERSON, REFUSED, FOUND = 0, 1, 3, 4, 5
+# Where the storages of a home that an earlier version prepared were, and where they are now.
+STORAGES_BEFORE = "backfill_assets.orchestration.sqlite_storages"
+STORAGES = "backfill_assets.orchestration.instance.sqlite_storages"
 
 
 def prepare_home() -> Path:
@@ -34,7 +37,7 @@ def prepare_home() -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / "dagster.yaml").exists():
-            with (files("backfill_assets.orchestration") / "dagster.yaml").open("rb") as source:
+            with (files("backfill_assets.orchestration.instance") / "dagster.yaml").open("rb") as source:
                 (home / "dagster.yaml").write_bytes(source.read())
     except OSError as error:
         raise PlaceUnusable("DAGSTER_HOME", str(home), in_words(error)) from error
@@ -118,7 +121,7 @@ class Session:
         """
         import dagster as dg
 
-        name = os.environ.get("BACKFILL_DEFINITIONS") or "backfill_assets.definitions"
+        name = os.environ.get("BACKFILL_DEFINITIONS") or "backfill_assets.revenue.definitions"
         try:
             module = importlib.import_module(name)
         except (ModuleNotFoundError, TypeError, ValueError) as error:
@@ -136,7 +139,7 @@ class Session:
     @cached_property
     def offices(self) -> Any:
         """The offices in the definitions, by table."""
-        from backfill_assets.orchestration.offices import offices_in
+        from backfill_assets.orchestration.asset.registry import offices_in
 
         return offices_in(self.definitions)
 
@@ -145,7 +148,7 @@ class Session:
         """Runs assets in this process."""
         import dagster as dg
 
-        from backfill_assets.orchestration.in_process import Runner
+        from backfill_assets.orchestration.instance.runner import Runner
 
         return Runner(self.definitions, dg.DagsterInstance.get(), {"user": getpass.getuser()})
 

@@ -16,13 +16,13 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.setup import TableUnclear
-from backfill_assets.orchestration.desks import Office
-from backfill_assets.orchestration.driving import Driver
-from backfill_assets.orchestration.hands import hand_job_name
-from backfill_assets.orchestration.in_process import Ran
-from backfill_assets.orchestration.nightly import Nightly, NightlyRun
-from backfill_assets.orchestration.schedules import nightlies_in
-from backfill_assets.orchestration.staging import partitions_name
+from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.correction.manual_jobs import hand_job_name
+from backfill_assets.orchestration.driving.in_process import Driver
+from backfill_assets.orchestration.instance.runner import Ran
+from backfill_assets.orchestration.nightly.jobs import nightlies_in
+from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import Desk
 from backfill_assets.runbook.looking import looked
 

@@ -98,8 +98,8 @@ _LEADS = {
     Kind.PUBLISHED: "The corrected days are published, and every report below is rebuilt from them.",
     Kind.ROLLED_BACK: "The earlier numbers of these days are published again, and the reports are rebuilt from them.",
     Kind.ABANDONED: "Nothing of it was published. The reports are no longer frozen and show what they showed before.",
-    Kind.UNCHANGED: "Every day was recomputed and equals the published one. Nothing was changed, and the reports are no "
-    "longer frozen.",
+    Kind.UNCHANGED: "Every day was recomputed and equals the published one. Nothing was changed, and the reports are "
+    "no longer frozen.",
     Kind.DECOMMISSIONED: "The replaced files are deleted. There is no way back to the earlier numbers any more.",
 }
 

@@ -7,21 +7,21 @@ import dagster as dg
 
 from backfill_assets.core.steps import NINE_STEPS
 from backfill_assets.errors.setup import SourcesUnknown
-from backfill_assets.orchestration.desks import Office, Render
-from backfill_assets.orchestration.driver import driver_sensor, staging_job_name
-from backfill_assets.orchestration.hands import hand_jobs
-from backfill_assets.orchestration.honoured import refuse_report, refuse_source
-from backfill_assets.orchestration.limits import warn_without_limits
-from backfill_assets.orchestration.maintenance import maintenance_definitions
-from backfill_assets.orchestration.named import refuse_names, table_of
-from backfill_assets.orchestration.offices import remember
-from backfill_assets.orchestration.opening_asset import opening_asset
-from backfill_assets.orchestration.reach import Reports, in_order
-from backfill_assets.orchestration.schedules import sweep_definitions
-from backfill_assets.orchestration.siblings import IO_MANAGER, CorrectableAsset
-from backfill_assets.orchestration.source_limits import declared_limits
-from backfill_assets.orchestration.staging import staged_sibling
-from backfill_assets.orchestration.steps import job_name, step_assets, step_key
+from backfill_assets.orchestration.asset.registry import remember
+from backfill_assets.orchestration.asset.siblings import IO_MANAGER, CorrectableAsset
+from backfill_assets.orchestration.asset.source_limits import declared_limits
+from backfill_assets.orchestration.asset.staging import staged_sibling
+from backfill_assets.orchestration.asset.table_definition import Office, Render
+from backfill_assets.orchestration.correction.manual_jobs import hand_jobs
+from backfill_assets.orchestration.correction.opening import opening_asset
+from backfill_assets.orchestration.correction.steps import job_name, step_assets, step_key
+from backfill_assets.orchestration.driving.sensor import driver_sensor, staging_job_name
+from backfill_assets.orchestration.instance.limits import warn_without_limits
+from backfill_assets.orchestration.instance.naming import refuse_names, table_of
+from backfill_assets.orchestration.nightly.jobs import sweep_definitions
+from backfill_assets.orchestration.reports.honoured import refuse_report, refuse_source
+from backfill_assets.orchestration.reports.reach import Reports, in_order
+from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
 from backfill_assets.runbook.desk import Prove, Verify
 
 

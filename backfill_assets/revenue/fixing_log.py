@@ -16,7 +16,7 @@ from backfill_assets.core.faults import FAULTS
 from backfill_assets.errors.base import BackfillAssetsError, fault_told, listed
 from backfill_assets.errors.source import SeveralFixings, StaleFixings, UnusableFixings
 from backfill_assets.errors.withdrawals import FixingWithdrawalWaits
-from backfill_assets.orchestration.wave import validated
+from backfill_assets.orchestration.asset.wave import validated
 from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.declared import Declaration, Words
 from backfill_assets.revenue.fixings import (

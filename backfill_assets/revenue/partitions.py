@@ -12,7 +12,7 @@ import dagster as dg
 
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.setup import FirstDayUnknown, FirstDayUnreadable
-from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.revenue.landing import ISO_DAY, landed_days
 
 VARIABLE = "BACKFILL_FIRST_DAY"

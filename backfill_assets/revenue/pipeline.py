@@ -14,10 +14,10 @@ import polars as pl
 from backfill_assets.core.check import Check
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.proofs import Control, control_totals
+from backfill_assets.orchestration.asset.table_definition import Office, published_root
 from backfill_assets.orchestration.build import build_office
-from backfill_assets.orchestration.desks import Office, published_root
-from backfill_assets.orchestration.pipeline import Pipeline
-from backfill_assets.orchestration.resources import LakeResource, clock_told, now_utc
+from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc
+from backfill_assets.orchestration.nightly.pipeline import Pipeline
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets, revenue_assets
 from backfill_assets.revenue.conversions import conversion_table

@@ -17,7 +17,7 @@ import polars as pl
 
 from backfill_assets.errors.base import BackfillAssetsError, listed
 from backfill_assets.errors.withdrawals import ArrivalUnannounced, WithdrawalWaits
-from backfill_assets.orchestration.wave import said
+from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.revenue.declared import WHOLE_DAY, Declaration, Words, lost_transactions, withdrawal_rows
 from backfill_assets.revenue.landing import Arrival, files_of
 from backfill_assets.revenue.raw_files import frames_of, read_days, written

@@ -12,15 +12,15 @@ import polars as pl
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
 from backfill_assets.core.window import ONE_DAY, Window
-from backfill_assets.orchestration.desks import published_root
-from backfill_assets.orchestration.reconciliation import Reconciled
-from backfill_assets.orchestration.replacing import replace_text
+from backfill_assets.orchestration.asset.table_definition import published_root
+from backfill_assets.orchestration.watching.reconciliation import Reconciled
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
 from backfill_assets.runbook import request as requests
 from backfill_assets.storage.findings import Findings, Stored
 from backfill_assets.storage.records import Records
+from backfill_assets.storage.replacing import replace_text
 
 FACT = "fct_daily_revenue"
 TOLERANCES: Mapping[str, Decimal] = {"*": Decimal(0)}

@@ -4,11 +4,11 @@ from datetime import date
 
 import dagster as dg
 
-from backfill_assets.orchestration.audit import audit_definitions
-from backfill_assets.orchestration.desks import Office
-from backfill_assets.orchestration.freshness import freshness_definitions
-from backfill_assets.orchestration.reconciliation import Reconciled, reconciliation_definitions
-from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.watching.audit import audit_definitions
+from backfill_assets.orchestration.watching.freshness import freshness_definitions
+from backfill_assets.orchestration.watching.reconciliation import Reconciled, reconciliation_definitions
 from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.reconciling import reconcile
 

@@ -7,7 +7,7 @@ more documents than one. Every fault is told, each with its line. JSON is YAML, 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Never, cast
 
 import yaml
 
@@ -90,7 +90,7 @@ class _Reader:
 
     def __init__(self, text: str, name: str) -> None:
         self.name = name
-        self.events: Iterator[Any] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self.events: Iterator[Any] = cast("Any", yaml).parse(text, Loader=yaml.SafeLoader)
         self.lines: dict[Place, int] = {}
         self.faults: list[Fault] = []
 

@@ -67,7 +67,7 @@ def figures_of(progress: Progress, events: Sequence[Event], event: NoticeKind) -
     figures = _measured(progress, events, event)
     days = [date.fromisoformat(day) for day in figures.get("days", figures.get("changed", ()))]
     figures["closed_months"] = [month for month in sorted(progress.gate.closed_months) if month in months_of(days)]
-    figures["whole"] = not figures.get("days") or {*days} == days_ever_changed(progress, events)
+    figures["whole"] = not figures.get("days") or frozenset(days) == days_ever_changed(progress, events)
     figures["was_live"] = progress.publication.swap_count > 0
     if event in BY_APPROVAL and (approval := _approval(progress, events)):
         figures |= approval
@@ -120,7 +120,7 @@ def _measured(progress: Progress, events: Sequence[Event], event: NoticeKind) ->
 def _of_days(progress: Progress, events: Sequence[Event], told: SwappedDays) -> dict[str, Any]:
     """The figures of some days; those of the validation where the swaps kept none and it was about the same days."""
     figures = figures_of_days(told)
-    if told.days and "totals" not in figures and {*told.days} == progress.gate.changed:
+    if told.days and "totals" not in figures and frozenset(told.days) == progress.gate.changed:
         return {**_validated(events), **figures}
     return figures
 

@@ -93,7 +93,7 @@ class Server:
 def dagster_dev(environment: Mapping[str, str]) -> Iterator[Server]:
     """Start ``dagster dev``; it is up when the webserver answers and has loaded the code location."""
     home = Path(environment["DAGSTER_HOME"])
-    shutil.copy(ROOT / "backfill_assets/orchestration/dagster.yaml", home / "dagster.yaml")
+    shutil.copy(ROOT / "backfill_assets/orchestration/instance/dagster.yaml", home / "dagster.yaml")
     port = free_port()
     log = home.parent / f"dagster-{port}.log"
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]

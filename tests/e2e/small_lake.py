@@ -16,8 +16,8 @@ from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import ONE_DAY, Window
-from backfill_assets.orchestration.desks import Office
-from backfill_assets.orchestration.wave import Wave
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.revenue import fixing_log, fixings, raw_log
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.schemas import FxRates

@@ -12,7 +12,7 @@ from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.plan import Approval, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from tests.e2e.server import dagster_dev, wait_until

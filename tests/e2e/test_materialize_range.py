@@ -10,7 +10,7 @@ import pytest
 
 from backfill_assets.core.fold import history
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration.in_process import Runner
+from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from tests.e2e.house import FACT, House
 from tests.e2e.shop import open_shop
@@ -31,7 +31,7 @@ def materialize(house: House, asset: str, first: date, last: date) -> subprocess
     """``dagster asset materialize --partition-range`` as a process of its own."""
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", asset]
     return subprocess.run(
-        [*command, "--partition-range", f"{first}...{last}", "-m", "backfill_assets.definitions"],
+        [*command, "--partition-range", f"{first}...{last}", "-m", "backfill_assets.revenue.definitions"],
         env={**os.environ, **house.env},
         capture_output=True,
         text=True,
@@ -78,7 +78,7 @@ def test_a_launch_on_the_live_table_is_refused_before_any_compute(
 ):
     from dagster import DagsterInstance
 
-    from backfill_assets.definitions import defs
+    from backfill_assets.revenue.definitions import defs
 
     house = published.copy(tmp_path / "house")
     recipe, computed = DAILY_REVENUE.asset.recipe, []

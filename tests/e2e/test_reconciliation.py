@@ -15,8 +15,8 @@ from backfill_assets import runbook
 from backfill_assets.core.onset import Cause
 from backfill_assets.core.replay import Verdict
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration.audit import audit_table
-from backfill_assets.orchestration.freshness import days_behind, rows_of, usual_volume
+from backfill_assets.orchestration.watching.audit import audit_table
+from backfill_assets.orchestration.watching.freshness import days_behind, rows_of, usual_volume
 from backfill_assets.revenue import transforms
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.reconciling import reconcile
@@ -319,7 +319,7 @@ def test_the_usual_volume_is_that_of_the_weekday():
 
 @pytest.mark.dagster
 def test_jobs_report_to_the_checks_of_the_live_asset(tmp_path, monkeypatch):
-    from backfill_assets.definitions import defs
+    from backfill_assets.revenue.definitions import defs
 
     found = lake(tmp_path, monkeypatch)
     publish(found, WINDOW.days, with_rates_of_the_day_before(found, WINDOW))

@@ -15,8 +15,8 @@ import pytest
 
 from backfill_assets import DeltaLakeIOManager, LakeResource, build_correction_definitions, correctable_asset
 from backfill_assets.command_line.session import Session
-from backfill_assets.orchestration.in_process import Ran, Runner
-from backfill_assets.orchestration.nightly import MARKED
+from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.nightly.publish import MARKED
 from backfill_assets.storage.snapshot import Snapshot
 from tests.e2e.house import Answered, House, new_house
 

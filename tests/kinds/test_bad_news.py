@@ -15,8 +15,8 @@ import pytest
 
 from backfill_assets.command_line.session import DONE, FOUND, OTHER
 from backfill_assets.core.replay import Audit, Replay, Verdict
-from backfill_assets.orchestration.freshness import watch_job_name
-from backfill_assets.orchestration.lateness import CHECK as LATE
+from backfill_assets.orchestration.nightly.lateness import CHECK as LATE
+from backfill_assets.orchestration.watching.freshness import watch_job_name
 from backfill_assets.revenue.landing import LEDGER
 from backfill_assets.runbook.request import read_request_file
 from tests.e2e.house import FACT, House, new_house
@@ -74,7 +74,7 @@ def last_run(house: House, job: str) -> Any:
 
 def watched(house: House) -> None:
     """Every check on the fact evaluated, as each morning."""
-    from backfill_assets.definitions import defs
+    from backfill_assets.revenue.definitions import defs
 
     with house.entered(), dg.DagsterInstance.get() as instance:
         defs.resolve_job_def(watch_job_name(FACT)).execute_in_process(instance=instance, raise_on_error=False)

@@ -13,7 +13,7 @@ from backfill_assets.core.condition import refuse_unusable
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly
 from backfill_assets.errors.validation import ConditionUnusable
-from backfill_assets.orchestration.siblings import correctable_asset
+from backfill_assets.orchestration.asset.siblings import correctable_asset
 from tests.e2e.house import Answered, House
 from tests.e2e.shop import open_shop
 from tests.e2e.test_bad_input import assert_in_three_sentences, assert_refused

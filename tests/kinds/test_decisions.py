@@ -14,11 +14,11 @@ from backfill_assets.core.people import MACHINES, PLACEHOLDERS, is_person
 from backfill_assets.core.periods import is_same_person
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.definitions import defs
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
 from backfill_assets.errors.watermarks import WaiverUnsigned
-from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook import abandon, approve, decommission, roll_back
 from backfill_assets.runbook.holding import waive_holder
 from backfill_assets.runbook.opening import try_again

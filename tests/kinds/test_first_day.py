@@ -156,7 +156,7 @@ def test_a_first_day_that_is_no_day_is_refused_by_every_command(told: str, tmp_p
 
 LOADED = """
 import sys
-from backfill_assets.definitions import defs
+from backfill_assets.revenue.definitions import defs
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 office = DAILY_REVENUE
 known = {"days": office.asset.partitions_def, **{one.name: one.partitions_def for one in office.reports.assets}}

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from backfill_assets.core.given import as_day, days_given, number_given, time_given
 from backfill_assets.core.window import Window
-from backfill_assets.definitions import defs
 from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.given import DaysUnreadable
-from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.revenue.definitions import defs
 from tests.e2e.house import House
 from tests.e2e.shop import open_shop
 from tests.e2e.test_bad_input import assert_in_three_sentences, assert_refused

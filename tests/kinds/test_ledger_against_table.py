@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.definitions import defs
 from backfill_assets.errors.correction import SwappedDaysMoved
 from backfill_assets.errors.lake import DaysRewritten
-from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.steps import step_key
+from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook import abandon, approve, communicate, cut_over, decommission, rebuild_downstream, roll_back
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import by_hand, stage_by_hand

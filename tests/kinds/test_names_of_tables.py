@@ -12,12 +12,12 @@ from backfill_assets import DeltaLakeIOManager, LakeResource, build_correction_d
 from backfill_assets.core.plan import Request
 from backfill_assets.core.window import Window
 from backfill_assets.errors.setup import SourcesUnknown, TableNameUnfit, TablesAlike
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.driving import Driver
-from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.named import key_of, table_of
-from backfill_assets.orchestration.offices import offices_in
-from backfill_assets.orchestration.siblings import CorrectableAsset
+from backfill_assets.orchestration.asset.registry import offices_in
+from backfill_assets.orchestration.asset.siblings import CorrectableAsset
+from backfill_assets.orchestration.driving.in_process import Driver
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.naming import key_of, table_of
+from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.runbook import approve, open_correction
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.kinds.test_partitions import entered

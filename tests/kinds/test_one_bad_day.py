@@ -10,9 +10,9 @@ from polars.exceptions import PanicException
 
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.source import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
-from backfill_assets.orchestration.day_runs import Apart, guarded, why
-from backfill_assets.orchestration.in_process import Ran
-from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.runner import Ran
+from backfill_assets.orchestration.nightly.day_runs import Apart, guarded, why
 from backfill_assets.revenue import fixing_log, raw_log
 from backfill_assets.revenue.landing import LEDGER, read_ledger
 from backfill_assets.revenue.pipeline import DAILY_REVENUE

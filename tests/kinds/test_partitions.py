@@ -35,13 +35,13 @@ from backfill_assets.errors.setup import (
     PartitionUnknown,
     ReportUnreachable,
 )
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.driving import Driver
-from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.offices import offices_in
-from backfill_assets.orchestration.reach import Report
-from backfill_assets.orchestration.rebuilding import runs_of_keys
-from backfill_assets.orchestration.siblings import IO_MANAGER
+from backfill_assets.orchestration.asset.registry import offices_in
+from backfill_assets.orchestration.asset.siblings import IO_MANAGER
+from backfill_assets.orchestration.correction.rebuild import runs_of_keys
+from backfill_assets.orchestration.driving.in_process import Driver
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.reports.reach import Report
 from backfill_assets.runbook import approve, open_correction
 from tests.e2e.test_bad_input import assert_in_three_sentences
 

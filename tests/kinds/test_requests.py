@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.window import Window
-from backfill_assets.definitions import defs
 from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.request import RequestFaulty
-from backfill_assets.orchestration.in_process import Ran, Runner
-from backfill_assets.orchestration.opening_asset import (
+from backfill_assets.orchestration.correction.opening import (
     EstimateConfig,
     ExpectConfig,
     OpenConfig,
     WavesConfig,
     opening_key,
 )
+from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook.request import read_request, request_of, request_schema, request_text
 from backfill_assets.runbook.request_model import EstimateFields, ExpectFields, RequestFields, WaveFields
 from tests.e2e.house import House

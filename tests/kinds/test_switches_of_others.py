@@ -22,7 +22,7 @@ from backfill_assets.core.exact import EXACT
 from backfill_assets.core.expectation import Estimate
 from backfill_assets.core.notice import change
 from backfill_assets.core.onset import Cause, Observation, findings
-from backfill_assets.orchestration.wave import Recipe
+from backfill_assets.orchestration.asset.wave import Recipe
 from backfill_assets.revenue.landing import Arrival
 from backfill_assets.revenue.pages.words import growth, money, share
 from backfill_assets.revenue.raw_files import frames_of

@@ -7,10 +7,10 @@ import dagster as dg
 
 from backfill_assets.core.fold import history
 from backfill_assets.core.progress import Progress
-from backfill_assets.definitions import defs
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.driver import driver_name
-from backfill_assets.orchestration.in_process import Ran, Runner
+from backfill_assets.orchestration.driving.sensor import driver_name
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.revenue.definitions import defs
 from tests.e2e.small_lake import FACT, SmallLake
 
 NOW = datetime(2026, 1, 23, 7, 30, tzinfo=UTC)

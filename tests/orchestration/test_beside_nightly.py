@@ -10,11 +10,11 @@ from backfill_assets.core.next_step import Finished
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Ending
 from backfill_assets.core.window import Window
-from backfill_assets.definitions import LAKE, defs
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.driving import Driver
-from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.nightly import MARKED, Nightly, NightlyRun
+from backfill_assets.orchestration.driving.in_process import Driver
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.nightly.publish import MARKED, Nightly, NightlyRun
+from backfill_assets.revenue.definitions import LAKE, defs
 from backfill_assets.revenue.pipeline import DAILY_REVENUE, NIGHTLY
 from backfill_assets.runbook import abandon, approve, open_correction
 from tests.e2e.small_lake import FACT
@@ -102,7 +102,7 @@ def test_a_late_row_of_a_claimed_day_beyond_the_look_back_is_proposed_once_the_c
 
 def test_the_swap_and_every_staged_day_say_by_which_code_run_and_correction(daemon, monkeypatch):
     monkeypatch.setenv("BACKFILL_GIT_COMMIT", "abcdef123456")
-    from backfill_assets.orchestration.resources import git_commit
+    from backfill_assets.orchestration.instance.resources import git_commit
 
     git_commit.cache_clear()
     desk = DAILY_REVENUE.desk(LAKE, "ada")

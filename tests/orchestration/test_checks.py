@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 
 from backfill_assets.core.check import Check, Clause
-from backfill_assets.orchestration.checks import ABOUT, check_keys, check_results, check_specs
+from backfill_assets.orchestration.correction.checks import ABOUT, check_keys, check_results, check_specs
 
 VALIDATE = dg.AssetKey(["fact__correction", "validate"])
 ROW = {"kind": "changed", "key": {"currency": "GBP", "country": "UK"}, "values": {"revenue_usd": ["1", "2"]}}

@@ -12,8 +12,9 @@ from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.work import WorkItem
-from backfill_assets.orchestration import errands, tags
-from backfill_assets.orchestration.staging import partitions_name
+from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.driving import run_requests as errands
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook.holding import advance_holder, register_holder
@@ -288,7 +289,7 @@ def cut_over_without_dagster(lake, desk):
 
 def _queued(daemon, request):
     """A run as it is before its process begins."""
-    from backfill_assets.definitions import defs
+    from backfill_assets.revenue.definitions import defs
 
     job = defs.resolve_job_def(request.job_name)
     run = daemon.instance.create_run_for_job(
@@ -301,7 +302,7 @@ def _queued(daemon, request):
 
 
 def _running_backfill(daemon, correction):
-    from backfill_assets.definitions import defs
+    from backfill_assets.revenue.definitions import defs
 
     job = defs.resolve_implicit_global_asset_job_def()
     ends = {tags.RANGE_START: FIRST, tags.RANGE_END: LAST, tags.CORRECTION: correction}

@@ -8,8 +8,8 @@ from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import RebuildReports, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import ReportFrozen
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.freezer import Freezer
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.reports.freeze import Freezer
 from tests.runbook.world import REPORT, World, world_at
 
 

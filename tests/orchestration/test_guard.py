@@ -9,8 +9,8 @@ import pytest
 from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import LiveWriteRefused
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.guard import Guard, claims
+from backfill_assets.orchestration.asset.guard import Guard, claims
+from backfill_assets.orchestration.instance import tags
 from tests.runbook.world import TABLE, World, day, days, world_at
 
 MARKED = {tags.PUBLISH: tags.PUBLISH_LIVE}

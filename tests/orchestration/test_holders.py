@@ -10,8 +10,8 @@ from backfill_assets.core.next_step import WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import RetirementPremature
 from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, MarkBackwards, WaiverUnsigned
-from backfill_assets.orchestration.holders import CursorMark
-from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.watching.cursors import CursorMark
 from backfill_assets.runbook import Desk, decommission, reset_watermarks, roll_back
 from backfill_assets.runbook.holding import advance_holder, note_advanced, register_holder, waive_holder
 from tests.runbook.world import REPORT, TABLE, World, day, world_at

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration.resources import LakeResource
+from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.raw_log import arrivals
 from backfill_assets.runbook import freeze_reports

@@ -19,7 +19,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from backfill_assets.core.notice import Notice
-from backfill_assets.orchestration.notices import MESSAGE_ID, Post, channels_of
+from backfill_assets.orchestration.instance.delivery import MESSAGE_ID, Post, channels_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 

@@ -17,8 +17,8 @@ from backfill_assets.core.plan import Request
 from backfill_assets.core.sampling import Cell, Sample, SampledRow
 from backfill_assets.core.steps import NINE_STEPS, Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration.pages.changes import sample_csv
-from backfill_assets.orchestration.pages.publishing import page_path, publish_page, write_page
+from backfill_assets.pages.changes import sample_csv
+from backfill_assets.pages.publishing import page_path, publish_page, write_page
 from backfill_assets.runbook import Desk, Subject
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
@@ -219,6 +219,6 @@ def test_loading_the_code_location_imports_nothing_that_only_drawing_or_an_objec
     import sys
 
     heavy = {"altair", "great_tables", "vl_convert", "pyarrow"}
-    code = f"import backfill_assets.definitions, sys; print(*sorted({heavy} & set(sys.modules)))"
+    code = f"import backfill_assets.revenue.definitions, sys; print(*sorted({heavy} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.split() == []

@@ -13,14 +13,14 @@ from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.window import Window
 from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable, SourceLimitInvalid
-from backfill_assets.orchestration import tags
+from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
+from backfill_assets.orchestration.asset.siblings import IO_MANAGER, correctable_asset
+from backfill_assets.orchestration.asset.staging import _hold_place
+from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.build import build_correction_definitions, build_office
-from backfill_assets.orchestration.io_manager import DeltaLakeIOManager
-from backfill_assets.orchestration.reports import begin_report
-from backfill_assets.orchestration.resources import LakeResource
-from backfill_assets.orchestration.siblings import IO_MANAGER, correctable_asset
-from backfill_assets.orchestration.staging import _hold_place
-from backfill_assets.orchestration.wave import Wave
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.reports.begin import begin_report
 from backfill_assets.storage.completeness import Basis
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01")

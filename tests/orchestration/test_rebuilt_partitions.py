@@ -8,11 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from backfill_assets import definitions, runbook
+from backfill_assets import runbook
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration.driving import Driver
-from backfill_assets.orchestration.in_process import Runner
+from backfill_assets.orchestration.driving.in_process import Driver
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.revenue import definitions
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from tests.orchestration.daemon import Daemon
 from tests.orchestration.worlds import daemon_on

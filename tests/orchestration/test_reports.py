@@ -7,8 +7,8 @@ import pytest
 
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import RebuildIncomplete, ReportFrozen
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.freezer import Freezer
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.runbook import approve, rebuild_downstream, reset_watermarks
 from backfill_assets.runbook.holding import move_own_marks
 from backfill_assets.runbook.opening import abandon

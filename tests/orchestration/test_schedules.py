@@ -8,12 +8,12 @@ import pytest
 
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.definitions import defs
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.limits import missing_limits, warn_without_limits
-from backfill_assets.orchestration.schedules import nightly_name, sweep_name
-from backfill_assets.orchestration.steps import step_key
+from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.limits import missing_limits, warn_without_limits
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.nightly.jobs import nightly_name, sweep_name
+from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook import freeze_reports, open_correction
 from tests.e2e.small_lake import FACT
 from tests.e2e.story import demo_data
@@ -100,7 +100,7 @@ def test_limits_that_leave_nightly_no_place_are_named():
 
     from tests.e2e.server import ROOT
 
-    ours = yaml.safe_load((ROOT / "backfill_assets/orchestration/dagster.yaml").read_text())
+    ours = yaml.safe_load((ROOT / "backfill_assets/orchestration/instance/dagster.yaml").read_text())
     assert missing_limits(ours) == ()
     assert missing_limits({}) == (
         "limit of runs tagged dagster/backfill",

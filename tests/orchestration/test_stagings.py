@@ -11,10 +11,10 @@ from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Stuck, next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.definitions import defs
 from backfill_assets.errors.driving import StagedByOtherCode
-from backfill_assets.orchestration import tags
-from backfill_assets.orchestration.in_process import Runner
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.revenue.definitions import defs
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook import stage as stage_step

@@ -5,11 +5,11 @@ import pytest
 
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import LANES, NINE_STEPS, Step
-from backfill_assets.definitions import defs
-from backfill_assets.orchestration.in_process import Runner
-from backfill_assets.orchestration.opening_asset import opening_key
-from backfill_assets.orchestration.staging import partitions_name
-from backfill_assets.orchestration.steps import step_key
+from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.correction.opening import opening_key
+from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.revenue.definitions import defs
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import by_hand, stage_by_hand
 from tests.orchestration.worlds import WRONG

@@ -12,12 +12,12 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.steps import Ending
 from backfill_assets.errors.publication import PrintingFailed
-from backfill_assets.orchestration.replacing import replace_files
 from backfill_assets.revenue.journal import Journal
 from backfill_assets.revenue.pages.outputs import Output, outputs
 from backfill_assets.revenue.pages.state import FACT, State, read_state
 from backfill_assets.revenue.printing_pdf import browser, print_pages
 from backfill_assets.storage.records import Records
+from backfill_assets.storage.replacing import replace_files
 
 STAMPS = ".rendered.json"
 LOCK = ".rendering"

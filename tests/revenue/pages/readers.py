@@ -13,7 +13,7 @@ from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration.notices import Post
+from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.revenue import landing, reports
 from backfill_assets.revenue.pages.rendering import Rendered, render_reports
 from backfill_assets.revenue.pipeline import DAILY_REVENUE

@@ -1,0 +1,50 @@
+"""The guard: who may write a live day of a correctable table. Everything that is not allowed is refused."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from backfill_assets.errors.correction import LiveWriteRefused
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.storage.records import Records
+
+LOOK_BACK_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A live write that wants to happen: the table, the run's tags, today, and nightly's look-back."""
+
+    records: Records
+    table: str
+    run_tags: Mapping[str, str]
+    today: date
+    look_back_days: int = LOOK_BACK_DAYS
+
+    def refuse(self, days: Collection[date], published: Collection[date]) -> None:
+        """Refuse to rewrite published days, unless nightly does it inside its look-back and nobody has claimed them.
+
+        Raises:
+            LiveWriteRefused: naming the days and why.
+        """
+        rewritten = set(days) & set(published)
+        if not rewritten:
+            return
+        marked = self.run_tags.get(tags.PUBLISH) == tags.PUBLISH_LIVE and tags.BACKFILL not in self.run_tags
+        if not marked:
+            raise LiveWriteRefused(self.table, rewritten, "and only nightly may rewrite its latest days")
+        oldest = self.today - timedelta(days=self.look_back_days)
+        if early := {day for day in rewritten if day < oldest}:
+            raise LiveWriteRefused(self.table, early, f"and nightly looks back to {oldest} only")
+        for correction, claimed in claims(self.records, self.table).items():
+            if taken := rewritten & claimed:
+                raise LiveWriteRefused(self.table, taken, f"and correction {correction} has claimed them")
+
+
+def claims(records: Records, table: str) -> dict[str, frozenset[date]]:
+    """The days that open corrections of a table have claimed, by correction."""
+    return {
+        correction: progress.claimed
+        for correction, progress in records.ledger.standings().items()
+        if progress.plan.table == table and progress.claimed
+    }

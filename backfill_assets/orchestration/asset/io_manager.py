@@ -1,0 +1,205 @@
+"""The Delta Lake IO manager: waves of a correctable table, and any other frame, as days of a Delta table."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import cast
+
+import dagster as dg
+import polars as pl
+from pydantic import PrivateAttr
+
+from backfill_assets.core import facts as core_facts
+from backfill_assets.core.events import Event
+from backfill_assets.errors.correction import DaysFailed, StagingClosed
+from backfill_assets.orchestration.asset.guard import Guard
+from backfill_assets.orchestration.asset.wave import Wave, split_days
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit
+from backfill_assets.orchestration.instance.slots import days_of
+from backfill_assets.orchestration.reports.completeness import complete, shown
+from backfill_assets.orchestration.reports.freeze import Freezer
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.builds import Build
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.table import Change, Commit, Table
+
+
+class DeltaLakeIOManager(dg.ConfigurableIOManager):
+    """Keeps each asset as one Delta table of the lake, partitioned by ``day``, named by its whole key.
+
+    A partition is kept under the day that it begins with, whatever the format of its key. What a correctable asset
+    returns goes to its live table, guarded, or to the staged version of its correction. A frame of any other asset
+    replaces its partitions, where they changed, unless a correction holds the asset frozen. ``None`` is left alone:
+    the asset wrote by itself. Inputs arrive as ``pl.LazyFrame``, or ``pl.DataFrame`` where the parameter says so.
+    """
+
+    lake: LakeResource
+    _tags: dict[str, str] = PrivateAttr(default_factory=dict)
+    _read: dict[tuple[dg.AssetKey, str], int] = PrivateAttr(default_factory=dict)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Keep the run's tags: the marker of nightly and the correction are among them."""
+        self._tags = dict(context.run.tags) if context.run else {}
+
+    def load_input(self, context: dg.InputContext) -> pl.LazyFrame | pl.DataFrame:
+        """The partitions of an upstream table that the run asks for; refused while a correction holds the reader."""
+        records = self.lake.records()
+        reader = dg.AssetExecutionContext.get()
+        if reader.has_assets_def:
+            for key in reader.selected_asset_keys:
+                self._freezer(records).refuse(table_of(key), _keys_of_run(reader))
+        days = _days(context) if context.has_asset_partitions else None
+        source = records.snapshot(table_of(context.asset_key))
+        for key in reader.selected_asset_keys if reader.has_assets_def else ():
+            self._read[key, table_of(context.asset_key)] = source.commit
+        frame = source.scan(days)
+        return frame.collect() if context.dagster_type.typing_type is pl.DataFrame else frame
+
+    def handle_output(self, context: dg.OutputContext, obj: Wave | pl.LazyFrame | pl.DataFrame | None) -> None:
+        """Write the run's partitions in one commit."""
+        match obj:
+            case None:
+                return
+            case Wave():
+                self._write_wave(context, obj)
+            case pl.LazyFrame():
+                self._write_frame(context, obj.collect(engine="streaming"))
+            case _:
+                self._write_frame(context, obj)
+
+    def _write_wave(self, context: dg.OutputContext, wave: Wave) -> None:
+        records = self.lake.records()
+        commit = self._commit_wave(records, wave, context.run_id) if wave.frames else None
+        metadata = _metadata(wave.name, commit, sum(len(frame) for frame in wave.frames.values()))
+        if wave.correction:
+            self._tell(records, wave, context.run_id)
+        if not wave.reasons:
+            context.add_output_metadata(metadata)
+            return
+        # The run fails for the failed days only: what was written is reported before the failure is.
+        reporter = dg.AssetExecutionContext.get()
+        for day in sorted(wave.frames):
+            reporter.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=metadata))
+        raise DaysFailed(wave.name, wave.reasons, len(wave.frames))
+
+    def _commit_wave(self, records: Records, wave: Wave, run_id: str) -> Commit | None:
+        schema = next(iter(wave.frames.values())).schema
+        if wave.correction:
+            target = records.staged(wave.table, wave.correction, schema)
+        else:
+            target = records.table(wave.table, schema)
+        target.create()
+        guard = Guard(records, wave.table, self._tags, self.lake.now().date(), wave.look_back_days)
+        files = target.write_files({**wave.frames})
+        builds = [(file, self._build(wave, file, run_id)) for file in files.values()]
+        records.builds.record(builds)
+
+        def decide(live: Snapshot) -> Change:
+            if not wave.correction:
+                guard.refuse(wave.frames.keys(), live.days)
+            _refuse_closed(records, wave)
+            removes = tuple(file for of_day in live.files_of(wave.frames.keys()).values() for file in of_day)
+            return Change(tuple(files.values()), removes, metadata=self._commit_metadata(wave, run_id))
+
+        try:
+            return target.commit(decide)
+        except Exception:
+            _discard(target, files.values())
+            raise
+
+    def _build(self, wave: Wave, file: DataFile, run_id: str) -> Build:
+        day = cast("date", file.day)  # waves are by day
+        return Build(
+            table=wave.table,
+            day=day,
+            inputs=wave.inputs[day],
+            code_version=wave.code_version,
+            git_commit=git_commit(),
+            run_id=run_id,
+            correction=wave.correction,
+            at=self.lake.now(),
+            seconds=wave.seconds_per_day,
+        )
+
+    def _commit_metadata(self, wave: Wave, run_id: str) -> dict[str, str]:
+        return {
+            tags.RUN: run_id,
+            tags.CORRECTION: wave.correction,
+            tags.CODE_VERSION: wave.code_version,
+            tags.GIT_COMMIT: git_commit(),
+        }
+
+    def _tell(self, records: Records, wave: Wave, run_id: str) -> None:
+        facts: list[core_facts.Fact] = []
+        if wave.frames:
+            rows = sum(len(frame) for frame in wave.frames.values())
+            seconds = round(wave.seconds_per_day * len(wave.frames), 3)
+            facts.append(core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, rows, seconds))
+        if wave.reasons:
+            facts.append(core_facts.DaysFailed(dict(sorted(wave.reasons.items()))))
+        for fact in facts:
+            event = Event(wave.correction, fact, self.lake.now(), actor_of(self._tags), run_id)
+            records.ledger.append(event, table=wave.table)
+        _refuse_closed(records, wave)
+
+    def _write_frame(self, context: dg.OutputContext, frame: pl.DataFrame) -> None:
+        records, name = self.lake.records(), table_of(context.asset_key)
+        if not context.has_asset_partitions:
+            context.add_output_metadata(
+                _metadata(name, _replace_all(records.table(name, frame.schema), frame), len(frame))
+            )
+            return
+        keys, days = list(context.asset_partition_keys), _days(context)
+        freezer = self._freezer(records)
+        table = records.table(name, frame.schema)
+        table.create()
+        commit = table.replace_days(
+            split_days(frame, days),
+            allow=lambda _: freezer.refuse(name, keys),
+            metadata={tags.RUN: context.run_id, tags.GIT_COMMIT: git_commit()},
+            skip_equal=True,
+        )
+        begun = {table: number for (reader, table), number in self._read.items() if reader == context.asset_key}
+        measured = complete(context, records, keys, begun, self.lake.now())
+        freezer.tell_built(name, keys, context.run_id)
+        context.add_output_metadata({**_metadata(name, commit, len(frame)), **shown(measured)})
+
+    def _freezer(self, records: Records) -> Freezer:
+        return Freezer(records, self._tags, self.lake.now())
+
+
+def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
+    """The days under which the lake keeps the partitions of an asset that a run reads or writes."""
+    days = days_of(table_of(context.asset_key), context.asset_partitions_def, context.asset_partition_keys)
+    return [*days.values()]
+
+
+def _refuse_closed(records: Records, wave: Wave) -> None:
+    """Fail a run whose correction was closed while it computed: what it staged would be held against nothing."""
+    if wave.correction and (standing := records.ledger.standing(wave.correction)).is_closed:
+        raise StagingClosed(wave.correction, str(standing.publication.ending))
+
+
+def _keys_of_run(context: dg.AssetExecutionContext) -> list[str]:
+    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
+
+
+def _replace_all(table: Table, frame: pl.DataFrame) -> Commit | None:
+    table.create()
+    written = table.write_files({None: frame})
+    return table.commit(lambda there: Change(tuple(written.values()), tuple(there.files.get(None, ()))))
+
+
+def _discard(table: Table, files: Collection[DataFile]) -> None:
+    """Delete files that never became visible, unless a commit whose answer was lost made them so."""
+    visible = {path for _, of_day in table.snapshot().files.items() for path in (file.path for file in of_day)}
+    table.folder.delete([file.path for file in files if file.path not in visible])
+
+
+def _metadata(name: str, commit: Commit | None, rows: int) -> Mapping[str, dg.MetadataValue]:
+    told: dict[str, dg.MetadataValue] = {tags.TABLE: dg.MetadataValue.text(name), tags.ROWS: dg.MetadataValue.int(rows)}
+    if commit is not None:
+        told[tags.COMMIT] = dg.MetadataValue.int(commit.number)
+    return told

@@ -1,0 +1,152 @@
+"""A correctable table as two assets with one compute function: live, which is published, and its staged sibling."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from backfill_assets.orchestration.asset.declared import refuse_wrong_columns
+from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
+from backfill_assets.orchestration.asset.wave import Compute, FrameSchema, Recipe, Wave, source_version
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
+from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.reports.honoured import refuse_table
+from backfill_assets.storage.layout import DAY
+
+IO_MANAGER = "lake_io_manager"
+DAYS_PER_RUN = 15
+
+
+@dataclass(frozen=True)
+class CorrectableAsset:
+    """What :func:`correctable_asset` makes: the live asset, and all that its sibling needs."""
+
+    live: dg.AssetsDefinition
+    recipe: Recipe
+    partitions_def: dg.DailyPartitionsDefinition
+    keys: tuple[str, ...]
+    measures: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def table(self) -> str:
+        """The table's name, of all parts of the live asset's key."""
+        return self.recipe.table
+
+    @property
+    def staged_key(self) -> dg.AssetKey:
+        """The key under which history is recomputed."""
+        return dg.AssetKey(["backfill", *self.live.key.path])
+
+
+def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorator
+    *,
+    partitions_def: dg.DailyPartitionsDefinition,
+    keys: Sequence[str],
+    measures: Sequence[str],
+    schema: FrameSchema | type[Any] | None = None,
+    sources: Mapping[str, SourceKey] | None = None,
+    code_version: str | None = None,
+    look_back_days: int = LOOK_BACK_DAYS,
+    days_per_run: int = DAYS_PER_RUN,
+    **options: Any,
+) -> Callable[[Compute], CorrectableAsset]:
+    """Turn a function over lazy frames into a live asset whose history can be corrected.
+
+    Each parameter of the function is a source: the asset of that name, or the one that ``sources`` maps it to. The
+    function is given the days of the run and returns rows for them, with a ``day`` column.
+
+    Args:
+        partitions_def: daily, with ISO keys and without exclusions; time zone, offsets and end are yours.
+        keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
+        measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
+        schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
+        sources: parameter name to asset key, where they differ: ``"finance/orders"``, its parts, or a key.
+        code_version: what lineage records; a hash of the function's source when not given.
+        look_back_days: how far back nightly may rewrite published days.
+        days_per_run: how many days one run of a Dagster backfill recomputes.
+        options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and description. ``name``,
+            ``key_prefix`` or ``key`` say how the live asset is called; its whole key names the table and all else.
+
+    Raises:
+        TableNameUnfit: when the key cannot name a table.
+        PartitionsNotDaily: when the partitions are not every day, named as ISO writes it.
+        ColumnsDeclaredWrongly: when keys or measures cannot be what they are declared to be.
+    """
+
+    def made(compute: Compute) -> CorrectableAsset:
+        key, others = _key(compute, options)
+        name = table_of(key)
+        refuse_name(key)
+        refuse_table(name, partitions_def)
+        refuse_wrong_columns(name, keys, measures, schema)
+        parameters = [*inspect.signature(compute).parameters]
+        read = {parameter: key_of((sources or {}).get(parameter, [parameter])) for parameter in parameters}
+        tables = {parameter: table_of(source) for parameter, source in read.items()}
+        version = code_version or source_version(compute)
+        recipe = Recipe(name, compute, tables, version, schema, look_back_days)
+        shared = {
+            "partitions_def": partitions_def,
+            "deps": [*read.values()],
+            "backfill_policy": range_policy(days_per_run),
+            "io_manager_key": IO_MANAGER,
+            "required_resource_keys": {"lake"},
+            "code_version": version,
+            "kinds": {"deltalake", "polars"},
+            "description": inspect.getdoc(compute),
+            **others,
+        }
+        live = _live(key, recipe, shared)
+        by = tuple(column for column in keys if column != DAY)
+        return CorrectableAsset(live, recipe, partitions_def, by, tuple(measures), shared)
+
+    return made
+
+
+def range_policy(days_per_run: int) -> dg.BackfillPolicy:
+    """How many days of a range one run takes: ``days_per_run``, and all of them where there is only one process.
+
+    ``dagster asset materialize --partition-range`` runs the range in its own process, and refuses assets of any other
+    policy than single-run.
+    """
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if "dagster" in sys.argv[0] and words[:2] == ["asset", "materialize"]:
+        return dg.BackfillPolicy.single_run()
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run)
+
+
+def days_of_run(context: dg.AssetExecutionContext) -> list[date]:
+    """The days a run is about, oldest first, whether it was launched for one or for a range."""
+    return sorted(date.fromisoformat(key) for key in context.partition_keys)
+
+
+def _key(compute: Compute, options: Mapping[str, Any]) -> tuple[dg.AssetKey, dict[str, Any]]:
+    """The live asset's key, and the options that are not about it."""
+    others = {name: value for name, value in options.items() if name not in {"key", "name", "key_prefix"}}
+    if options.get("key") is not None:
+        return key_of(options["key"]), others
+    prefix = options.get("key_prefix") or ()
+    parts = [prefix] if isinstance(prefix, str) else [*prefix]
+    return dg.AssetKey([*parts, options.get("name") or getattr(compute, "__name__", "")]), others
+
+
+def _live(key: dg.AssetKey, recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
+    marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
+
+    def live(context: dg.AssetExecutionContext) -> Wave:
+        lake: LakeResource = context.resources.lake
+        records, days = lake.records(), days_of_run(context)
+        published = records.snapshot(recipe.table).days if records.exists(recipe.table) else frozenset[date]()
+        guard = Guard(records, recipe.table, context.run.tags, lake.now().date(), recipe.look_back_days)
+        with told_plainly(context):
+            guard.refuse(days, published)
+        return recipe.wave(records, days)
+
+    made: dg.AssetsDefinition = dg.asset(key=key, **{**options, "metadata": marked})(live)
+    return made

@@ -1,0 +1,147 @@
+"""What a person does to a correction by hand: approve it, roll it back, abandon it, decommission it early.
+
+Each is a job on the same partitions as the nine steps, so that it is launched, and seen, in the same place.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets import runbook
+from backfill_assets.core.given import days_given
+from backfill_assets.core.people import written
+from backfill_assets.core.steps import Step
+from backfill_assets.errors.given import CorrectionUnnamed
+from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.correction.refresh import attended
+from backfill_assets.orchestration.correction.steps import tell_changed
+from backfill_assets.orchestration.instance.resources import actor_of
+from backfill_assets.runbook import Desk
+from backfill_assets.runbook.opening import try_again
+
+TRY_AGAIN = "try_again"
+
+
+class ApproveConfig(dg.Config):
+    """Who approves, and why."""
+
+    by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
+    note: str = Field(default="", description="What you looked at, or for an override the reason.")
+    override: bool = Field(default=False, description="Let it through although checks failed; needs a note.")
+
+
+class RollBackConfig(dg.Config):
+    """Which days go back, and why."""
+
+    by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
+    note: str = Field(default="", description="Why; it goes into the ledger and the notice.")
+    days: list[str] = Field(default=[], description="The days to bring back, each YYYY-MM-DD. Empty is not all.")
+    all_days: bool = Field(default=False, description="Bring back every day that the correction has live.")
+
+
+class AbandonConfig(dg.Config):
+    """Why a correction is given up."""
+
+    by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
+    note: str = Field(default="", description="Why.")
+
+
+class TryAgainConfig(dg.Config):
+    """Who has looked."""
+
+    by: str = Field(default="", description="Your own name, needed: somebody has looked.")
+
+
+class DecommissionConfig(dg.Config):
+    """Whether to wait for the rollback window."""
+
+    by: str = Field(default="", description="Your own name, needed with now.")
+    now: bool = Field(default=False, description="Do not wait for the end of the rollback window; needs your name.")
+
+
+def hand_job_name(table: str, what: str) -> str:
+    """The job of a thing done by hand: a step, or ``try_again``."""
+    return f"{table}__{what}"
+
+
+def hand_jobs(office: Office) -> list[dg.JobDefinition]:
+    """The five jobs of a table."""
+    return [_approve(office), _try_again(office), _roll_back(office), _abandon(office), _decommission(office)]
+
+
+@contextmanager
+def _launched(context: dg.OpExecutionContext, office: Office, what: str) -> Iterator[str]:
+    """The correction that the job was launched for; refusals are told plainly, and readers attended to afterwards."""
+    with attended(context, office):
+        if not context.has_partition_key:
+            raise CorrectionUnnamed(what)
+        yield context.partition_key
+
+
+def _desk(context: dg.OpExecutionContext, office: Office, by: str, *, decides: bool = True) -> Desk:
+    """Whoever is named sits there. A run's own actor does where nothing is decided, and never for a person."""
+    actor = written(by) or ("" if decides else actor_of(context.run_tags))
+    return office.desk(context.resources.lake, actor, context.run_id)
+
+
+def _job(office: Office, what: str, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
+    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
+
+    @dg.job(name=hand_job_name(office.table, what), partitions_def=partitions, description=about)
+    def by_hand() -> None:
+        op()
+
+    return by_hand
+
+
+def _approve(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__approve_by_hand", required_resource_keys={"lake"})
+    def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
+        with _launched(context, office, "approve") as correction:
+            runbook.approve(_desk(context, office, config.by), correction, config.note, override=config.override)
+
+    return _job(office, Step.APPROVE, approve, "Let a validated correction through the gate.")
+
+
+def _try_again(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__try_again_by_hand", required_resource_keys={"lake"})
+    def look_and_try_again(context: dg.OpExecutionContext, config: TryAgainConfig) -> None:
+        with _launched(context, office, "try again") as correction:
+            try_again(_desk(context, office, config.by), correction)
+
+    return _job(office, TRY_AGAIN, look_and_try_again, "Forget failures and go on: somebody has looked.")
+
+
+def _roll_back(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__roll_back_by_hand", required_resource_keys={"lake"})
+    def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
+        with _launched(context, office, "roll back") as correction:
+            days = days_given(config.days, "days")
+            # Without either, one that somebody has decided on already is brought to its end.
+            desk = _desk(context, office, config.by, decides=bool(days) or config.all_days)
+            event = runbook.roll_back(desk, correction, days, config.note, all_days=config.all_days)
+        tell_changed(context.log_event, office, event)
+
+    return _job(office, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
+
+
+def _abandon(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__abandon_by_hand", required_resource_keys={"lake"})
+    def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
+        with _launched(context, office, "abandon") as correction:
+            runbook.abandon(_desk(context, office, config.by), correction, config.note)
+
+    return _job(office, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
+
+
+def _decommission(office: Office) -> dg.JobDefinition:
+    @dg.op(name=f"{office.table}__decommission_by_hand", required_resource_keys={"lake"})
+    def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
+        with _launched(context, office, "decommission") as correction:
+            desk = _desk(context, office, config.by, decides=config.now)
+            runbook.decommission(desk, correction, now=config.now)
+
+    return _job(office, Step.DECOMMISSION, decommission, "Drop the retired files, with proof that nothing needs them.")

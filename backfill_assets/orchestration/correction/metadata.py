@@ -1,0 +1,170 @@
+"""What a person sees of a step in the Dagster UI: Markdown tables and bars, numbers that Dagster plots, links."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+
+from backfill_assets.core.day_comparison import DayComparison, percent
+from backfill_assets.core.exact import exactly
+from backfill_assets.core.facts import Notified
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.reconciliation import Comparison
+from backfill_assets.errors.base import days_listed
+from backfill_assets.orchestration.asset.table_definition import published_root
+from backfill_assets.pages.publishing import page_path
+from backfill_assets.runbook.validating import Validation
+
+Shown = dict[str, dg.MetadataValue]
+DAYS_SHOWN = 10
+DAYS_DRAWN = 90
+BAR = 24
+
+
+def metadata_of(detail: Mapping[str, Any]) -> Shown:
+    """A detail of the ledger as Dagster shows it: numbers as numbers, records as tables, places as links."""
+    return {str(name): shown(value) for name, value in detail.items() if value not in (None, "", [], {})}
+
+
+def shown(value: object) -> dg.MetadataValue:
+    """One value of a detail."""
+    match value:
+        case bool():
+            return dg.MetadataValue.bool(value)
+        case int():
+            return dg.MetadataValue.int(value)
+        case float():
+            return dg.MetadataValue.float(value)
+        case str():
+            return dg.MetadataValue.text(value)
+        case Mapping() if value and all(isinstance(one, str | int | float) for one in value.values()):
+            return dg.MetadataValue.md(table_of([{"": name, "value": one} for name, one in value.items()]))
+        case _:
+            return dg.MetadataValue.json(cast("Any", value))
+
+
+def standing_metadata(progress: Progress) -> Shown:
+    """What every step shows: which correction of which days, and why."""
+    plan = progress.plan
+    return {
+        "correction": dg.MetadataValue.text(plan.correction),
+        "window": dg.MetadataValue.text(str(plan.window)),
+        "days": dg.MetadataValue.int(len(plan.days)),
+        "reason": dg.MetadataValue.text(plan.request.reason),
+        "staged_version": dg.MetadataValue.text(plan.version_name),
+        **_page_metadata(plan.correction),
+    }
+
+
+def _page_metadata(correction: str) -> Shown:
+    """Where the reconciliation page lies, once there is one."""
+    page = page_path(published_root(), correction)
+    return {"page": dg.MetadataValue.path(str(page))} if page.exists() else {}
+
+
+def notices_metadata(fact: Notified) -> Shown:
+    """The notices that went out: each as it reads, and where it lies."""
+    told = metadata_of({"event": str(fact.kind), "events": [str(kind) for kind in fact.told_of]})
+    for place in fact.notices:
+        path = Path(str(place))
+        told[path.stem] = dg.MetadataValue.path(path)
+        if path.exists():
+            told[f"{path.stem} text"] = dg.MetadataValue.md(path.read_text(encoding="utf-8"))
+    return told
+
+
+@exactly
+def validation_metadata(found: Validation) -> Shown:
+    """Totals old and new, the checks, the largest days, and a bar for each day that changed."""
+    comparison, certificate = found.comparison, found.certificate
+    told: Shown = {
+        "totals": dg.MetadataValue.md(_totals(comparison)),
+        "checks": dg.MetadataValue.md(
+            table_of(
+                [
+                    {"": "passed" if check.passed else "FAILED", "check": check.name, "found": check.sentence}
+                    for check in found.checks
+                ]
+            )
+        ),
+        "largest_days": dg.MetadataValue.md(table_of([_narrow(row) for row in comparison.as_rows(DAYS_SHOWN)])),
+        "change_by_day": dg.MetadataValue.md(_bars(comparison)),
+        "days_changed": dg.MetadataValue.int(len(certificate.changed_days)),
+        "days_unchanged": dg.MetadataValue.int(len(certificate.unchanged_days)),
+        "rows_changed": dg.MetadataValue.int(comparison.differing),
+        "checks_failed": dg.MetadataValue.int(len(found.failed)),
+        "certificate": dg.MetadataValue.text(certificate.digest),
+    }
+    told |= {f"change_{name}": dg.MetadataValue.float(float(sums.change)) for name, sums in comparison.totals.items()}
+    named = {"built_on_other_inputs": found.other_inputs, "written_by_others": found.foreign, "late_data": found.late}
+    return told | {name: dg.MetadataValue.text(days_listed(days)) for name, days in named.items() if days}
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as a Markdown table; nested values as short text, missing ones as a dash."""
+    if not rows:
+        return "none"
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(_cell(row.get(name)) for name in names) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case Mapping():
+            text = ", ".join(f"{name} {_cell(one)}" for name, one in value.items())
+        case list() | tuple():
+            text = " → ".join(_cell(one) for one in value)
+        case _:
+            text = str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _totals(comparison: Comparison) -> str:
+    return table_of(
+        [
+            {
+                "total": name,
+                "live": f"{sums.old:,f}",
+                "staged": f"{sums.new:,f}",
+                "change": f"{sums.change:+,f}",
+                "share": percent(sums.share),
+            }
+            for name, sums in comparison.totals.items()
+        ]
+    )
+
+
+def _narrow(row: Mapping[str, str]) -> dict[str, str]:
+    """A row of the largest days without the counts that say nothing."""
+    return {name: value for name, value in row.items() if name not in {"rows_old", "equal"}}
+
+
+def _bars(comparison: Comparison) -> str:
+    """A bar a day for the last measure, up to ``DAYS_DRAWN`` days; unchanged days have none."""
+    if not comparison.measures:
+        return "none"
+    measure = comparison.measures[-1]
+    drawn = [(found, _change(found, measure)) for found in comparison.days[-DAYS_DRAWN:]]
+    largest = max((abs(change) for _, change in drawn), default=Decimal(0))
+    if not largest:
+        return f"No day of {measure} changed."
+    return "\n".join([f"Change of {measure} by day", "```", *_lines(drawn, largest), "```"])
+
+
+def _lines(drawn: Iterable[tuple[DayComparison, Decimal]], largest: Decimal) -> Iterable[str]:
+    for found, change in drawn:
+        length = round(Fraction(abs(change)) / Fraction(largest) * BAR)
+        bar = ("█" if change > 0 else "▒") * length
+        yield f"{found.day}  {bar:<{BAR}}  {change:+,f}" if change else f"{found.day}"
+
+
+def _change(found: DayComparison, measure: str) -> Decimal:
+    sums = found.sums.get(measure)
+    return sums.change if sums else Decimal(0)

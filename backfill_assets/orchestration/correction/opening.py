@@ -1,0 +1,124 @@
+"""Opening a correction from the launchpad: the fields of a request, each with what it means."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets import runbook
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.steps import Step
+from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.correction.metadata import Shown, metadata_of, table_of
+from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.runbook.request import request_of
+
+
+class WavesConfig(dg.Config):
+    """How the days are cut into waves."""
+
+    max_days: int = Field(default=15, description="At most so many days in one run.")
+    at_once: int = Field(default=2, description="So many runs side by side.")
+    order: str = Field(default="canary", description="canary (the newest day alone first), oldest or newest.")
+    attempts: int = Field(default=3, description="So many tries of a day before a person has to look.")
+
+
+class EstimateConfig(dg.Config):
+    """By how much the sum of a measure will change; left empty, nothing is predicted."""
+
+    measure: str = Field(default="", description="The measure, such as revenue_usd.")
+    total: str = Field(default="", description="New minus old over the window, in digits and in quotes.")
+    days: dict[str, str] = Field(default={}, description="The same for single days, by YYYY-MM-DD, in quotes.")
+    tolerance: str = Field(default="", description="How far off it may be, such as 10%.")
+
+
+class ExpectConfig(dg.Config):
+    """What may differ between live and staged. A field left empty claims nothing."""
+
+    columns: list[str] = Field(default=[], description="The only columns that may differ.")
+    same_rows: bool = Field(default=False, description="No key appears or disappears.")
+    unchanged_where: str = Field(default="", description="An SQL condition; such rows are equal to the last digit.")
+    max_change_per_day: str = Field(default="", description="At most so much of a day's sum, such as 2%.")
+    max_change_total: str = Field(default="", description="At most so much of the sum, such as 0.5%.")
+    sign: str = Field(default="", description="up or down: no day moves the other way.")
+    estimate: EstimateConfig = Field(default=EstimateConfig(), description="The predicted effect.")
+
+
+class OpenConfig(dg.Config):
+    """A request for a correction."""
+
+    first: str = Field(default="", description="The first day to correct, YYYY-MM-DD.")
+    last: str = Field(default="", description="The last day to correct, included, YYYY-MM-DD.")
+    reason: str = Field(
+        default="", description="What was wrong, in a sentence; it goes into the ledger and every notice."
+    )
+    watchers: list[str] = Field(default=[], description="Who is told: finance, exec-ops, board-prep.")
+    expect: ExpectConfig = Field(default=ExpectConfig(), description="What may differ; empty declares nothing.")
+    approval: str = Field(default="manual", description="manual, or automatic when the expectation is met.")
+    correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")
+    waves: WavesConfig = Field(default=WavesConfig(), description="How the days are cut into waves.")
+
+
+def opening_key(table: str) -> dg.AssetKey:
+    """The asset that opens a correction of a table."""
+    return step_key(table, Step.OPEN)
+
+
+def opening_asset(office: Office) -> dg.AssetsDefinition:
+    """Materialize it from the launchpad, and a correction of the table is open."""
+
+    @dg.asset(
+        key=opening_key(office.table),
+        group_name=f"{office.table}__data_engineering",
+        description=f"Opens a correction of {office.table}: shift-click Materialize and fill in the request.",
+        required_resource_keys={"lake"},
+        kinds={"correction"},
+    )
+    def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult:
+        with told_plainly(context):
+            request = request_of(request_fields(office.table, config))
+            plan = runbook.open_correction(office.desk_of(context), request)
+        context.instance.add_dynamic_partitions(partitions_name(office.table), [plan.correction])
+        context.log.info("Opened correction %s of %s, %s.", plan.correction, office.table, plan.window)
+        return dg.MaterializeResult(metadata=plan_metadata(plan))
+
+    return open_correction
+
+
+def request_fields(table: str, config: OpenConfig) -> Mapping[str, Any]:
+    """The fields of a request file, from those of the launchpad; what is left empty there is not in it."""
+    told = config.model_dump()
+    window = _filled({"first": told.pop("first"), "last": told.pop("last")})
+    expect = told.pop("expect")
+    expect = _filled({**expect, "estimate": _filled(expect["estimate"])})
+    return {"table": table, "window": window, "expect": expect, **_filled(told)}
+
+
+def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not False and value not in ("", [], {})}
+
+
+def plan_metadata(plan: Plan) -> Shown:
+    """The plan as a person reads it."""
+    reached = [
+        {"report": report, "partitions": len(keys), "first": keys[0], "last": keys[-1]}
+        for report, keys in plan.reports.items()
+    ]
+    return {
+        **metadata_of(
+            {
+                "correction": plan.correction,
+                "window": str(plan.window),
+                "days": len(plan.days),
+                "reason": plan.request.reason,
+                "approval": str(plan.request.approval),
+                "expected": plan.request.expectation.as_json() or "nothing declared",
+                "watermark_holders": ", ".join(plan.holders),
+                "bytes_replaced": plan.bytes_staged,
+            }
+        ),
+        "reports_reached": dg.MetadataValue.md(table_of(reached)),
+    }

@@ -1,0 +1,203 @@
+"""The nine steps as assets, one partition a correction, each with what a person wants to see of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, assert_never
+
+import dagster as dg
+
+from backfill_assets import runbook
+from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Notified, ReportsRebuilt, Swapped
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
+from backfill_assets.errors.correction import RunFailed
+from backfill_assets.errors.driving import StepClosed
+from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.correction.checks import check_results, check_specs
+from backfill_assets.orchestration.correction.metadata import (
+    Shown,
+    metadata_of,
+    notices_metadata,
+    standing_metadata,
+    validation_metadata,
+)
+from backfill_assets.orchestration.correction.rebuild import rebuild
+from backfill_assets.orchestration.correction.refresh import attended
+from backfill_assets.orchestration.instance.runner import runner_within
+from backfill_assets.runbook import Desk
+from backfill_assets.runbook.looking import refuse_moved
+from backfill_assets.runbook.validating import refuse_failed
+
+ABOUT: dict[Step, str] = {
+    Step.FREEZE_REPORTS: "Every report downstream keeps showing its last good state.",
+    Step.VERIFY_SOURCE: "The raw inputs of every affected day are there, complete and unaltered, or it stops here.",
+    Step.RESET_WATERMARKS: "Every registered holder of a watermark is set back before the window.",
+    Step.STAGE: "Every day of the plan is in the staged version.",
+    Step.VALIDATE: "Staged against live, day by day, against the expectation and against the source.",
+    Step.CUT_OVER: "One atomic commit swaps exactly the changed days; no data is moved.",
+    Step.REBUILD_DOWNSTREAM: "Exactly the report partitions that the change reaches are rebuilt; reports thaw.",
+    Step.COMMUNICATE: "The watchers get the measured summary.",
+    Step.DECOMMISSION: "The retired files are dropped, with proof that nothing needs them.",
+}
+
+
+def step_key(table: str, step: Step) -> dg.AssetKey:
+    """The asset key of a step: the table's correction, then the step's only spelling."""
+    return dg.AssetKey([job_name(table), str(step)])
+
+
+def job_name(table: str) -> str:
+    """The job of the nine steps."""
+    return f"{table}__correction"
+
+
+def step_assets(office: Office) -> list[dg.AssetsDefinition]:
+    """The nine steps, each depending on the one before."""
+    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
+    before = dict(zip(NINE_STEPS, (None, *NINE_STEPS), strict=False))
+    return [_step_asset(office, step, before[step], partitions) for step in NINE_STEPS]
+
+
+def _step_asset(
+    office: Office, step: Step, before: Step | None, partitions: dg.DynamicPartitionsDefinition
+) -> dg.AssetsDefinition:
+    upstream = [] if before is None else [dg.AssetDep(step_key(office.table, before))]
+    if step is Step.STAGE:
+        # By day on one side, by correction on the other: which days a correction has is the ledger's to say.
+        upstream.append(dg.AssetDep(office.asset.staged_key, partition_mapping=dg.AllPartitionMapping()))
+
+    key = step_key(office.table, step)
+
+    @dg.asset(
+        key=key,
+        deps=upstream,
+        partitions_def=partitions,
+        group_name=f"{office.table}__{LANES[step]}",
+        description=ABOUT[step],
+        required_resource_keys={"lake"},
+        kinds={"correction"},
+        check_specs=check_specs(key) if step is Step.VALIDATE else None,
+    )
+    def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+        desk, correction = office.desk_of(context), context.partition_key
+        with attended(context, office):
+            if step is Step.VALIDATE:
+                yield from _validate(desk, correction, key)
+            elif (
+                step is Step.CUT_OVER and (progress := desk.progress(correction)).publication.ending is Ending.UNCHANGED
+            ):
+                # In the run of the validation that closed it; there is nothing to swap.
+                yield dg.MaterializeResult(metadata=standing_metadata(progress))
+            else:
+                yield dg.MaterializeResult(metadata=take_step(context, office, desk, step, correction))
+
+    return take
+
+
+def take_step(context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str) -> Shown:
+    """Take one step of the runbook; returns what it found, as a person sees it.
+
+    Raises:
+        StepClosed: when the correction is closed and owes the step nothing.
+    """
+    _refuse_closed(desk.progress(correction), step)
+    event = _taken(context, office, desk, step, correction)
+    standing = standing_metadata(desk.progress(correction))
+    return {**standing, **_metadata_of_fact(event)}
+
+
+def _metadata_of_fact(event: Event) -> Shown:
+    """What a step found, as a person sees it: counts in place of long lists."""
+    fact = event.fact
+    if isinstance(fact, Notified):
+        return notices_metadata(fact)
+    if isinstance(fact, Swapped):
+        return _swap_metadata(fact, event.detail)
+    if isinstance(fact, ReportsRebuilt):
+        rebuilt = {report: len(keys) for report, keys in fact.rebuilt.items()}
+        return metadata_of({"rebuilt_partitions": rebuilt or "none", "marks": dict(fact.marks)})
+    return metadata_of(event.detail)
+
+
+def _taken(  # noqa: PLR0911 - one arm a step
+    context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str
+) -> Event:
+    match step:
+        case Step.FREEZE_REPORTS:
+            return runbook.freeze_reports(desk, correction)
+        case Step.VERIFY_SOURCE:
+            return runbook.verify_source(desk, correction)
+        case Step.RESET_WATERMARKS:
+            return runbook.reset_watermarks(desk, correction)
+        case Step.STAGE:
+            return runbook.stage(desk, correction)
+        case Step.CUT_OVER:
+            event = runbook.cut_over(desk, correction)
+            tell_changed(context.log_event, office, event)
+            return event
+        case Step.REBUILD_DOWNSTREAM:
+            return _rebuild(context, office, desk, correction)
+        case Step.COMMUNICATE:
+            return runbook.communicate(desk, correction)
+        case Step.DECOMMISSION:
+            return runbook.decommission(desk, correction)
+        case Step.VALIDATE | Step.OPEN | Step.APPROVE | Step.ROLL_BACK | Step.ABANDON:
+            raise AssertionError(step)
+        case _:
+            assert_never(step)
+
+
+def _rebuild(context: dg.AssetExecutionContext, office: Office, desk: Desk, correction: str) -> Event:
+    """Build what is owed, each in a run of its own on this instance, and then prove that nothing is."""
+    owed: dict[str, list[str]] = {}
+    progress = desk.progress(correction)
+    refuse_moved(progress)
+    for report, key in sorted(progress.downstream.owed):
+        owed.setdefault(report, []).append(key)
+    ran = rebuild(office, desk, runner_within(context, {"user": desk.actor}), correction, owed)
+    if failed := [error for one in ran for error in one.errors]:
+        raise RunFailed(correction, failed)
+    return runbook.rebuild_downstream(desk, correction)
+
+
+def _validate(desk: Desk, correction: str, key: dg.AssetKey) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+    """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
+    progress = desk.progress(correction)
+    _refuse_closed(progress, Step.VALIDATE)
+    found = runbook.validate(desk, correction)
+    yield from check_results(key, found.checks, correction)
+    refuse_failed(found, progress.plan)
+    yield dg.MaterializeResult(metadata={**standing_metadata(progress), **validation_metadata(found)})
+
+
+def _refuse_closed(progress: Progress, step: Step) -> None:
+    """After a correction is closed only what is still owed may happen: reports, notices, the end of its files."""
+    left = {Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE, Step.DECOMMISSION}
+    if progress.publication.ending is Ending.UNCHANGED and not progress.downstream.owes_notice:
+        left.remove(Step.COMMUNICATE)
+    if progress.is_closed and step not in left:
+        raise StepClosed(progress.plan.correction, str(step), str(progress.publication.ending))
+
+
+def _swap_metadata(fact: Swapped, detail: Mapping[str, Any]) -> Shown:
+    shown = {name: value for name, value in detail.items() if name not in {"days", "reach", "sums"}}
+    reached = {report: len(keys) for report, keys in fact.reach.items()}
+    days = fact.swap.days
+    ends = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
+    return metadata_of({"days_swapped": len(days), **ends, **shown, "report_partitions_reached": reached or None})
+
+
+def tell_changed(log_event: Callable[[dg.AssetMaterialization], None], office: Office, event: Event) -> None:
+    """Log a materialization of the live key for each day that a swap or roll back changed.
+
+    Swap first, then tell: whatever hears of it reads the new days.
+    """
+    for day in event.fact.swap.days if isinstance(event.fact, Swapped) else ():
+        log_event(
+            dg.AssetMaterialization(
+                office.asset.live.key,
+                partition=str(day),
+                metadata={"correction": event.correction, "step": str(event.step)},
+            )
+        )

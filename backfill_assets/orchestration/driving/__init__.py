@@ -1,0 +1,1 @@
+"""Taking open corrections forward: by a sensor, or in this process."""

@@ -1,0 +1,202 @@
+"""The driver: one sensor a table that takes every open correction forward, a step at a time.
+
+A tick hears how the runs it had asked for ended, folds the ledger, asks ``next_step``, and asks Dagster for runs.
+It keeps nothing of its own: a restart, a double tick, a lost code server or a deleted run only mean that the next
+tick folds again. The command line goes through the same ledger, so the two never do the same thing twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.facts import StagingStopped
+from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, Stuck, TakeSteps, next_step, thawing
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import Ending, Step
+from backfill_assets.core.window import Window
+from backfill_assets.core.work import WorkItem
+from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.asset.table_definition import Office, published_root
+from backfill_assets.orchestration.correction.checks import check_keys
+from backfill_assets.orchestration.correction.manual_jobs import hand_job_name
+from backfill_assets.orchestration.correction.steps import job_name, step_key
+from backfill_assets.orchestration.driving.run_requests import ask, bury_the_dead, run_tags, settle, unasked_runs
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.backfills import days_under_way, how_stopped
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.pages.publishing import show_moved
+from backfill_assets.runbook import Desk
+from backfill_assets.runbook.holding import note_advanced
+from backfill_assets.runbook.looking import looked
+
+SECONDS = 10
+
+
+def driver_name(table: str) -> str:
+    """The name of a table's driver."""
+    return f"{table}__correction_driver"
+
+
+def staging_job_name(table: str) -> str:
+    """The job of the waves that the driver asks for."""
+    return f"{table}__staging"
+
+
+def driver_sensor(office: Office, jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """The driver of a table, running by default. ``jobs`` are those it may launch."""
+
+    @dg.sensor(
+        name=driver_name(office.table),
+        jobs=list(jobs),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=SECONDS,
+        description=f"Takes every open correction of {office.table} forward: asks for its waves, steps and rebuilds.",
+    )
+    def drive(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
+        told = Tick(office, context.instance, office.desk(lake, driver_name(office.table))).take()
+        known = set(context.instance.get_dynamic_partitions(partitions_name(office.table)))
+        partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
+        new = [name for name in told.corrections if name not in known]
+        return dg.SensorResult(
+            run_requests=list(told.requests),
+            skip_reason=None if told.requests else dg.SkipReason(told.sentence),
+            dynamic_partitions_requests=[partitions.build_add_request(new)] if new else None,
+        )
+
+    return drive
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a tick came to: runs to launch, every correction of the table, and a sentence for the sensor's page."""
+
+    requests: tuple[dg.RunRequest, ...]
+    corrections: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One look at all corrections of a table."""
+
+    office: Office
+    instance: dg.DagsterInstance
+    desk: Desk
+
+    def take(self) -> Told:
+        """Hear what ended, fold, and ask for what is next."""
+        bury_the_dead(self.instance)
+        note_advanced(self.desk)
+        show_moved(self.desk, published_root())
+        ledger = self.desk.records.ledger
+        # In this order: a correction that is opened in between is taken up by the next tick.
+        standings, histories = ledger.standings(), ledger.histories()
+        folded = {name: (progress, histories[name]) for name, progress in standings.items()}
+        ours = {
+            name: (looked(self.desk.records, progress), events)
+            for name, (progress, events) in folded.items()
+            if progress.plan.table == self.office.table
+        }
+        requests: list[dg.RunRequest] = []
+        sentences: list[str] = []
+        for name, (progress, events) in ours.items():
+            if progress.publication.ending is Ending.DECOMMISSIONED:
+                continue
+            asked, decided = self._take(progress, events)
+            requests += asked
+            sentences.append(f"{name} {sentence_of(decided)}")
+        return Told(tuple(requests), tuple(ours), "; ".join(sentences) or "No correction is open.")
+
+    def _take(self, progress: Progress, events: Sequence[Event]) -> tuple[list[dg.RunRequest], NextStep]:
+        settled = settle(self.desk, self.instance, progress)
+        stopped = self._tell_stopped_backfill(progress, events)
+        if settled.told or stopped:
+            progress = self.desk.progress(progress.plan.correction)
+        again = [self._request(progress, one) for one in settled.unlaunched]
+        decided = next_step(progress, self.desk.now)
+        if isinstance(decided, StageWaves):
+            decided = next_step(progress, self.desk.now, self._busy(progress))
+        asked = (ask(self.desk, progress, errand) for errand in self._errands(progress, decided))
+        return [*again, *(self._request(progress, one) for one in asked if one is not None)], decided
+
+    def _errands(self, progress: Progress, decided: NextStep) -> Sequence[WorkItem]:
+        match decided:
+            case TakeSteps(steps=(Step.DECOMMISSION,)) if progress.publication.planned is None:
+                return ()  # deleting what is due is the daily sweep's
+            case TakeSteps(steps=steps):
+                return (WorkItem(steps=steps),)
+            case StageWaves(waves=waves, at_once=at_once):
+                return tuple(WorkItem(wave=wave) for wave in waves[:at_once])
+            case RebuildReports():
+                return (WorkItem(steps=thawing(progress)),)
+            case _:
+                return ()
+
+    def _request(self, progress: Progress, one: Pending) -> dg.RunRequest:
+        """The run of an errand. Asked for again under the same key it is the same run."""
+        correction, table, errand = progress.plan.correction, self.office.table, one.item
+        told = run_tags(correction, one)
+        if errand.wave is not None:
+            return dg.RunRequest(one.key, job_name=staging_job_name(table), tags=told)
+        if errand.steps == (Step.ROLL_BACK,):
+            return dg.RunRequest(
+                one.key, job_name=hand_job_name(table, Step.ROLL_BACK), tags=told, partition_key=correction
+            )
+        return dg.RunRequest(
+            one.key,
+            job_name=job_name(table),
+            tags=told,
+            partition_key=correction,
+            asset_selection=[step_key(table, step) for step in errand.steps],
+            asset_check_keys=check_keys(step_key(table, Step.VALIDATE)) if Step.VALIDATE in errand.steps else [],
+        )
+
+    def _busy(self, progress: Progress) -> frozenset[date]:
+        """Days that somebody's own backfill or run is staging for the correction."""
+        busy = set(days_under_way(self.instance, self.office.asset.staged_key))
+        for run in unasked_runs(self.instance, progress):
+            if self.office.asset.staged_key in (run.asset_selection or {self.office.asset.staged_key}):
+                busy.update(days_of_tags(run.tags))
+        return frozenset(busy)
+
+    def _tell_stopped_backfill(self, progress: Progress, events: Sequence[Event]) -> bool:
+        """Say once that the backfill whose launch opened the correction was stopped; a person goes on from there."""
+        origin = progress.plan.request.origin
+        if not origin or not progress.missing or not progress.accepts_stagings:
+            return False
+        stopped = (event.fact for event in events if isinstance(event.fact, StagingStopped))
+        if any(fact.backfill == origin for fact in stopped):
+            return False
+        how = how_stopped(self.instance, origin)
+        if not how:
+            return False
+        launched = self.office.asset.staged_key.to_user_string()
+        reason = (
+            f"Backfill {origin}, whose launch opened the correction, {how} with {len(progress.missing)} days not "
+            f"staged. What is staged stays. Launch the missing days on {launched}, or try again."
+        )
+        self.desk.tell(progress.plan.correction, StagingStopped(reason, origin))
+        return True
+
+
+def days_of_tags(run_tags: Mapping[str, str]) -> tuple[date, ...]:
+    """The days a run is for, by its tags."""
+    first = run_tags.get(tags.RANGE_START) or run_tags.get(tags.PARTITION)
+    last = run_tags.get(tags.RANGE_END) or first
+    return Window(date.fromisoformat(first), date.fromisoformat(last)).days if first and last else ()
+
+
+def sentence_of(decided: NextStep) -> str:
+    """A few words on what is next, for the sensor's page."""
+    match decided:
+        case TakeSteps(steps=steps):
+            return f"goes on with {', '.join(steps)}"
+        case Stuck(step=step, reason=reason):
+            return f"is stuck at {step}, {reason}"
+        case _:
+            return type(decided).__name__

@@ -1,0 +1,1 @@
+"""The Dagster instance: resources, storages, limits, tags, runs and processes."""

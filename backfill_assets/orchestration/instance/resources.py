@@ -1,0 +1,92 @@
+"""The lake as a Dagster resource: where it is, what time it is, and which code is running."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets.core.given import time_given
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.processes import living_in_this, process_of
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.records import Records
+
+
+class LakeResource(dg.ConfigurableResource):
+    """The root of the lake, a path or an object-store URI.
+
+    Empty fields are taken from the environment when a run needs them: ``BACKFILL_LAKE`` (default ``data/lake``)
+    and ``BACKFILL_NOW``, an ISO time that stands in for the clock in demonstrations.
+    """
+
+    root: str = Field(default="", description="Path or URI of the lake; empty takes BACKFILL_LAKE or data/lake.")
+    storage_options: dict[str, str] = Field(
+        default={}, description="Object-store options as delta-rs takes them, such as AWS_ENDPOINT_URL."
+    )
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Tag the run with the process it lives in, so that one whose process is killed is found out."""
+        if context.run is None or context.instance is None:
+            return
+        run_id = context.run.run_id
+        if not process_of(run_id, context.run.tags.get(tags.PROCESS, "")):
+            context.instance.add_run_tags(run_id, {tags.PROCESS: living_in_this(run_id)})
+
+    def lake(self) -> Lake:
+        """The layout of the lake."""
+        return Lake(place(self.root, "BACKFILL_LAKE", "data/lake"), self.storage_options)
+
+    def records(self) -> Records:
+        """The records of the lake."""
+        return Records(self.lake())
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return now_utc()
+
+
+def now_utc() -> datetime:
+    """The clock's time, or that of ``BACKFILL_NOW``."""
+    return clock_told() or datetime.now(UTC)
+
+
+def clock_told() -> datetime | None:
+    """The time of ``BACKFILL_NOW``; None where the real clock counts."""
+    told = os.environ.get("BACKFILL_NOW")
+    return time_given(told, "BACKFILL_NOW") if told else None
+
+
+def place(given: str, variable: str, default: str) -> str:
+    """A place: as given, else from the environment, else the default; a path is made absolute."""
+    root = given or os.environ.get(variable) or default
+    return root.rstrip("/") if "://" in root else str(Path(root).absolute())
+
+
+@cache
+def git_commit(folder: str = str(Path(__file__).parent)) -> str:
+    """The commit of the running code, empty outside a checkout."""
+    told = os.environ.get("BACKFILL_GIT_COMMIT")
+    if told:
+        return told
+    try:
+        found = subprocess.run(  # noqa: S603
+            ["git", "-C", folder, "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
+
+
+def actor_of(run_tags: Mapping[str, str]) -> str:
+    """Who launched a run, as far as its tags tell."""
+    named = ("user", "dagster/schedule_name", "dagster/sensor_name")
+    return next((run_tags[name] for name in named if run_tags.get(name)), "dagster")

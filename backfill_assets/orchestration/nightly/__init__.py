@@ -1,0 +1,1 @@
+"""Nightly: publishing every pending day, and the jobs that run by schedule."""

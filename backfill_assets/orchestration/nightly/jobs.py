@@ -1,0 +1,187 @@
+"""What runs by the clock: nightly, which publishes, and the sweep, which drops what nothing needs any more."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets import runbook
+from backfill_assets.core.given import day_given
+from backfill_assets.core.next_step import Finished, TakeSteps, next_step
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import Ending, Step
+from backfill_assets.errors.base import BackfillAssetsError, days_listed
+from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
+from backfill_assets.errors.setup import InputsApart
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.correction.metadata import metadata_of, table_of
+from backfill_assets.orchestration.correction.refresh import attended
+from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.runner import runner_within
+from backfill_assets.orchestration.instance.schedules import by_the_clock
+from backfill_assets.orchestration.nightly.lateness import lateness_check
+from backfill_assets.orchestration.nightly.pipeline import Pipeline
+from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
+from backfill_assets.runbook import Desk
+from backfill_assets.runbook.looking import looked
+
+NIGHTLY_CRON = "15 2 * * *"
+SWEEP_CRON = "30 5 * * *"
+FIRST_IN_THE_QUEUE = "10"
+
+
+class NightlyConfig(dg.Config):
+    """How far nightly goes."""
+
+    through: str = Field(default="", description="The last day to publish, ISO; empty is yesterday, UTC.")
+
+
+def nightly_name(table: str) -> str:
+    """The job and, with ``_schedule``, the schedule of nightly."""
+    return f"{table}__nightly"
+
+
+def sweep_name(table: str) -> str:
+    """The job and, with ``_schedule``, the schedule of the sweep."""
+    return f"{table}__retention_sweep"
+
+
+# Dagster's definitions have no place for a value of ours, so each job of a nightly is remembered with its pipeline.
+_PIPELINES: WeakKeyDictionary[dg.JobDefinition, Pipeline] = WeakKeyDictionary()
+
+
+def nightlies_in(definitions: dg.Definitions) -> dict[str, Pipeline]:
+    """What nightly runs, by table, for every nightly that was built into the definitions."""
+    found = [
+        _PIPELINES[job] for job in definitions.jobs or () if isinstance(job, dg.JobDefinition) and job in _PIPELINES
+    ]
+    return {pipeline.office.table: pipeline for pipeline in found}
+
+
+def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Definitions:
+    """Nightly as a job of one op, and its schedule: every pending day, in runs of their own on the same instance.
+
+    The marker that lets a run rewrite the latest days is on the schedule's run, not on the job: a job's tags are
+    copied to whatever is launched from its page.
+
+    Raises:
+        InputsApart: when an input has other partitions than the table.
+    """
+    table = pipeline.office.table
+    for asset in pipeline.inputs:
+        if asset.partitions_def != pipeline.office.asset.partitions_def:
+            raise InputsApart(table, asset.key.to_user_string())
+
+    @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})
+    def publish(context: dg.OpExecutionContext, config: NightlyConfig) -> None:
+        lake: LakeResource = context.resources.lake
+        with told_plainly(context):
+            given = day_given(config.through, "through") if config.through else None
+        through = given or lake.now().date() - timedelta(days=1)
+        done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(through)
+        context.add_output_metadata(nightly_metadata(done))
+        for sentence in warnings_of(done):
+            context.log.warning(sentence)
+        if done.refusals:
+            raise NightlyIncomplete(table, [*done.failed, *done.reports_failed], done.refusals)
+
+    @dg.job(name=nightly_name(table), description=f"Publishes every pending day of {table}, and what reads it.")
+    def nightly() -> None:
+        publish()
+
+    @dg.schedule(
+        name=f"{nightly_name(table)}_schedule",
+        job=nightly,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        marks = {tags.PUBLISH: tags.PUBLISH_LIVE, tags.PRIORITY: FIRST_IN_THE_QUEUE}
+        return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags=marks)
+
+    _PIPELINES[nightly] = pipeline
+    return dg.Definitions(jobs=[nightly], schedules=[nightly_schedule], asset_checks=[lateness_check(pipeline.office)])
+
+
+def warnings_of(done: Nightly) -> list[str]:
+    """What nightly could not do and what is somebody's to look at, though no day failed."""
+    late = [f"{days_listed(done.late)} have late data and are too old for nightly. Correct them."] if done.late else []
+    frozen = [f"{report} is frozen and will be built at the thaw." for report in done.frozen]
+    return [*late, *frozen, *done.readers_wait]
+
+
+def nightly_metadata(done: Nightly) -> Mapping[str, dg.MetadataValue]:
+    """What nightly did, and left."""
+    days = {"published": done.published, "rebuilt_for_late_data": done.rebuilt, "late": done.late}
+    named = {**days, "left_to_corrections": done.claimed, "failed": tuple(done.failed)}
+    counted = {f"days_{name}": len(found) for name, found in named.items()}
+    told = {name: days_listed(found) for name, found in named.items() if found}
+    left = {"frozen_reports": ", ".join(done.frozen) or None, "readers_wait": " ".join(done.readers_wait) or None}
+    return metadata_of({**counted, **told, **left})
+
+
+def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:
+    """The daily sweep of a table: corrections whose rollback window is over, and staged days that were given up."""
+    table = office.table
+
+    @dg.op(name=f"{sweep_name(table)}_due", required_resource_keys={"lake"})
+    def sweep(context: dg.OpExecutionContext) -> None:
+        desk = office.desk(context.resources.lake, "retention sweep", context.run_id)
+        rows, errors = [], []
+        with attended(context, office):
+            for progress, why in due(desk):
+                try:
+                    rows.append(_decommission(context, desk, progress, why))
+                except BackfillAssetsError as error:
+                    errors.append(error)
+        context.add_output_metadata(
+            {"corrections": dg.MetadataValue.int(len(rows)), "dropped": dg.MetadataValue.md(table_of(rows))}
+        )
+        if errors:
+            raise SweepIncomplete(table, errors)
+
+    @dg.job(name=sweep_name(table), description=f"Drops retired and given-up files of {table} that nothing needs.")
+    def retention_sweep() -> None:
+        sweep()
+
+    schedule = by_the_clock(retention_sweep, f"{sweep_name(table)}_schedule", cron)
+    return dg.Definitions(jobs=[retention_sweep], schedules=[schedule])
+
+
+def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
+    """The corrections of the table whose files may go, and why, oldest first."""
+    for _, progress in sorted(desk.records.ledger.standings().items()):
+        if progress.plan.table != desk.subject.table:
+            continue
+        match next_step(looked(desk.records, progress), desk.now):
+            case TakeSteps(steps=(Step.DECOMMISSION,)):
+                deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
+                yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
+            case Finished(ending=Ending.ABANDONED):
+                yield progress, "it was abandoned and nothing of it is live"
+            case Finished(ending=Ending.UNCHANGED):
+                yield progress, "no day of it had to change"
+            case _:
+                continue
+
+
+def _decommission(context: dg.OpExecutionContext, desk: Desk, progress: Progress, why: str) -> dict[str, Any]:
+    """Decommission one, and tell its step's page."""
+    correction = progress.plan.correction
+    proof = runbook.decommission(desk, correction).detail
+    metadata = {**metadata_of(proof), "why": dg.MetadataValue.text(why)}
+    key = step_key(desk.subject.table, Step.DECOMMISSION)
+    context.log_event(dg.AssetMaterialization(key, partition=correction, metadata=metadata))
+    context.log.info("Decommissioned %s, because %s.", correction, why)
+    return {
+        "correction": correction,
+        "why": why,
+        **{name: len(v) if isinstance(v, list) else v for name, v in proof.items()},
+    }

@@ -1,0 +1,74 @@
+"""Late data: published days that were computed from other inputs than there are now, as a check on the live asset."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+
+import dagster as dg
+
+from backfill_assets.core.window import Window
+from backfill_assets.errors.base import days_listed
+from backfill_assets.orchestration.asset.guard import claims
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.storage.records import Records
+
+CHECK = "is_computed_from_the_newest_inputs"
+
+
+def stale_days(office: Office, records: Records, live: Collection[date]) -> list[date]:
+    """Those of some published days that were computed from other inputs than there are now, oldest first."""
+    recipe = office.asset.recipe
+    if not records.exists(recipe.table):
+        return []
+    snapshot = records.snapshot(recipe.table)
+    sources = {source: records.snapshot(source) for source in recipe.sources.values()}
+    builds = records.builds.of_days(recipe.table, {day: snapshot.files[day] for day in snapshot.days if day in live})
+    return sorted(
+        day
+        for day, build in builds.items()
+        if any(
+            source in sources and inputs != sources[source].fingerprint(day if sources[source].by_day else None)
+            for source, inputs in build.inputs.items()
+        )
+    )
+
+
+def lateness(office: Office, late: Collection[date]) -> dg.AssetCheckEvaluation:
+    """What nightly says of days with late data that are too old for it: a correction is proposed for them."""
+    told: Mapping[str, dg.MetadataValue] = {"days_late": dg.MetadataValue.int(len(late))}
+    if not late:
+        said = "No published day has late data that waits for a correction."
+    else:
+        window = Window.spanning(late)
+        said = f"{days_listed(late)} have late data and are too old for nightly. Open a correction of {window}."
+        told = {**told, "window": dg.MetadataValue.text(str(window))}
+    return dg.AssetCheckEvaluation(
+        asset_key=office.asset.live.key,
+        check_name=CHECK,
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=said,
+        metadata=told,
+    )
+
+
+def lateness_check(office: Office) -> dg.AssetChecksDefinition:
+    """The same, evaluated whenever somebody asks; days that an open correction has claimed are left out."""
+
+    @dg.asset_check(
+        asset=office.asset.live.key,
+        name=CHECK,
+        description="No published day has late data that waits for a correction.",
+        required_resource_keys={"lake"},
+    )
+    def is_computed_from_the_newest_inputs(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        lake: LakeResource = context.resources.lake
+        records = lake.records()
+        live = records.snapshot(office.table).days if records.exists(office.table) else frozenset[date]()
+        claimed = {day for days in claims(records, office.table).values() for day in days}
+        told = lateness(office, [day for day in stale_days(office, records, live) if day not in claimed])
+        return dg.AssetCheckResult(
+            passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
+        )
+
+    return is_computed_from_the_newest_inputs

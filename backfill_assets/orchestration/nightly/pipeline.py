@@ -1,0 +1,62 @@
+"""A pipeline as nightly knows it: its table, what that is computed from, and how to learn what landed."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import dagster as dg
+
+from backfill_assets.core.window import Window
+from backfill_assets.errors.correction import DayBeforeFirst, DayNotOver
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.wave import said
+from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.storage.records import Records
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What nightly runs: an office, the assets its table is computed from in order, and the days that have landed.
+
+    ``undated`` are refreshed once before all days. ``inputs`` are by day, the sources of the table among them.
+    ``moved`` says for which of some published days there is more, or something else, than the inputs hold. ``notes``
+    are all that was ever to be told of what was taken in, by a name that no two share, oldest first.
+    """
+
+    office: Office
+    undated: tuple[dg.AssetsDefinition, ...]
+    inputs: tuple[dg.AssetsDefinition, ...]
+    landed: Callable[[], frozenset[date]]
+    told: Callable[[str, Window], None] = field(default=lambda _what, _window: None)
+    moved: Callable[[Records, Collection[date]], frozenset[date]] = field(default=lambda _records, _days: frozenset())
+    notes: Callable[[Records], Mapping[str, str]] = field(default=lambda _records: {})
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables a day goes through until it is published, in order."""
+        return (*(table_of(asset.key) for asset in self.inputs), self.office.table)
+
+    @property
+    def first(self) -> date:
+        """The first day that the definitions have."""
+        return self.office.asset.partitions_def.start.date()
+
+
+def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozenset[date], dict[date, str]]:
+    """The days that landed and can be published, and those that cannot, each with the reason.
+
+    Raises:
+        DayNotOver, DayBeforeFirst: when ``through`` is itself a day that cannot be.
+    """
+    if through >= now.date():
+        raise DayNotOver([through], now)
+    landed = pipeline.landed()
+    if landed and through < pipeline.first:
+        raise DayBeforeFirst([through], pipeline.first)
+    early = {day for day in landed if day < pipeline.first}
+    late = {day for day in landed if day > now.date()}
+    impossible = {
+        **dict.fromkeys(early, said(DayBeforeFirst(early, pipeline.first))),
+        **dict.fromkeys(late, said(DayNotOver(late, now))),
+    }
+    return landed - impossible.keys(), impossible

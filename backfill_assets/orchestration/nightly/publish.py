@@ -1,0 +1,288 @@
+"""Nightly: publish every pending day, in waves, and say which published days were computed from older inputs.
+
+What is to be done is read from the tables, never from how earlier runs ended: a day goes through the assets that do
+not have it yet, and one bad day does not stop the others.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+
+import dagster as dg
+
+from backfill_assets.core.window import ONE_DAY, Window, contiguous
+from backfill_assets.errors.base import BackfillAssetsError, retold
+from backfill_assets.errors.correction import ReportFrozen
+from backfill_assets.errors.watching import NothingToPublish
+from backfill_assets.orchestration.asset.guard import claims
+from backfill_assets.orchestration.correction.rebuild import runs_of_keys
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.slots import days_of, in_order
+from backfill_assets.orchestration.nightly.day_runs import Apart, about, guarded, named_error, why
+from backfill_assets.orchestration.nightly.lateness import lateness, stale_days
+from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
+from backfill_assets.orchestration.reports.freeze import Freezer
+from backfill_assets.orchestration.reports.reach import Report
+from backfill_assets.runbook.holding import note_advanced
+from backfill_assets.runbook.readers import NIGHTLY
+from backfill_assets.storage.records import Records
+
+DAYS_PER_WAVE = 90
+MARKED = {tags.PUBLISH: tags.PUBLISH_LIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Nightly:
+    """What one nightly did.
+
+    ``late`` are published days whose inputs have moved since, too old for nightly to rewrite: a correction is
+    proposed for them. ``claimed`` are days left to open corrections. ``readers_wait`` tells of pages and notices that
+    could not go out. ``notes`` are what a person should know of what was taken in. The reason of a failure begins with
+    the name of an error.
+    """
+
+    published: tuple[date, ...]
+    rebuilt: tuple[date, ...]
+    failed: Mapping[date, str]
+    late: tuple[date, ...] = ()
+    claimed: tuple[date, ...] = ()
+    frozen: tuple[str, ...] = ()
+    reports_failed: Mapping[str, str] = field(default_factory=dict[str, str])
+    readers_wait: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def refusals(self) -> tuple[BackfillAssetsError, ...]:
+        """What went wrong, each thing once, by day and then by report."""
+        told = dict.fromkeys([why for _, why in sorted(self.failed.items())] + [*self.reports_failed.values()])
+        return tuple(retold(*named_error(why)) or BackfillAssetsError(why) for why in told)
+
+
+class NightlyRun:
+    """One nightly in this process, through a day."""
+
+    def __init__(self, pipeline: Pipeline, runner: Runner, lake: LakeResource) -> None:
+        self.pipeline = pipeline
+        self.runner = runner
+        self.lake = lake
+        self.apart = Apart()
+        self.days_per_wave = DAYS_PER_WAVE
+        self.failed: dict[date, str] = {}
+        self.reports_failed: dict[str, str] = {}
+
+    def publish(self, through: date) -> Nightly:
+        """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports.
+
+        Raises:
+            DayNotOver, DayBeforeFirst: when ``through`` is a day that cannot be.
+        """
+        records, office = self.lake.records(), self.pipeline.office
+        told = self.pipeline.notes(records)
+        landed, impossible = landed_by(self.pipeline, through, self.lake.now())
+        self.failed |= impossible
+        claimed = {day for days in claims(records, office.table).values() for day in days}
+        live = self._live(records)
+        window = self._window(records, live, landed, through)
+        if window is None and not live and not impossible:
+            raise NothingToPublish(office.table, through)
+        pending = [day for day in window or () if day not in live and day not in claimed]
+        latest = self._look_back(live, claimed)
+        self._refresh(pending or latest[-1:])
+        self._run_inputs_again(self.pipeline.moved(records, self._left_behind(records, pending)))
+        self._through_tables(pending)
+        self._run_inputs_again(self.pipeline.moved(records, live))
+        stale = stale_days(office, records, live)
+        rebuilt = self._rebuild([day for day in stale if day in latest])
+        published = sorted(self._live(records) & set(pending))
+        frozen = self._build_reports(records, {*published, *rebuilt})
+        self._advance(records, window)
+        note_advanced(office.desk(self.lake, NIGHTLY))
+        readers_wait = tuple(office.attend(records))
+        late = [day for day in stale if day not in latest and day not in claimed]
+        self.runner.instance.report_runless_asset_event(lateness(office, late))
+        return Nightly(
+            published=tuple(published),
+            rebuilt=tuple(rebuilt),
+            failed=self.failed,
+            late=tuple(late),
+            claimed=tuple(sorted(claimed & {*(window or ()), *stale})),
+            frozen=frozen,
+            reports_failed=self.reports_failed,
+            readers_wait=readers_wait,
+            notes=tuple(note for name, note in self.pipeline.notes(records).items() if name not in told),
+        )
+
+    def _window(
+        self, records: Records, live: Collection[date], landed: Collection[date], through: date
+    ) -> Window | None:
+        """From the day after the watermark, or from the first day there is; from a gap between published days.
+
+        A gap may lie before the mark, when a day is rolled back, or the newest days were taken away by somebody; so may
+        the first day, when it landed late.
+        """
+        standing = records.watermarks.holders(self.pipeline.office.table).get(NIGHTLY)
+        mark = standing.effective + ONE_DAY if standing and standing.effective else None
+        first = min(landed, default=None)
+        earlier = first if first and live and first < min(live) else None
+        gap = next((day for day in Window.spanning(live) if day not in live), None) if live else None
+        after = max(live) + ONE_DAY if live else None
+        starts = [day for day in (mark or first, earlier, gap, after) if day is not None]
+        return Window(min(starts), through) if starts and min(starts) <= through else None
+
+    def _live(self, records: Records) -> frozenset[date]:
+        """The published days that the definitions have."""
+        table = self.pipeline.office.table
+        days = records.snapshot(table).days if records.exists(table) else frozenset[date]()
+        return frozenset(day for day in days if day >= self.pipeline.first)
+
+    def _look_back(self, live: Collection[date], claimed: Collection[date]) -> list[date]:
+        """The published days that nightly may still rewrite, oldest first."""
+        oldest = self.lake.now().date() - timedelta(days=self.pipeline.office.asset.recipe.look_back_days)
+        return sorted(day for day in live if day >= oldest and day not in claimed)
+
+    def _refresh(self, days: Sequence[date]) -> None:
+        if days:
+            for asset in self.pipeline.undated:
+                ran = guarded(lambda key=asset.key: self.runner.run_unpartitioned([key], MARKED))
+                if not ran.success:
+                    # Days published on what was known before might be published wrong, without a word.
+                    self.failed |= dict.fromkeys(days, why(ran))
+
+    def _through_tables(self, pending: Sequence[date]) -> None:
+        """Take each day through the tables that lack it; a day that gets no further is failed with its reason.
+
+        Where a wave fails for a reason that names no day, the days that got no further are tried in smaller waves.
+        """
+        while waves := self._waves([day for day in pending if day not in self.failed]):
+            broken = [len(wave) for lacking, wave in waves if self._is_broken(lacking, wave)]
+            self.days_per_wave = max(1, max(broken) // 2) if broken else self.days_per_wave
+
+    def _is_broken(self, lacking: Sequence[str], wave: Window) -> bool:
+        """Run a wave; whether days of it are worth another try in a smaller one. Those that are not have failed."""
+        assets = [*self.pipeline.inputs, self.pipeline.office.asset.live]
+        self.pipeline.told("publishing", wave)
+        keys = [asset.key for asset in assets if table_of(asset.key) in lacking]
+        ran = guarded(lambda: self.runner.run_days(keys, wave, MARKED))
+        stuck = self._stuck(lacking, wave)
+        if self.apart.is_worth_halving(ran, len(stuck)):
+            return True
+        self.failed |= {day: about(day, why(ran)) for day in stuck}
+        return False
+
+    def _waves(self, days: Sequence[date]) -> list[tuple[tuple[str, ...], Window]]:
+        """Consecutive days that lack the same tables, at most ``days_per_wave`` together."""
+        records = self.lake.records()
+        there = {
+            table: records.snapshot(table).days if records.exists(table) else frozenset[date]()
+            for table in self.pipeline.tables
+        }
+        lacking: dict[tuple[str, ...], list[date]] = {}
+        for day in days:
+            tables = tuple(table for table in self.pipeline.tables if day not in there[table])
+            if tables:
+                lacking.setdefault(tables, []).append(day)
+        most = self.days_per_wave
+        return [(tables, window) for tables, wanted in lacking.items() for window in contiguous(wanted, most)]
+
+    def _stuck(self, lacking: Sequence[str], wave: Window) -> list[date]:
+        """The days that got no further: the first table that was tried for every day still lacks them."""
+        records = self.lake.records()
+        there = {table: records.snapshot(table).days if records.exists(table) else frozenset() for table in lacking}
+        first_tried = next((table for table in lacking if set(wave) - there[table]), lacking[0])
+        return [day for day in wave if day not in there[first_tried]]
+
+    def _left_behind(self, records: Records, pending: Collection[date]) -> list[date]:
+        """Pending days that have all their inputs, from a nightly that came no further: those may be mended by now."""
+        tables = [table_of(asset.key) for asset in self.pipeline.inputs]
+        there = [records.snapshot(table).days if records.exists(table) else frozenset[date]() for table in tables]
+        return [day for day in pending if all(day in days for days in there)]
+
+    def _run_inputs_again(self, moved: Collection[date]) -> None:
+        """Take in what landed anew for days that have their inputs, however old: a changed file is a new arrival."""
+        for window in contiguous(moved, DAYS_PER_WAVE):
+            for asset in self.pipeline.inputs:
+                self.pipeline.told("taking in what landed late", window)
+                self._run_whole(asset.key, window)
+
+    def _run_whole(self, asset: dg.AssetKey, window: Window) -> list[date]:
+        """Run an asset for published days and return those that failed; days that its reason names, or all of them."""
+        failed: list[date] = []
+
+        def run(days: Sequence[date]) -> Ran:
+            return self.runner.run_days([asset], Window(days[0], days[-1]), MARKED)
+
+        for days, ran in self.apart.failures(run, window.days):
+            reason = why(ran)
+            named = [day for day in days if f"[{day}]" in reason] or [*days]
+            self.failed |= {day: about(day, reason) for day in named}
+            failed += named
+        return failed
+
+    def _rebuild(self, days: Sequence[date]) -> list[date]:
+        rebuilt: list[date] = []
+        for window in contiguous(days, DAYS_PER_WAVE):
+            self.pipeline.told("rebuilding late days", window)
+            failed = self._run_whole(self.pipeline.office.asset.live.key, window)
+            rebuilt += [day for day in window if day not in failed]
+        return rebuilt
+
+    def _build_reports(self, records: Records, days: Collection[date]) -> tuple[str, ...]:
+        """Build what the days reach, and what an earlier nightly left behind live.
+
+        A frozen report is left, and what it missed is remembered.
+        """
+        frozen: list[str] = []
+        reach = self._owed(records, days)
+        freezer = Freezer(records, {}, self.lake.now())
+        for asset in self.pipeline.office.reports.assets:
+            keys = reach.get(table_of(asset.key), ())
+            if not keys:
+                continue
+            try:
+                freezer.refuse(table_of(asset.key), keys)
+            except ReportFrozen:
+                frozen.append(table_of(asset.key))
+                continue
+            for run in runs_of_keys(asset, keys):
+                for _, ran in self.apart.failures(partial(self._run_report, asset), run):
+                    self.reports_failed[table_of(asset.key)] = why(ran)
+        return tuple(frozen)
+
+    def _run_report(self, asset: Report, keys: Sequence[str]) -> Ran:
+        return self.runner.run_keys([*asset.selection], keys[0], keys[-1], MARKED)
+
+    def _owed(self, records: Records, days: Collection[date]) -> dict[str, list[str]]:
+        """The report partitions that the days reach, and those that were built from other files than live has."""
+        live = self._live(records)
+        if not live:
+            return {}
+        snapshot = records.snapshot(self.pipeline.office.table)
+        reached = self.pipeline.office.reach(records, days) if days else {}
+        owed: dict[str, list[str]] = {report: [*keys] for report, keys in reached.items()}
+        definitions = {report.name: report.partitions_def for report in self.pipeline.office.reports.assets}
+        for report, keys in self.pipeline.office.reach(records, live).items():
+            built = records.completeness.of_report(report, self.pipeline.office.table)
+            there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
+            partitions = definitions[report]
+            begin = days_of(report, partitions, keys)
+            # A report that keeps no table of its own is known by its completeness alone.
+            lost = {key for key in keys if begin[key] not in there and (there or key not in built)}
+            behind = [key for key in keys if key in lost or (key in built and not built[key].is_of(snapshot))]
+            owed[report] = [*in_order(report, partitions, {*owed.get(report, ()), *behind})]
+        return owed
+
+    def _advance(self, records: Records, window: Window | None) -> None:
+        """Move nightly's mark to the last day before which none is missing."""
+        live = self._live(records)
+        reached: date | None = None
+        for day in window or ():
+            if day not in live:
+                break
+            reached = day
+        if reached is not None:
+            table = self.pipeline.office.table
+            records.watermarks.advance(NIGHTLY, table, reached, by=NIGHTLY, at=self.lake.now())

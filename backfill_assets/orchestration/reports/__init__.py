@@ -1,0 +1,1 @@
+"""Reports: which partitions some days reach, freezing them, and of which days they were built."""

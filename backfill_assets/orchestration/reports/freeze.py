@@ -1,0 +1,72 @@
+"""Frozen reports: refused while a correction holds them, remembered, and told when built for one."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.facts import Fact, PartitionsBuilt, ReportOwed
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.requirements import ReportIsHeld
+from backfill_assets.errors.correction import ReportFrozen
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.resources import actor_of
+from backfill_assets.storage.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Freezer:
+    """A run that may build reports: its tags, and the time."""
+
+    records: Records
+    run_tags: Mapping[str, str]
+    now: datetime
+
+    def refuse(self, report: str, partitions: Collection[str]) -> None:
+        """Refuse to build a report that a correction other than the run's own holds, and remember what was refused.
+
+        Raises:
+            ReportFrozen: naming the report and who holds it.
+        """
+        own = self.run_tags.get(tags.REBUILD_FOR, "")
+        holding = {name: held for name, held in self.held_by(report).items() if name != own}
+        if not holding:
+            return
+        for name, progress in holding.items():
+            new = sorted(key for key in partitions if (report, key) not in progress.downstream.owed)
+            if new:
+                self._tell(name, progress.plan.table, ReportOwed(report, tuple(new)))
+        raise ReportFrozen(report, partitions, holding)
+
+    def tell_built(self, report: str, partitions: Collection[str], run_id: str) -> None:
+        """Write down that a correction's report partitions are built, when the run is for one."""
+        own = self.run_tags.get(tags.REBUILD_FOR)
+        if own:
+            table = self.records.ledger.standing(own).plan.table
+            self._tell(own, table, PartitionsBuilt(report, tuple(partitions)), run_id)
+
+    def hand_over(self, correction: str, report: str, partitions: Collection[str]) -> bool:
+        """Leave partitions to the other corrections that hold the report; False when none does any more.
+
+        The others owe them from then on and this one lets the report go, so that of two that end at once one builds.
+        """
+        others = sorted(name for name in self.held_by(report) if name != correction)
+        if not others:
+            return False
+        table = self.records.ledger.standing(correction).plan.table
+        for name in others:
+            self._tell(name, table, ReportOwed(report, tuple(partitions)))
+        handed_over = PartitionsBuilt(report, tuple(sorted(partitions)), tuple(others))
+        event, required = self._event(correction, handed_over), ReportIsHeld(report, tuple(others))
+        return self.records.ledger.record(event, required, table=table) is not None
+
+    def held_by(self, report: str) -> dict[str, Progress]:
+        """The corrections that hold a report, by id."""
+        standings = self.records.ledger.standings()
+        return {name: progress for name, progress in standings.items() if report in progress.downstream.frozen}
+
+    def _tell(self, correction: str, table: str, fact: Fact, run_id: str = "") -> None:
+        self.records.ledger.append(self._event(correction, fact, run_id), table=table)
+
+    def _event(self, correction: str, fact: Fact, run_id: str = "") -> Event:
+        return Event(correction, fact, self.now, actor_of(self.run_tags), run_id)

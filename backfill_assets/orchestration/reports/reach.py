@@ -1,0 +1,153 @@
+"""The blast radius: which report partitions a change to some days reaches, by the asset graph's partition mappings."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import dagster as dg
+
+from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.orchestration.instance.slots import starts_of
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report: its key, and the definition that builds it, alone or together with others."""
+
+    key: dg.AssetKey
+    definition: dg.AssetsDefinition
+
+    @property
+    def name(self) -> str:
+        """The name by which it is known, and its table in the lake."""
+        return table_of(self.key)
+
+    @property
+    def partitions_def(self) -> dg.PartitionsDefinition | None:
+        """Its partitions."""
+        return self.definition.specs_by_key[self.key].partitions_def
+
+    @property
+    def asset_deps(self) -> Mapping[dg.AssetKey, frozenset[dg.AssetKey]]:
+        """What it reads, as its definition tells."""
+        return {key: frozenset(read) for key, read in self.definition.asset_deps.items()}
+
+    @property
+    def parents(self) -> frozenset[dg.AssetKey]:
+        """The assets it reads."""
+        return self.asset_deps[self.key]
+
+    @property
+    def selection(self) -> tuple[dg.AssetKey, ...]:
+        """What has to be materialized to build it: itself, or all that cannot be built without each other."""
+        return (self.key,) if self.definition.can_subset else tuple(sorted(self.definition.keys))
+
+    @property
+    def is_tolerant(self) -> bool:
+        """Whether it is rebuilt while history changes, instead of being held at its last good state.
+
+        Raises:
+            HistoryPolicyUnknown: when it declares something else.
+        """
+        policy = self.definition.specs_by_key[self.key].tags.get(tags.HISTORY, tags.PAUSE)
+        if policy not in {tags.PAUSE, tags.TOLERATE}:
+            raise HistoryPolicyUnknown(self.name, policy, (tags.PAUSE, tags.TOLERATE))
+        return policy == tags.TOLERATE
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The reports of a correctable table, nearest first, and the table's own partitions."""
+
+    table: dg.AssetKey
+    partitions_def: dg.TimeWindowPartitionsDefinition
+    assets: tuple[Report, ...]
+
+    @property
+    def tolerant(self) -> tuple[str, ...]:
+        """The reports that are rebuilt while history changes."""
+        return tuple(report.name for report in self.assets if report.is_tolerant)
+
+    def reach(self, days: Collection[date], live_days: Collection[date], now: datetime) -> dict[str, tuple[str, ...]]:
+        """Partition keys by report name that read any of the days, directly or through another report.
+
+        Of a report by the table's own days only those that are live count, of any other the partitions that begin
+        before the newest one ends: a trailing mean reaches into days that are not there yet. Keys are in the order
+        of time.
+        """
+        reached: dict[dg.AssetKey, frozenset[str]] = {self.table: frozenset(str(day) for day in days)}
+        definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {self.table: self.partitions_def}
+        live = frozenset(live_days)
+        told: dict[str, tuple[str, ...]] = {}
+        for report in self.assets:
+            keys = _reached_by_parents(report, reached, definitions, now)
+            if report.partitions_def is not None:
+                definitions[report.key] = report.partitions_def
+            reached[report.key] = keys
+            if there := self._there(report, keys, live):
+                told[report.name] = there
+        return told
+
+    def _there(self, report: Report, keys: frozenset[str], live: frozenset[date]) -> tuple[str, ...]:
+        """Those of a report's partitions that live has something of, in the order of time."""
+        if not live or not keys:
+            return ()
+        starts = starts_of(report.name, report.partitions_def, keys)
+        if _same_windows(report.partitions_def, self.partitions_def):
+            there = [key for key, start in starts.items() if start.date() in live]
+        else:
+            newest = self.partitions_def.time_window_for_partition_key(str(max(live))).end.timestamp()
+            there = [key for key, start in starts.items() if start.timestamp() < newest]
+        return tuple(sorted(there, key=lambda key: starts[key].timestamp()))
+
+
+def _same_windows(one: dg.PartitionsDefinition | None, other: dg.TimeWindowPartitionsDefinition) -> bool:
+    """Whether the partitions of two definitions are the same stretches of time, whatever they are called."""
+    return (
+        isinstance(one, dg.TimeWindowPartitionsDefinition)
+        and one.cron_schedule == other.cron_schedule
+        and one.timezone == other.timezone
+        and one.exclusions == other.exclusions
+    )
+
+
+def _reached_by_parents(
+    report: Report,
+    reached: Mapping[dg.AssetKey, frozenset[str]],
+    definitions: Mapping[dg.AssetKey, dg.PartitionsDefinition],
+    now: datetime,
+) -> frozenset[str]:
+    keys: set[str] = set()
+    for parent in report.parents & reached.keys():
+        upstream, downstream = definitions[parent], report.partitions_def
+        if downstream is None:
+            raise ReportUnreachable(report.name)
+        mapping = report.definition.infer_partition_mapping(report.key, parent, upstream)
+        subset = upstream.subset_with_partition_keys(reached[parent])
+        hit = mapping.get_downstream_partitions_for_partitions(subset, upstream, downstream, now)
+        keys.update(hit.get_partition_keys())
+    return frozenset(keys)
+
+
+def in_order(table: dg.AssetKey, assets: Sequence[dg.AssetsDefinition]) -> tuple[Report, ...]:
+    """Every report of the definitions, so that each comes after those it reads.
+
+    Raises:
+        ReportUnreachable: when a report reads neither the table nor another report of it, or has no partitions.
+        HistoryPolicyUnknown: when a report declares something strange about changing history.
+    """
+    waiting = [Report(key, asset) for asset in assets for key in sorted(asset.keys)]
+    names = {report.key for report in waiting}
+    placed: dict[dg.AssetKey, Report] = {}
+    while waiting:
+        ready = [report for report in waiting if not (report.parents & names) - placed.keys() - {report.key}]
+        lost = [report for report in ready if not report.parents & {table, *placed} or report.partitions_def is None]
+        if lost or not ready:
+            raise ReportUnreachable((lost or waiting)[0].name)
+        placed.update({report.key: report for report in ready})
+        waiting = [report for report in waiting if report not in ready]
+    for report in placed.values():
+        _ = report.is_tolerant
+    return tuple(placed.values())

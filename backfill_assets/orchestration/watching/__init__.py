@@ -1,0 +1,1 @@
+"""What looks for wrong days without being asked: audit, reconciliation, freshness, maintenance."""

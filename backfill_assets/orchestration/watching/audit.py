@@ -1,0 +1,217 @@
+"""The replay audit: each night a few published days are computed again, in memory, and held against live."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, cast
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from backfill_assets.core.comparison import compare
+from backfill_assets.core.given import number_given
+from backfill_assets.core.replay import (
+    Audit,
+    Replay,
+    conclude,
+    days_to_replay,
+    seed_of,
+    versions_of,
+)
+from backfill_assets.core.replay import Verdict as Replayed
+from backfill_assets.core.window import ONE_DAY, Window
+from backfill_assets.orchestration.asset.guard import claims
+from backfill_assets.orchestration.asset.table_definition import Office, published_root
+from backfill_assets.orchestration.asset.wave import Wave
+from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.schedules import by_the_clock
+from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
+from backfill_assets.runbook.request import request_text
+from backfill_assets.storage.builds import Build
+from backfill_assets.storage.layout import DAY
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.replacing import replace_text
+from backfill_assets.storage.snapshot import Snapshot, same_rows
+
+CHECK = "replays_to_what_was_published"
+EVERY_NIGHT = "30 4 * * *"
+HANDFUL = 5
+LOOKS = Looks("audits", "audit")
+
+
+class AuditConfig(dg.Config):
+    """How many days, and which."""
+
+    days: int = Field(default=HANDFUL, description="How many published days to compute again.")
+    seed: str = Field(default="", description="Draws the same days for the same text; empty takes today.")
+
+
+def audit_job_name(table: str) -> str:
+    """The job of a table's replay audit."""
+    return f"{table}__audit"
+
+
+def audit_table(office: Office, records: Records, *, days: int, seed: str, today: date) -> Audit:
+    """Compute a random handful of published days again and compare them with live; nothing is written anywhere.
+
+    Each day is computed alone, twice, and once together with the other days and their neighbours: a result that
+    depends on the company is one that reads more than its own day's inputs. Days that an open correction has claimed
+    are left out.
+    """
+    recipe, seed = office.asset.recipe, seed_of(seed, today)
+    if not records.exists(recipe.table):
+        return Audit(recipe.table, seed, recipe.code_version, ())
+    live = records.snapshot(recipe.table)
+    claimed = {day for of_correction in claims(records, recipe.table).values() for day in of_correction}
+    published = live.days - claimed
+    builds = records.builds.of_days(recipe.table, {**live.files_of(published)})
+    versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
+    chosen = days_to_replay(published, days, seed, versions)
+    beside = {day + ONE_DAY * offset for day in chosen for offset in (-1, 0, 1)} & published
+    together = recipe.wave(records, beside) if chosen else None
+    replays = [
+        _replay(
+            office, day, live, builds.get(day), (recipe.wave(records, [day]), recipe.wave(records, [day]), together)
+        )
+        for day in chosen
+        if together is not None
+    ]
+    found = conclude(recipe.table, seed, recipe.code_version, replays, versions)
+    return replace(found, published=len(live.days), claimed=len(live.days & claimed))
+
+
+def proposal(audit: Audit) -> str:
+    """The text of a request that would bring history to what today's code says."""
+    window = cast("Window", audit.window)  # there is one where anything differs
+    fields = {
+        "table": audit.table,
+        "window": {"first": window.first, "last": window.last},
+        "reason": f"Replay audit: {audit.sentence}",
+        "approval": "manual",
+    }
+    head = "# Proposed by the replay audit. If the change was not meant, take it back instead of correcting history.\n"
+    return request_text(head, fields)
+
+
+def audit_definitions(office: Office) -> dg.Definitions:
+    """The job, its nightly schedule, and the check on the live asset that tells what the last audit found."""
+    job = _job(office)
+    told = "Computes a random handful of published days again, each night."
+    schedule = by_the_clock(job, f"{job.name}_nightly", EVERY_NIGHT, told)
+    return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(office)])
+
+
+def _replay(office: Office, day: date, live: Snapshot, build: Build | None, waves: tuple[Wave, Wave, Wave]) -> Replay:
+    by = build.code_version if build else ""
+    reasons = [wave.reasons[day] for wave in waves if day in wave.reasons]
+    if reasons:
+        return Replay(day, Replayed.FAILED, by, reasons[0].rstrip("."))
+    alone, again, together = (wave.frames[day] for wave in waves)
+    if build is not None and dict(build.inputs) != dict(waves[0].inputs[day]):
+        return Replay(day, Replayed.INPUTS_MOVED, by)
+    for verdict, other in ((Replayed.NOT_DETERMINISTIC, again), (Replayed.READS_OTHER_DAYS, together)):
+        if not same_rows(alone, other):
+            return Replay(day, verdict, by, _difference(office, alone, other))
+    there = live.scan([day]).collect().select(alone.columns)
+    if not same_rows(there, alone):
+        return Replay(day, Replayed.DIFFERS, by, _difference(office, there, alone))
+    return Replay(day, Replayed.SAME, by, rows=there.height)
+
+
+def _difference(office: Office, old: pl.DataFrame, new: pl.DataFrame) -> str:
+    """How much of a day differs, in a few words."""
+    keys = [DAY, *office.asset.keys]
+    if old.schema != new.schema or any(frame.select(keys).is_duplicated().any() for frame in (old, new)):
+        return f"{old.height} rows against {new.height}"
+    found = compare(old.lazy(), new.lazy(), keys=office.asset.keys, measures=office.asset.measures)
+    moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
+    rows = found.differing + found.only_old + found.only_new
+    return f"{rows} of {max(old.height, new.height)} rows" + (f", {' and '.join(moved)}" if moved else "")
+
+
+def _job(office: Office) -> dg.JobDefinition:
+    name = audit_job_name(office.table)
+
+    @dg.op(name=f"{name}_days", required_resource_keys={"lake"})
+    def replay(context: dg.OpExecutionContext, config: AuditConfig) -> dict[str, Any]:
+        lake: LakeResource = context.resources.lake
+        now = lake.now()
+        with told_plainly(context):
+            days = number_given(config.days, "days", least=1)
+        found = audit_table(office, lake.records(), days=days, seed=config.seed, today=now.date())
+        told = {**found.as_json(), "request": _propose(found), "claimed": found.claimed}
+        LOOKS.keep(lake.lake(), office.table, now, told)
+        verdict = _verdict(told)
+        context.instance.report_runless_asset_event(_evaluation(office, verdict, told))
+        return {**told, **verdict.as_json(), "met": found.published > 0}
+
+    @dg.job(name=name, description=f"Computes published days of {office.table} again and compares them with live.")
+    def job() -> None:
+        verdict_op(name, office.table)(replay())
+
+    return job
+
+
+def _propose(found: Audit) -> str:
+    if found.window is None:
+        return ""
+    target = published_root() / "requests" / f"{found.table}-replay-{found.changed_by or found.window.first}.yaml"
+    replace_text(target, proposal(found))
+    return str(target)
+
+
+def _check(office: Office) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=office.asset.live.key,
+        name=CHECK,
+        description="The last replay audit found nothing.",
+        required_resource_keys={"lake"},
+    )
+    def replays(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        lake: LakeResource = context.resources.lake
+        last = LOOKS.last(lake.lake(), office.table)
+        verdict = _verdict(last[1]).aged(last[0], lake.now()) if last else _verdict(NEVER_AUDITED)
+        told = _evaluation(office, verdict, last[1] if last else NEVER_AUDITED)
+        return dg.AssetCheckResult(
+            passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
+        )
+
+    return replays
+
+
+NEVER_AUDITED: Mapping[str, Any] = {
+    "audited": [],
+    "differing": [],
+    "compared": [],
+    "proves_nothing": True,
+    "sentence": "No day has been audited yet.",
+}
+
+
+def _verdict(told: Mapping[str, Any]) -> Verdict:
+    """Days that differ are wrong; an audit that could compare none, of days there are to compare, says nothing."""
+    compared = told.get("compared", told["audited"])
+    # Days that open corrections have claimed are theirs to prove.
+    sound = bool(compared) or (bool(told.get("claimed")) and not told.get("proves_nothing"))
+    requests = (str(told["request"]),) if told.get("request") else ()
+    wrong = bool(told["differing"])
+    return Verdict(told["sentence"], sound=sound and not wrong, wrong=wrong, requests=requests)
+
+
+def _evaluation(office: Office, verdict: Verdict, told: Mapping[str, Any]) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=office.asset.live.key,
+        check_name=CHECK,
+        passed=verdict.sound,
+        severity=verdict.severity,
+        description=verdict.sentence,
+        metadata={
+            "audited": len(told["audited"]),
+            "compared": len(told.get("compared", told["audited"])),
+            "differing": len(told["differing"]),
+            "audit": dg.MetadataValue.json(dict(told)),
+            **verdict.metadata(),
+        },
+    )

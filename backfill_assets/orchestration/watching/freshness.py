@@ -1,0 +1,106 @@
+"""Freshness and volume of live, judged by its newest published day alone, so that no correction can change them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.schedules import by_the_clock
+from backfill_assets.storage.snapshot import Snapshot
+
+EVERY_MORNING = "30 7 * * *"
+FRESH, USUAL = "newest_day_is_fresh", "newest_day_has_the_usual_volume"
+MOST_DAYS_OLD = 2
+WEEKS = 8
+ODD = 5
+"""A day with more than five times the largest, or less than a fifth of the smallest, is not usual."""
+
+
+def freshness_definitions(office: Office, *, most_days_old: int = MOST_DAYS_OLD) -> dg.Definitions:
+    """Two checks on the live asset, and a job with its schedule that evaluates every check on it each morning.
+
+    So a reconciliation or an audit that was not taken for days is told too, and checks do not hang on what they watch.
+
+    Times of materializations or commits are not looked at: a cut over materializes ninety old days in one commit, which
+    says nothing about tonight's.
+    """
+    checks = [_fresh(office, most_days_old), _usual(office)]
+    selection = dg.AssetSelection.checks_for_assets(office.asset.live.key)
+    told = f"Evaluates the checks on {office.table}, also when nothing was published."
+    job = dg.define_asset_job(watch_job_name(office.table), selection=selection, description=told)
+    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
+    return dg.Definitions(asset_checks=checks, jobs=[job], schedules=[schedule])
+
+
+def watch_job_name(table: str) -> str:
+    """The job that evaluates the checks on a table."""
+    return f"{table}__watch"
+
+
+def days_behind(published: frozenset[date], today: date) -> int | None:
+    """How many days the newest published one lies before yesterday, which is what a nightly can have; None without."""
+    return max((today - timedelta(days=1) - max(published)).days, 0) if published else None
+
+
+def usual_volume(rows: Mapping[date, int], newest: date) -> tuple[int, int] | None:
+    """The fewest and most rows that are usual for the newest day, by its weekday's last eight; None without four."""
+    earlier = [rows[day] for week in range(1, WEEKS + 1) if (day := newest - timedelta(weeks=week)) in rows]
+    if len(earlier) < WEEKS // 2:
+        return None
+    return min(earlier) // ODD, max(earlier) * ODD
+
+
+def rows_of(live: Snapshot, days: Sequence[date]) -> dict[date, int]:
+    """How many rows the days have, by the table's own statistics."""
+    there = [day for day in days if day in live.days]
+    return {day: sum(max(file.rows, 0) for file in files) for day, files in live.files_of(there).items()}
+
+
+def _fresh(office: Office, most_days_old: int) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=office.asset.live.key,
+        name=FRESH,
+        description="The newest published day is there; a correction of older ones changes nothing about that.",
+        required_resource_keys={"lake"},
+    )
+    def newest_day_is_fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        lake: LakeResource = context.resources.lake
+        records = lake.records()
+        published = records.snapshot(office.table).days if records.exists(office.table) else frozenset[date]()
+        behind = days_behind(published, lake.now().date())
+        told = "Nothing is published." if behind is None else f"{max(published)} is {behind} days behind."
+        late = behind is None or behind >= most_days_old
+        return dg.AssetCheckResult(passed=not late, description=told, metadata={"days_behind": behind or 0})
+
+    return newest_day_is_fresh
+
+
+def _usual(office: Office) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=office.asset.live.key,
+        name=USUAL,
+        description="The newest published day has about as many rows as its weekday usually has.",
+        required_resource_keys={"lake"},
+    )
+    def newest_day_has_the_usual_volume(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        lake: LakeResource = context.resources.lake
+        records = lake.records()
+        live = records.snapshot(office.table) if records.exists(office.table) else None
+        if live is None or not live.days:
+            return _told("Nothing is published.", passed=False)
+        newest = max(live.days)
+        rows = rows_of(live, [newest - timedelta(weeks=week) for week in range(WEEKS + 1)])
+        usual = usual_volume(rows, newest)
+        if usual is None:
+            return _told(f"Too few of its weekdays are published to judge {newest}.", passed=True)
+        fewest, most = usual
+        passed = fewest <= rows[newest] <= most
+        return _told(f"{newest} has {rows[newest]} rows where {fewest} to {most} are usual.", passed=passed)
+
+    return newest_day_has_the_usual_volume
+
+
+def _told(sentence: str, *, passed: bool) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=sentence)

@@ -1,0 +1,173 @@
+"""Scheduled reconciliation: a job that holds live against a ledger kept by somebody else, and a check that tells."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from backfill_assets.core.given import day_given
+from backfill_assets.errors.base import listed
+from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.schedules import by_the_clock
+from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
+from backfill_assets.storage.findings import Findings
+
+CHECK = "agrees_with_ledger"
+LOOKS = Looks("reconciliations", "reconciliation")
+EVERY_MORNING = "0 7 * * *"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a reconciliation found: the findings as the command prints them, and what it closed.
+
+    ``through`` is the last of the ``days`` that were looked at, and ``compared`` counts the sums on either side that
+    were. ``bad_lines`` are those of the ledger left out. ``units`` are the last digits to which the ledger states its
+    figures; no difference below half of one is told.
+    """
+
+    table: str
+    through: date | None
+    days: int
+    findings: tuple[Mapping[str, Any], ...]
+    closed: tuple[str, ...] = ()
+    bad_lines: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    compared: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract of ``backfill-assets reconcile --json``."""
+        return {
+            "findings": [dict(finding) for finding in self.findings],
+            "through": str(self.through) if self.through else None,
+            "days": self.days,
+            "compared": self.compared,
+            "sentence": self.sentence,
+            "closed": list(self.closed),
+            "bad_lines": list(self.bad_lines),
+            "units": list(self.units),
+        }
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in one sentence."""
+        if self.findings:
+            return sentence_of(self.findings)
+        if not self.compared:
+            return f"Nothing was held against the ledger, {self.days} published days were looked at."
+        return f"Live agrees with the ledger in {self.compared} sums on {self.days} days through {self.through}."
+
+
+Reconcile = Callable[[LakeResource, date | None], Reconciled]
+
+
+class ReconcileConfig(dg.Config):
+    """How far to look."""
+
+    through: str = Field(default="", description="The last day, ISO; empty means the last published one.")
+
+
+def reconciliation_job_name(table: str) -> str:
+    """The job of a table's reconciliation."""
+    return f"{table}__reconcile"
+
+
+def reconciliation_definitions(office: Office, reconcile: Reconcile) -> dg.Definitions:
+    """The job, its daily schedule, and the check on the live asset that tells what the last one found."""
+    job = _job(office, reconcile)
+    told = "Holds every published day against the ledger, each morning."
+    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
+    return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(office)])
+
+
+def sentence_of(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Findings in one sentence."""
+    if not findings:
+        return "Nothing that a reconciliation found is open."
+    told = [f"{found['cause']} since {found['since']} ({', '.join(found['currencies'])})" for found in findings]
+    return f"Live and the ledger disagree, {listed(told)}."
+
+
+def _job(office: Office, reconcile: Reconcile) -> dg.JobDefinition:
+    name = reconciliation_job_name(office.table)
+
+    @dg.op(name=f"{name}_ledger", required_resource_keys={"lake"})
+    def hold_against_ledger(context: dg.OpExecutionContext, config: ReconcileConfig) -> dict[str, Any]:
+        lake: LakeResource = context.resources.lake
+        with told_plainly(context):
+            through = day_given(config.through, "through") if config.through else None
+            found = reconcile(lake, through)
+        told = found.as_json()
+        LOOKS.keep(lake.lake(), office.table, lake.now(), told)
+        verdict = _verdict(told, found.findings)
+        context.instance.report_runless_asset_event(_evaluation(office, verdict, found.findings))
+        return {**told, **verdict.as_json(), "met": found.days > 0}
+
+    @dg.job(name=name, description=f"Holds live {office.table} against the ledger, and says since when they differ.")
+    def job() -> None:
+        verdict_op(name, office.table)(hold_against_ledger())
+
+    return job
+
+
+def _check(office: Office) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=office.asset.live.key,
+        name=CHECK,
+        description="Nothing that the last reconciliation found is still open.",
+        required_resource_keys={"lake"},
+    )
+    def agrees_with_ledger(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        lake: LakeResource = context.resources.lake
+        findings = [stored.detail for stored in Findings(lake.lake()).open(office.table)]
+        last = LOOKS.last(lake.lake(), office.table)
+        verdict = _verdict(last[1] if last else None, findings)
+        told = _evaluation(office, verdict.aged(last[0], lake.now()) if last else verdict, findings)
+        return dg.AssetCheckResult(
+            passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
+        )
+
+    return agrees_with_ledger
+
+
+def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any]]) -> Verdict:
+    """What the last reconciliation says, with the findings that are open."""
+    requests = tuple(str(found["request"]) for found in findings if found["request"])
+    if last is None and not findings:
+        return Verdict("Live was never held against the ledger.")
+    bad = len(last["bad_lines"]) if last else 0
+    sentence = sentence_of(findings) if findings or last is None else str(last["sentence"])
+    if bad:
+        sentence += f" {bad} of the ledger's lines cannot be used."
+    sound = bool(last and last["compared"]) and not findings and not bad
+    return Verdict(sentence, sound=sound, wrong=bool(findings), requests=requests)
+
+
+def _evaluation(office: Office, verdict: Verdict, findings: Sequence[Mapping[str, Any]]) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=office.asset.live.key,
+        check_name=CHECK,
+        passed=verdict.sound,
+        severity=verdict.severity,
+        description=verdict.sentence,
+        metadata={
+            "findings": dg.MetadataValue.md(_table(findings)),
+            "open_findings": len(findings),
+            **verdict.metadata(),
+        },
+    )
+
+
+def _table(findings: Sequence[Mapping[str, Any]]) -> str:
+    head = "| since | last | cause | currencies | days | difference | confidence | request |\n" + "|---" * 8 + "|"
+    rows = [
+        f"| {found['since']} | {found['last']} | {found['cause']} | {', '.join(found['currencies'])} | {found['days']} "
+        f"| {found['difference']} | {found['confidence']:.0%} | {found['request']} |"
+        for found in findings
+    ]
+    return "\n".join([head, *rows])

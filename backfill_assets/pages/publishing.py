@@ -1,0 +1,126 @@
+"""Writing the page: after a validation with its figures, and again whenever the ledger moves on."""
+
+import logging
+import re
+from collections.abc import Sequence
+from html import unescape
+from pathlib import Path
+
+from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.events import Event
+from backfill_assets.core.exact import exactly
+from backfill_assets.core.facts import Validated
+from backfill_assets.core.figures import Figures, figures
+from backfill_assets.core.fold import history
+from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.pages.changes import SAMPLE_FILE, changes, sample_csv
+from backfill_assets.pages.page import Told, page, state_of
+from backfill_assets.runbook import Desk
+from backfill_assets.runbook.looking import looked
+from backfill_assets.storage.figures import KeptFigures
+from backfill_assets.storage.replacing import replace_text
+from backfill_assets.storage.samples import Samples
+
+STATE = re.compile(r'data-state="([^"]*)"')
+LONGEST_HEAD = 400
+LOG = logging.getLogger(__name__)
+SHOWN: dict[Step, frozenset[Outcome]] = {
+    Step.VALIDATE: frozenset({Outcome.DONE, Outcome.FAILED}),
+    Step.APPROVE: frozenset({Outcome.DONE}),
+    Step.CUT_OVER: frozenset({Outcome.DONE, Outcome.REFUSED}),
+    Step.REBUILD_DOWNSTREAM: frozenset({Outcome.DONE}),
+    Step.COMMUNICATE: frozenset({Outcome.DONE}),
+    Step.DECOMMISSION: frozenset({Outcome.DONE}),
+    Step.ROLL_BACK: frozenset({Outcome.DONE}),
+    Step.ABANDON: frozenset({Outcome.DONE}),
+}
+
+
+def page_path(root: Path, correction: str) -> Path:
+    """Where the page of a correction lies below the published root."""
+    return root / "corrections" / correction / "index.html"
+
+
+def publish_page(desk: Desk, event: Event, root: Path) -> None:
+    """Write the page of the event's correction, when the event is one that it shows.
+
+    What happened has happened, and a page that cannot be drawn does not undo it: that is only logged.
+    """
+    if event.outcome not in SHOWN.get(event.step, frozenset()):
+        return
+    try:
+        write_page(desk, event.correction, root, fresh=event.step is Step.VALIDATE)
+    except Exception:
+        LOG.exception("The page of correction %s is not up to date, its ledger is.", event.correction)
+
+
+def show_moved(desk: Desk, root: Path) -> None:
+    """Write the pages anew of corrections whose days somebody has changed in live, or put back, since they were drawn.
+
+    No event tells of it, so the pages say themselves what they last said.
+    """
+    for correction, standing in desk.records.ledger.standings().items():
+        target = page_path(root, correction)
+        if standing.plan.table != desk.subject.table or not standing.publication.swap_count or standing.is_closed:
+            continue
+        if not target.exists() or _state_on(target) == state_of(looked(desk.records, standing))[0]:
+            continue
+        try:
+            write_page(desk, correction, root)
+        except Exception:
+            LOG.exception("The page of correction %s is not up to date, its ledger is.", correction)
+
+
+def _state_on(page: Path) -> str:
+    """The state that a page says its correction is in."""
+    with page.open(encoding="utf-8") as text:
+        head = text.read(LONGEST_HEAD)
+    found = STATE.search(head)
+    return unescape(found[1]) if found else ""
+
+
+@exactly
+def write_page(desk: Desk, correction: str, root: Path, *, fresh: bool = False) -> Path:
+    """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
+    events = desk.records.ledger.events(correction)
+    progress = looked(desk.records, history(events))
+    digest = progress.gate.certificate or _last_certificate(events)
+    certificate = desk.records.certificates.find(digest) if digest else None
+    found = _figures(desk, certificate, fresh=fresh) if certificate else None
+    sample = Samples(desk.records.lake).latest(correction)
+    target = page_path(root, correction)
+    html = _changes(target, found, certificate, desk) if found and certificate else ""
+    replace_text(target, page(Told(progress, events, certificate, found, sample, desk.now), html))
+    return target
+
+
+def _last_certificate(events: Sequence[Event]) -> str:
+    validated = [fact for event in events if isinstance(fact := event.fact, Validated)]
+    return validated[-1].certificate if validated else ""
+
+
+def _figures(desk: Desk, certificate: Certificate, *, fresh: bool) -> Figures | None:
+    """What validation compared: taken from live and staged right after it, and kept, because live is retired then."""
+    kept = KeptFigures(desk.records.lake)
+    known = kept.find(certificate.correction, certificate.digest)
+    if known or not fresh:
+        return known
+    subject, plan = desk.subject, desk.progress(certificate.correction).plan
+    staged = desk.records.staged(plan.table, plan.correction)
+    sides = [table.snapshot().scan(plan.days) for table in (desk.records.table(plan.table, staged.schema), staged)]
+    found = figures(*sides, keys=subject.keys, measures=subject.measures, days=plan.days)
+    kept.keep(plan.correction, certificate.digest, found)
+    return found
+
+
+def _changes(target: Path, found: Figures, certificate: Certificate, desk: Desk) -> str:
+    """The part that validation fixes, drawn once for each certificate and kept beside the page."""
+    drawn = target.with_name(f".changes-{certificate.digest[:16]}.html")
+    if drawn.exists():
+        return drawn.read_text(encoding="utf-8")
+    sample = Samples(desk.records.lake).latest(certificate.correction)
+    html = changes(found, certificate, sample)
+    if sample:
+        replace_text(target.with_name(SAMPLE_FILE), sample_csv(sample))
+    replace_text(drawn, html)
+    return html

@@ -1,0 +1,43 @@
+"""The code location: the revenue pipeline, and the machinery of corrections around its fact."""
+
+from functools import lru_cache
+
+import dagster as dg
+
+from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
+from backfill_assets.orchestration.build import correction_definitions
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.nightly.jobs import nightly_definitions
+from backfill_assets.revenue.assets import LandingResource
+from backfill_assets.revenue.pipeline import Revenue, pipeline_definitions, revenue_now
+
+LAKE = LakeResource()
+
+
+def load_definitions() -> dg.Definitions:
+    """The definitions over the days that can be by now; the same ones for as long as these are the same.
+
+    The command line asks for each command. A server of Dagster's asks when the code location is loaded or reloaded,
+    and every run that it starts asks anew.
+    """
+    return _definitions(revenue_now())
+
+
+@lru_cache(maxsize=4)
+def _definitions(revenue: Revenue) -> dg.Definitions:
+    return dg.Definitions.merge(
+        pipeline_definitions(revenue),
+        correction_definitions(revenue.office),
+        nightly_definitions(revenue.nightly),
+        dg.Definitions(
+            resources={
+                "lake": LAKE,
+                "lake_io_manager": DeltaLakeIOManager(lake=LAKE),
+                "landing_zone": LandingResource(),
+            },
+            executor=dg.in_process_executor,
+        ),
+    )
+
+
+defs = load_definitions()
