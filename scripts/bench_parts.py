@@ -117,9 +117,9 @@ def stage_through_dagster() -> None:
     from backfill_assets.revenue.pipeline import DAILY_REVENUE
 
     prepare_home()
-    desk = DAILY_REVENUE.desk(LAKE, "bench")
+    ctx = DAILY_REVENUE.step_context(LAKE, "bench")
     window = Window(FIRST, FIRST + timedelta(days=DAYS - 1))
-    plan = runbook.open_correction(desk, Request("fct_daily_revenue", window, "bench", correction="bench"))
+    plan = runbook.open_correction(ctx, Request("fct_daily_revenue", window, "bench", correction="bench"))
     runner = Runner(defs, dg.DagsterInstance.get())
     waves = [Window(window.days[start], window.days[start + 14]) for start in range(0, DAYS, 15)]
 
@@ -132,11 +132,11 @@ def stage_through_dagster() -> None:
     staged = _seconds(stage)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     floor = _kept("floor")
-    runbook.freeze_reports(desk, plan.correction)
-    verified = _seconds(lambda: runbook.verify_source(desk, plan.correction))
-    runbook.reset_watermarks(desk, plan.correction)
-    runbook.stage(desk, plan.correction)
-    validated = _seconds(lambda: runbook.validate(desk, plan.correction))
+    runbook.freeze_reports(ctx, plan.correction)
+    verified = _seconds(lambda: runbook.verify_source(ctx, plan.correction))
+    runbook.reset_watermarks(ctx, plan.correction)
+    runbook.stage(ctx, plan.correction)
+    validated = _seconds(lambda: runbook.validate(ctx, plan.correction))
     _say(
         f"Staging {DAYS} days x {ROWS_A_DAY:,} transactions in six waves",
         ("bare Polars over the same files", f"{floor:.2f} s"),
@@ -235,23 +235,23 @@ def correct_in_process() -> None:
 
     lake = _lake_of_ninety_wrong_days(Path(os.environ["BACKFILL_LAKE"]).parent)
     prepare_home()
-    desk, instance = DAILY_REVENUE.desk(LAKE, "bench"), dg.DagsterInstance.get()
-    plan = open_correction(desk, Request("fct_daily_revenue", lake.wrong, "bench", correction="bench"))
+    ctx, instance = DAILY_REVENUE.step_context(LAKE, "bench"), dg.DagsterInstance.get()
+    plan = open_correction(ctx, Request("fct_daily_revenue", lake.wrong, "bench", correction="bench"))
     driver = Driver(DAILY_REVENUE, Runner(defs, instance), LAKE, "bench", lambda _step, _desk: None)
     started = time.monotonic()
     waits = driver.drive(plan.correction)
     _keep("work", time.monotonic() - started)
     if not isinstance(waits, WaitForPerson):
         raise SystemExit(str(waits))
-    validated = _seconds(lambda: validate(desk, plan.correction))
+    validated = _seconds(lambda: validate(ctx, plan.correction))
     folder = Path(os.environ["BACKFILL_PUBLISHED"], "anew")
-    paged = _seconds(lambda: write_page(desk, plan.correction, folder, fresh=True))
+    paged = _seconds(lambda: write_page(ctx, plan.correction, folder, fresh=True))
     for number in range(50):
-        closed = open_correction(desk, Request("fct_daily_revenue", lake.other, "bench", correction=f"closed_{number}"))
+        closed = open_correction(ctx, Request("fct_daily_revenue", lake.other, "bench", correction=f"closed_{number}"))
         for step in (Step.ABANDON, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE):
-            desk.tell(closed.correction, fact_of(step, Outcome.DONE, {"note": ""}))
+            ctx.record(closed.correction, fact_of(step, Outcome.DONE, {"note": ""}))
     for number, day in enumerate(lake.other.days[:2]):
-        open_correction(desk, Request("fct_daily_revenue", Window(day, day), "bench", correction=f"open_{number}"))
+        open_correction(ctx, Request("fct_daily_revenue", Window(day, day), "bench", correction=f"open_{number}"))
     sensor = next(one for one in defs.sensors or () if one.name == driver_name("fct_daily_revenue"))
 
     def tick() -> None:
@@ -278,7 +278,7 @@ def correct_with_daemon() -> None:
     table, within = "fct_daily_revenue", 900.0
 
     def at_gate() -> bool:
-        return any(Step.VALIDATE in progress.done for progress in lake.small.records.ledger.standings().values())
+        return any(Step.VALIDATE in progress.done for progress in lake.small.records.ledger.all_progress().values())
 
     with dagster_dev(environment(lake.small)) as server:
         started = time.monotonic()

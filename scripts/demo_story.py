@@ -24,7 +24,7 @@ from rich.table import Table
 from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
 from backfill_assets.orchestration.asset.siblings import CorrectableAsset, correctable_asset
-from backfill_assets.orchestration.build import build_office, correction_definitions
+from backfill_assets.orchestration.build import build_table_definition, correction_definitions
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
@@ -102,14 +102,14 @@ def _publish_history() -> None:
     revenue, defs = revenue_now(), load_definitions()
     right = NightlyRun(revenue.nightly, Runner(defs, instance), LAKE)
     made = revenue.assets
-    fact = with_the_bug(revenue.office.asset.partitions_def)
-    office = build_office(fact, sources=made.sources, reports=made.reports)
+    fact = with_the_bug(revenue.definition.asset.partitions_def)
+    definition = build_table_definition(fact, sources=made.sources, reports=made.reports)
     resources = {key: (defs.resources or {})[key] for key in ("lake", "lake_io_manager", "landing_zone")}
     wrong_defs = dg.Definitions.merge(
         dg.Definitions(assets=[*made.sources, *made.undated, *made.reports], resources=resources),
-        correction_definitions(office),
+        correction_definitions(definition),
     )
-    wrong = NightlyRun(dataclasses.replace(revenue.nightly, office=office), Runner(wrong_defs, instance), LAKE)
+    wrong = NightlyRun(dataclasses.replace(revenue.nightly, definition=definition), Runner(wrong_defs, instance), LAKE)
     with _said(f"Nightly published them, right until {BUG_SINCE - timedelta(days=1)}"):
         _refuse_failures(right.publish(BUG_SINCE - timedelta(days=1)))
     with _said(f"… and since {BUG_SINCE} with the rates of the day before, unnoticed"):
@@ -166,7 +166,9 @@ def _measured() -> dict[str, Any]:
         event for event in records.ledger.events(CORRECTION) if event.step == "cut_over" and "commit" in event.detail
     )
     runs = dg.DagsterInstance.get().get_run_records(dg.RunsFilter(tags={tags.CORRECTION: CORRECTION}))
-    staged = [run for run in runs if revenue_now().office.asset.staged_key in (run.dagster_run.asset_selection or ())]
+    staged = [
+        run for run in runs if revenue_now().definition.asset.staged_key in (run.dagster_run.asset_selection or ())
+    ]
     return {
         "validated": events["validate", "done"],
         "swap": first_swap.detail,

@@ -81,14 +81,14 @@ def plan(
 @app.command("open", epilog="Example: backfill-assets open correction.yaml")
 def open_(file: File, by: By = "", json: Json = False) -> None:
     """Open a correction and print its id."""
-    from backfill_assets.command_line.work import desk_of
+    from backfill_assets.command_line.work import step_context_of
     from backfill_assets.runbook import open_correction
     from backfill_assets.runbook.request import read_request_file
 
     answer = Answer(as_json=json)
     with answer.refusals():
         request = read_request_file(file)
-        opened = open_correction(desk_of(Session(), request.table, by or _me()), request)
+        opened = open_correction(step_context_of(Session(), request.table, by or _me()), request)
         answer.give({"correction": opened.correction}, lambda _console: typer.echo(opened.correction))
 
 

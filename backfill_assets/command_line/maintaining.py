@@ -25,7 +25,7 @@ def maintain(
     with answer.refusals():
         session = Session()
         done: list[Mapping[str, Any]] = []
-        for table in session.offices:
+        for table in session.tables:
             job, op = maintenance_job_name(table), maintenance_op_name(table)
             result = session.runner.definitions.resolve_job_def(job).execute_in_process(
                 instance=session.runner.instance,

@@ -18,19 +18,19 @@ from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.request import CodeVersionUnknown, TableUnknown
 
 if TYPE_CHECKING:
-    from backfill_assets.runbook import Desk
+    from backfill_assets.runbook import StepContext
 
 MOST_WAVES = 12
 
 
 def show(session: Session, file: Path, answer: Answer) -> None:
     """Answer with what a request would do."""
-    from backfill_assets.command_line.work import desk_of
+    from backfill_assets.command_line.work import step_context_of
     from backfill_assets.runbook import plan_correction
     from backfill_assets.runbook.request import read_request_file
 
     request = read_request_file(file)
-    planned = plan_correction(desk_of(session, request.table), request)
+    planned = plan_correction(step_context_of(session, request.table), request)
 
     def text(console: Console) -> None:
         print_plan(console, planned)
@@ -41,11 +41,11 @@ def show(session: Session, file: Path, answer: Answer) -> None:
 
 def propose(session: Session, table: str, code_version: str, answer: Answer) -> None:
     """Answer with a request for what a code version built."""
-    desk = only_desk(session, table)
-    windows = built_by(desk, code_version)
-    request = proposed_request(desk, code_version, windows)
+    ctx = only_desk(session, table)
+    windows = built_by(ctx, code_version)
+    request = proposed_request(ctx, code_version, windows)
     told = {
-        "table": desk.subject.table,
+        "table": ctx.subject.table,
         "code_version": code_version,
         "windows": [{"first": str(one.first), "last": str(one.last)} for one in windows],
         "request": request,
@@ -53,18 +53,18 @@ def propose(session: Session, table: str, code_version: str, answer: Answer) -> 
     answer.give(told, lambda _console: typer.echo(request))
 
 
-def only_desk(session: Session, table: str, by: str = "command line") -> "Desk":
-    """A desk of the named table, or of the only one.
+def only_desk(session: Session, table: str, by: str = "command line") -> "StepContext":
+    """A ctx of the named table, or of the only one.
 
     Raises:
         TableUnknown: when none is named and there are several, or none of that name.
     """
-    from backfill_assets.command_line.work import desk_of
+    from backfill_assets.command_line.work import step_context_of
 
-    offices = session.offices
-    if not table and len(offices) != 1:
-        raise TableUnknown("no table", offices)
-    return desk_of(session, table or next(iter(offices)), by)
+    tables = session.tables
+    if not table and len(tables) != 1:
+        raise TableUnknown("no table", tables)
+    return step_context_of(session, table or next(iter(tables)), by)
 
 
 def waves_of(plan: Plan) -> Estimate:
@@ -111,28 +111,28 @@ def print_waves(console: Console, plan: Plan) -> None:
         )
 
 
-def built_by(desk: "Desk", code_version: str) -> list[Window]:
+def built_by(ctx: "StepContext", code_version: str) -> list[Window]:
     """The windows of live days that a code version built, oldest first.
 
     Raises:
         CodeVersionUnknown: naming the versions that built what is live.
     """
-    table = desk.subject.table
-    live = desk.records.snapshot(table) if desk.records.exists(table) else None
-    builds = desk.records.builds.of_days(table, {**live.files_of(live.days)}) if live else {}
+    table = ctx.subject.table
+    live = ctx.records.snapshot(table) if ctx.records.exists(table) else None
+    builds = ctx.records.builds.of_days(table, {**live.files_of(live.days)}) if live else {}
     days = [day for day, build in builds.items() if build.code_version.startswith(code_version)]
     if not days:
         raise CodeVersionUnknown(code_version, table, {build.code_version for build in builds.values()})
     return list(contiguous(days))
 
 
-def proposed_request(desk: "Desk", code_version: str, windows: Sequence[Window]) -> str:
+def proposed_request(ctx: "StepContext", code_version: str, windows: Sequence[Window]) -> str:
     """A request, ready to be filled in and opened, for all that a code version built."""
     from backfill_assets.runbook.request import request_text
 
     window = Window(windows[0].first, windows[-1].last)
     request = {
-        "table": desk.subject.table,
+        "table": ctx.subject.table,
         "window": {"first": window.first, "last": window.last},
         "reason": f"These days were built by code version {code_version}, which is wrong because …",
         "watchers": [],

@@ -25,7 +25,7 @@ from backfill_assets.core.steps import LANES, NINE_STEPS
 from backfill_assets.errors.base import days_listed, listed
 
 if TYPE_CHECKING:
-    from backfill_assets.command_line.work import Whereabouts
+    from backfill_assets.command_line.work import CorrectionStatus
     from backfill_assets.orchestration.nightly.publish import Nightly
 
 
@@ -66,7 +66,7 @@ def print_next_step(console: Console, correction: str, step: NextStep) -> None:
     console.print(told["sentence"], style=colour, soft_wrap=True)
 
 
-def standing_json(found: "Whereabouts") -> dict[str, Any]:
+def standing_json(found: "CorrectionStatus") -> dict[str, Any]:
     """One correction: its plan's essentials, the steps that are done, and what is next."""
     progress, plan = found.progress, found.progress.plan
     return {
@@ -88,7 +88,7 @@ def standing_json(found: "Whereabouts") -> dict[str, Any]:
     }
 
 
-def standings_json(found: Sequence["Whereabouts"]) -> dict[str, Any]:
+def standings_json(found: Sequence["CorrectionStatus"]) -> dict[str, Any]:
     """All corrections."""
     return {"corrections": [standing_json(one) for one in found]}
 
@@ -98,7 +98,7 @@ def sentence_of(told: dict[str, Any]) -> str:
     return str(told["sentence"])
 
 
-def print_standings(console: Console, found: Sequence["Whereabouts"], *, whole: bool) -> None:
+def print_standings(console: Console, found: Sequence["CorrectionStatus"], *, whole: bool) -> None:
     """One correction with its steps and checks, or all in a line each."""
     if not found:
         console.print("No correction was ever opened here.")
@@ -115,7 +115,7 @@ def print_standings(console: Console, found: Sequence["Whereabouts"], *, whole: 
     _print_whole(console, found[0])
 
 
-def _print_whole(console: Console, found: "Whereabouts") -> None:
+def _print_whole(console: Console, found: "CorrectionStatus") -> None:
     told = standing_json(found)
     console.print(
         Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {told['days']} days")
@@ -137,7 +137,7 @@ def _print_whole(console: Console, found: "Whereabouts") -> None:
     print_next_step(console, told["correction"], found.next_step)
 
 
-def _checks(found: "Whereabouts") -> list[dict[str, Any]]:
+def _checks(found: "CorrectionStatus") -> list[dict[str, Any]]:
     validated = [fact for event in found.events if isinstance(fact := event.fact, Validated)]
     return [asdict(check) for check in validated[-1].checks] if validated else []
 

@@ -44,7 +44,7 @@ def notices(
         session = Session()
         records = session.lake.records()
         if correction:
-            records.ledger.standing(correction)  # refuses one that nobody opened
+            records.ledger.progress(correction)  # refuses one that nobody opened
         if send:
             from backfill_assets.orchestration.asset.table_definition import published_root
             from backfill_assets.orchestration.instance.delivery import Post
@@ -60,7 +60,9 @@ def pages(json: Json = False) -> None:
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
-        left = [one for office in session.offices.values() for one in office.attend(session.lake.records())]
+        left = [
+            one for definition in session.tables.values() for one in definition.refresh_outputs(session.lake.records())
+        ]
         answer.give(
             {"left": left}, lambda console: console.print("\n".join(left) or "Pages and notices are up to date.")
         )

@@ -52,7 +52,7 @@ def _run(session: Session, what: str, op: str, config: dict[str, Any]) -> dict[s
     from backfill_assets.orchestration.instance.runner import QUIET
 
     known = {job.name for job in session.definitions.jobs or ()}
-    tables = [table for table in session.offices if f"{table}__{what}" in known]
+    tables = [table for table in session.tables if f"{table}__{what}" in known]
     if len(tables) != 1:
         raise TableUnclear(what, tables)
     job = f"{tables[0]}__{what}"

@@ -137,11 +137,11 @@ class Session:
         return found[0]
 
     @cached_property
-    def offices(self) -> Any:
-        """The offices in the definitions, by table."""
-        from backfill_assets.orchestration.asset.registry import offices_in
+    def tables(self) -> Any:
+        """The tables in the definitions, by table."""
+        from backfill_assets.orchestration.asset.registry import tables_in
 
-        return offices_in(self.definitions)
+        return tables_in(self.definitions)
 
     @cached_property
     def runner(self) -> Any:

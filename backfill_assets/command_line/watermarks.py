@@ -13,7 +13,7 @@ from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.given import day_given
 
 if TYPE_CHECKING:
-    from backfill_assets.runbook import Desk
+    from backfill_assets.runbook import StepContext
     from backfill_assets.storage.watermarks import Holder
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -29,16 +29,16 @@ def list_(table: OfTable = "", json: Json = False) -> None:
     """Show every holder: its mark, what holds it back, and after which day it reads next."""
     answer = Answer(as_json=json)
     with answer.refusals():
-        desk = _desk(Session(), table, "")
-        holders = desk.records.watermarks.holders(desk.subject.table)
-        told = {"table": desk.subject.table, "holders": [_told(holder) for _, holder in sorted(holders.items())]}
+        ctx = _desk(Session(), table, "")
+        holders = ctx.records.watermarks.holders(ctx.subject.table)
+        told = {"table": ctx.subject.table, "holders": [_told(holder) for _, holder in sorted(holders.items())]}
         answer.give(told, lambda console: _print(console, told))
 
 
 @watermarks.command(epilog="Example: backfill-assets watermarks register billing --table fct_daily_revenue")
 def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -> None:
     """Make an external reader known: corrections ask it to read again and wait until it has."""
-    from backfill_assets.runbook.holding import register_holder
+    from backfill_assets.runbook.watermark_steps import register_holder
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -55,7 +55,7 @@ def advance(
     json: Json = False,
 ) -> None:
     """Tell that an external reader has processed everything up to a day."""
-    from backfill_assets.runbook.holding import advance_holder
+    from backfill_assets.runbook.watermark_steps import advance_holder
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -73,19 +73,19 @@ def waive(
     json: Json = False,
 ) -> None:
     """Close a correction without waiting for a reader, by name and reason."""
-    from backfill_assets.command_line.work import office_of_correction
-    from backfill_assets.runbook.holding import waive_holder
+    from backfill_assets.command_line.work import table_of_correction
+    from backfill_assets.runbook.watermark_steps import waive_holder
 
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
-        waive_holder(office_of_correction(session, correction).desk(session.lake, by), correction, name, note)
+        waive_holder(table_of_correction(session, correction).step_context(session.lake, by), correction, name, note)
         told = {"correction": correction, "waived": name, "by": by, "note": note}
         sentence = f"Correction {correction} no longer waits for {name}."
         answer.give(told, lambda console: console.print(sentence))
 
 
-def _desk(session: Session, table: str, by: str) -> "Desk":
+def _desk(session: Session, table: str, by: str) -> "StepContext":
     return only_desk(session, table, by or getpass.getuser())
 
 

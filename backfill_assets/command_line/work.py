@@ -17,18 +17,18 @@ from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.setup import TableUnclear
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import Office
-from backfill_assets.orchestration.correction.manual_jobs import hand_job_name
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.driving.in_process import Driver
-from backfill_assets.orchestration.instance.runner import Ran
+from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class CorrectionStatus:
     """A correction with its events, its progress, and what is next."""
 
     progress: Standing
@@ -36,30 +36,30 @@ class Whereabouts:
     next_step: NextStep
 
 
-def office_of(session: Session, table: str) -> Office:
-    """The office of a table.
+def definition_of(session: Session, table: str) -> TableDefinition:
+    """The definition of a table.
 
     Raises:
         TableUnknown: when no correction was built around it.
     """
-    offices = session.offices
-    if table not in offices:
-        raise TableUnknown(table, offices)
-    return offices[table]
+    tables = session.tables
+    if table not in tables:
+        raise TableUnknown(table, tables)
+    return tables[table]
 
 
-def desk_of(session: Session, table: str, actor: str = "command line") -> Desk:
-    """A desk at a table's office."""
-    return office_of(session, table).desk(session.lake, actor)
+def step_context_of(session: Session, table: str, actor: str = "command line") -> StepContext:
+    """A ctx at a table's definition."""
+    return definition_of(session, table).step_context(session.lake, actor)
 
 
-def office_of_correction(session: Session, correction: str) -> Office:
-    """The office of the table that a correction is about.
+def table_of_correction(session: Session, correction: str) -> TableDefinition:
+    """The definition of the table that a correction is about.
 
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
     """
-    return office_of(session, session.lake.records().ledger.standing(correction).plan.table)
+    return definition_of(session, session.lake.records().ledger.progress(correction).plan.table)
 
 
 def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:
@@ -83,10 +83,10 @@ def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:
 
 def drive(session: Session, correction: str, answer: Answer, actor: str) -> NextStep:
     """Drive a correction as far as it goes."""
-    office = office_of_correction(session, correction)
+    definition = table_of_correction(session, correction)
     with _bar(answer.console) as bar:
         reporter = _Reporter(bar, correction)
-        return Driver(office, session.runner, session.lake, actor, reporter.told).drive(correction)
+        return Driver(definition, session.runner, session.lake, actor, reporter.told).drive(correction)
 
 
 def take_cut_over(session: Session, correction: str, answer: Answer, actor: str) -> None:
@@ -95,8 +95,8 @@ def take_cut_over(session: Session, correction: str, answer: Answer, actor: str)
     Raises:
         RunFailed: with the refusal of the gate, among others.
     """
-    office = office_of_correction(session, correction)
-    driver = Driver(office, session.runner, session.lake, actor, lambda _step, _desk: None)
+    definition = table_of_correction(session, correction)
+    driver = Driver(definition, session.runner, session.lake, actor, lambda _step, _desk: None)
     with answer.console.status("cutting over"):
         _refuse_failed(correction, driver.take(correction, Step.CUT_OVER))
 
@@ -107,13 +107,13 @@ def take_by_hand(session: Session, correction: str, step: str, config: dict[str,
     Raises:
         RunFailed: with what the job refused.
     """
-    office = office_of_correction(session, correction)
-    session.runner.instance.add_dynamic_partitions(partitions_name(office.table), [correction])
-    job = hand_job_name(office.table, Step(step))
+    definition = table_of_correction(session, correction)
+    session.runner.instance.add_dynamic_partitions(partitions_name(definition.table), [correction])
+    job = manual_job_name(definition.table, Step(step))
     _refuse_failed(correction, session.runner.run_job(job, correction, f"{job}_by_hand", config))
 
 
-def standings(session: Session, correction: str = "") -> list[Whereabouts]:
+def standings(session: Session, correction: str = "") -> list[CorrectionStatus]:
     """Where one correction stands, or all, oldest first.
 
     Raises:
@@ -121,12 +121,14 @@ def standings(session: Session, correction: str = "") -> list[Whereabouts]:
     """
     records, now = session.lake.records(), session.lake.now()
     ledger = records.ledger
-    chosen = {correction: ledger.standing(correction)} if correction else ledger.standings()
+    chosen = {correction: ledger.progress(correction)} if correction else ledger.all_progress()
     seen = {name: looked(records, progress) for name, progress in sorted(chosen.items())}
-    return [Whereabouts(progress, ledger.events(name), next_step(progress, now)) for name, progress in seen.items()]
+    return [
+        CorrectionStatus(progress, ledger.events(name), next_step(progress, now)) for name, progress in seen.items()
+    ]
 
 
-def _refuse_failed(correction: str, ran: Ran) -> None:
+def _refuse_failed(correction: str, ran: RunResult) -> None:
     if ran.refusal is not None:
         raise ran.refusal
     if not ran.success:
@@ -153,8 +155,8 @@ class _Reporter:
         self.days: Any = None
         self.reports: Any = None
 
-    def told(self, step: NextStep, desk: Desk) -> None:
-        progress = desk.progress(self.correction)
+    def told(self, step: NextStep, ctx: StepContext) -> None:
+        progress = ctx.progress(self.correction)
         if self.days is not None:
             self.bar.update(self.days, completed=len(progress.staging.staged))
         if self.reports is not None:

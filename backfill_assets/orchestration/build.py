@@ -11,8 +11,8 @@ from backfill_assets.orchestration.asset.registry import remember
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER, CorrectableAsset
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
-from backfill_assets.orchestration.asset.table_definition import Office, Render
-from backfill_assets.orchestration.correction.manual_jobs import hand_jobs
+from backfill_assets.orchestration.asset.table_definition import Render, TableDefinition
+from backfill_assets.orchestration.correction.manual_jobs import manual_jobs
 from backfill_assets.orchestration.correction.opening import opening_asset
 from backfill_assets.orchestration.correction.steps import job_name, step_assets, step_key
 from backfill_assets.orchestration.driving.sensor import driver_sensor, staging_job_name
@@ -22,7 +22,7 @@ from backfill_assets.orchestration.nightly.jobs import sweep_definitions
 from backfill_assets.orchestration.reports.honoured import refuse_report, refuse_source
 from backfill_assets.orchestration.reports.reach import Reports, in_order
 from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
-from backfill_assets.runbook.desk import Prove, Verify
+from backfill_assets.runbook.context import Prove, Verify
 
 
 def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one meaning
@@ -56,7 +56,7 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
         PartitionsUnusable, PartitionsApart: when their partitions cannot.
     """
     return correction_definitions(
-        build_office(
+        build_table_definition(
             asset,
             sources=sources,
             reports=reports,
@@ -69,23 +69,28 @@ def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one
     )
 
 
-def correction_definitions(office: Office) -> dg.Definitions:
-    """The definitions of an office: both siblings, the nine steps, their jobs, and the driver."""
+def correction_definitions(definition: TableDefinition) -> dg.Definitions:
+    """The definitions of an definition: both siblings, the nine steps, their jobs, and the driver."""
     warn_without_limits()
-    steps = step_assets(office)
-    jobs = _asset_jobs(office)
-    by_hand = hand_jobs(office)
+    steps = step_assets(definition)
+    jobs = _asset_jobs(definition)
+    by_hand = manual_jobs(definition)
     made = dg.Definitions(
-        assets=[office.asset.live, remember(staged_sibling(office), office), opening_asset(office), *steps],
+        assets=[
+            definition.asset.live,
+            remember(staged_sibling(definition), definition),
+            opening_asset(definition),
+            *steps,
+        ],
         jobs=[*jobs, *by_hand],
-        sensors=[driver_sensor(office, [*jobs, *by_hand])],
+        sensors=[driver_sensor(definition, [*jobs, *by_hand])],
     )
-    return dg.Definitions.merge(made, sweep_definitions(office), maintenance_definitions(office))
+    return dg.Definitions.merge(made, sweep_definitions(definition), maintenance_definitions(definition))
 
 
-def _asset_jobs(office: Office) -> list[Any]:
+def _asset_jobs(definition: TableDefinition) -> list[Any]:
     """The jobs that the driver launches: the steps, and the waves."""
-    table = office.table
+    table = definition.table
     return [
         dg.define_asset_job(
             job_name(table),
@@ -94,13 +99,13 @@ def _asset_jobs(office: Office) -> list[Any]:
         ),
         dg.define_asset_job(
             staging_job_name(table),
-            selection=[office.asset.staged_key],
+            selection=[definition.asset.staged_key],
             description=f"The waves of the corrections of {table}, as their driver asks for them.",
         ),
     ]
 
 
-def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
+def build_table_definition(  # noqa: PLR0913 - keyword-only, each with one meaning
     asset: CorrectableAsset,
     *,
     sources: Sequence[dg.AssetsDefinition],
@@ -110,12 +115,12 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
     prove: Sequence[Prove] = (),
     holders: Sequence[str] = (),
     render: Render | None = None,
-) -> Office:
-    """The office behind the definitions; see :func:`build_correction_definitions`."""
+) -> TableDefinition:
+    """The definition behind the definitions; see :func:`build_correction_definitions`."""
     read = [key for source in sources for key in source.keys]
     refuse_names(asset.live.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
     given = {table_of(key) for source in sources for key in source.keys}
-    if sources and (unknown := set(asset.recipe.sources.values()) - given):
+    if sources and (unknown := set(asset.compute_spec.sources.values()) - given):
         raise SourcesUnknown(asset.table, unknown)
     for source in sources:
         refuse_source(asset.live, source, IO_MANAGER)
@@ -125,4 +130,4 @@ def build_office(  # noqa: PLR0913 - keyword-only, each with one meaning
         refuse_report(report, definitions)
         definitions |= {report.key: report.partitions_def} if report.partitions_def else {}
     limits = declared_limits(sources)
-    return Office(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders), limits, render)
+    return TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders), limits, render)

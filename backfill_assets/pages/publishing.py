@@ -15,7 +15,7 @@ from backfill_assets.core.fold import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.pages.changes import SAMPLE_FILE, changes, sample_csv
 from backfill_assets.pages.page import Told, page, state_of
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.figures import KeptFigures
 from backfill_assets.storage.replacing import replace_text
@@ -41,7 +41,7 @@ def page_path(root: Path, correction: str) -> Path:
     return root / "corrections" / correction / "index.html"
 
 
-def publish_page(desk: Desk, event: Event, root: Path) -> None:
+def publish_page(ctx: StepContext, event: Event, root: Path) -> None:
     """Write the page of the event's correction, when the event is one that it shows.
 
     What happened has happened, and a page that cannot be drawn does not undo it: that is only logged.
@@ -49,24 +49,24 @@ def publish_page(desk: Desk, event: Event, root: Path) -> None:
     if event.outcome not in SHOWN.get(event.step, frozenset()):
         return
     try:
-        write_page(desk, event.correction, root, fresh=event.step is Step.VALIDATE)
+        write_page(ctx, event.correction, root, fresh=event.step is Step.VALIDATE)
     except Exception:
         LOG.exception("The page of correction %s is not up to date, its ledger is.", event.correction)
 
 
-def show_moved(desk: Desk, root: Path) -> None:
+def show_moved(ctx: StepContext, root: Path) -> None:
     """Write the pages anew of corrections whose days somebody has changed in live, or put back, since they were drawn.
 
     No event tells of it, so the pages say themselves what they last said.
     """
-    for correction, standing in desk.records.ledger.standings().items():
+    for correction, standing in ctx.records.ledger.all_progress().items():
         target = page_path(root, correction)
-        if standing.plan.table != desk.subject.table or not standing.publication.swap_count or standing.is_closed:
+        if standing.plan.table != ctx.subject.table or not standing.publication.swap_count or standing.is_closed:
             continue
-        if not target.exists() or _state_on(target) == state_of(looked(desk.records, standing))[0]:
+        if not target.exists() or _state_on(target) == state_of(looked(ctx.records, standing))[0]:
             continue
         try:
-            write_page(desk, correction, root)
+            write_page(ctx, correction, root)
         except Exception:
             LOG.exception("The page of correction %s is not up to date, its ledger is.", correction)
 
@@ -80,17 +80,17 @@ def _state_on(page: Path) -> str:
 
 
 @exactly
-def write_page(desk: Desk, correction: str, root: Path, *, fresh: bool = False) -> Path:
+def write_page(ctx: StepContext, correction: str, root: Path, *, fresh: bool = False) -> Path:
     """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
-    events = desk.records.ledger.events(correction)
-    progress = looked(desk.records, history(events))
+    events = ctx.records.ledger.events(correction)
+    progress = looked(ctx.records, history(events))
     digest = progress.gate.certificate or _last_certificate(events)
-    certificate = desk.records.certificates.find(digest) if digest else None
-    found = _figures(desk, certificate, fresh=fresh) if certificate else None
-    sample = Samples(desk.records.lake).latest(correction)
+    certificate = ctx.records.certificates.find(digest) if digest else None
+    found = _figures(ctx, certificate, fresh=fresh) if certificate else None
+    sample = Samples(ctx.records.lake).latest(correction)
     target = page_path(root, correction)
-    html = _changes(target, found, certificate, desk) if found and certificate else ""
-    replace_text(target, page(Told(progress, events, certificate, found, sample, desk.now), html))
+    html = _changes(target, found, certificate, ctx) if found and certificate else ""
+    replace_text(target, page(Told(progress, events, certificate, found, sample, ctx.now), html))
     return target
 
 
@@ -99,26 +99,26 @@ def _last_certificate(events: Sequence[Event]) -> str:
     return validated[-1].certificate if validated else ""
 
 
-def _figures(desk: Desk, certificate: Certificate, *, fresh: bool) -> Figures | None:
+def _figures(ctx: StepContext, certificate: Certificate, *, fresh: bool) -> Figures | None:
     """What validation compared: taken from live and staged right after it, and kept, because live is retired then."""
-    kept = KeptFigures(desk.records.lake)
+    kept = KeptFigures(ctx.records.lake)
     known = kept.find(certificate.correction, certificate.digest)
     if known or not fresh:
         return known
-    subject, plan = desk.subject, desk.progress(certificate.correction).plan
-    staged = desk.records.staged(plan.table, plan.correction)
-    sides = [table.snapshot().scan(plan.days) for table in (desk.records.table(plan.table, staged.schema), staged)]
+    subject, plan = ctx.subject, ctx.progress(certificate.correction).plan
+    staged = ctx.records.staged(plan.table, plan.correction)
+    sides = [table.snapshot().scan(plan.days) for table in (ctx.records.table(plan.table, staged.schema), staged)]
     found = figures(*sides, keys=subject.keys, measures=subject.measures, days=plan.days)
     kept.keep(plan.correction, certificate.digest, found)
     return found
 
 
-def _changes(target: Path, found: Figures, certificate: Certificate, desk: Desk) -> str:
+def _changes(target: Path, found: Figures, certificate: Certificate, ctx: StepContext) -> str:
     """The part that validation fixes, drawn once for each certificate and kept beside the page."""
     drawn = target.with_name(f".changes-{certificate.digest[:16]}.html")
     if drawn.exists():
         return drawn.read_text(encoding="utf-8")
-    sample = Samples(desk.records.lake).latest(certificate.correction)
+    sample = Samples(ctx.records.lake).latest(certificate.correction)
     html = changes(found, certificate, sample)
     if sample:
         replace_text(target.with_name(SAMPLE_FILE), sample_csv(sample))

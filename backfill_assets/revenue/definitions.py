@@ -27,7 +27,7 @@ def load_definitions() -> dg.Definitions:
 def _definitions(revenue: Revenue) -> dg.Definitions:
     return dg.Definitions.merge(
         pipeline_definitions(revenue),
-        correction_definitions(revenue.office),
+        correction_definitions(revenue.definition),
         nightly_definitions(revenue.nightly),
         dg.Definitions(
             resources={

@@ -14,8 +14,8 @@ import polars as pl
 from backfill_assets.core.check import Check
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.proofs import Control, control_totals
-from backfill_assets.orchestration.asset.table_definition import Office, published_root
-from backfill_assets.orchestration.build import build_office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, published_root
+from backfill_assets.orchestration.build import build_table_definition
 from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc
 from backfill_assets.orchestration.nightly.pipeline import Pipeline
 from backfill_assets.revenue import raw_log
@@ -99,7 +99,7 @@ class Revenue:
     """The pipeline, composed over the days from a first one."""
 
     assets: RevenueAssets
-    office: Office
+    definition: TableDefinition
     nightly: Pipeline
 
 
@@ -107,7 +107,7 @@ class Revenue:
 def revenue_since(first: date, today: date | None) -> Revenue:
     """The pipeline over the days from ``first``; ``today`` stands in for the real day, where it is given."""
     assets = revenue_assets(days_since(first, today), months_since(first, today))
-    office = build_office(
+    definition = build_table_definition(
         assets.fact,
         sources=assets.sources,
         reports=assets.reports,
@@ -115,8 +115,10 @@ def revenue_since(first: date, today: date | None) -> Revenue:
         prove=(prove_control_totals, prove_sample, prove_ledger),
         render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
     )
-    nightly = Pipeline(office, assets.undated, assets.sources, landed=landed_now, moved=moved_days, notes=raw_log.notes)
-    return Revenue(assets, office, nightly)
+    nightly = Pipeline(
+        definition, assets.undated, assets.sources, landed=landed_now, moved=moved_days, notes=raw_log.notes
+    )
+    return Revenue(assets, definition, nightly)
 
 
 def known_days() -> tuple[date, date | None]:
@@ -132,7 +134,7 @@ def known_days() -> tuple[date, date | None]:
 
 
 REVENUE = revenue_since(*known_days())
-DAILY_REVENUE, NIGHTLY = REVENUE.office, REVENUE.nightly
+DAILY_REVENUE, NIGHTLY = REVENUE.definition, REVENUE.nightly
 SOURCES, REPORTS = REVENUE.assets.sources, REVENUE.assets.reports
 
 
@@ -143,10 +145,10 @@ def revenue_now() -> Revenue:
         FirstDayUnreadable, FirstDayUnknown: when the first day cannot be told.
     """
     first, today = known_days()
-    return REVENUE if covers(REVENUE.office.asset.partitions_def, first, today) else revenue_since(first, today)
+    return REVENUE if covers(REVENUE.definition.asset.partitions_def, first, today) else revenue_since(first, today)
 
 
-def published_pages(office: Office, reports: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+def published_pages(definition: TableDefinition, reports: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
     """The asset that brings what people read in line, for whoever wants to see or to launch it."""
 
     @dg.asset(name="published_pages", deps=reports, group_name="reports", kinds={"html"}, owners=ENGINEERS)
@@ -154,7 +156,7 @@ def published_pages(office: Office, reports: Sequence[dg.AssetsDefinition]) -> d
         """What people read: pages, workbooks and prints, as reports are now. Nightly and every step see to it too."""
         records = lake.records()
         rendered = render_reports(records, published_root())
-        for sentence in office.attend(records):
+        for sentence in definition.refresh_outputs(records):
             context.log.warning(sentence)
         told = {"files_replaced": len(rendered.replaced), "folder": str(published_root())}
         return dg.MaterializeResult(metadata=told)
@@ -165,6 +167,6 @@ def published_pages(office: Office, reports: Sequence[dg.AssetsDefinition]) -> d
 def pipeline_definitions(revenue: Revenue) -> dg.Definitions:
     """Everything of the example but what the builder makes around its fact."""
     made = revenue.assets
-    pages = published_pages(revenue.office, made.reports)
+    pages = published_pages(revenue.definition, made.reports)
     assets = dg.Definitions(assets=[*made.sources, *made.undated, *made.reports, pages])
-    return dg.Definitions.merge(assets, watching_definitions(revenue.office))
+    return dg.Definitions.merge(assets, watching_definitions(revenue.definition))

@@ -4,7 +4,7 @@ from datetime import date
 
 import dagster as dg
 
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.watching.audit import audit_definitions
 from backfill_assets.orchestration.watching.freshness import freshness_definitions
@@ -18,8 +18,10 @@ def reconcile_lake(lake: LakeResource, through: date | None) -> Reconciled:
     return reconcile(lake.records(), LandingResource().path(), through, lake.now())
 
 
-def watching_definitions(office: Office) -> dg.Definitions:
+def watching_definitions(definition: TableDefinition) -> dg.Definitions:
     """The jobs, schedules and checks that look for what is wrong before anybody asks."""
     return dg.Definitions.merge(
-        reconciliation_definitions(office, reconcile_lake), audit_definitions(office), freshness_definitions(office)
+        reconciliation_definitions(definition, reconcile_lake),
+        audit_definitions(definition),
+        freshness_definitions(definition),
     )

@@ -1,10 +1,10 @@
 """The runbook: the nine steps of a correction and roll back, ten functions in order, and what surrounds them.
 
-Each function takes a :class:`Desk` and the id of a correction, does its part of the work on the lake, writes down
-what happened, and may be called again after a crash at any point.
+Each function takes a :class:`StepContext` and the id of a correction, does its part of the work on the lake, writes
+down what happened, and may be called again after a crash at any point.
 """
 
-from backfill_assets.runbook.desk import Desk, Evidence, Problem, Subject
+from backfill_assets.runbook.context import Evidence, Problem, StepContext, Subject
 from backfill_assets.runbook.finishing import communicate, decommission, rebuild_downstream
 from backfill_assets.runbook.opening import abandon, join_or_open, named_correction, open_correction, plan_correction
 from backfill_assets.runbook.preparing import freeze_reports, reset_watermarks, verify_source
@@ -26,9 +26,9 @@ TEN_FUNCTIONS = (
 
 __all__ = [
     "TEN_FUNCTIONS",
-    "Desk",
     "Evidence",
     "Problem",
+    "StepContext",
     "Subject",
     "abandon",
     "approve",

@@ -5,17 +5,17 @@ from datetime import date
 
 from backfill_assets.core.people import is_person
 from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 
 
-def refuse_nameless(desk: Desk, what: str, correction: str) -> None:
+def refuse_nameless(ctx: StepContext, what: str, correction: str) -> None:
     """Refuse a decision that nobody signs. ``what`` is the decision, such as "roll back".
 
     Raises:
-        NameNeeded: when whoever sits at the desk is no person.
+        NameNeeded: when whoever sits at the ctx is no person.
     """
-    if not is_person(desk.actor):
-        raise NameNeeded(f"{what} correction {correction}", desk.actor)
+    if not is_person(ctx.actor):
+        raise NameNeeded(f"{what} correction {correction}", ctx.actor)
 
 
 def refuse_without_extent(correction: str, days: Collection[date], *, all_days: bool) -> None:

@@ -7,11 +7,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 from backfill_assets.core.facts import StepFailed
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.lake import Unusable
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")
-Take = Callable[Concatenate[Desk, str, Given], Got]
+Take = Callable[Concatenate[StepContext, str, Given], Got]
 
 
 def stuck_when_unusable(step: Step) -> Callable[[Take[Given, Got]], Take[Given, Got]]:
@@ -19,12 +19,12 @@ def stuck_when_unusable(step: Step) -> Callable[[Take[Given, Got]], Take[Given, 
 
     def decorated(take: Take[Given, Got]) -> Take[Given, Got]:
         @wraps(take)
-        def taken(desk: Desk, correction: str, *args: Given.args, **kwargs: Given.kwargs) -> Got:
+        def taken(ctx: StepContext, correction: str, *args: Given.args, **kwargs: Given.kwargs) -> Got:
             try:
-                return take(desk, correction, *args, **kwargs)
+                return take(ctx, correction, *args, **kwargs)
             except Unusable as error:
-                if desk.progress(correction).failures.get(step) != str(error):
-                    desk.tell(correction, StepFailed(step, str(error)))
+                if ctx.progress(correction).failures.get(step) != str(error):
+                    ctx.record(correction, StepFailed(step, str(error)))
                 raise
 
         return taken

@@ -8,19 +8,19 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.deciding import refuse_nameless
-from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.failing import stuck_when_unusable
-from backfill_assets.runbook.holding import move_own_marks, note_advanced, stale_reports
 from backfill_assets.runbook.looking import refuse_moved
+from backfill_assets.runbook.notify import notify_watchers, owed_notices
 from backfill_assets.runbook.swapping import settle
-from backfill_assets.runbook.telling import owed_notices, tell_watchers
+from backfill_assets.runbook.watermark_steps import move_own_marks, note_advanced, stale_reports
 from backfill_assets.storage.retention import decommission as delete_retired
 from backfill_assets.storage.swap import Manifest
 
 
 @stuck_when_unusable(Step.REBUILD_DOWNSTREAM)
-def rebuild_downstream(desk: Desk, correction: str) -> Event:
+def rebuild_downstream(ctx: StepContext, correction: str) -> Event:
     """Find every report partition that the change reaches rebuilt, let the watermarks go, and thaw.
 
     The building itself is done by runs of the reports; this step is the proof that they have.
@@ -29,15 +29,15 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
         SwappedDaysMoved: when live does not hold what the reports are to be built from.
         RebuildIncomplete: naming what is still owed.
     """
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     refuse_moved(progress)
-    if stale := stale_reports(desk, progress):
+    if stale := stale_reports(ctx, progress):
         for report, keys in stale.items():
-            desk.tell(correction, ReportOwed(report, tuple(keys)))
-        progress = desk.progress(correction)
+            ctx.record(correction, ReportOwed(report, tuple(keys)))
+        progress = ctx.progress(correction)
     if progress.downstream.owed:
         raise RebuildIncomplete(correction, progress.downstream.owed)
-    marks = move_own_marks(desk, correction)
+    marks = move_own_marks(ctx, correction)
     rebuilt: dict[str, list[str]] = {}
     for report, key in sorted(progress.downstream.rebuilt):
         rebuilt.setdefault(report, []).append(key)
@@ -45,26 +45,26 @@ def rebuild_downstream(desk: Desk, correction: str) -> Event:
         rebuilt={report: tuple(keys) for report, keys in rebuilt.items()},
         marks={holder: str(day) for holder, day in marks.items()},
     )
-    desk.subject.show(desk.event(correction, fact))
-    return desk.tell(correction, fact)
+    ctx.subject.show(ctx.event(correction, fact))
+    return ctx.record(correction, fact)
 
 
 @stuck_when_unusable(Step.COMMUNICATE)
-def communicate(desk: Desk, correction: str) -> Event:
+def communicate(ctx: StepContext, correction: str) -> Event:
     """Tell every watcher what was published, rolled back or given up, in measured figures.
 
     Raises:
         SwappedDaysMoved: when that is not what readers would find.
     """
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     refuse_moved(progress)
-    events = desk.records.ledger.events(correction)
+    events = ctx.records.ledger.events(correction)
     owed = owed_notices(progress, events)
     places: list[str] = []
     for event in owed:
         number = 1 + sum(event in _told_of(told) for told in events)
-        places += tell_watchers(desk, progress, event, number)
-    return desk.tell(correction, Notified(owed[-1], tuple(places), owed))
+        places += notify_watchers(ctx, progress, event, number)
+    return ctx.record(correction, Notified(owed[-1], tuple(places), owed))
 
 
 def _told_of(event: Event) -> Collection[NoticeKind]:
@@ -73,7 +73,7 @@ def _told_of(event: Event) -> Collection[NoticeKind]:
 
 
 @stuck_when_unusable(Step.DECOMMISSION)
-def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
+def decommission(ctx: StepContext, correction: str, *, now: bool = False) -> Event:
     """Delete the retired and the left-over staged files, with proof that nothing needs them.
 
     With ``now`` the rollback window is not waited for. A decommission that was interrupted is taken up again.
@@ -83,46 +83,46 @@ def decommission(desk: Desk, correction: str, *, now: bool = False) -> Event:
         RetirementPremature: when the rollback window is open, or something is still owed.
         SwappedDaysMoved: when live does not hold what would be final.
     """
-    desk.progress(correction)
+    ctx.progress(correction)
     if now:
-        refuse_nameless(desk, "decommission now", correction)
+        refuse_nameless(ctx, "decommission now", correction)
     while True:
-        settle(desk, correction)
-        note_advanced(desk)
-        progress = desk.progress(correction)
+        settle(ctx, correction)
+        note_advanced(ctx)
+        progress = ctx.progress(correction)
         if progress.publication.planned is Step.DECOMMISSION:
             break
-        _refuse_premature(desk, progress, now=now)
-        if desk.tell_next(progress, DecommissionStarted(now)):
+        _refuse_premature(ctx, progress, now=now)
+        if ctx.record_next(progress, DecommissionStarted(now)):
             break
     plan = progress.plan
     proof = delete_retired(
-        desk.records.table(plan.table),
+        ctx.records.table(plan.table),
         correction=correction,
-        own_manifests=desk.records.ledger.manifests(correction).get(correction, ()),
-        other_manifests=_other_manifests(desk, correction),
+        own_manifests=ctx.records.ledger.manifests(correction).get(correction, ()),
+        other_manifests=_other_manifests(ctx, correction),
     )
     if progress.was_announced and progress.publication.ending is not Ending.UNCHANGED:
-        tell_watchers(desk, progress, NoticeKind.DECOMMISSIONED)
-    return desk.tell(correction, Decommissioned(proof.as_json()))
+        notify_watchers(ctx, progress, NoticeKind.DECOMMISSIONED)
+    return ctx.record(correction, Decommissioned(proof.as_json()))
 
 
-def _other_manifests(desk: Desk, correction: str) -> Iterator[Manifest]:
+def _other_manifests(ctx: StepContext, correction: str) -> Iterator[Manifest]:
     """The swaps of every other correction of the table that is not decommissioned.
 
     Read when the first is asked for, which has to be after live was read: a file that leaves live in between is then
     named by the manifest that was written before.
     """
-    standings = desk.records.ledger.standings()
-    for other, manifests in desk.records.ledger.manifests().items():
+    standings = ctx.records.ledger.all_progress()
+    for other, manifests in ctx.records.ledger.manifests().items():
         # A correction that was opened between the two readings is not decommissioned either.
         standing = standings.get(other)
-        ours = standing is None or standing.plan.table == desk.subject.table
+        ours = standing is None or standing.plan.table == ctx.subject.table
         if other != correction and ours and not (standing and standing.publication.ending is Ending.DECOMMISSIONED):
             yield from manifests
 
 
-def _refuse_premature(desk: Desk, progress: Progress, *, now: bool) -> None:
+def _refuse_premature(ctx: StepContext, progress: Progress, *, now: bool) -> None:
     correction = progress.plan.correction
     if progress.publication.ending is Ending.DECOMMISSIONED:
         raise RetirementPremature(correction, "it is decommissioned already")
@@ -138,5 +138,5 @@ def _refuse_premature(desk: Desk, progress: Progress, *, now: bool) -> None:
     if progress.publication.ending is Ending.UNCHANGED:
         return
     deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
-    if not now and desk.now < deadline:
+    if not now and ctx.now < deadline:
         raise RetirementPremature(correction, f"it may be rolled back until {deadline:%Y-%m-%d %H:%M} UTC")

@@ -19,7 +19,7 @@ from backfill_assets.errors.opening import (
     LiveUnreadable,
 )
 from backfill_assets.errors.validation import ClauseHoldsNothing, ConditionUnusable, NothingHeldUnchanged
-from backfill_assets.runbook.desk import Desk, Subject
+from backfill_assets.runbook.context import StepContext, Subject
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.schema import refuse_unsafe, unstageable
 from backfill_assets.storage.snapshot import Snapshot
@@ -27,14 +27,14 @@ from backfill_assets.storage.snapshot import Snapshot
 ROWS_AT_ONCE = 5_000_000
 
 
-def refuse_unfit(desk: Desk, request: Request, live: Snapshot) -> None:
+def refuse_unfit(ctx: StepContext, request: Request, live: Snapshot) -> None:
     """Refuse a request that the table, its live days or its own clauses make impossible.
 
     Raises:
         BadInput: a subclass for each of days, columns, types, clauses and keys.
         FeatureUnsupported: when live has a property under which a swap is not safe.
     """
-    subject = desk.subject
+    subject = ctx.subject
     if strange := subject.no_partitions(request.all_days):
         raise DaysNotPartitions(subject.table, strange, request.window)
     refuse_unsafe(subject.table, live.handle)

@@ -18,14 +18,14 @@ from backfill_assets.errors.correction import (
     StepsMissing,
 )
 from backfill_assets.errors.lake import RetiredFilesMissing, StagedFilesMissing
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.looking import happened, left, staged_version
 from backfill_assets.storage import swap
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest, after_swaps, days_missing
 
 
-def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
+def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
     """The swap of the changed days of the certificate, if the gate is open and nothing has moved.
 
     Raises:
@@ -37,40 +37,40 @@ def plan_cut_over(desk: Desk, progress: Progress) -> Manifest:
     _refuse_unapproved(progress)
     if Step.FREEZE_REPORTS not in progress.done:
         raise StepsMissing(correction, Step.CUT_OVER, {Step.FREEZE_REPORTS})
-    certificate = _certificate(desk, progress)
-    _refuse_unseconded(desk, progress, certificate)
-    staged_table = staged_version(desk.records, plan)
-    live, staged = desk.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
-    _refuse_moved(desk, progress, certificate, live, staged)
+    certificate = _certificate(ctx, progress)
+    _refuse_unseconded(ctx, progress, certificate)
+    staged_table = staged_version(ctx.records, plan)
+    live, staged = ctx.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
+    _refuse_moved(ctx, progress, certificate, live, staged)
     return swap.plan_cut_over(
         live,
         staged,
         correction=correction,
-        version=_next_version(desk, correction),
+        version=_next_version(ctx, correction),
         days=frozenset(certificate.changed_days) - progress.publication.swapped,
         certified_live=certificate.live,
         certified_staged=certificate.staged,
     )
 
 
-def _certificate(desk: Desk, progress: Progress) -> Certificate:
+def _certificate(ctx: StepContext, progress: Progress) -> Certificate:
     """The certificate that the ledger names; where the store has lost it, validation is to make it anew."""
     try:
-        return desk.records.certificates.find(progress.gate.certificate)
+        return ctx.records.certificates.find(progress.gate.certificate)
     except CertificateUnknown as error:
-        desk.tell_next(progress, ValidationVoided(str(error)))
+        ctx.record_next(progress, ValidationVoided(str(error)))
         raise
 
 
-def plan_again(desk: Desk, progress: Progress, days: Collection[date]) -> Manifest:
+def plan_again(ctx: StepContext, progress: Progress, days: Collection[date]) -> Manifest:
     """The swap that makes live hold once more what the correction left on these days, whatever is there now.
 
     Raises:
         ManifestsMissing: naming days of which nothing says what was left there.
         StagedFilesMissing, RetiredFilesMissing: naming days of which a file is gone.
     """
-    correction, live = progress.plan.correction, desk.records.snapshot(progress.plan.table)
-    known = left(desk.records, progress, days)
+    correction, live = progress.plan.correction, ctx.records.snapshot(progress.plan.table)
+    known = left(ctx.records, progress, days)
     if lost := set(days) - known.keys():
         raise ManifestsMissing(correction, lost)
     arriving = tuple(file for day in sorted(days) for file in known[day].files)
@@ -79,19 +79,19 @@ def plan_again(desk: Desk, progress: Progress, days: Collection[date]) -> Manife
             correction, gone
         )
     retired = tuple(file for files in live.files_of(sorted(days)).values() for file in files)
-    return Manifest(correction, _next_version(desk, correction), retired, arriving)
+    return Manifest(correction, _next_version(ctx, correction), retired, arriving)
 
 
-def plan_roll_back(desk: Desk, progress: Progress, days: Collection[date]) -> Manifest:
+def plan_roll_back(ctx: StepContext, progress: Progress, days: Collection[date]) -> Manifest:
     """The swap that takes these days back: those in live, and those that had gone back and were changed since."""
     correction = progress.plan.correction
     inside = set(days) & progress.publication.swapped
-    again = plan_again(desk, progress, set(days) - inside)
+    again = plan_again(ctx, progress, set(days) - inside)
     if not inside:
         return again
     back = swap.plan_roll_back(
-        desk.records.snapshot(progress.plan.table),
-        happened(desk.records, correction),
+        ctx.records.snapshot(progress.plan.table),
+        happened(ctx.records, correction),
         correction=correction,
         version=again.version,
         days=inside,
@@ -99,12 +99,12 @@ def plan_roll_back(desk: Desk, progress: Progress, days: Collection[date]) -> Ma
     return replace(back, retired=back.retired + again.retired, arriving=back.arriving + again.arriving)
 
 
-def with_days_let_go(desk: Desk, manifest: Manifest, days: Collection[date]) -> Manifest:
+def with_days_let_go(ctx: StepContext, manifest: Manifest, days: Collection[date]) -> Manifest:
     """The manifest, with those of the days that hold already what it would bring there: as if it had brought it."""
     let_go = set(days) - set(manifest.days)
     if not let_go:
         return manifest
-    inside = after_swaps(happened(desk.records, manifest.correction))
+    inside = after_swaps(happened(ctx.records, manifest.correction))
     known = [inside[day] for day in sorted(let_go) if day in inside]
     return replace(
         manifest,
@@ -124,19 +124,21 @@ def _refuse_unapproved(progress: Progress) -> None:
         raise NotApproved(correction, why)
 
 
-def _refuse_unseconded(desk: Desk, progress: Progress, certificate: Certificate) -> None:
+def _refuse_unseconded(ctx: StepContext, progress: Progress, certificate: Certificate) -> None:
     """Two names for days of a month that is closed by now, also when it was open at validation."""
-    closed = closed_among(certificate.changed_days, desk.records.closed_months.current())
+    closed = closed_among(certificate.changed_days, ctx.records.closed_months.current())
     if closed and progress.gate.seconded is None:
         correction = progress.plan.correction
         error = NotApproved(
             correction, f"it changes closed months ({listed(closed)}), which two people have to approve"
         )
-        desk.tell_next(progress, CutOverHeld(str(error), tuple(closed)))
+        ctx.record_next(progress, CutOverHeld(str(error), tuple(closed)))
         raise error
 
 
-def _refuse_moved(desk: Desk, progress: Progress, certificate: Certificate, live: Snapshot, staged: Snapshot) -> None:
+def _refuse_moved(
+    ctx: StepContext, progress: Progress, certificate: Certificate, live: Snapshot, staged: Snapshot
+) -> None:
     """Refuse when any certified day moved, also one that was found unchanged: it may not be any more."""
     correction = progress.plan.correction
     moved = {
@@ -152,11 +154,11 @@ def _refuse_moved(desk: Desk, progress: Progress, certificate: Certificate, live
     moved |= {day for day, digest in staged.contents(certified).items() if digest != certified[day]}
     if moved:
         error = CertificateOutdated(correction, moved)
-        desk.tell_next(progress, SwapRefused(Step.CUT_OVER, str(error), tuple(sorted(moved))))
+        ctx.record_next(progress, SwapRefused(Step.CUT_OVER, str(error), tuple(sorted(moved))))
         raise error
 
 
-def _next_version(desk: Desk, correction: str) -> int:
+def _next_version(ctx: StepContext, correction: str) -> int:
     """One more than any swap of the correction was ever planned with, so that no number is used twice."""
-    planned = desk.records.ledger.manifests(correction).get(correction, ())
+    planned = ctx.records.ledger.manifests(correction).get(correction, ())
     return 1 + max((manifest.version for manifest in planned), default=0)

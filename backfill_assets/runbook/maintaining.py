@@ -7,7 +7,7 @@ from typing import Any
 
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.logs import clean_log
 from backfill_assets.storage.retention import maintain
 from backfill_assets.storage.table import Table
@@ -43,37 +43,37 @@ class Kept:
     commits: frozenset[int] = frozenset()
 
 
-def maintain_all(desk: Desk, retention_days: int = RETENTION_DAYS) -> list[Maintained]:
+def maintain_all(ctx: StepContext, retention_days: int = RETENTION_DAYS) -> list[Maintained]:
     """Compact, vacuum and clean the logs of a correctable table, its reports, its sources and the control tables.
 
     Nothing that a correction can still bring back or is staged from is touched, nor is any file within the retention,
     which is never shorter than the rollback window. Sources are not compacted: their manifest knows files by name.
     Staged versions are left alone, decommission sweeps them.
     """
-    subject, records = desk.subject, desk.records
+    subject, records = ctx.subject, ctx.records
     retention = timedelta(days=max(retention_days, subject.rollback_days + 1))
-    standing = [*records.ledger.standings().values()]
-    before = min([desk.now - retention, *(one.plan.opened_at for one in standing if not one.is_closed)])
+    standing = [*records.ledger.all_progress().values()]
+    before = min([ctx.now - retention, *(one.plan.opened_at for one in standing if not one.is_closed)])
     done: list[Maintained] = []
     for name in dict.fromkeys((subject.table, *subject.reports, *subject.sources)):
         if records.exists(name):
-            kept = kept_of(desk, name, standing)
+            kept = kept_of(ctx, name, standing)
             if name in subject.sources:
                 kept = replace(kept, days=frozenset(records.snapshot(name).files))
-            done.append(_maintained(name, records.table(name), kept, retention, desk.now, before))
+            done.append(_maintained(name, records.table(name), kept, retention, ctx.now, before))
     for name in records.control_tables():
         table = records.control_table(name)
-        done.append(_maintained(f"_control/{name}", table, Kept(), retention, desk.now, before))
+        done.append(_maintained(f"_control/{name}", table, Kept(), retention, ctx.now, before))
     return done
 
 
-def kept_of(desk: Desk, table: str, standing: Collection[Progress]) -> Kept:
+def kept_of(ctx: StepContext, table: str, standing: Collection[Progress]) -> Kept:
     """What corrections that are not decommissioned need of a table."""
     open_ones = [one for one in standing if one.publication.ending is not Ending.DECOMMISSIONED]
     ours = {one.plan.correction for one in open_ones if one.plan.table == table}
     paths = {
         file.path
-        for correction, manifests in desk.records.ledger.manifests().items()
+        for correction, manifests in ctx.records.ledger.manifests().items()
         if correction in ours
         for manifest in manifests
         for file in (*manifest.retired, *manifest.arriving)

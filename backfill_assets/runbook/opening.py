@@ -20,8 +20,8 @@ from backfill_assets.errors.request import (
     WindowOutsideData,
     WindowOverlaps,
 )
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.deciding import refuse_nameless
-from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.foreseeing import refuse_unfit
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unplaced
@@ -29,60 +29,60 @@ from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.swapping import settle
 
 
-def plan_correction(desk: Desk, request: Request) -> Plan:
+def plan_correction(ctx: StepContext, request: Request) -> Plan:
     """Say what a correction would do, without side effects; ``correction`` is the id it would be given now.
 
     Raises:
         TableUnknown, WindowOutsideData, WindowOverlaps, CorrectionExists: when it cannot be opened.
         BadInput: what :func:`refuse_unfit` refuses, because it could never be validated.
     """
-    return _placed(_drafted(desk, request), desk.records.ledger.histories())
+    return _placed(_drafted(ctx, request), ctx.records.ledger.histories())
 
 
-def open_correction(desk: Desk, request: Request) -> Plan:
+def open_correction(ctx: StepContext, request: Request) -> Plan:
     """Open a correction: claim its days and create its empty staged version.
 
     Of two openings that overlap one is refused; a launch (``request.origin``) that has opened one already is given it.
     """
-    draft = _drafted(desk, request)
+    draft = _drafted(ctx, request)
     refuse_early(draft)
-    plan = _opened(desk, draft)
+    plan = _opened(ctx, draft)
     while plan is None:
-        plan = _opened(desk, draft)
-    live = desk.records.table(plan.table)
-    desk.records.staged(plan.table, plan.correction, live.schema).create()
+        plan = _opened(ctx, draft)
+    live = ctx.records.table(plan.table)
+    ctx.records.staged(plan.table, plan.correction, live.schema).create()
     return plan
 
 
-def _opened(desk: Desk, draft: Plan) -> Plan | None:
+def _opened(ctx: StepContext, draft: Plan) -> Plan | None:
     """The plan of what is open now; None when another opening came first, and it has to be looked again."""
-    histories = desk.records.ledger.histories()
+    histories = ctx.records.ledger.histories()
     if already := opened_by(draft.request.origin, histories):
         return already.plan
     plan = _placed(draft, histories)
     required = OpeningIsFree(plan.correction, plan.table, frozenset(plan.days), draft.request.origin)
-    return plan if desk.tell_if(plan.correction, Opened(plan), required) else None
+    return plan if ctx.tell_if(plan.correction, Opened(plan), required) else None
 
 
-def join_or_open(desk: Desk, request: Request) -> Plan:
+def join_or_open(ctx: StepContext, request: Request) -> Plan:
     """The correction a launch belongs to: one whose window holds its days and still accepts them, else a new one."""
-    for progress in open_corrections(desk).values():
+    for progress in open_corrections(ctx).values():
         inside = set(request.all_days) <= set(progress.plan.days)
         if progress.plan.table == request.table and progress.accepts_stagings and inside:
             return progress.plan
-    return open_correction(desk, request)
+    return open_correction(ctx, request)
 
 
-def named_correction(desk: Desk, correction: str, days: Collection[date]) -> Plan:
+def named_correction(ctx: StepContext, correction: str, days: Collection[date]) -> Plan:
     """The correction that a launch names, if it may stage these days for it.
 
     Raises:
         CorrectionUnknown, StagingClosed, DaysOutsideCorrection: when it may not.
     """
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     plan = progress.plan
-    if plan.table != desk.subject.table:
-        raise CorrectionUnknown(correction, open_corrections(desk))
+    if plan.table != ctx.subject.table:
+        raise CorrectionUnknown(correction, open_corrections(ctx))
     if progress.is_closed or (not progress.accepts_stagings and not set(days) <= progress.missing):
         raise StagingClosed(correction, progress.publication.ending or "past its cut over")
     if outside := set(days) - set(plan.days):
@@ -90,13 +90,13 @@ def named_correction(desk: Desk, correction: str, days: Collection[date]) -> Pla
     return plan
 
 
-def open_corrections(desk: Desk) -> dict[str, Progress]:
+def open_corrections(ctx: StepContext) -> dict[str, Progress]:
     """Every correction of any table that is not closed, by id."""
-    standings = desk.records.ledger.standings()
+    standings = ctx.records.ledger.all_progress()
     return {correction: progress for correction, progress in standings.items() if not progress.is_closed}
 
 
-def abandon(desk: Desk, correction: str, note: str) -> Event:
+def abandon(ctx: StepContext, correction: str, note: str) -> Event:
     """Give a correction up: holds are released, days unclaimed, reports thawed. What is staged stays until swept.
 
     Raises:
@@ -105,67 +105,67 @@ def abandon(desk: Desk, correction: str, note: str) -> Event:
         StillLive: when days of it are live.
         SwappedDaysMoved: when somebody brought days live again that had gone back.
     """
-    desk.progress(correction)
-    refuse_nameless(desk, "abandon", correction)
+    ctx.progress(correction)
+    refuse_nameless(ctx, "abandon", correction)
     while True:
-        settle(desk, correction)
-        progress = desk.progress(correction)
+        settle(ctx, correction)
+        progress = ctx.progress(correction)
         if progress.is_closed or progress.publication.planned is Step.DECOMMISSION:
             raise CorrectionClosed(correction, progress.publication.ending or "being decommissioned")
         if progress.publication.swapped:
             raise StillLive(correction, progress.publication.swapped)
         refuse_moved(progress)
-        abandoned = desk.tell_next(progress, Abandoned(note))
+        abandoned = ctx.record_next(progress, Abandoned(note))
         if abandoned:
             break
-    desk.records.watermarks.release(correction, desk.subject.table, by=desk.actor, at=desk.now)
+    ctx.records.watermarks.release(correction, ctx.subject.table, by=ctx.actor, at=ctx.now)
     return abandoned
 
 
-def try_again(desk: Desk, correction: str) -> Event:
+def try_again(ctx: StepContext, correction: str) -> Event:
     """Forget failures and the tries of failed days: a person has looked and wants another try.
 
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
         NameNeeded: when it is nobody who has looked.
     """
-    desk.progress(correction)
-    refuse_nameless(desk, "try again", correction)
-    return forget_failures(desk, correction)
+    ctx.progress(correction)
+    refuse_nameless(ctx, "try again", correction)
+    return forget_failures(ctx, correction)
 
 
-def forget_failures(desk: Desk, correction: str) -> Event:
+def forget_failures(ctx: StepContext, correction: str) -> Event:
     """Give what failed another try, as whoever drives a correction from the command line does."""
-    return desk.tell(correction, RetryRequested())
+    return ctx.record(correction, RetryRequested())
 
 
-def _drafted(desk: Desk, request: Request) -> Plan:
+def _drafted(ctx: StepContext, request: Request) -> Plan:
     """The plan as far as it does not depend on other corrections."""
-    subject = desk.subject
+    subject = ctx.subject
     if request.table != subject.table:
         raise TableUnknown(request.table, [subject.table])
-    live = desk.records.snapshot(subject.table) if desk.records.exists(subject.table) else None
-    pins = {source: desk.records.snapshot(source).commit for source in subject.sources}
+    live = ctx.records.snapshot(subject.table) if ctx.records.exists(subject.table) else None
+    pins = {source: ctx.records.snapshot(source).commit for source in subject.sources}
     if live is not None:
-        refuse_unplaced(desk, pins)
+        refuse_unplaced(ctx, pins)
     published = Window.spanning(live.days) if live and live.days else None
     if live is None or published is None or not published.covers(request.window):
         raise WindowOutsideData(subject.table, request.window, published)
-    refuse_unfit(desk, request, live)
+    refuse_unfit(ctx, request, live)
     files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
     plan = Plan(
         correction=request.correction,
         request=request,
-        opened_at=desk.now,
-        opened_by=desk.actor,
+        opened_at=ctx.now,
+        opened_by=ctx.actor,
         pins=pins,
         reports=subject.reach(request.all_days),
-        holders=holders_of(desk),
+        holders=holders_of(ctx),
         rollback_days=subject.rollback_days,
         code_version=subject.code_version,
         bytes_staged=sum(file.size for file in files),
     )
-    return estimated(desk, plan)
+    return estimated(ctx, plan)
 
 
 def _placed(plan: Plan, histories: Histories) -> Plan:

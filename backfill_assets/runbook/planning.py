@@ -9,17 +9,17 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.waves import ordered_waves
 from backfill_assets.errors.lake import PartitionedOtherwise, RowsWithoutDay
 from backfill_assets.errors.request import CorrectedFirst
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 
 
-def estimated(desk: Desk, plan: Plan) -> Plan:
+def estimated(ctx: StepContext, plan: Plan) -> Plan:
     """The plan with waves below what its sources can bear, and its time and cost from the runs of the past."""
-    policy = within_rate(plan.request.waves, desk.subject.days_per_minute)
+    policy = within_rate(plan.request.waves, ctx.subject.days_per_minute)
     waves = ordered_waves(plan.days, policy)
-    expected = estimate(waves, policy, desk.records.builds.past_runs(plan.table))
+    expected = estimate(waves, policy, ctx.records.builds.past_runs(plan.table))
     return replace(
         plan,
         request=replace(plan.request, waves=policy),
@@ -27,39 +27,39 @@ def estimated(desk: Desk, plan: Plan) -> Plan:
         run_seconds=round(expected.run_seconds, 1),
         seconds_per_day=round(expected.seconds_per_day, 4),
         runs_seen=expected.runs_seen,
-        after=corrected_first(desk, plan.days),
+        after=corrected_first(ctx, plan.days),
     )
 
 
-def corrected_first(desk: Desk, days: Collection[date]) -> tuple[str, ...]:
+def corrected_first(ctx: StepContext, days: Collection[date]) -> tuple[str, ...]:
     """Open corrections of tables that this one reads, with some of the same days and not live yet.
 
     This one would be computed from what they are about to replace.
     """
     first = {
         name
-        for name, progress in desk.records.ledger.standings().items()
-        if progress.plan.table in desk.subject.sources and not progress.claimed.isdisjoint(days)
+        for name, progress in ctx.records.ledger.all_progress().items()
+        if progress.plan.table in ctx.subject.sources and not progress.claimed.isdisjoint(days)
     }
     return tuple(sorted(first))
 
 
-def refuse_unplaced(desk: Desk, pins: Mapping[str, int]) -> None:
+def refuse_unplaced(ctx: StepContext, pins: Mapping[str, int]) -> None:
     """Refuse a table that cannot be swapped by day, and rows that are in no day of it or of a source.
 
     Raises:
         PartitionedOtherwise: when the table is not partitioned by day alone.
         RowsWithoutDay: naming the table or source that has some.
     """
-    live = desk.records.snapshot(desk.subject.table)
+    live = ctx.records.snapshot(ctx.subject.table)
     if live.partition_columns != (DAY,):
-        raise PartitionedOtherwise(desk.subject.table, live.partition_columns)
-    refuse_rows_without_day({desk.subject.table: live, **pinned(desk, pins)})
+        raise PartitionedOtherwise(ctx.subject.table, live.partition_columns)
+    refuse_rows_without_day({ctx.subject.table: live, **pinned(ctx, pins)})
 
 
-def pinned(desk: Desk, pins: Mapping[str, int]) -> dict[str, Snapshot]:
+def pinned(ctx: StepContext, pins: Mapping[str, int]) -> dict[str, Snapshot]:
     """Each source at the commit that a correction is staged from."""
-    return {source: desk.records.snapshot(source, commit) for source, commit in pins.items()}
+    return {source: ctx.records.snapshot(source, commit) for source, commit in pins.items()}
 
 
 def refuse_rows_without_day(tables: Mapping[str, Snapshot]) -> None:

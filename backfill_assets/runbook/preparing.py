@@ -11,37 +11,37 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.correction import SourceUnfit
-from backfill_assets.runbook.desk import Desk, Problem
+from backfill_assets.runbook.context import Problem, StepContext
 from backfill_assets.runbook.failing import stuck_when_unusable
+from backfill_assets.runbook.notify import notify_watchers
 from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
 from backfill_assets.runbook.readers import internal_holders, register_declared
-from backfill_assets.runbook.telling import tell_watchers
 from backfill_assets.storage.banners import expected_thaw
 
 
 @stuck_when_unusable(Step.FREEZE_REPORTS)
-def freeze_reports(desk: Desk, correction: str) -> Event:
+def freeze_reports(ctx: StepContext, correction: str) -> Event:
     """Hold every report downstream at its last good state, but for those that tolerate a changing history."""
-    progress = desk.progress(correction)
-    names = [name for name in desk.subject.reports if name not in desk.subject.tolerant]
-    pinned = {name: desk.records.snapshot(name).commit for name in names if desk.records.exists(name)}
-    live = desk.records.snapshot(desk.subject.table)
+    progress = ctx.progress(correction)
+    names = [name for name in ctx.subject.reports if name not in ctx.subject.tolerant]
+    pinned = {name: ctx.records.snapshot(name).commit for name in names if ctx.records.exists(name)}
+    live = ctx.records.snapshot(ctx.subject.table)
     frozen = ReportsFrozen(
         reports=tuple(names),
-        tolerated=desk.subject.tolerant,
+        tolerated=ctx.subject.tolerant,
         pinned=pinned,
         pinned_table=live.commit,
         as_of=max(live.days, default=None),
-        until=expected_thaw(progress.plan, desk.now),
+        until=expected_thaw(progress.plan, ctx.now),
         reason=progress.plan.request.reason,
     )
-    desk.subject.show(desk.event(correction, frozen))
-    tell_watchers(desk, progress, NoticeKind.OPENED)
-    return desk.tell(correction, frozen)
+    ctx.subject.show(ctx.event(correction, frozen))
+    notify_watchers(ctx, progress, NoticeKind.OPENED)
+    return ctx.record(correction, frozen)
 
 
 @stuck_when_unusable(Step.VERIFY_SOURCE)
-def verify_source(desk: Desk, correction: str) -> Event:
+def verify_source(ctx: StepContext, correction: str) -> Event:
     """Find the source of every day there, complete and unaltered; every problem of every day in one report.
 
     A source that was mended since the opening is pinned anew, as long as nothing was staged from the old one.
@@ -50,14 +50,14 @@ def verify_source(desk: Desk, correction: str) -> Event:
         SourceUnfit: naming what is wrong with which days, and the largest window that can be corrected.
         RowsWithoutDay: naming a source with rows that are in no day.
     """
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     plan = progress.plan
-    refuse_rows_without_day(pinned(desk, plan.pins))
-    problems = _problems(desk, plan)
+    refuse_rows_without_day(pinned(ctx, plan.pins))
+    problems = _problems(ctx, plan)
     if problems and not progress.staging.staged:
-        newest = {source: desk.records.snapshot(source).commit for source in plan.pins}
+        newest = {source: ctx.records.snapshot(source).commit for source in plan.pins}
         plan = replace(plan, pins=newest) if newest != plan.pins else plan
-        problems = _problems(desk, plan) if newest != progress.plan.pins else problems
+        problems = _problems(ctx, plan) if newest != progress.plan.pins else problems
     if problems:
         named: dict[str, list[date]] = {}
         for problem in sorted(problems, key=lambda problem: (problem.day, problem.what)):
@@ -68,60 +68,60 @@ def verify_source(desk: Desk, correction: str) -> Event:
         error = SourceUnfit(correction, named, largest)
         by_day = {day: tuple(sorted(what for what, days in named.items() if day in days)) for day in _days_of(problems)}
         told = {what: tuple(days) for what, days in named.items()}
-        desk.tell(correction, core_facts.SourceUnfit(str(error), told, by_day, largest))
+        ctx.record(correction, core_facts.SourceUnfit(str(error), told, by_day, largest))
         raise error
-    return desk.tell(correction, _verified(desk, plan))
+    return ctx.record(correction, _verified(ctx, plan))
 
 
-def _verified(desk: Desk, plan: Plan) -> SourceVerified:
+def _verified(ctx: StepContext, plan: Plan) -> SourceVerified:
     """Over how much the sources were found fit: sources, their files of the days, and the looks of the author's."""
-    snapshots = [desk.records.snapshot(source, plan.pins[source]) for source in desk.subject.sources]
+    snapshots = [ctx.records.snapshot(source, plan.pins[source]) for source in ctx.subject.sources]
     files = sum(len(one.names(day)) for one in snapshots for day in (plan.days if one.by_day else (None,)))
-    return SourceVerified(len(plan.days), dict(plan.pins), len(snapshots), files, len(desk.subject.verify))
+    return SourceVerified(len(plan.days), dict(plan.pins), len(snapshots), files, len(ctx.subject.verify))
 
 
-def _problems(desk: Desk, plan: Plan) -> list[Problem]:
-    problems = [*_absent(desk, plan), *_beyond_retention(desk, plan)]
-    for verify in desk.subject.verify:
-        problems += verify(desk.records, plan)
+def _problems(ctx: StepContext, plan: Plan) -> list[Problem]:
+    problems = [*_absent(ctx, plan), *_beyond_retention(ctx, plan)]
+    for verify in ctx.subject.verify:
+        problems += verify(ctx.records, plan)
     return problems
 
 
 @stuck_when_unusable(Step.RESET_WATERMARKS)
-def reset_watermarks(desk: Desk, correction: str) -> Event:
+def reset_watermarks(ctx: StepContext, correction: str) -> Event:
     """Set our own holders back before the window, by a hold; marks are kept as they are.
 
     External holders are named, and set back by the cut over: before it there is nothing new for them to read.
     """
-    plan = desk.progress(correction).plan
-    watermarks, table = desk.records.watermarks, desk.subject.table
-    register_declared(desk)
-    watermarks.hold(correction, table, internal_holders(desk), plan.window, by=desk.actor, at=desk.now)
+    plan = ctx.progress(correction).plan
+    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    register_declared(ctx)
+    watermarks.hold(correction, table, internal_holders(ctx), plan.window, by=ctx.actor, at=ctx.now)
     holders = watermarks.holders(table)
     fact = WatermarksReset(
         marks={name: holder.mark for name, holder in holders.items()},
         effective={name: holder.effective for name, holder in holders.items()},
         external=tuple(name for name, holder in holders.items() if holder.external),
     )
-    return desk.tell(correction, fact)
+    return ctx.record(correction, fact)
 
 
-def _absent(desk: Desk, plan: Plan) -> list[Problem]:
+def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
     """Days that a source lacks at the commit that the correction is staged from."""
     problems: list[Problem] = []
-    for source in desk.subject.sources:
-        snapshot = desk.records.snapshot(source, plan.pins[source])
+    for source in ctx.subject.sources:
+        snapshot = ctx.records.snapshot(source, plan.pins[source])
         if snapshot.by_day:
             absent = set(plan.days) - snapshot.days
             problems += [Problem(day, f"{source} lacks the day") for day in sorted(absent)]
     return problems
 
 
-def _beyond_retention(desk: Desk, plan: Plan) -> list[Problem]:
+def _beyond_retention(ctx: StepContext, plan: Plan) -> list[Problem]:
     """Days older than a source keeps: what is there of them may be gone before the correction is done."""
     problems: list[Problem] = []
-    for source, kept in desk.subject.retention_days.items():
-        oldest = desk.now.date() - timedelta(days=kept)
+    for source, kept in ctx.subject.retention_days.items():
+        oldest = ctx.now.date() - timedelta(days=kept)
         problems += [
             Problem(day, f"{source} keeps {kept} days only, since {oldest}") for day in plan.days if day < oldest
         ]

@@ -4,38 +4,38 @@ from collections.abc import Collection
 from datetime import date
 
 from backfill_assets.core.window import Window
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 
 NIGHTLY = "nightly"
 
 
-def holders_of(desk: Desk) -> tuple[str, ...]:
+def holders_of(ctx: StepContext) -> tuple[str, ...]:
     """Everyone who keeps a watermark on the table: nightly, the reports, and whoever registered."""
-    registered = desk.records.watermarks.holders(desk.subject.table)
-    return tuple(sorted({NIGHTLY, *desk.subject.reports, *desk.subject.holders, *registered}))
+    registered = ctx.records.watermarks.holders(ctx.subject.table)
+    return tuple(sorted({NIGHTLY, *ctx.subject.reports, *ctx.subject.holders, *registered}))
 
 
-def internal_holders(desk: Desk) -> frozenset[str]:
+def internal_holders(ctx: StepContext) -> frozenset[str]:
     """Nightly, the reports, and whoever else moves its mark by our own doing."""
-    known = desk.records.watermarks.holders(desk.subject.table)
+    known = ctx.records.watermarks.holders(ctx.subject.table)
     external = {name for name, holder in known.items() if holder.external}
-    return frozenset(holders_of(desk)) - external - frozenset(desk.subject.holders)
+    return frozenset(holders_of(ctx)) - external - frozenset(ctx.subject.holders)
 
 
-def register_declared(desk: Desk) -> None:
+def register_declared(ctx: StepContext) -> None:
     """Make the external holders known that the code declares."""
-    for name in desk.subject.holders:
-        desk.records.watermarks.register(name, desk.subject.table, by="code", at=desk.now, external=True)
+    for name in ctx.subject.holders:
+        ctx.records.watermarks.register(name, ctx.subject.table, by="code", at=ctx.now, external=True)
 
 
-def rewind_readers(desk: Desk, correction: str, window: Window, days: Collection[date]) -> list[str]:
+def rewind_readers(ctx: StepContext, correction: str, window: Window, days: Collection[date]) -> list[str]:
     """After a swap or roll back: hold our own holders until they are rebuilt, make external ones read again.
 
     Returns the external holders that are awaited. Called again it changes nothing more.
     """
     if not days:
         return []
-    register_declared(desk)
-    watermarks, table = desk.records.watermarks, desk.subject.table
-    watermarks.hold(correction, table, internal_holders(desk), window, by=desk.actor, at=desk.now)
-    return list(watermarks.rewind(correction, table, Window.spanning(days), by=desk.actor, at=desk.now))
+    register_declared(ctx)
+    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    watermarks.hold(correction, table, internal_holders(ctx), window, by=ctx.actor, at=ctx.now)
+    return list(watermarks.rewind(correction, table, Window.spanning(days), by=ctx.actor, at=ctx.now))

@@ -11,12 +11,12 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended, StagedFilesMissing, SwapUnverified
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.deciding import refuse_nameless, refuse_without_extent
-from backfill_assets.runbook.desk import Desk
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back, with_days_let_go
+from backfill_assets.runbook.notify import measured_sums
 from backfill_assets.runbook.readers import rewind_readers
-from backfill_assets.runbook.telling import measured_sums
 from backfill_assets.storage import swap
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.stored import committed_at
@@ -25,7 +25,7 @@ from backfill_assets.storage.table import Commit, Table
 
 
 @stuck_when_unusable(Step.CUT_OVER)
-def cut_over(desk: Desk, correction: str) -> Event:
+def cut_over(ctx: StepContext, correction: str) -> Event:
     """Swap the changed days in by one commit, after the gate.
 
     One that was planned and may or may not have happened is settled first: the table's log knows. Days that somebody
@@ -36,21 +36,21 @@ def cut_over(desk: Desk, correction: str) -> Event:
         CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
     """
     while True:
-        settle(desk, correction)
-        progress = desk.progress(correction)
+        settle(ctx, correction)
+        progress = ctx.progress(correction)
         if progress.publication.planned in TAKE:
             continue
         again = progress.publication.moved & progress.publication.swapped
         if Step.CUT_OVER in progress.done and not again:
-            return _last(desk, correction, Step.CUT_OVER)
-        manifest = plan_again(desk, progress, again) if again else plan_cut_over(desk, progress)
+            return _last(ctx, correction, Step.CUT_OVER)
+        manifest = plan_again(ctx, progress, again) if again else plan_cut_over(ctx, progress)
         planned = SwapPlanned(Step.CUT_OVER, manifest.version, manifest.days)
-        if desk.tell_next(progress, planned, manifest=manifest):
-            return _take(desk, planned, manifest)
+        if ctx.record_next(progress, planned, manifest=manifest):
+            return _take(ctx, planned, manifest)
 
 
 def roll_back(
-    desk: Desk, correction: str, days: Collection[date] = (), note: str = "", *, all_days: bool = False
+    ctx: StepContext, correction: str, days: Collection[date] = (), note: str = "", *, all_days: bool = False
 ) -> Event:
     """Bring the retired days back, those named or with ``all_days`` all; every day that landed since stays.
 
@@ -65,14 +65,14 @@ def roll_back(
         RollBackClosed: when the correction is decommissioned or about to be.
         NothingToRollBack: when none of the days is live.
     """
-    if not days and not all_days and desk.progress(correction).publication.planned is Step.ROLL_BACK:
-        return settle(desk, correction) or _last(desk, correction, Step.ROLL_BACK)
+    if not days and not all_days and ctx.progress(correction).publication.planned is Step.ROLL_BACK:
+        return settle(ctx, correction) or _last(ctx, correction, Step.ROLL_BACK)
     refuse_without_extent(correction, days, all_days=all_days)
-    refuse_nameless(desk, "roll back", correction)
+    refuse_nameless(ctx, "roll back", correction)
     settled: Event | None = None
     while True:
-        settled = settle(desk, correction) or settled
-        progress = desk.progress(correction)
+        settled = settle(ctx, correction) or settled
+        progress = ctx.progress(correction)
         if progress.publication.planned in TAKE:
             continue
         if progress.is_closed or progress.publication.planned is Step.DECOMMISSION:
@@ -85,59 +85,59 @@ def roll_back(
             return settled
         if not wanted or not wanted <= inside | undone:
             raise NothingToRollBack(correction, frozenset(wanted) - inside - undone)
-        manifest = plan_roll_back(desk, progress, wanted)
+        manifest = plan_roll_back(ctx, progress, wanted)
         planned = SwapPlanned(Step.ROLL_BACK, manifest.version, tuple(sorted(wanted)), note)
-        if desk.tell_next(progress, planned, manifest=manifest):
-            return _take(desk, planned, manifest)
+        if ctx.record_next(progress, planned, manifest=manifest):
+            return _take(ctx, planned, manifest)
 
 
-def settle(desk: Desk, correction: str) -> Event | None:
+def settle(ctx: StepContext, correction: str) -> Event | None:
     """Bring a swap that was planned and may or may not have happened to its end; None when there is none."""
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     if progress.publication.planned is not Step.CUT_OVER and progress.publication.planned is not Step.ROLL_BACK:
         return None
-    manifest = desk.records.ledger.manifests(correction)[correction][-1]
-    planned = (event.fact for event in reversed(desk.records.ledger.events(correction)))
-    return _take(desk, next(fact for fact in planned if isinstance(fact, SwapPlanned)), manifest)
+    manifest = ctx.records.ledger.manifests(correction)[correction][-1]
+    planned = (event.fact for event in reversed(ctx.records.ledger.events(correction)))
+    return _take(ctx, next(fact for fact in planned if isinstance(fact, SwapPlanned)), manifest)
 
 
-def _take(desk: Desk, planned: SwapPlanned, manifest: Manifest) -> Event:
+def _take(ctx: StepContext, planned: SwapPlanned, manifest: Manifest) -> Event:
     """Commit a planned swap and write down, once, that it happened, or that it was refused and why.
 
     The planned days are those that it is about, also where live holds already what it would bring there.
     """
-    live_table = _live_table(desk, planned.step, manifest)
+    live_table = _live_table(ctx, planned.step, manifest)
     if not manifest.days:
-        return _tell_settled(desk, manifest, _swapped(desk, planned, manifest, desk.now, None))
+        return _tell_settled(ctx, manifest, _swapped(ctx, planned, manifest, ctx.now, None))
     try:
-        commit = TAKE[planned.step](live_table, manifest, metadata=_commit_metadata(desk, planned.step))
+        commit = TAKE[planned.step](live_table, manifest, metadata=_commit_metadata(ctx, planned.step))
     except CommitContended:
         raise
     except SwapUnverified as error:
-        at = swapped_at(live_table.snapshot(), manifest) or desk.now
-        _tell_settled(desk, manifest, replace(_swapped(desk, planned, manifest, at, None), unverified=str(error)))
+        at = swapped_at(live_table.snapshot(), manifest) or ctx.now
+        _tell_settled(ctx, manifest, replace(_swapped(ctx, planned, manifest, at, None), unverified=str(error)))
         raise
     except Refused as error:
-        restage = _to_restage(desk, live_table.snapshot(), manifest, error)
-        _tell_settled(desk, manifest, SwapRefused(planned.step, str(error), restage))
+        restage = _to_restage(ctx, live_table.snapshot(), manifest, error)
+        _tell_settled(ctx, manifest, SwapRefused(planned.step, str(error), restage))
         raise
-    at = commit.at if commit else swapped_at(live_table.snapshot(), manifest) or desk.now
-    return _tell_settled(desk, manifest, _swapped(desk, planned, manifest, at, commit))
+    at = commit.at if commit else swapped_at(live_table.snapshot(), manifest) or ctx.now
+    return _tell_settled(ctx, manifest, _swapped(ctx, planned, manifest, at, commit))
 
 
-def _commit_metadata(desk: Desk, step: Step) -> dict[str, str]:
+def _commit_metadata(ctx: StepContext, step: Step) -> dict[str, str]:
     return {
         "backfill_assets/step": str(step),
-        "backfill_assets/run": desk.run_id,
-        "backfill_assets/actor": desk.actor,
-        "backfill_assets/code_version": desk.subject.code_version,
-        "backfill_assets/git_commit": desk.subject.git_commit,
+        "backfill_assets/run": ctx.run_id,
+        "backfill_assets/actor": ctx.actor,
+        "backfill_assets/code_version": ctx.subject.code_version,
+        "backfill_assets/git_commit": ctx.subject.git_commit,
     }
 
 
-def _to_restage(desk: Desk, live: Snapshot, manifest: Manifest, error: Refused) -> tuple[date, ...]:
+def _to_restage(ctx: StepContext, live: Snapshot, manifest: Manifest, error: Refused) -> tuple[date, ...]:
     """Days to be computed anew after a refusal; swapped in once, they are not."""
-    if set(manifest.days) & desk.progress(manifest.correction).publication.swapped:
+    if set(manifest.days) & ctx.progress(manifest.correction).publication.swapped:
         return ()
     return manifest.days if isinstance(error, StagedFilesMissing) else tuple(_moved(live, manifest))
 
@@ -145,34 +145,34 @@ def _to_restage(desk: Desk, live: Snapshot, manifest: Manifest, error: Refused) 
 TAKE: Mapping[Step, Callable[..., Commit | None]] = {Step.CUT_OVER: swap.cut_over, Step.ROLL_BACK: swap.roll_back}
 
 
-def _live_table(desk: Desk, step: Step, manifest: Manifest) -> Table:
+def _live_table(ctx: StepContext, step: Step, manifest: Manifest) -> Table:
     """Live, with the columns that the staged version brings when it is swapped in."""
-    table = desk.subject.table
+    table = ctx.subject.table
     if step is Step.CUT_OVER and manifest.days:
-        return desk.records.table(table, desk.records.staged(table, manifest.correction).schema)
-    return desk.records.table(table)
+        return ctx.records.table(table, ctx.records.staged(table, manifest.correction).schema)
+    return ctx.records.table(table)
 
 
-def _tell_settled(desk: Desk, manifest: Manifest, fact: Swapped | SwapRefused) -> Event:
+def _tell_settled(ctx: StepContext, manifest: Manifest, fact: Swapped | SwapRefused) -> Event:
     """Write down what became of a planned swap; of two that took it at once, one does."""
     correction = manifest.correction
-    told = desk.tell_if(correction, fact, SwapIsOpen(correction, fact.step, manifest.version))
-    return told or _settled(desk, fact, manifest)
+    told = ctx.tell_if(correction, fact, SwapIsOpen(correction, fact.step, manifest.version))
+    return told or _settled(ctx, fact, manifest)
 
 
-def _settled(desk: Desk, fact: Swapped | SwapRefused, manifest: Manifest) -> Event:
+def _settled(ctx: StepContext, fact: Swapped | SwapRefused, manifest: Manifest) -> Event:
     """What somebody else wrote down about a swap."""
-    same = [event for event in desk.records.ledger.events(manifest.correction) if type(event.fact) is type(fact)]
+    same = [event for event in ctx.records.ledger.events(manifest.correction) if type(event.fact) is type(fact)]
     mine = [event for event in same if _number(event.fact) == manifest.version and event.step is fact.step]
-    return mine[-1] if mine else _last(desk, manifest.correction, fact.step, fact.outcome)
+    return mine[-1] if mine else _last(ctx, manifest.correction, fact.step, fact.outcome)
 
 
 def _number(fact: Fact) -> int | None:
     return fact.swap.swap_count if isinstance(fact, Swapped) else None
 
 
-def _last(desk: Desk, correction: str, step: Step, outcome: Outcome = Outcome.DONE) -> Event:
-    events = desk.records.ledger.events(correction)
+def _last(ctx: StepContext, correction: str, step: Step, outcome: Outcome = Outcome.DONE) -> Event:
+    events = ctx.records.ledger.events(correction)
     return next(event for event in reversed(events) if event.step is step and event.outcome is outcome)
 
 
@@ -189,16 +189,18 @@ def _moved(live: Snapshot, manifest: Manifest) -> list[date]:
     return [day for day in manifest.days if live.names(day) != held[day]]
 
 
-def _swapped(desk: Desk, planned: SwapPlanned, manifest: Manifest, at: datetime, commit: Commit | None) -> Swapped:
-    about = with_days_let_go(desk, manifest, planned.days)
-    window = desk.records.ledger.standing(manifest.correction).plan.window
+def _swapped(
+    ctx: StepContext, planned: SwapPlanned, manifest: Manifest, at: datetime, commit: Commit | None
+) -> Swapped:
+    about = with_days_let_go(ctx, manifest, planned.days)
+    window = ctx.records.ledger.progress(manifest.correction).plan.window
     number = commit.number if commit else None
     milliseconds = round(commit.milliseconds, 1) if commit else None
     return Swapped(
         step=planned.step,
         swap=SwapCommit(about.version, about.days, at, number, milliseconds),
-        reach=desk.subject.reach(about.days),
-        rewound=tuple(rewind_readers(desk, manifest.correction, window, about.days)),
+        reach=ctx.subject.reach(about.days),
+        rewound=tuple(rewind_readers(ctx, manifest.correction, window, about.days)),
         note=planned.note,
-        sums=measured_sums(desk, about, back=planned.step is Step.ROLL_BACK),
+        sums=measured_sums(ctx, about, back=planned.step is Step.ROLL_BACK),
     )

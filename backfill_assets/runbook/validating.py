@@ -32,11 +32,11 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
 from backfill_assets.errors.driving import StagedByOtherCode
 from backfill_assets.errors.publication import SecondNameNeeded
+from backfill_assets.runbook.context import Evidence, StepContext
 from backfill_assets.runbook.deciding import refuse_nameless
-from backfill_assets.runbook.desk import Desk, Evidence
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
-from backfill_assets.runbook.telling import tell_waiting
+from backfill_assets.runbook.notify import notify_waiting
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -62,7 +62,7 @@ class Validation:
 
 
 @stuck_when_unusable(Step.STAGE)
-def stage(desk: Desk, correction: str) -> Event:
+def stage(ctx: StepContext, correction: str) -> Event:
     """Find every day of the plan in the staged version, by looking, not by counting runs.
 
     Where the code changed between two waves, the days of the other version are to be staged again.
@@ -71,28 +71,28 @@ def stage(desk: Desk, correction: str) -> Event:
         StagingIncomplete: naming the days that are missing.
         StagedByOtherCode: naming the days that another version of the code staged than the rest.
     """
-    plan = desk.progress(correction).plan
-    staged = staged_version(desk.records, plan).snapshot()
+    plan = ctx.progress(correction).plan
+    staged = staged_version(ctx.records, plan).snapshot()
     if missing := set(plan.days) - staged_whole(staged, plan.days):
-        raise _restage(desk, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
-    builds = desk.records.builds.of_days(plan.table, staged.files_of(plan.days))
+        raise _restage(ctx, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
+    builds = ctx.records.builds.of_days(plan.table, staged.files_of(plan.days))
     versions = sorted({build.code_version for build in builds.values()})
     if len(versions) > 1:
-        current = desk.subject.code_version
+        current = ctx.subject.code_version
         other = {day: build.code_version for day, build in builds.items() if build.code_version != current}
         error = StagedByOtherCode(correction, other, set(other.values()), current)
-        raise _restage(desk, error, correction, other)
-    return desk.tell(correction, StagingCompleted(plan.version_name, len(plan.days), tuple(versions)))
+        raise _restage(ctx, error, correction, other)
+    return ctx.record(correction, StagingCompleted(plan.version_name, len(plan.days), tuple(versions)))
 
 
-def _restage(desk: Desk, error: Refused, correction: str, days: Collection[date]) -> Refused:
+def _restage(ctx: StepContext, error: Refused, correction: str, days: Collection[date]) -> Refused:
     """Write down that days are to be staged again; returns the error to raise."""
-    desk.tell(correction, DaysToRestage(tuple(sorted(days)), str(error)))
+    ctx.record(correction, DaysToRestage(tuple(sorted(days)), str(error)))
     return error
 
 
 @stuck_when_unusable(Step.VALIDATE)
-def validate(desk: Desk, correction: str) -> Validation:
+def validate(ctx: StepContext, correction: str) -> Validation:
     """Compare staged with live and with the source, and write the certificate down.
 
     Where every check passes, no day differs and none was ever swapped, the correction is closed by that.
@@ -105,34 +105,34 @@ def validate(desk: Desk, correction: str) -> Validation:
             frozen.
         StagingIncomplete: when days are missing.
     """
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     plan = progress.plan
     if early := set(before_validation(plan)) - progress.done:
         raise StepsMissing(correction, Step.VALIDATE, early)
-    staged_table = staged_version(desk.records, plan)
+    staged_table = staged_version(ctx.records, plan)
     staged = staged_table.snapshot()
-    live = desk.records.table(plan.table, staged_table.schema).snapshot()
+    live = ctx.records.table(plan.table, staged_table.schema).snapshot()
     if missing := set(plan.days) - staged_whole(staged, plan.days):
-        raise _restage(desk, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
-    found = _validated(desk, plan, live, staged)
-    digest = desk.records.certificates.keep(found.certificate, desk.now)
-    closed = closed_among(found.certificate.changed_days, desk.records.closed_months.current())
+        raise _restage(ctx, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
+    found = _validated(ctx, plan, live, staged)
+    digest = ctx.records.certificates.keep(found.certificate, ctx.now)
+    closed = closed_among(found.certificate.changed_days, ctx.records.closed_months.current())
     fact = _as_fact(found, digest, tuple(closed))
     if fact.passed and not found.certificate.changed_days and progress.publication.swap_count == 0:
-        _close(desk, progress, fact)
+        _close(ctx, progress, fact)
         return found
-    tell_waiting(desk, desk.event(correction, fact))
-    desk.tell(correction, fact)
+    notify_waiting(ctx, ctx.event(correction, fact))
+    ctx.record(correction, fact)
     return found
 
 
-def _close(desk: Desk, progress: Progress, fact: Validated) -> None:
+def _close(ctx: StepContext, progress: Progress, fact: Validated) -> None:
     """Write down that nothing has to change, unless days were staged meanwhile: then it is to be validated again."""
     correction = progress.plan.correction
     required = NothingStagedSince(correction, progress.sequence)
-    if desk.tell_if(correction, replace(fact, closes=True), required) is None:
+    if ctx.tell_if(correction, replace(fact, closes=True), required) is None:
         reason = f"Days of correction {correction} were staged while it was validated."
-        desk.tell(correction, ValidationVoided(reason))
+        ctx.record(correction, ValidationVoided(reason))
 
 
 def refuse_failed(found: Validation, plan: Plan) -> None:
@@ -147,7 +147,7 @@ def refuse_failed(found: Validation, plan: Plan) -> None:
         raise ValidationFailed(plan.version_name, names, sentences, plan.correction)
 
 
-def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -> Event:
+def approve(ctx: StepContext, correction: str, note: str, *, override: bool = False) -> Event:
     """Let a validated correction through; with ``override`` also one that failed. Name and reason are recorded.
 
     Raises:
@@ -155,8 +155,8 @@ def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -
         ApprovalPremature: when it is not validated, or failed and no override was given.
         SecondNameNeeded: when the same person approves twice what changes a month that finance has closed.
     """
-    progress = desk.progress(correction)
-    refuse_nameless(desk, "override the checks of" if override else "approve", correction)
+    progress = ctx.progress(correction)
+    refuse_nameless(ctx, "override the checks of" if override else "approve", correction)
     if progress.is_closed:
         raise ApprovalPremature(correction, f"it is {progress.publication.ending}", "Open a new one")
     if not progress.gate.certificate or Step.CUT_OVER in progress.done:
@@ -166,15 +166,15 @@ def approve(desk: Desk, correction: str, note: str, *, override: bool = False) -
         raise ApprovalPremature(correction, "its validation failed", "Look at its checks, or override them by name")
     if override and not written(note):
         raise ApprovalPremature(correction, "an override needs a reason", "Give it as its note")
-    closed = closed_among(progress.gate.changed, desk.records.closed_months.current())
-    if closed and progress.gate.approval is not None and is_same_person(progress.gate.approval.by, desk.actor):
-        raise SecondNameNeeded(correction, desk.actor, closed)
+    closed = closed_among(progress.gate.changed, ctx.records.closed_months.current())
+    if closed and progress.gate.approval is not None and is_same_person(progress.gate.approval.by, ctx.actor):
+        raise SecondNameNeeded(correction, ctx.actor, closed)
     approved = Approved(progress.gate.certificate, progress.plan.digest, note, override, tuple(closed))
-    return desk.tell(correction, approved)
+    return ctx.record(correction, approved)
 
 
-def _validated(desk: Desk, plan: Plan, live: Snapshot, staged: Snapshot) -> Validation:
-    subject, records = desk.subject, desk.records
+def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -> Validation:
+    subject, records = ctx.subject, ctx.records
     days = frozenset(plan.days)
     built = records.builds.of_days(plan.table, live.files_of(plan.days))
     restaged = records.builds.of_days(plan.table, staged.files_of(plan.days))
@@ -207,14 +207,14 @@ def _validated(desk: Desk, plan: Plan, live: Snapshot, staged: Snapshot) -> Vali
         contents=contents,
     )
     foreign = (days & live.days) - built.keys()
-    return Validation(comparison, checks, certificate, other, frozenset(foreign), _late(desk, plan))
+    return Validation(comparison, checks, certificate, other, frozenset(foreign), _late(ctx, plan))
 
 
-def _late(desk: Desk, plan: Plan) -> frozenset[date]:
+def _late(ctx: StepContext, plan: Plan) -> frozenset[date]:
     """Days of which a source holds other files now than when the correction was opened."""
     moved: set[date] = set()
     for source, commit in plan.pins.items():
-        pinned, newest = desk.records.snapshot(source, commit), desk.records.snapshot(source)
+        pinned, newest = ctx.records.snapshot(source, commit), ctx.records.snapshot(source)
         if newest.commit != commit and newest.by_day:
             moved |= {day for day in plan.days if pinned.fingerprint(day) != newest.fingerprint(day)}
     return frozenset(moved)

@@ -41,7 +41,7 @@ class Banner:
 def banner_of(records: Records, report: str) -> Banner | None:
     """The banner of a report; None when no correction holds it."""
     holding: list[tuple[Plan, Event, ReportsFrozen]] = []
-    for correction, progress in records.ledger.standings().items():
+    for correction, progress in records.ledger.all_progress().items():
         if report in progress.downstream.frozen and (frozen := _freezing(records.ledger.events(correction), report)):
             holding.append((progress.plan, *frozen))
     if not holding:

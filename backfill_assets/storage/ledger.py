@@ -48,17 +48,17 @@ class Ledger:
         """The events of every correction, by id, each in sequence."""
         return self._rows.made_of_rows(WITHOUT_MANIFEST, _histories)
 
-    def standings(self) -> Mapping[str, Progress]:
+    def all_progress(self) -> Mapping[str, Progress]:
         """Where every correction stands, by id."""
         return self._rows.made_of_rows(WITHOUT_MANIFEST, _standings)
 
-    def standing(self, correction: str) -> Progress:
+    def progress(self, correction: str) -> Progress:
         """Where one correction stands.
 
         Raises:
             CorrectionUnknown: when the ledger has none of that id.
         """
-        standings = self.standings()
+        standings = self.all_progress()
         if correction not in standings:
             raise CorrectionUnknown(correction, standings)
         return standings[correction]

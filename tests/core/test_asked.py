@@ -35,13 +35,13 @@ def folded(*told, of=None) -> Progress:
     return fold(of or plan(), events)
 
 
-def asked(errand: WorkItem, number: int = 1):
-    key = f"c/{errand.name}/{number}"
-    return errand.step, Outcome.REQUESTED, {"request": key, "errand": errand.as_json()}
+def asked(work_item: WorkItem, number: int = 1):
+    key = f"c/{work_item.name}/{number}"
+    return work_item.step, Outcome.REQUESTED, {"request": key, "errand": work_item.as_json()}
 
 
-def ended(errand: WorkItem, outcome=Outcome.ENDED, reason="", number: int = 1):
-    return errand.step, outcome, {"request": f"c/{errand.name}/{number}", "reason": reason}
+def ended(work_item: WorkItem, outcome=Outcome.ENDED, reason="", number: int = 1):
+    return work_item.step, outcome, {"request": f"c/{work_item.name}/{number}", "reason": reason}
 
 
 def wave(first: int, last: int) -> WorkItem:
@@ -132,20 +132,20 @@ def test_abandoning_forgets_what_was_asked_for():
 
 
 @pytest.mark.parametrize("errand", [STEPS, wave(1, 3)])
-def test_an_errand_is_read_back_as_it_was_written(errand):
-    assert WorkItem.from_json(errand.as_json()) == errand
+def test_an_errand_is_read_back_as_it_was_written(work_item):
+    assert WorkItem.from_json(work_item.as_json()) == work_item
 
 
 @given(st.lists(st.sampled_from(["ask", "end", "die", "stage"]), max_size=20))
 def test_whatever_happens_an_errand_is_pending_once_at_most_and_its_keys_never_repeat(actions):
     progress, keys = folded(*PREPARED), []
     told = [*PREPARED]
-    errand = wave(1, 3)
+    work_item = wave(1, 3)
     for action in actions:
         pending = list(progress.runs.pending)
         if action == "ask" and not pending:
-            keys.append(progress.runs.next_key("c", errand))
-            told.append((Step.STAGE, Outcome.REQUESTED, {"request": keys[-1], "errand": errand.as_json()}))
+            keys.append(progress.runs.next_key("c", work_item))
+            told.append((Step.STAGE, Outcome.REQUESTED, {"request": keys[-1], "errand": work_item.as_json()}))
         elif action in {"end", "die"} and pending:
             told.append((Step.STAGE, Outcome.ENDED, {"request": pending[0], "reason": (action == "die" and "x") or ""}))
         elif action == "stage":

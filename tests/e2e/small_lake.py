@@ -16,13 +16,13 @@ from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import ONE_DAY, Window
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.revenue import fixing_log, fixings, raw_log
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.schemas import FxRates
 from backfill_assets.revenue.transforms import daily_revenue
-from backfill_assets.runbook import Desk, Subject
+from backfill_assets.runbook import StepContext, Subject
 from backfill_assets.runbook.validating import Validation
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.layout import Lake
@@ -52,14 +52,16 @@ class SmallLake:
     def records(self) -> Records:
         return Records(Lake(str(self.root / "lake")))
 
-    def desk(self, now: datetime = OPENED, actor: str = "ada", office: Office = DAILY_REVENUE) -> Desk:
-        """A desk of the office, with notices kept below the root."""
+    def step_context(
+        self, now: datetime = OPENED, actor: str = "ada", definition: TableDefinition = DAILY_REVENUE
+    ) -> StepContext:
+        """A ctx of the definition, with notices kept below the root."""
         records = self.records
-        return Desk(records, self.subject(office), actor, now)
+        return StepContext(records, self.subject(definition), actor, now)
 
-    def subject(self, office: Office = DAILY_REVENUE) -> Subject:
+    def subject(self, definition: TableDefinition = DAILY_REVENUE) -> Subject:
         quiet = {"publish": lambda notice: notice.name, "publish_page": None, "show": lambda _event: None}
-        return replace(office.subject(self.records), **quiet)
+        return replace(definition.subject(self.records), **quiet)
 
     def live(self) -> pl.DataFrame:
         return self.records.snapshot(FACT).scan().collect().sort(TABLE_KEYS)
@@ -96,7 +98,7 @@ def publish_rates(lake: SmallLake, days: Collection[date]) -> None:
 
 def publish(lake: SmallLake, days: Collection[date], spoil: Spoil = lambda rows: rows) -> None:
     """Publish the fact as nightly would, spoiled or not."""
-    wave = DAILY_REVENUE.asset.recipe.wave(lake.records, days)
+    wave = DAILY_REVENUE.asset.compute_spec.wave(lake.records, days)
     assert not wave.reasons, wave.reasons
     frame = spoil(pl.concat(wave.frames.values()))
     _write_built(lake, wave, frame, "")
@@ -112,22 +114,22 @@ def write(lake: SmallLake, table: str, frame: pl.DataFrame, days: Collection[dat
 def stage(lake: SmallLake, plan: Plan, spoil: Spoil = lambda rows: rows, days: Collection[date] = ()) -> None:
     """Stage days of a correction (all unless told otherwise), spoiled or not."""
     wanted = sorted(days or plan.days)
-    wave = DAILY_REVENUE.asset.recipe.wave(lake.records, wanted, correction=plan.correction, pins=plan.pins)
+    wave = DAILY_REVENUE.asset.compute_spec.wave(lake.records, wanted, correction=plan.correction, pins=plan.pins)
     assert not wave.reasons, wave.reasons
     _write_built(lake, wave, spoil(pl.concat(wave.frames.values())), plan.correction)
     detail = {"days": [str(day) for day in wanted], "code_version": wave.code_version}
-    lake.desk().tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, detail))
+    lake.step_context().record(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, detail))
 
 
 def prepared(lake: SmallLake, request: Request, spoil: Spoil = lambda rows: rows, at: datetime = OPENED) -> Plan:
     """A correction taken through its first four steps."""
-    desk = lake.desk(at)
-    plan = runbook.open_correction(desk, request)
-    runbook.freeze_reports(desk, plan.correction)
-    runbook.verify_source(desk, plan.correction)
-    runbook.reset_watermarks(desk, plan.correction)
+    ctx = lake.step_context(at)
+    plan = runbook.open_correction(ctx, request)
+    runbook.freeze_reports(ctx, plan.correction)
+    runbook.verify_source(ctx, plan.correction)
+    runbook.reset_watermarks(ctx, plan.correction)
     stage(lake, plan, spoil)
-    runbook.stage(desk, plan.correction)
+    runbook.stage(ctx, plan.correction)
     return plan
 
 

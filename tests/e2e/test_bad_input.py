@@ -290,7 +290,7 @@ def take_the_source_as_verified(house: House) -> None:
     """Steps 1 to 3 are written down as done: the source was fit when it was looked at."""
     (correction,) = house.records.ledger.histories()
     with house.entered():
-        desk = DAILY_REVENUE.desk(LakeResource(), "ada")
+        ctx = DAILY_REVENUE.step_context(LakeResource(), "ada")
         for step in PREPARATION:
-            desk.tell(correction, fact_of(step, Outcome.DONE, {"reports": [], "external": []}))
-        assert isinstance(next_step(desk.progress(correction), desk.now), StageWaves)
+            ctx.record(correction, fact_of(step, Outcome.DONE, {"reports": [], "external": []}))
+        assert isinstance(next_step(ctx.progress(correction), ctx.now), StageWaves)

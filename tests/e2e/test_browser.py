@@ -60,11 +60,11 @@ def test_an_analyst_corrects_thirty_days_in_the_browser(story):
 
 
 def _opened(lake: SmallLake) -> str:
-    return max(lake.records.ledger.standings(), default="")
+    return max(lake.records.ledger.all_progress(), default="")
 
 
 def _standing(lake: SmallLake, correction: str, step: Step) -> Progress | None:
-    progress = lake.records.ledger.standing(correction)
+    progress = lake.records.ledger.progress(correction)
     assert not progress.failures, progress.failures
     return progress if step in progress.done else None
 
@@ -115,8 +115,8 @@ def _see_the_rest(analyst: Analyst, correction: str, done: Progress) -> None:
 
 def _is_right(lake: SmallLake, server: Server, correction: str, done: Progress, told: dict[str, Decimal]) -> None:
     """The numbers of the screen are those of the ledger are those of the table, and there was one swap."""
-    recipe = DAILY_REVENUE.asset.recipe
-    right = pl.concat(recipe.wave(lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
+    compute_spec = DAILY_REVENUE.asset.compute_spec
+    right = pl.concat(compute_spec.wave(lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
     assert_frame_equal(lake.live(), right)
     sums = lake.live().filter(pl.col("day").is_between(WRONG.first, WRONG.last))["revenue_usd"].sum()
     assert sums == told["new"]

@@ -41,10 +41,10 @@ def test_ninety_days_beside_nightly_and_everything_killed_while_staging_and_at_t
         expectation=Expectation.from_request(EXPECTED),
         approval=Approval.AUTOMATIC,
     )
-    correction = open_correction(lake.desk(NOW), request).correction
+    correction = open_correction(lake.step_context(NOW), request).correction
     queued: list[float] = []
     with dagster_dev(environment(lake)) as server:
-        while not queued or len(lake.records.ledger.standing(correction).staging.staged) < len(NINETY) // 2:
+        while not queued or len(lake.records.ledger.progress(correction).staging.staged) < len(NINETY) // 2:
             wait_until(lambda: _in_process(server, "wave/"), LONG, "a wave")
             nightly = server.launch_job(f"{FACT}__nightly", NIGHTLY)
             run = wait_until(lambda nightly=nightly: server.ended(nightly), LONG, "the end of nightly")
@@ -64,8 +64,8 @@ def test_ninety_days_beside_nightly_and_everything_killed_while_staging_and_at_t
 
 def assert_is_corrected_once(lake, correction):
     """Right numbers, one swap, one notice, and the killed runs written down as what they were."""
-    recipe = DAILY_REVENUE.asset.recipe
-    right = pl.concat(recipe.wave(lake.records, MONTHS.days).frames.values()).sort(TABLE_KEYS)
+    compute_spec = DAILY_REVENUE.asset.compute_spec
+    right = pl.concat(compute_spec.wave(lake.records, MONTHS.days).frames.values()).sort(TABLE_KEYS)
     assert_frame_equal(lake.live(), right)
     assert lake.records.snapshot(FACT).transaction_version(f"correction/{correction}") == 1
     events = lake.records.ledger.events(correction)
@@ -81,12 +81,12 @@ def _waited(stats):
 
 
 def _in_process(server, part):
-    """Whether a run of such an errand has begun to work."""
+    """Whether a run of such an work_item has begun to work."""
     return any(_works(run) for run in _under_way(server, part))
 
 
 def _all_in_process(server, part):
-    """Whether such errands have runs under way, and all of them have begun to work.
+    """Whether such work_items have runs under way, and all of them have begun to work.
 
     One that is killed before it has is not noticed by its process, but by Dagster, which waits two minutes.
     """

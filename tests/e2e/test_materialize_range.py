@@ -81,14 +81,14 @@ def test_a_launch_on_the_live_table_is_refused_before_any_compute(
     from backfill_assets.revenue.definitions import defs
 
     house = published.copy(tmp_path / "house")
-    recipe, computed = DAILY_REVENUE.asset.recipe, []
-    compute = recipe.compute
-    object.__setattr__(recipe, "compute", lambda **inputs: computed.append(inputs))
+    compute_spec, computed = DAILY_REVENUE.asset.compute_spec, []
+    compute = compute_spec.compute
+    object.__setattr__(compute_spec, "compute", lambda **inputs: computed.append(inputs))
     try:
         with house.entered():
             ran = Runner(defs, DagsterInstance.get()).run_days([DAILY_REVENUE.asset.live.key], PUBLISHED, tags)
     finally:
-        object.__setattr__(recipe, "compute", compute)
+        object.__setattr__(compute_spec, "compute", compute)
 
     assert not ran.success
     assert type(ran.refusal).__name__ == "LiveWriteRefused"

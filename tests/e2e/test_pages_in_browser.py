@@ -38,7 +38,7 @@ def editions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     kept: dict[str, Path] = {}
     plan = room.open()
     _keep(room, "published", kept, root)
-    runbook.freeze_reports(room.desk(), plan.correction)
+    runbook.freeze_reports(room.step_context(), plan.correction)
     room.prepare(plan)
     room.show()
     _keep(room, "frozen", kept, root)

@@ -101,9 +101,9 @@ def test_the_proposed_correction_passes_every_check_and_closes_the_finding(tmp_p
     (finding,) = seen(planted).findings
 
     plan = prepared(planted, read_request_file(Path(finding["request"])))
-    validation = runbook.validate(planted.desk(), plan.correction)
-    runbook.approve(planted.desk(), plan.correction, "as proposed")
-    runbook.cut_over(planted.desk(), plan.correction)
+    validation = runbook.validate(planted.step_context(), plan.correction)
+    runbook.approve(planted.step_context(), plan.correction, "as proposed")
+    runbook.cut_over(planted.step_context(), plan.correction)
     after = reconcile(planted.records, planted.landing, None, OPENED)
 
     assert validation.failed == ()
@@ -209,13 +209,13 @@ def half_up(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 def test_half_up_for_half_even_is_reported_and_the_first_version_that_differs_is_named(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     monkeypatch.setattr(transforms, "divided_half_even", half_up)
-    recipe = DAILY_REVENUE.asset.recipe
-    published_by = recipe.code_version
-    object.__setattr__(recipe, "code_version", "refactored")
+    compute_spec = DAILY_REVENUE.asset.compute_spec
+    published_by = compute_spec.code_version
+    object.__setattr__(compute_spec, "code_version", "refactored")
     try:
         audit = audited(found, days=20)
     finally:
-        object.__setattr__(recipe, "code_version", published_by)
+        object.__setattr__(compute_spec, "code_version", published_by)
 
     assert {replay.verdict for replay in audit.differing} == {Verdict.DIFFERS}
     assert audit.changed_by == "refactored"
@@ -227,7 +227,7 @@ def test_a_job_that_reads_other_days_is_found_out(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     original = transforms.daily_revenue
     monkeypatch.setattr(
-        DAILY_REVENUE.asset.recipe.compute,
+        DAILY_REVENUE.asset.compute_spec.compute,
         "__code__",
         (lambda raw_transactions, fx_rates: transforms.nosy(raw_transactions, fx_rates)).__code__,  # noqa: PLW0108
     )
@@ -245,7 +245,7 @@ def test_a_job_that_is_not_deterministic_is_found_out(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     original, calls = transforms.daily_revenue, iter(range(1000))
     monkeypatch.setattr(
-        DAILY_REVENUE.asset.recipe.compute,
+        DAILY_REVENUE.asset.compute_spec.compute,
         "__code__",
         (lambda raw_transactions, fx_rates: transforms.fickle(raw_transactions, fx_rates)).__code__,  # noqa: PLW0108
     )
@@ -299,9 +299,9 @@ def test_freshness_and_volume_are_the_same_before_and_after_a_cut_over(tmp_path,
     before = (days_behind(live.days, TODAY), rows_of(live, [AROUND.last]))
 
     plan = prepared(planted, read_request_file(Path(finding["request"])))
-    runbook.validate(planted.desk(), plan.correction)
-    runbook.approve(planted.desk(), plan.correction, "as proposed")
-    runbook.cut_over(planted.desk(), plan.correction)
+    runbook.validate(planted.step_context(), plan.correction)
+    runbook.approve(planted.step_context(), plan.correction, "as proposed")
+    runbook.cut_over(planted.step_context(), plan.correction)
 
     live = planted.records.snapshot(FACT)
     assert (days_behind(live.days, TODAY), rows_of(live, [AROUND.last])) == before

@@ -87,10 +87,10 @@ def request() -> Request:
 def validated(root: Path, monkeypatch: pytest.MonkeyPatch, spoil: Spoil) -> set[str]:
     """The checks that fail when a right staging is spoiled."""
     found = lake(root, monkeypatch, staged=True)
-    plan = found.desk().progress("20111210").plan
+    plan = found.step_context().progress("20111210").plan
     stage(found, plan, spoil)
-    runbook.stage(found.desk(), plan.correction)
-    return failed_checks(runbook.validate(found.desk(), plan.correction))
+    runbook.stage(found.step_context(), plan.correction)
+    return failed_checks(runbook.validate(found.step_context(), plan.correction))
 
 
 def changed(column: str, value: pl.Expr, where: pl.Expr = CELL) -> Spoil:
@@ -102,11 +102,11 @@ def changed(column: str, value: pl.Expr, where: pl.Expr = CELL) -> Spoil:
 
 def test_a_right_correction_passes_every_check_and_cuts_over(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch, staged=True)
-    plan = found.desk().progress("20111210").plan
+    plan = found.step_context().progress("20111210").plan
 
-    seen = runbook.validate(found.desk(), plan.correction)
-    runbook.approve(found.desk(), plan.correction, "looked at every day")
-    runbook.cut_over(found.desk(), plan.correction)
+    seen = runbook.validate(found.step_context(), plan.correction)
+    runbook.approve(found.step_context(), plan.correction, "looked at every day")
+    runbook.cut_over(found.step_context(), plan.correction)
 
     assert {check.name for check in seen.checks} >= {
         Clause.CONTROL_TOTALS,
@@ -118,11 +118,11 @@ def test_a_right_correction_passes_every_check_and_cuts_over(tmp_path, monkeypat
 
 def test_a_lost_day_is_never_validated(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
-    plan = runbook.open_correction(found.desk(), request())
-    runbook.freeze_reports(found.desk(), plan.correction)
+    plan = runbook.open_correction(found.step_context(), request())
+    runbook.freeze_reports(found.step_context(), plan.correction)
 
     with pytest.raises(StagingIncomplete, match="2011-10"):
-        runbook.stage(found.desk(), plan.correction)
+        runbook.stage(found.step_context(), plan.correction)
 
 
 def test_the_rows_of_a_lost_day_are_missed_by_control_totals(tmp_path, monkeypatch):
@@ -136,7 +136,7 @@ def test_a_doubled_row_is_refused_by_its_key(tmp_path, monkeypatch):
     plan = prepared(found, request(), lambda rows: rows.vstack(rows.filter(CELL)))
 
     with pytest.raises(KeysNotUnique, match="Germany"):
-        runbook.validate(found.desk(), plan.correction)
+        runbook.validate(found.step_context(), plan.correction)
 
 
 def test_a_row_that_counts_double_is_found_by_control_totals(tmp_path, monkeypatch):
@@ -216,27 +216,27 @@ def test_half_up_for_half_even_is_found_by_the_second_derivation(tmp_path, monke
         patched.setattr(transforms, "divided_half_even", half_up)
         plan = prepared(found, request())
 
-    assert Clause.SAMPLE_REDERIVED in failed_checks(runbook.validate(found.desk(), plan.correction))
+    assert Clause.SAMPLE_REDERIVED in failed_checks(runbook.validate(found.step_context(), plan.correction))
 
 
 def test_a_staged_day_written_again_after_validation_is_not_cut_over(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch, staged=True)
-    plan = found.desk().progress("20111210").plan
-    runbook.validate(found.desk(), plan.correction)
-    runbook.approve(found.desk(), plan.correction, "fine")
+    plan = found.step_context().progress("20111210").plan
+    runbook.validate(found.step_context(), plan.correction)
+    runbook.approve(found.step_context(), plan.correction, "fine")
     table = found.records.staged(FACT, plan.correction)
     table.replace_days({BUSY: table.snapshot().scan([BUSY]).collect()})
 
     with pytest.raises(CertificateOutdated, match=str(BUSY)):
-        runbook.cut_over(found.desk(), plan.correction)
+        runbook.cut_over(found.step_context(), plan.correction)
 
 
 def test_a_staged_file_altered_in_place_after_validation_is_not_cut_over(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch, staged=True)
     before = found.live()
-    plan = found.desk().progress("20111210").plan
-    runbook.validate(found.desk(), plan.correction)
-    runbook.approve(found.desk(), plan.correction, "fine")
+    plan = found.step_context().progress("20111210").plan
+    runbook.validate(found.step_context(), plan.correction)
+    runbook.approve(found.step_context(), plan.correction, "fine")
     table = found.records.staged(FACT, plan.correction)
     path = Path(table.uri) / table.snapshot().files_of([BUSY])[BUSY][0].path
     content = bytearray(path.read_bytes())
@@ -244,7 +244,7 @@ def test_a_staged_file_altered_in_place_after_validation_is_not_cut_over(tmp_pat
     path.write_bytes(content)
 
     with pytest.raises(Refused, match=str(BUSY)):
-        runbook.cut_over(found.desk(), plan.correction)
+        runbook.cut_over(found.step_context(), plan.correction)
 
     assert found.live().equals(before)
 
@@ -256,7 +256,7 @@ def test_a_day_that_arrived_again_is_held_to_its_latest_arrival(tmp_path, monkey
     ingest(found, [BUSY])
 
     plan = prepared(found, request())
-    seen = runbook.validate(found.desk(), plan.correction)
+    seen = runbook.validate(found.step_context(), plan.correction)
 
     assert seen.other_inputs == {BUSY}
     assert failed_checks(seen) == set()
@@ -271,7 +271,7 @@ def test_late_rows_that_land_after_the_opening_raise_no_alarm(tmp_path, monkeypa
     there.with_columns(dearer.cast(there.schema["amount"]).alias("amount")).write_parquet(landed)
     ingest(found, [BUSY])
 
-    seen = runbook.validate(found.desk(), plan.correction)
+    seen = runbook.validate(found.step_context(), plan.correction)
 
     assert failed_checks(seen) == set()
     assert BUSY in seen.late
@@ -279,8 +279,8 @@ def test_late_rows_that_land_after_the_opening_raise_no_alarm(tmp_path, monkeypa
 
 def test_the_sample_lists_every_transaction_with_both_rates(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch, staged=True)
-    plan = found.desk().progress("20111210").plan
-    runbook.validate(found.desk(), plan.correction)
+    plan = found.step_context().progress("20111210").plan
+    runbook.validate(found.step_context(), plan.correction)
 
     sample = Samples(found.records.lake).latest(plan.correction)
 
@@ -302,7 +302,7 @@ def test_a_window_without_any_trade_passes(tmp_path, monkeypatch):
     saturday = date(2011, 10, 8)
     plan = prepared(found, replace(request(), window=Window(saturday, saturday)))
 
-    seen = runbook.validate(found.desk(), plan.correction)
+    seen = runbook.validate(found.step_context(), plan.correction)
 
     assert failed_checks(seen) == set()
     assert seen.comparison.rows_new == 0

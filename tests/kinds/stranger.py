@@ -15,7 +15,7 @@ import pytest
 
 from backfill_assets import DeltaLakeIOManager, LakeResource, build_correction_definitions, correctable_asset
 from backfill_assets.command_line.session import Session
-from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.orchestration.nightly.publish import MARKED
 from backfill_assets.storage.snapshot import Snapshot
 from tests.e2e.house import Answered, House, new_house
@@ -98,12 +98,12 @@ class Stranger:
         ran = self.runner().run_keys([dg.AssetKey(TABLE)], str(days[0]), str(days[-1]), MARKED)
         assert ran.success, ran.errors
 
-    def job(self, name: str, config: dict[str, object] | None = None) -> Ran:
+    def job(self, name: str, config: dict[str, object] | None = None) -> RunResult:
         """A job without partitions."""
         runner = self.runner()
         return runner.execute(runner.definitions.resolve_job_def(name), {}, config=config)
 
-    def launchpad(self, **fields: object) -> Ran:
+    def launchpad(self, **fields: object) -> RunResult:
         """Open a correction as the UI's launchpad does."""
         runner = self.runner()
         key = dg.AssetKey([f"{TABLE}__correction", "open_correction"])

@@ -17,11 +17,11 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
 from backfill_assets.errors.watermarks import WaiverUnsigned
-from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook import abandon, approve, decommission, roll_back
-from backfill_assets.runbook.holding import waive_holder
 from backfill_assets.runbook.opening import try_again
+from backfill_assets.runbook.watermark_steps import waive_holder
 from backfill_assets.storage import swap
 from backfill_assets.storage.closed_months import ClosedMonths
 from tests.e2e.house import House
@@ -76,13 +76,13 @@ def test_a_second_spelling_is_not_a_second_person(other: str) -> None:
 
 
 DECISIONS: dict[str, Callable[[World, str, str], object]] = {
-    "approve": lambda world, correction, by: approve(world.desk(by), correction, "looked"),
-    "override": lambda world, correction, by: approve(world.desk(by), correction, "looked", override=True),
-    "roll back": lambda world, correction, by: roll_back(world.desk(by), correction, all_days=True),
-    "abandon": lambda world, correction, by: abandon(world.desk(by), correction, "no"),
-    "try again": lambda world, correction, by: try_again(world.desk(by), correction),
-    "decommission now": lambda world, correction, by: decommission(world.desk(by), correction, now=True),
-    "waive a reader": lambda world, correction, by: waive_holder(world.desk(by), correction, "billing", "gone"),
+    "approve": lambda world, correction, by: approve(world.step_context(by), correction, "looked"),
+    "override": lambda world, correction, by: approve(world.step_context(by), correction, "looked", override=True),
+    "roll back": lambda world, correction, by: roll_back(world.step_context(by), correction, all_days=True),
+    "abandon": lambda world, correction, by: abandon(world.step_context(by), correction, "no"),
+    "try again": lambda world, correction, by: try_again(world.step_context(by), correction),
+    "decommission now": lambda world, correction, by: decommission(world.step_context(by), correction, now=True),
+    "waive a reader": lambda world, correction, by: waive_holder(world.step_context(by), correction, "billing", "gone"),
     "close a month": lambda world, _, by: world.records.closed_months.close("2026-01", by=by, at=world.now),
     "reopen a month": lambda world, _, by: world.records.closed_months.reopen("2026-01", by=by, at=world.now),
 }
@@ -122,7 +122,7 @@ def test_a_roll_back_says_how_far_it_goes(
     before = world.records.ledger.events(correction)
 
     with pytest.raises(error) as refused:
-        roll_back(world.desk(), correction, **said)
+        roll_back(world.step_context(), correction, **said)
 
     assert_in_three_sentences(str(refused.value))
     assert world.records.ledger.events(correction) == before
@@ -148,7 +148,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, str]:
     return house, house.opened("2026-01-05", "2026-01-07")
 
 
-def launched(house: House, correction: str, what: str, config: dict[str, Any] | None) -> Ran:
+def launched(house: House, correction: str, what: str, config: dict[str, Any] | None) -> RunResult:
     """A job of the UI, with the form as it is prefilled where no config is given."""
     job = f"{FACT}__{what}"
     told = {"ops": {f"{job}_by_hand": {"config": config}}} if config is not None else {}
@@ -233,9 +233,9 @@ def test_what_a_person_decided_is_brought_to_its_end_without_asking_again(tmp_pa
     swaps = world.records.ledger.manifests(correction)[correction]
     half_done = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, version=2, days=[day(6)])
     detail = {"version": 2, "days": [str(day(6))], "note": "first"}
-    world.desk().tell(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=half_done)
+    world.step_context().record(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=half_done)
 
-    event = roll_back(world.desk("dagster"), correction)
+    event = roll_back(world.step_context("dagster"), correction)
 
     assert event.detail["days"] == [str(day(6))]
     assert day(7) in world.progress(correction).publication.swapped

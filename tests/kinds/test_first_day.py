@@ -158,8 +158,8 @@ LOADED = """
 import sys
 from backfill_assets.revenue.definitions import defs
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
-office = DAILY_REVENUE
-known = {"days": office.asset.partitions_def, **{one.name: one.partitions_def for one in office.reports.assets}}
+definition = DAILY_REVENUE
+known = {"days": definition.asset.partitions_def, **{one.name: one.partitions_def for one in definition.reports.assets}}
 print(*(f"{name} {one.get_num_partitions()} {one.get_first_partition_key()} {one.get_last_partition_key()}"
         for name, one in known.items()), sep="\\n")
 """

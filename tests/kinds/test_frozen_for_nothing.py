@@ -29,7 +29,7 @@ TAKEN = [Step.VERIFY_SOURCE, Step.RESET_WATERMARKS, Step.STAGE, Step.VALIDATE]
 def launch(world: World, first: int, last: int, origin: str = "backfill") -> str:
     """A launch of days without a request, staged."""
     window = Window(day(first), day(last))
-    correction = join_or_open(world.desk(), Request(TABLE, window, "Launched.", origin=origin)).correction
+    correction = join_or_open(world.step_context(), Request(TABLE, window, "Launched.", origin=origin)).correction
     world.stage_wave(correction, days(first, last))
     return correction
 
@@ -72,7 +72,7 @@ def test_a_launch_that_changes_something_is_validated_and_freezes_the_reports_th
     assert taken(world, correction) == [*TAKEN, Step.FREEZE_REPORTS]
     assert world.progress(correction).downstream.frozen == {REPORT}
 
-    approve(world.desk(), correction, "looked")
+    approve(world.step_context(), correction, "looked")
     assert isinstance(world.drive(correction), WaitUntil)
     assert world.content() == world.right
 
@@ -83,7 +83,7 @@ def test_a_request_freezes_first_and_lets_go_by_itself_when_nothing_changes(tmp_
     world.take(correction, next_step(world.progress(correction), world.now))
     assert world.progress(correction).downstream.frozen == {REPORT}
     refused = {"report": REPORT, "partitions": ["2026-01-10"]}
-    world.desk().tell(correction, fact_of(Step.FREEZE_REPORTS, Outcome.REFUSED, refused))
+    world.step_context().record(correction, fact_of(Step.FREEZE_REPORTS, Outcome.REFUSED, refused))
 
     assert world.drive(correction) == Finished(Ending.UNCHANGED)
 
@@ -108,7 +108,7 @@ def test_what_is_staged_for_nothing_is_swept(tmp_path: Path):
     correction = launch(world, 1, 4)
     world.drive(correction)
 
-    decommission(world.desk(), correction)
+    decommission(world.step_context(), correction)
 
     assert world.progress(correction).publication.ending == "decommissioned"
     assert world.told == []
@@ -148,7 +148,7 @@ def test_days_that_drifted_into_what_was_staged_close_an_approved_launch(tmp_pat
     world = world_at(tmp_path)
     correction = launch(world, 6, 7)
     world.drive(correction)
-    approve(world.desk(), correction, "looked")
+    approve(world.step_context(), correction, "looked")
     world.publish_live({day(6): 6, day(7): 7})
 
     assert world.drive(correction) == Finished(Ending.UNCHANGED)
@@ -159,11 +159,11 @@ def test_a_launch_whose_validation_failed_freezes_when_somebody_lets_it_through(
     world = world_at(tmp_path)
     correction = validated(world, launch(world, 4, 9))
     detail = {**world.events(correction, Step.VALIDATE)[-1].detail, "reason": "too large"}
-    world.desk().tell(correction, fact_of(Step.VALIDATE, Outcome.FAILED, detail))
+    world.step_context().record(correction, fact_of(Step.VALIDATE, Outcome.FAILED, detail))
     assert isinstance(world.drive(correction), Stuck)
     assert world.progress(correction).downstream.frozen == frozenset()
 
-    approve(world.desk("Ada"), correction, "it is right", override=True)
+    approve(world.step_context("Ada"), correction, "it is right", override=True)
     assert next_step(world.progress(correction), world.now) == TakeSteps((Step.FREEZE_REPORTS,))
     assert isinstance(world.drive(correction), WaitUntil)
 
@@ -171,29 +171,29 @@ def test_a_launch_whose_validation_failed_freezes_when_somebody_lets_it_through(
 def test_a_cut_over_by_hand_before_reports_are_frozen_is_refused(tmp_path: Path):
     world = world_at(tmp_path)
     correction = validated(world, launch(world, 4, 9))
-    approve(world.desk(), correction, "quick")
+    approve(world.step_context(), correction, "quick")
 
     with pytest.raises(StepsMissing, match="freeze_reports"):
-        cut_over(world.desk(), correction)
+        cut_over(world.step_context(), correction)
     assert world.swaps() == []
 
 
 def test_a_request_is_not_validated_before_reports_are_frozen(tmp_path: Path):
     world = world_at(tmp_path)
     correction = world.open(4, 9).correction
-    runbook.verify_source(world.desk(), correction)
-    runbook.reset_watermarks(world.desk(), correction)
+    runbook.verify_source(world.step_context(), correction)
+    runbook.reset_watermarks(world.step_context(), correction)
     world.stage_wave(correction, days(4, 9))
 
     with pytest.raises(StepsMissing, match="freeze_reports"):
-        validate(world.desk(), correction)
+        validate(world.step_context(), correction)
 
 
 def test_a_launch_given_up_before_anybody_heard_of_it_is_given_up_quietly(tmp_path: Path):
     world = world_at(tmp_path)
     correction = launch(world, 4, 9)
 
-    abandon(world.desk(), correction, "wrong branch")
+    abandon(world.step_context(), correction, "wrong branch")
 
     assert world.drive(correction) == Finished("abandoned")
     assert world.told == []
@@ -244,7 +244,7 @@ def test_a_launch_in_the_ui_that_changes_nothing_is_closed_by_the_driver_and_no_
 
 def test_a_request_that_changes_nothing_is_closed_by_the_command_line(daemon):
     request = Request(FACT, Window(HISTORY.first, HISTORY.days[1]), "To be sure.")
-    correction = runbook.open_correction(daemon.lake.desk(NOW), request).correction
+    correction = runbook.open_correction(daemon.lake.step_context(NOW), request).correction
 
     assert _command("run", correction)["waits_for"] == "nothing"
 

@@ -15,7 +15,7 @@ from backfill_assets.core.given import as_day, days_given, number_given, time_gi
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.given import DaysUnreadable
-from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.revenue.definitions import defs
 from tests.e2e.house import House
 from tests.e2e.shop import open_shop
@@ -143,7 +143,7 @@ def test_without_json_the_same_sentences_are_for_a_person(published: House):
     assert "Traceback" not in ended.stderr
 
 
-def launched(house: House, what: str, op: str, config: dict[str, Any]) -> Ran:
+def launched(house: House, what: str, op: str, config: dict[str, Any]) -> RunResult:
     with house.entered(), instance_in(house.home) as instance:
         told = {"ops": {f"{FACT}__{what}_{op}": {"config": config}}}
         return Runner(defs, instance).execute(defs.resolve_job_def(f"{FACT}__{what}"), {}, config=told)

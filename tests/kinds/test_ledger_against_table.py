@@ -36,8 +36,8 @@ def swapped(root: Path, *, told: bool = False) -> tuple[World, str]:
     correction = world.open(4, 10).correction
     world.drive(correction)
     BEFORE[str(root)] = world.live.snapshot().commit
-    approve(world.desk(), correction, "looked")
-    cut_over(world.desk(), correction)
+    approve(world.step_context(), correction, "looked")
+    cut_over(world.step_context(), correction)
     if told:
         assert isinstance(world.drive(correction), WaitUntil)
     return world, correction
@@ -105,7 +105,7 @@ def test_days_that_somebody_changed_after_the_cut_over_stop_everything_by_name(
     notices = [notice.name for notice in world.told]
     change(world)
 
-    decided = next_step(world.desk().progress(correction), world.now)
+    decided = next_step(world.step_context().progress(correction), world.now)
 
     assert isinstance(decided, Stuck)
     assert all(str(of) in decided.reason for of in moved)
@@ -114,7 +114,7 @@ def test_days_that_somebody_changed_after_the_cut_over_stop_everything_by_name(
     world.later(400)
     for step in (rebuild_downstream, communicate, decommission):
         with pytest.raises(SwappedDaysMoved) as refused:
-            step(world.desk(), correction)
+            step(world.step_context(), correction)
         assert refused.value.days == moved
     assert [notice.name for notice in world.told] == notices
 
@@ -128,7 +128,7 @@ def test_days_that_hold_the_same_or_were_published_by_nightly_since_stop_nothing
 
     assert isinstance(world.drive(correction), WaitUntil)
     assert "published" in {notice.event for notice in world.told}
-    decommission(world.desk(), correction, now=True)
+    decommission(world.step_context(), correction, now=True)
 
 
 @pytest.mark.parametrize(("change", "moved"), CHANGES)
@@ -138,13 +138,13 @@ def test_cutting_over_again_swaps_the_changed_days_in_once_more_and_the_rest_fol
     world, correction = swapped(tmp_path, told=True)
     change(world)
 
-    event = cut_over(world.desk("Ada"), correction)
+    event = cut_over(world.step_context("Ada"), correction)
 
     assert event.detail["days"] == sorted(str(of) for of in moved)
     assert world.content() == world.right
     assert isinstance(world.drive(correction), WaitUntil)
     assert [notice.number for notice in world.told if notice.event == "published"] == [1, 2]
-    decommission(world.desk(), correction, now=True)
+    decommission(world.step_context(), correction, now=True)
     assert world.content() == world.right
 
 
@@ -154,23 +154,23 @@ def test_rolling_back_lets_days_go_that_somebody_restored(tmp_path: Path):
     restored(world)
     commit = world.live.snapshot().commit
 
-    roll_back(world.desk("Ada"), correction, note="it was restored", all_days=True)
+    roll_back(world.step_context("Ada"), correction, note="it was restored", all_days=True)
 
     assert world.content() == planted
     assert world.live.snapshot().commit == commit
     assert isinstance(world.drive(correction), WaitForPerson)
     assert "rolled_back" in {notice.event for notice in world.told}
     assert {str(of) for of in WRONG} <= set(world.built)
-    abandon(world.desk(), correction, "the restored numbers stand")
+    abandon(world.step_context(), correction, "the restored numbers stand")
     assert world.drive(correction) == Finished("abandoned")
 
 
 def test_days_let_go_can_be_cut_over_again(tmp_path: Path):
     world, correction = swapped(tmp_path)
     restored(world)
-    roll_back(world.desk("Ada"), correction, note="it was restored", all_days=True)
+    roll_back(world.step_context("Ada"), correction, note="it was restored", all_days=True)
     world.drive(correction)
-    approve(world.desk(), correction, "after all")
+    approve(world.step_context(), correction, "after all")
 
     assert isinstance(world.drive(correction), WaitUntil)
     assert world.content() == world.right
@@ -180,10 +180,10 @@ def test_of_days_that_hold_strange_rows_cut_over_and_roll_back_together_leave_th
     world, correction = swapped(tmp_path)
     one_day_overwritten(world)
     with pytest.raises(DaysRewritten, match=f"cut-over {correction}"):
-        roll_back(world.desk(), correction, [day(7)])
+        roll_back(world.step_context(), correction, [day(7)])
 
-    cut_over(world.desk("Ada"), correction)
-    roll_back(world.desk("Ada"), correction, [day(7)])
+    cut_over(world.step_context("Ada"), correction)
+    roll_back(world.step_context("Ada"), correction, [day(7)])
 
     assert isinstance(world.drive(correction), WaitUntil)
     assert world.content() == world.right | {day(7): -7}
@@ -203,18 +203,18 @@ def test_a_new_correction_of_the_changed_days_sets_the_first_one_free(tmp_path: 
 def test_a_roll_back_that_somebody_restored_away_is_noticed_and_can_be_taken_again(tmp_path: Path):
     world, correction = swapped(tmp_path, told=True)
     corrected = world.live.snapshot().commit
-    roll_back(world.desk(), correction, all_days=True)
+    roll_back(world.step_context(), correction, all_days=True)
     planted = world.content()
     world.drive(correction)
     handle(world).restore(corrected)
 
-    decided = next_step(world.desk().progress(correction), world.now)
+    decided = next_step(world.step_context().progress(correction), world.now)
     assert isinstance(decided, Stuck)
     assert decided.step is Step.ROLL_BACK
     with pytest.raises(SwappedDaysMoved):
-        abandon(world.desk(), correction, "as if nothing was published")
+        abandon(world.step_context(), correction, "as if nothing was published")
 
-    roll_back(world.desk("Ada"), correction, all_days=True)
+    roll_back(world.step_context("Ada"), correction, all_days=True)
 
     assert world.content() == planted
     assert isinstance(world.drive(correction), WaitForPerson)
@@ -222,14 +222,14 @@ def test_a_roll_back_that_somebody_restored_away_is_noticed_and_can_be_taken_aga
 
 def test_a_roll_back_undone_before_readers_were_told_of_it_is_not_told(tmp_path: Path):
     world, correction = swapped(tmp_path, told=True)
-    roll_back(world.desk(), correction, all_days=True)
+    roll_back(world.step_context(), correction, all_days=True)
     one_day_overwritten(world)
 
     with pytest.raises(SwappedDaysMoved):
-        communicate(world.desk(), correction)
+        communicate(world.step_context(), correction)
 
     assert "rolled_back" not in {notice.event for notice in world.told}
-    roll_back(world.desk("Ada"), correction, all_days=True)
+    roll_back(world.step_context("Ada"), correction, all_days=True)
     assert isinstance(world.drive(correction), WaitForPerson)
 
 
@@ -238,7 +238,7 @@ def test_a_swap_whose_manifest_the_ledger_lost_is_not_believed(tmp_path: Path):
     ledger = DeltaTable(f"{world.root}/_control/ledger")
     ledger.update(updates={"manifest": "''"})
 
-    decided = next_step(world.desk().progress(correction), world.now)
+    decided = next_step(world.step_context().progress(correction), world.now)
 
     assert isinstance(decided, Stuck)
     second = world.open(6, 9).correction
@@ -249,10 +249,10 @@ def test_a_swap_whose_manifest_the_ledger_lost_is_not_believed(tmp_path: Path):
 
 def test_what_was_looked_up_is_kept_until_the_next_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     world, correction = swapped(tmp_path)
-    world.desk().progress(correction)
+    world.step_context().progress(correction)
     monkeypatch.setattr("backfill_assets.runbook.looking.left_by", lambda *_: pytest.fail("asked once more"))
-    world.desk().progress(correction)
-    world.desk().progress(correction)
+    world.step_context().progress(correction)
+    world.step_context().progress(correction)
 
 
 def staged_version_deleted(world: World, correction: str) -> None:
@@ -276,7 +276,7 @@ def test_what_is_gone_of_the_staged_days_and_their_proof_is_made_again_and_not_a
     correction = world.open(4, 10).correction
     if validated:
         world.drive(correction)
-        approve(world.desk(), correction, "looked")
+        approve(world.step_context(), correction, "looked")
         harm(world, correction)
     else:
         while world.progress(correction).missing:
@@ -285,7 +285,7 @@ def test_what_is_gone_of_the_staged_days_and_their_proof_is_made_again_and_not_a
             harm(world, correction)
 
     if isinstance(world.drive(correction), WaitForPerson):
-        approve(world.desk(), correction, "looked again")
+        approve(world.step_context(), correction, "looked again")
     assert isinstance(world.drive(correction), WaitUntil)
     assert world.content() == world.right
 
@@ -351,8 +351,8 @@ def command(*arguments: str, code: int = 0) -> dict:
 def test_a_rebuild_that_failed_on_changed_days_goes_on_by_itself_once_they_are_swapped_in_again(tmp_path: Path):
     world, correction = swapped(tmp_path)
     restored(world)
-    world.desk().tell(correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.FAILED, {"reason": "they moved"}))
+    world.step_context().record(correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.FAILED, {"reason": "they moved"}))
 
-    cut_over(world.desk("Ada"), correction)
+    cut_over(world.step_context("Ada"), correction)
 
     assert isinstance(world.drive(correction), WaitUntil)

@@ -12,7 +12,7 @@ from backfill_assets import DeltaLakeIOManager, LakeResource, build_correction_d
 from backfill_assets.core.plan import Request
 from backfill_assets.core.window import Window
 from backfill_assets.errors.setup import SourcesUnknown, TableNameUnfit, TablesAlike
-from backfill_assets.orchestration.asset.registry import offices_in
+from backfill_assets.orchestration.asset.registry import tables_in
 from backfill_assets.orchestration.asset.siblings import CorrectableAsset
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance import tags
@@ -89,8 +89,8 @@ def test_a_correction_of_one_of_two_that_end_alike_touches_nothing_of_the_other(
     with entered(tmp_path) as lake, dg.DagsterInstance.ephemeral() as instance, pytest.MonkeyPatch.context() as patched:
         defs = location()
         dg.Definitions.validate_loadable(defs)
-        runner, offices = Runner(defs, instance), offices_in(defs)
-        assert set(offices) == {"finance__orders", "marketing__orders"}
+        runner, tables = Runner(defs, instance), tables_in(defs)
+        assert set(tables) == {"finance__orders", "marketing__orders"}
         for prefix in PRICES:
             for key in (["log"], ["orders"]):
                 ran = runner.run_days([dg.AssetKey([prefix, *key])], ALL, {tags.PUBLISH: tags.PUBLISH_LIVE})
@@ -98,12 +98,12 @@ def test_a_correction_of_one_of_two_that_end_alike_touches_nothing_of_the_other(
             assert runner.run_keys([dg.AssetKey([prefix, "weekly", "orders"])], "2026-01-05", "2026-01-12").success
         others = {table: lake.records().snapshot(table).commit for table in tables("marketing")}
         patched.setenv("TIMES", "2")
-        office = offices["finance__orders"]
+        definition = tables["finance__orders"]
         request = Request("finance__orders", WRONG, "wrong", ())
-        plan = open_correction(office.desk(lake, "ada"), request)
-        driver = Driver(office, runner, lake, "ada", lambda _step, _desk: None)
+        plan = open_correction(definition.step_context(lake, "ada"), request)
+        driver = Driver(definition, runner, lake, "ada", lambda _step, _desk: None)
         driver.drive(plan.correction)
-        approve(office.desk(lake, "ada"), plan.correction, "looked")
+        approve(definition.step_context(lake, "ada"), plan.correction, "looked")
         driver.drive(plan.correction)
 
         assert sums(lake, "finance__orders") == {day: 200 if day in WRONG else 100 for day in ALL}
@@ -119,7 +119,7 @@ def test_a_correction_of_one_of_two_that_end_alike_touches_nothing_of_the_other(
         built = lake.records().completeness
         for prefix in PRICES:
             assert built.tables_of(f"{prefix}__weekly__orders") == (f"{prefix}__orders",)
-        progress = office.desk(lake, "ada").progress(plan.correction)
+        progress = definition.step_context(lake, "ada").progress(plan.correction)
         assert set(progress.plan.reports) == {"finance__weekly__orders"}
         assert progress.plan.pins.keys() == {"finance__log"}
 
@@ -157,7 +157,7 @@ def test_the_whole_key_names_the_table_its_sibling_its_steps_and_its_jobs(called
 )
 def test_a_source_is_named_by_its_whole_key(given):
     made = correctable(given)
-    assert made.recipe.sources == {"log": "finance__log"}
+    assert made.compute_spec.sources == {"log": "finance__log"}
     assert key_of(given) in made.live.asset_deps[made.live.key]
     build_correction_definitions(made, sources=[source(["finance", "log"])])
 

@@ -35,7 +35,7 @@ def own(published: tuple[World, str], root: Path) -> tuple[World, str]:
 
 
 def back(world: World, correction: str, numbers: list[int], note: str = "wrong") -> None:
-    roll_back(world.desk(), correction, [day(number) for number in numbers], note)
+    roll_back(world.step_context(), correction, [day(number) for number in numbers], note)
 
 
 def told(world: World, correction: str, event: str) -> Notice:
@@ -76,7 +76,7 @@ def test_a_roll_back_of_some_days_speaks_of_those_days_and_their_sums(published,
 
 def test_a_roll_back_of_all_days_speaks_of_all(published, tmp_path):
     world, correction = own(published, tmp_path)
-    roll_back(world.desk(), correction, all_days=True)
+    roll_back(world.step_context(), correction, all_days=True)
 
     notice = told(world, correction, "rolled_back")
 
@@ -89,7 +89,7 @@ def test_a_second_roll_back_speaks_of_the_rest(published, tmp_path):
     world, correction = own(published, tmp_path)
     back(world, correction, [6])
     world.drive(correction)
-    roll_back(world.desk(), correction, all_days=True)
+    roll_back(world.step_context(), correction, all_days=True)
 
     notice = told(world, correction, "rolled_back")
 
@@ -114,8 +114,8 @@ def test_a_cut_over_again_speaks_of_the_days_that_came_back(published, tmp_path)
     world, correction = own(published, tmp_path)
     back(world, correction, [6, 7])
     world.drive(correction)
-    approve(world.desk("grace"), correction, "sound after all")
-    cut_over(world.desk(), correction)
+    approve(world.step_context("grace"), correction, "sound after all")
+    cut_over(world.step_context(), correction)
 
     notice = told(world, correction, "published")
 
@@ -129,8 +129,8 @@ def test_what_was_cut_over_and_taken_back_in_part_before_anybody_was_told_makes_
     world = world_at(tmp_path / "lake")
     correction = world.open(4, 10).correction
     world.drive(correction)
-    approve(world.desk(), correction, "looked")
-    cut_over(world.desk(), correction)
+    approve(world.step_context(), correction, "looked")
+    cut_over(world.step_context(), correction)
     back(world, correction, [6])
 
     rolled = told(world, correction, "rolled_back")
@@ -143,8 +143,8 @@ def test_what_was_cut_over_and_taken_back_in_part_before_anybody_was_told_makes_
 
 def test_what_was_rolled_back_and_given_up_is_not_said_never_to_have_been_published(published, tmp_path):
     world, correction = own(published, tmp_path)
-    roll_back(world.desk(), correction, all_days=True)
-    abandon(world.desk(), correction, "start over")
+    roll_back(world.step_context(), correction, all_days=True)
+    abandon(world.step_context(), correction, "start over")
 
     given_up, rolled = told(world, correction, "abandoned"), told(world, correction, "rolled_back")
 
@@ -157,9 +157,9 @@ def test_what_was_never_live_is_not_final_when_its_files_go(tmp_path):
     world = world_at(tmp_path / "lake")
     correction = world.open(4, 10).correction
     world.drive(correction)
-    abandon(world.desk(), correction, "the analysis was wrong")
+    abandon(world.step_context(), correction, "the analysis was wrong")
     world.drive(correction)
-    decommission(world.desk(), correction)
+    decommission(world.step_context(), correction)
 
     notice = [one for one in world.told if one.event == "decommissioned"][-1]
 
@@ -173,7 +173,7 @@ def test_a_decommission_speaks_of_the_days_that_stay(published, tmp_path):
     back(world, correction, [6])
     world.drive(correction)
     world.later(20)
-    decommission(world.desk(), correction, now=True)
+    decommission(world.step_context(), correction, now=True)
 
     notice = [one for one in world.told if one.event == "decommissioned"][-1]
 
@@ -188,10 +188,10 @@ def test_the_sums_are_measured_at_the_swap_and_not_recalled_from_the_last_valida
     back(world, correction, [6])
     world.drive(correction)
     world.publish_live({day(6): 206})
-    approve(world.desk("grace"), correction, "again")
+    approve(world.step_context("grace"), correction, "again")
     if not isinstance(world.drive(correction), WaitForPerson):
         assert world.progress(correction).publication.swapped
-    roll_back(world.desk(), correction, [day(9)])
+    roll_back(world.step_context(), correction, [day(9)])
 
     notice = told(world, correction, "rolled_back")
 
@@ -209,9 +209,9 @@ def test_each_audience_hears_of_the_months_of_the_days_and_not_of_the_window(tmp
     world.publish_live({**between, **{of: (value or 0) + 100 for of, value in extra.items()}})
     watchers = ("finance", "board-prep", "exec-ops", "growth")
     request = Request("sales", Window(day(6), date(2026, 2, 2)), "wrong", watchers)
-    correction = open_correction(world.desk(), request).correction
+    correction = open_correction(world.step_context(), request).correction
     world.through(correction)
-    roll_back(world.desk(), correction, [date(2026, 2, 1)], "wrong")
+    roll_back(world.step_context(), correction, [date(2026, 2, 1)], "wrong")
     world.drive(correction)
 
     bodies = {

@@ -11,7 +11,7 @@ from polars.exceptions import PanicException
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.source import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.instance.runner import Ran
+from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.nightly.day_runs import Apart, guarded, why
 from backfill_assets.revenue import fixing_log, raw_log
 from backfill_assets.revenue.landing import LEDGER, read_ledger
@@ -177,11 +177,11 @@ def test_a_file_of_the_ledger_that_cannot_be_read_is_named(tmp_path: Path):
 def test_what_fails_together_is_run_apart_until_the_bad_ones_are_alone(bad: set[int]):
     ran: list[int] = []
 
-    def run(days: range) -> Ran:
+    def run(days: range) -> RunResult:
         if bad & set(days):
             raise PanicException("an index out of bounds")
         ran.extend(days)
-        return Ran("", success=True)
+        return RunResult("", success=True)
 
     failed = [*Apart().failures(run, range(90))]
 
@@ -193,7 +193,7 @@ def test_what_fails_together_is_run_apart_until_the_bad_ones_are_alone(bad: set[
 def test_when_all_is_down_the_tries_end():
     calls: list[int] = []
 
-    def run(days: range) -> Ran:
+    def run(days: range) -> RunResult:
         calls.append(len(days))
         return guarded(lambda: 1 // 0)
 
@@ -218,8 +218,8 @@ def test_nightly_publishes_every_day_but_those_that_nobody_foresaw(shop: House, 
     drop_parquet(house.landing, BAD, []).unlink()
     half_an_emoji(house.landing)
     panics, no_rates = days[3], days[6]
-    recipe = DAILY_REVENUE.asset.recipe
-    compute = recipe.compute
+    compute_spec = DAILY_REVENUE.asset.compute_spec
+    compute = compute_spec.compute
 
     def panicking(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
         if panics in raw_transactions.select(pl.col("day").unique()).collect()["day"]:
@@ -230,11 +230,11 @@ def test_nightly_publishes_every_day_but_those_that_nobody_foresaw(shop: House, 
     wrong = pl.DataFrame({"fixing_day": [no_rates], "currency": ["usd"], "rate": [1], "arrival": [9]}, strict=False)
     written = log.write_files({None: wrong.cast(dict(log.snapshot().scan().collect_schema()))})
     log.commit(lambda _now: _adding(written.values()))
-    object.__setattr__(recipe, "compute", panicking)
+    object.__setattr__(compute_spec, "compute", panicking)
     try:
         answered = house.at("2026-01-19T06:00:00+00:00").run("nightly", "--through", str(days[-1]))
     finally:
-        object.__setattr__(recipe, "compute", compute)
+        object.__setattr__(compute_spec, "compute", compute)
 
     told = {date.fromisoformat(day): str(reason) for day, reason in answered.told["failed"].items()}
     assert house.live().days == {FIRST, *days} - told.keys()
@@ -265,7 +265,7 @@ def test_a_day_whose_control_totals_are_lost_is_the_only_problem_of_a_source(sho
     assert house.run("nightly", "--through", str(GOOD)).code == 0
     correction = house.opened(FIRST, GOOD)
     with house.entered():
-        plan = DAILY_REVENUE.desk(LakeResource(), "ada").progress(correction).plan
+        plan = DAILY_REVENUE.step_context(LakeResource(), "ada").progress(correction).plan
     assert verify_sources(house.records, plan) == []
     row = raw_log.arrivals(house.records).filter(pl.col("day") == BAD).with_columns(totals=pl.lit("{"))
     raw_log.raw_manifest(house.records).append(lambda _: row)

@@ -35,7 +35,7 @@ from backfill_assets.errors.setup import (
     PartitionUnknown,
     ReportUnreachable,
 )
-from backfill_assets.orchestration.asset.registry import offices_in
+from backfill_assets.orchestration.asset.registry import tables_in
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER
 from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.driving.in_process import Driver
@@ -239,16 +239,18 @@ def sums_of(lake: LakeResource, report: str) -> dict[date, int]:
 
 def corrected(defs: dg.Definitions, runner: Runner, lake: LakeResource) -> dict[str, list[str]]:
     """Open, stage, approve, cut over and rebuild a correction by which prices double; what was rebuilt, by report."""
-    office = offices_in(defs)["daily_orders"]
-    correction = open_correction(office.desk(lake, "ada"), Request("daily_orders", WRONG, "Halved.")).correction
-    driver = Driver(office, runner, lake, "ada", lambda _step, _desk: None)
+    definition = tables_in(defs)["daily_orders"]
+    correction = open_correction(
+        definition.step_context(lake, "ada"), Request("daily_orders", WRONG, "Halved.")
+    ).correction
+    driver = Driver(definition, runner, lake, "ada", lambda _step, _desk: None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIMES", "2")
         driver.drive(correction)
-    approve(office.desk(lake, "ada"), correction, "looked")
+    approve(definition.step_context(lake, "ada"), correction, "looked")
     driver.drive(correction)
     told = lake.records().ledger.events(correction)
-    assert not lake.records().ledger.standing(correction).downstream.owed
+    assert not lake.records().ledger.progress(correction).downstream.owed
     return {
         one.detail["report"]: one.detail["partitions"]
         for one in told
@@ -314,8 +316,8 @@ def test_a_table_is_partitioned_by_every_day_or_refused_at_load(name: str):
     if error is not None:
         assert_refused(error, "daily_orders", days=days)
         return
-    office = offices_in(location(days=days, source=days, reports={"weeks": weeks_beside(days)}))["daily_orders"]
-    reached = office.reports.reach(WRONG.days, ALL, datetime.fromisoformat(NOW))
+    definition = tables_in(location(days=days, source=days, reports={"weeks": weeks_beside(days)}))["daily_orders"]
+    reached = definition.reports.reach(WRONG.days, ALL, datetime.fromisoformat(NOW))
     assert reached == {"weeks": ("26.01.2026", "02.02.2026")}
 
 

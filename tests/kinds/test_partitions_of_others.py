@@ -222,7 +222,7 @@ def test_rows_without_a_day_are_named_before_a_correction_opens(tmp_path: Path, 
 def test_a_source_that_is_mended_is_corrected_from_and_one_that_is_not_stops_at_step_two(tmp_path: Path):
     world = world_at(tmp_path)
     plan = world.open(5, 10)
-    verify_source(world.desk(), plan.correction)
+    verify_source(world.step_context(), plan.correction)
     stray(world, SOURCE)
     world.through(plan.correction)
     assert world.content()[day(6)] == world.right[day(6)]

@@ -22,7 +22,7 @@ from backfill_assets.orchestration.correction.opening import (
     WavesConfig,
     opening_key,
 )
-from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook.request import read_request, request_of, request_schema, request_text
 from backfill_assets.runbook.request_model import EstimateFields, ExpectFields, RequestFields, WaveFields
@@ -308,7 +308,7 @@ def test_the_schema_is_a_command(published: House):
     assert published.run("request-schema").told == request_schema()
 
 
-def opened(house: House, config: dict[str, Any] | None) -> Ran:
+def opened(house: House, config: dict[str, Any] | None) -> RunResult:
     """Open from the launchpad."""
     told = {"ops": {f"{FACT}__correction__open_correction": {"config": config}}} if config is not None else {}
     with house.entered(), instance_in(house.home) as instance:

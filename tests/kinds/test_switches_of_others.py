@@ -22,7 +22,7 @@ from backfill_assets.core.exact import EXACT
 from backfill_assets.core.expectation import Estimate
 from backfill_assets.core.notice import change
 from backfill_assets.core.onset import Cause, Observation, findings
-from backfill_assets.orchestration.asset.wave import Recipe
+from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.revenue.landing import Arrival
 from backfill_assets.revenue.pages.words import growth, money, share
 from backfill_assets.revenue.raw_files import frames_of
@@ -70,10 +70,10 @@ def test_no_invalid_day_of_an_author_is_computed(tmp_path: Path, switch: Callabl
     def prices() -> pl.DataFrame:
         return pl.DataFrame({"day": DAYS, "price": [-1, -2]})
 
-    recipe = Recipe("prices", prices, {}, "1", Positive)
+    compute_spec = ComputeSpec("prices", prices, {}, "1", Positive)
 
     with switch():
-        wave = recipe.wave(Records(Lake(str(tmp_path))), DAYS)
+        wave = compute_spec.wave(Records(Lake(str(tmp_path))), DAYS)
 
     assert (dict(wave.frames), sorted(wave.reasons)) == ({}, DAYS)
 

@@ -9,7 +9,7 @@ from backfill_assets.core.fold import history
 from backfill_assets.core.progress import Progress
 from backfill_assets.orchestration.driving.sensor import driver_name
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.revenue.definitions import defs
 from tests.e2e.small_lake import FACT, SmallLake
 
@@ -34,7 +34,7 @@ class Daemon:
             self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
         return result
 
-    def launch(self, request: dg.RunRequest) -> Ran | None:
+    def launch(self, request: dg.RunRequest) -> RunResult | None:
         """Launch a request as the daemon does: not when a run with its key is there already."""
         known = self.instance.get_run_records(dg.RunsFilter(tags={"dagster/run_key": request.run_key}))
         if known:
@@ -58,7 +58,7 @@ class Daemon:
         return history(histories[correction or max(histories)])
 
 
-def run_job(instance: dg.DagsterInstance, request: dg.RunRequest) -> Ran:
+def run_job(instance: dg.DagsterInstance, request: dg.RunRequest) -> RunResult:
     """Run what a request asks for, in this process."""
     told = {**request.tags, "dagster/run_key": request.run_key or ""}
     job = defs.resolve_job_def(request.job_name or "")
@@ -67,7 +67,7 @@ def run_job(instance: dg.DagsterInstance, request: dg.RunRequest) -> Ran:
     )
 
 
-def stage_by_hand(daemon: Daemon, first: str, last: str, **more: str) -> Ran:
+def stage_by_hand(daemon: Daemon, first: str, last: str, **more: str) -> RunResult:
     """A person's run of days on the staged sibling, as the UI launches it."""
     ends = {tags.RANGE_START: first, tags.RANGE_END: last}
     told = {**ends, **{name.replace("__", "/"): value for name, value in more.items()}}
@@ -75,7 +75,7 @@ def stage_by_hand(daemon: Daemon, first: str, last: str, **more: str) -> Ran:
     return Runner(defs, daemon.instance).execute(job, told, assets=[dg.AssetKey(["backfill", FACT])])
 
 
-def by_hand(daemon: Daemon, what: str, correction: str, **config: object) -> Ran:
+def by_hand(daemon: Daemon, what: str, correction: str, **config: object) -> RunResult:
     """One of the jobs for things done by hand."""
     job = f"{FACT}__{what}"
     return Runner(defs, daemon.instance).run_job(job, correction, f"{job}_by_hand", config)

@@ -59,8 +59,8 @@ def fingerprints(daemon: Daemon) -> dict[date, str]:
 
 
 def test_new_days_go_out_a_claimed_day_waits_and_its_late_row_comes_in_once_the_correction_is_over(daemon, monkeypatch):
-    desk = DAILY_REVENUE.desk(LAKE, "ada")
-    correction = open_correction(desk, Request(FACT, CLAIMED, "wrong")).correction
+    ctx = DAILY_REVENUE.step_context(LAKE, "ada")
+    correction = open_correction(ctx, Request(FACT, CLAIMED, "wrong")).correction
     before = fingerprints(daemon)
     drop_parquet(daemon.lake.landing, NEW, [transaction("n", NEW)])
     late_row(daemon)
@@ -90,13 +90,13 @@ def test_new_days_go_out_a_claimed_day_waits_and_its_late_row_comes_in_once_the_
 
 
 def test_a_late_row_of_a_claimed_day_beyond_the_look_back_is_proposed_once_the_correction_is_over(daemon, monkeypatch):
-    desk = DAILY_REVENUE.desk(LAKE, "ada")
-    correction = open_correction(desk, Request(FACT, CLAIMED, "wrong")).correction
+    ctx = DAILY_REVENUE.step_context(LAKE, "ada")
+    correction = open_correction(ctx, Request(FACT, CLAIMED, "wrong")).correction
     late_row(daemon)
     at(monkeypatch, 30)
     drop_parquet(daemon.lake.landing, NEW, [transaction("n", NEW)])
     assert nightly(daemon, NEW).late == ()
-    abandon(DAILY_REVENUE.desk(LAKE, "ada"), correction, "no")
+    abandon(DAILY_REVENUE.step_context(LAKE, "ada"), correction, "no")
     assert nightly(daemon, NEW).late == (LATE,)
 
 
@@ -105,16 +105,16 @@ def test_the_swap_and_every_staged_day_say_by_which_code_run_and_correction(daem
     from backfill_assets.orchestration.instance.resources import git_commit
 
     git_commit.cache_clear()
-    desk = DAILY_REVENUE.desk(LAKE, "ada")
+    ctx = DAILY_REVENUE.step_context(LAKE, "ada")
     window = Window(date(2026, 1, 14), date(2026, 1, 16))
-    correction = open_correction(desk, Request(FACT, window, "wrong")).correction
+    correction = open_correction(ctx, Request(FACT, window, "wrong")).correction
     drive(daemon, correction)
     staged = daemon.lake.records.staged(FACT, correction).snapshot()
     builds = daemon.lake.records.builds.of_days(FACT, {**staged.files_of(window.days)})
-    approve(DAILY_REVENUE.desk(LAKE, "ada"), correction, "looked")
+    approve(DAILY_REVENUE.step_context(LAKE, "ada"), correction, "looked")
     drive(daemon, correction)
     git_commit.cache_clear()
-    version = DAILY_REVENUE.asset.recipe.code_version
+    version = DAILY_REVENUE.asset.compute_spec.code_version
     for build in builds.values():
         assert (build.code_version, build.git_commit, build.correction) == (version, "abcdef123456", correction)
         assert build.run_id

@@ -13,11 +13,11 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.driving import run_requests as errands
+from backfill_assets.orchestration.driving import run_requests as work_items
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
-from backfill_assets.runbook.holding import advance_holder, register_holder
+from backfill_assets.runbook.watermark_steps import advance_holder, register_holder
 from backfill_assets.storage import latest
 from tests.e2e.small_lake import FACT, TABLE_KEYS, prepared
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
@@ -32,12 +32,12 @@ EXPECTED = {"columns": ["revenue_usd", "rate_usd", "rate_currency", "fixing_day"
 
 def opened(daemon, **fields):
     request = Request(FACT, WRONG, "The FX join used the rate of the previous day.", **fields)
-    return open_correction(daemon.lake.desk(NOW), request).correction
+    return open_correction(daemon.lake.step_context(NOW), request).correction
 
 
 def is_right(daemon):
-    recipe = DAILY_REVENUE.asset.recipe
-    right = pl.concat(recipe.wave(daemon.lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
+    compute_spec = DAILY_REVENUE.asset.compute_spec
+    right = pl.concat(compute_spec.wave(daemon.lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
     assert_frame_equal(daemon.lake.live(), right)
 
 
@@ -117,11 +117,11 @@ def test_two_ticks_before_any_run_started_ask_for_the_same_run(daemon):
 
 def test_two_drivers_that_want_the_same_at_once_get_one_run(daemon):
     correction = opened(daemon)
-    desk = daemon.lake.desk(NOW)
-    progress = desk.progress(correction)
-    errand = WorkItem(steps=(Step.FREEZE_REPORTS,))
-    assert errands.ask(desk, progress, errand) is not None
-    assert errands.ask(desk, progress, errand) is None
+    ctx = daemon.lake.step_context(NOW)
+    progress = ctx.progress(correction)
+    work_item = WorkItem(steps=(Step.FREEZE_REPORTS,))
+    assert work_items.ask(ctx, progress, work_item) is not None
+    assert work_items.ask(ctx, progress, work_item) is None
 
 
 def test_a_run_that_was_deleted_is_launched_again(daemon):
@@ -252,10 +252,10 @@ def test_what_is_due_is_left_to_the_sweep(daemon):
 
 
 def test_a_tick_notes_readers_that_have_read_again_though_nobody_said_so(daemon):
-    desk = daemon.lake.desk(NOW)
-    register_holder(desk, "billing")
-    advance_holder(desk, "billing", HISTORY.last)
-    correction = cut_over_without_dagster(daemon.lake, desk)
+    ctx = daemon.lake.step_context(NOW)
+    register_holder(ctx, "billing")
+    advance_holder(ctx, "billing", HISTORY.last)
+    correction = cut_over_without_dagster(daemon.lake, ctx)
     assert daemon.progress(correction).downstream.awaited_holders == {"billing"}
     daemon.lake.records.watermarks.advance("billing", FACT, HISTORY.last, by="billing", at=NOW)
     daemon.tick()
@@ -263,13 +263,13 @@ def test_a_tick_notes_readers_that_have_read_again_though_nobody_said_so(daemon)
 
 
 def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_once_a_commit(daemon, monkeypatch):
-    desk = daemon.lake.desk(NOW)
+    ctx = daemon.lake.step_context(NOW)
     for number in range(12):
-        plan = open_correction(desk, Request(FACT, WRONG, "Tried.", correction=f"closed_{number:02}"))
+        plan = open_correction(ctx, Request(FACT, WRONG, "Tried.", correction=f"closed_{number:02}"))
         for step in (Step.ABANDON, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE):
-            desk.tell(plan.correction, fact_of(step, Outcome.DONE, {"note": ""}))
+            ctx.record(plan.correction, fact_of(step, Outcome.DONE, {"note": ""}))
     for number, day in enumerate(WRONG.days[:3]):
-        open_correction(desk, Request(FACT, type(WRONG)(day, day), "Open.", correction=f"open_{number}"))
+        open_correction(ctx, Request(FACT, type(WRONG)(day, day), "Open.", correction=f"open_{number}"))
     daemon.tick()
     opened_tables: list[str] = []
     real = latest.open_table
@@ -278,12 +278,12 @@ def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_onc
     assert opened_tables == []
 
 
-def cut_over_without_dagster(lake, desk):
+def cut_over_without_dagster(lake, ctx):
     """A correction that is live, by the runbook alone."""
     plan = prepared(lake, Request(FACT, WRONG, "Wrong rates."), at=NOW)
-    runbook.validate(desk, plan.correction)
-    runbook.approve(desk, plan.correction, "looked")
-    runbook.cut_over(desk, plan.correction)
+    runbook.validate(ctx, plan.correction)
+    runbook.approve(ctx, plan.correction, "looked")
+    runbook.cut_over(ctx, plan.correction)
     return plan.correction
 
 

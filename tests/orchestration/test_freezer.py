@@ -19,7 +19,7 @@ def freezer(world: World, run_tags: dict[str, str] | None = None) -> Freezer:
 
 def frozen_by(world: World, first: int, last: int) -> str:
     correction = world.open(first, last).correction
-    world.desk().tell(correction, fact_of(Step.FREEZE_REPORTS, Outcome.DONE, {"reports": [REPORT]}))
+    world.step_context().record(correction, fact_of(Step.FREEZE_REPORTS, Outcome.DONE, {"reports": [REPORT]}))
     return correction
 
 
@@ -56,7 +56,7 @@ def test_a_partition_refused_again_after_it_was_built_is_owed_again(tmp_path: Pa
 def test_the_correction_that_holds_a_report_may_build_it_and_another_may_not(tmp_path: Path):
     world = world_at(tmp_path)
     first, second = frozen_by(world, 4, 5), frozen_by(world, 7, 8)
-    world.desk().tell(second, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
+    world.step_context().record(second, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
     freezer(world, {tags.REBUILD_FOR: first}).refuse(REPORT, ["2026-01-04"])
 
     with pytest.raises(ReportFrozen):
@@ -67,10 +67,10 @@ def test_a_report_held_by_two_is_let_go_with_the_last(tmp_path: Path):
     world = world_at(tmp_path)
     first, second = frozen_by(world, 4, 5), frozen_by(world, 7, 8)
 
-    world.desk().tell(first, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
+    world.step_context().record(first, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
     with pytest.raises(ReportFrozen, match=second):
         freezer(world).refuse(REPORT, ["2026-01-11"])
-    world.desk().tell(second, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
+    world.step_context().record(second, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
 
     freezer(world).refuse(REPORT, ["2026-01-11"])
     assert isinstance(next_step(world.progress(second), world.now), RebuildReports)

@@ -75,7 +75,7 @@ def test_nightly_leaves_claimed_days_until_the_correction_is_over(tmp_path: Path
         refuse(world, [day(10)])
     refuse(world, [day(8)])
 
-    world.desk().tell(correction, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
+    world.step_context().record(correction, fact_of(Step.ABANDON, Outcome.DONE, {"note": ""}))
     refuse(world, [day(10)])
 
 

@@ -12,17 +12,17 @@ from backfill_assets.errors.correction import RetirementPremature
 from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, MarkBackwards, WaiverUnsigned
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.watching.cursors import CursorMark
-from backfill_assets.runbook import Desk, decommission, reset_watermarks, roll_back
-from backfill_assets.runbook.holding import advance_holder, note_advanced, register_holder, waive_holder
+from backfill_assets.runbook import StepContext, decommission, reset_watermarks, roll_back
+from backfill_assets.runbook.watermark_steps import advance_holder, note_advanced, register_holder, waive_holder
 from tests.runbook.world import REPORT, TABLE, World, day, world_at
 
 BILLING = "billing"
 
 
-def with_billing(world: World, mark: int = 10) -> Desk:
-    register_holder(world.desk(), BILLING)
-    advance_holder(world.desk(), BILLING, day(mark))
-    return world.desk()
+def with_billing(world: World, mark: int = 10) -> StepContext:
+    register_holder(world.step_context(), BILLING)
+    advance_holder(world.step_context(), BILLING, day(mark))
+    return world.step_context()
 
 
 def effective(world: World, holder: str = BILLING):
@@ -39,7 +39,7 @@ def test_an_external_reader_is_set_back_by_the_cut_over_and_not_before(tmp_path)
     world = world_at(tmp_path)
     with_billing(world)
     world.open(6, 8, "a")
-    assert reset_watermarks(world.desk(), "a").detail["external"] == [BILLING]
+    assert reset_watermarks(world.step_context(), "a").detail["external"] == [BILLING]
     assert effective(world) == day(10)
     world.through("a")
     assert effective(world) == day(5)
@@ -56,8 +56,8 @@ def test_thaw_does_not_wait_for_readers_but_closing_does(tmp_path):
     assert isinstance(waiting, WaitUntil)
     assert waiting.holders == {BILLING}
     with pytest.raises(RetirementPremature, match=BILLING):
-        decommission(world.desk(), name, now=True)
-    advance_holder(world.desk(), BILLING, day(8))
+        decommission(world.step_context(), name, now=True)
+    advance_holder(world.step_context(), BILLING, day(8))
     world.drive(name)
     assert world.progress(name).publication.ending == "decommissioned"
 
@@ -66,9 +66,9 @@ def test_a_reader_counts_only_once_it_has_read_through_what_changed(tmp_path):
     world = world_at(tmp_path)
     with_billing(world)
     name = corrected(world)
-    advance_holder(world.desk(), BILLING, day(7))
+    advance_holder(world.step_context(), BILLING, day(7))
     assert world.progress(name).downstream.awaited_holders == {BILLING}
-    advance_holder(world.desk(), BILLING, day(8))
+    advance_holder(world.step_context(), BILLING, day(8))
     assert world.progress(name).downstream.awaited_holders == frozenset()
 
 
@@ -76,8 +76,8 @@ def test_a_roll_back_makes_readers_read_again(tmp_path):
     world = world_at(tmp_path)
     with_billing(world)
     name = corrected(world)
-    advance_holder(world.desk(), BILLING, day(10))
-    roll_back(world.desk(), name, [day(7)])
+    advance_holder(world.step_context(), BILLING, day(10))
+    roll_back(world.step_context(), name, [day(7)])
     assert effective(world) == day(6)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
 
@@ -88,8 +88,8 @@ def test_a_reader_whose_advance_was_not_noted_before_a_crash_is_noted_later(tmp_
     name = corrected(world)
     world.records.watermarks.advance(BILLING, TABLE, day(10), by=BILLING, at=world.now)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
-    note_advanced(world.desk())
-    note_advanced(world.desk())
+    note_advanced(world.step_context())
+    note_advanced(world.step_context())
     assert world.progress(name).downstream.awaited_holders == frozenset()
     assert len(world.events(name, Step.RESET_WATERMARKS, Outcome.PROGRESSED)) == 1
 
@@ -98,24 +98,24 @@ def test_a_waiver_needs_a_name_and_a_reason_and_both_are_in_the_ledger(tmp_path)
     world = world_at(tmp_path)
     with_billing(world)
     name = corrected(world)
-    for desk, note in ((world.desk(" "), "switched off"), (world.desk(), " ")):
+    for ctx, note in ((world.step_context(" "), "switched off"), (world.step_context(), " ")):
         with pytest.raises(WaiverUnsigned):
-            waive_holder(desk, name, BILLING, note)
-    waive_holder(world.desk("grace"), name, BILLING, "switched off")
+            waive_holder(ctx, name, BILLING, note)
+    waive_holder(world.step_context("grace"), name, BILLING, "switched off")
     told = world.events(name, Step.RESET_WATERMARKS, Outcome.WAIVED)[0]
     assert (told.actor, told.detail) == ("grace", {"holder": BILLING, "note": "switched off"})
     assert world.progress(name).downstream.awaited_holders == frozenset()
     with pytest.raises(HolderNotAwaited):
-        waive_holder(world.desk(), name, BILLING, "again")
+        waive_holder(world.step_context(), name, BILLING, "again")
 
 
 def test_our_own_holders_are_neither_registered_nor_advanced_by_hand(tmp_path):
     world = world_at(tmp_path)
     for name in ("nightly", REPORT):
         with pytest.raises(HolderInternal):
-            register_holder(world.desk(), name)
+            register_holder(world.step_context(), name)
         with pytest.raises(HolderInternal):
-            advance_holder(world.desk(), name, day(3))
+            advance_holder(world.step_context(), name, day(3))
 
 
 def test_a_reader_declared_in_code_is_waited_for_though_it_never_said_anything(tmp_path):
@@ -124,9 +124,9 @@ def test_a_reader_declared_in_code_is_waited_for_though_it_never_said_anything(t
     world.__class__ = type("Declared", (World,), {"subject": declared})
     name = corrected(world)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
-    advance_holder(world.desk(), BILLING, day(9))
+    advance_holder(world.step_context(), BILLING, day(9))
     with pytest.raises(MarkBackwards):
-        advance_holder(world.desk(), BILLING, day(2))
+        advance_holder(world.step_context(), BILLING, day(2))
     assert world.progress(name).downstream.awaited_holders == frozenset()
 
 
@@ -143,7 +143,7 @@ def test_a_sensor_reads_what_is_new_and_again_what_a_correction_changed(tmp_path
     corrected(world)
     assert str(mark.pending(context)) == "2026-01-06..2026-01-10"
     mark.read(context)
-    note_advanced(world.desk())
+    note_advanced(world.step_context())
     assert world.progress("a").downstream.awaited_holders == frozenset()
     assert mark.pending(context) is None
 

@@ -9,7 +9,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from backfill_assets.core.steps import Step
-from backfill_assets.runbook import Desk, approve, roll_back
+from backfill_assets.runbook import StepContext, approve, roll_back
 from backfill_assets.runbook.maintaining import maintain_all
 from backfill_assets.storage.logs import clean_log
 from tests.runbook.world import SOURCE, TABLE, World, day, days, world_at, worth
@@ -33,7 +33,7 @@ def swapped(world: World, first: int = 4, last: int = 9) -> str:
 
 
 def maintained(world: World) -> dict[str, object]:
-    return {one.table: one for one in maintain_all(world.desk())}
+    return {one.table: one for one in maintain_all(world.step_context())}
 
 
 def test_what_a_correction_can_bring_back_survives_maintenance(tmp_path):
@@ -43,7 +43,7 @@ def test_what_a_correction_can_bring_back_survives_maintenance(tmp_path):
     aged(tmp_path)
     maintained(world)
     assert world.content() == world.right
-    roll_back(world.desk(), correction, all_days=True)
+    roll_back(world.step_context(), correction, all_days=True)
     assert world.content() == before
 
 
@@ -54,7 +54,7 @@ def test_days_that_an_open_correction_has_claimed_are_not_compacted_and_stay_cer
     correction = world.open(4, 9).correction
     world.drive(correction)
     assert maintained(world)[TABLE].compacted == (str(day(2)),)
-    approve(world.desk(), correction, "looked")
+    approve(world.step_context(), correction, "looked")
     world.drive(correction)
     assert world.content() == world.right
     assert len(world.events(correction, Step.VALIDATE)) == 1
@@ -84,9 +84,9 @@ def test_what_a_long_open_correction_is_staged_from_outlives_the_retention(tmp_p
     assert pinned["revenue"].to_list() == [6]
 
 
-def without_rollback_window(world: World) -> Desk:
-    desk = world.desk()
-    return replace(desk, subject=replace(desk.subject, rollback_days=-1))
+def without_rollback_window(world: World) -> StepContext:
+    ctx = world.step_context()
+    return replace(ctx, subject=replace(ctx.subject, rollback_days=-1))
 
 
 def test_files_of_rewritten_days_go_when_no_correction_needs_them(tmp_path):
@@ -102,7 +102,7 @@ def test_files_of_rewritten_days_go_when_no_correction_needs_them(tmp_path):
 def test_nothing_within_the_retention_goes(tmp_path):
     world = world_at(tmp_path)
     world.publish_live({day(1): 1})
-    assert all(not one.deleted and not one.log_deleted for one in maintain_all(world.desk(), retention_days=0))
+    assert all(not one.deleted and not one.log_deleted for one in maintain_all(world.step_context(), retention_days=0))
 
 
 def test_a_staged_version_is_left_alone(tmp_path):

@@ -115,7 +115,7 @@ def test_a_new_day_is_published_while_reports_are_frozen_and_reported_after_the_
     house = published.copy(tmp_path / "house")
     correction = house.opened(OLD, date(2026, 1, 6))
     with house.entered():
-        freeze_reports(DAILY_REVENUE.desk(LakeResource(), "ada"), correction)
+        freeze_reports(DAILY_REVENUE.step_context(LakeResource(), "ada"), correction)
     drop_parquet(house.landing, NEXT, trade(NEXT))
     house = house.at(TOMORROW)
     answered = house.run("nightly", "--through", str(NEXT))
@@ -131,19 +131,19 @@ def test_a_correction_opened_while_nightly_computes_keeps_its_days(published: Ho
     """Nightly has passed the guard and is about to commit; the claim comes first."""
     house = published.copy(tmp_path / "house")
     drop_parquet(house.landing, LATEST, trade(LATEST, "99.0000"))
-    recipe, opened = DAILY_REVENUE.asset.recipe, []
-    compute = recipe.compute
+    compute_spec, opened = DAILY_REVENUE.asset.compute_spec, []
+    compute = compute_spec.compute
 
     def overtaken(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
         if not opened:
             opened.append(house.opened(LATEST, LATEST))
         return compute(raw_transactions, fx_rates)
 
-    object.__setattr__(recipe, "compute", overtaken)
+    object.__setattr__(compute_spec, "compute", overtaken)
     try:
         answered = house.run("nightly", "--through", str(LATEST))
     finally:
-        object.__setattr__(recipe, "compute", compute)
+        object.__setattr__(compute_spec, "compute", compute)
 
     assert (answered.code, answered.told["error"]) == (4, "LiveWriteRefused")
     assert opened[0] in answered.told["message"]

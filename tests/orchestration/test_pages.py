@@ -19,7 +19,7 @@ from backfill_assets.core.steps import NINE_STEPS, Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.pages.changes import sample_csv
 from backfill_assets.pages.publishing import page_path, publish_page, write_page
-from backfill_assets.runbook import Desk, Subject
+from backfill_assets.runbook import StepContext, Subject
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.samples import Samples
@@ -40,8 +40,8 @@ def orders(factor: str, days: tuple[date, ...] = DAYS) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def desk(root: Path) -> Desk:
-    """A desk at a table that has pages, some days of it published."""
+def ctx(root: Path) -> StepContext:
+    """A ctx at a table that has pages, some days of it published."""
     records = Records(Lake(str(root / "lake")))
     write(records.table(TABLE, SCHEMA), orders("0.99"))
     subject = Subject(
@@ -55,7 +55,7 @@ def desk(root: Path) -> Desk:
         prove=(lambda _evidence: [Check.passing(Clause.CONTROL_TOTALS, f"All equal, {HOSTILE}.")],),
         publish_page=lambda at, event: publish_page(at, event, root / "published"),
     )
-    return Desk(records, subject, "ada", NOW)
+    return StepContext(records, subject, "ada", NOW)
 
 
 def write(table, frame: pl.DataFrame) -> None:
@@ -63,7 +63,7 @@ def write(table, frame: pl.DataFrame) -> None:
     table.replace_days({day: frame.filter(pl.col("day") == day) for day in frame["day"].unique()})
 
 
-def validated(at: Desk) -> str:
+def validated(at: StepContext) -> str:
     """A correction taken through validation; returns its id."""
     request = Request(TABLE, Window(DAYS[0], DAYS[-1]), HOSTILE, watchers=("finance",))
     plan = runbook.open_correction(at, request)
@@ -89,7 +89,7 @@ def read(root: Path, correction: str) -> str:
 
 
 def test_a_page_follows_its_correction_from_validation_to_the_end(tmp_path):
-    at = desk(tmp_path)
+    at = ctx(tmp_path)
     correction = validated(at)
     states = [state_in(read(tmp_path, correction))]
 
@@ -113,7 +113,7 @@ def state_in(html: str) -> str:
 
 
 def test_the_page_keeps_the_old_numbers_after_they_are_retired(tmp_path):
-    at = desk(tmp_path)
+    at = ctx(tmp_path)
     correction = validated(at)
     before = read(tmp_path, correction)
     runbook.approve(at, correction, "fine")
@@ -129,7 +129,7 @@ def test_the_page_keeps_the_old_numbers_after_they_are_retired(tmp_path):
 
 
 def test_the_page_needs_nothing_but_itself_and_says_everything_once(tmp_path):
-    at = desk(tmp_path)
+    at = ctx(tmp_path)
     correction = validated(at)
 
     html = read(tmp_path, correction)
@@ -146,7 +146,7 @@ def test_the_page_needs_nothing_but_itself_and_says_everything_once(tmp_path):
 
 
 def test_hostile_text_is_shown_and_not_obeyed(tmp_path):
-    at = desk(tmp_path)
+    at = ctx(tmp_path)
     correction = validated(at)
     runbook.approve(at, correction, HOSTILE)
 
@@ -159,7 +159,7 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path):
 
 
 def test_a_page_that_cannot_be_written_stops_no_step(tmp_path, caplog):
-    at = desk(tmp_path)
+    at = ctx(tmp_path)
     (tmp_path / "published").write_text("a file where a folder should be")
 
     with caplog.at_level(logging.ERROR):
@@ -170,7 +170,7 @@ def test_a_page_that_cannot_be_written_stops_no_step(tmp_path, caplog):
 
 
 def test_a_page_before_any_validation_says_so(tmp_path):
-    at = desk(tmp_path)
+    at = ctx(tmp_path)
     quiet = replace(at, subject=replace(at.subject, publish_page=None))
     plan = runbook.open_correction(quiet, Request(TABLE, Window(DAYS[0], DAYS[0]), "why"))
 

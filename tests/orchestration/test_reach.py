@@ -17,7 +17,7 @@ from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER, correctable_asset
 from backfill_assets.orchestration.asset.staging import _hold_place
 from backfill_assets.orchestration.asset.wave import Wave
-from backfill_assets.orchestration.build import build_correction_definitions, build_office
+from backfill_assets.orchestration.build import build_correction_definitions, build_table_definition
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.reports.begin import begin_report
@@ -55,8 +55,8 @@ def trailing() -> dg.AssetsDefinition:
 
 
 def reached(*reports: dg.AssetsDefinition, days: list[date], live: list[date] | None = None):
-    office = build_office(daily_orders, sources=[orders_log], reports=reports)
-    return office.reports.reach(days, LIVE if live is None else live, NOW)
+    definition = build_table_definition(daily_orders, sources=[orders_log], reports=reports)
+    return definition.reports.reach(days, LIVE if live is None else live, NOW)
 
 
 def test_a_corrected_day_reaches_itself_and_the_six_after_it_of_a_trailing_mean_and_its_month():
@@ -87,8 +87,8 @@ def test_a_report_comes_after_every_report_it_reads_whatever_the_order_given():
     mean = trailing()
     pack = asset_of("pack", MONTHS, mean, daily_orders.live)
     last = asset_of("last", MONTHS, pack)
-    office = build_office(daily_orders, sources=[orders_log], reports=[last, pack, mean])
-    assert [report.name for report in office.reports.assets] == ["trailing", "pack", "last"]
+    definition = build_table_definition(daily_orders, sources=[orders_log], reports=[last, pack, mean])
+    assert [report.name for report in definition.reports.assets] == ["trailing", "pack", "last"]
 
 
 def two_at_once(*, can_subset: bool) -> dg.AssetsDefinition:
@@ -120,8 +120,10 @@ def test_every_asset_of_a_multi_asset_is_a_report_of_its_own():
 
 def test_reports_that_cannot_be_built_apart_are_selected_together():
     for can_subset, together in ((True, 1), (False, 2)):
-        office = build_office(daily_orders, sources=[orders_log], reports=[two_at_once(can_subset=can_subset)])
-        assert {len(report.selection) for report in office.reports.assets} == {together}
+        definition = build_table_definition(
+            daily_orders, sources=[orders_log], reports=[two_at_once(can_subset=can_subset)]
+        )
+        assert {len(report.selection) for report in definition.reports.assets} == {together}
 
 
 def test_a_report_without_partitions_or_without_the_table_is_refused_at_load():
@@ -132,10 +134,10 @@ def test_a_report_without_partitions_or_without_the_table_is_refused_at_load():
 
 def test_a_report_declares_whether_it_tolerates_a_changing_history():
     tolerant = asset_of("tolerant", DAYS, daily_orders.live, tags={tags.HISTORY: tags.TOLERATE})
-    office = build_office(daily_orders, sources=[orders_log], reports=[trailing(), tolerant])
-    assert office.reports.tolerant == ("tolerant",)
+    definition = build_table_definition(daily_orders, sources=[orders_log], reports=[trailing(), tolerant])
+    assert definition.reports.tolerant == ("tolerant",)
     with pytest.raises(HistoryPolicyUnknown, match="perhaps"):
-        build_office(
+        build_table_definition(
             daily_orders,
             sources=[orders_log],
             reports=[asset_of("odd", DAYS, daily_orders.live, tags={tags.HISTORY: "perhaps"})],
@@ -144,10 +146,10 @@ def test_a_report_declares_whether_it_tolerates_a_changing_history():
 
 def test_sources_declare_what_they_bear_and_how_long_they_keep():
     slow = asset_of("orders_log", DAYS, metadata={tags.DAYS_PER_MINUTE: 4, tags.RETENTION_DAYS: 400})
-    limits = build_office(daily_orders, sources=[slow], reports=[]).limits
+    limits = build_table_definition(daily_orders, sources=[slow], reports=[]).limits
     assert (limits.days_per_minute, limits.retention_days) == (4.0, {"orders_log": 400})
     with pytest.raises(SourceLimitInvalid, match="days_per_minute"):
-        build_office(
+        build_table_definition(
             daily_orders, sources=[asset_of("orders_log", DAYS, metadata={tags.DAYS_PER_MINUTE: -1})], reports=[]
         )
 

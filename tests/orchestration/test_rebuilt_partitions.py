@@ -68,7 +68,7 @@ def test_exactly_the_reached_and_the_refused_are_rebuilt_after_cut_over_and_afte
     )
     runner = Runner(definitions.defs, daemon.instance)
     driver = Driver(DAILY_REVENUE, runner, definitions.LAKE, "ada", lambda _step, _desk: None)
-    plan = runbook.open_correction(driver.desk(), room.request(WRONG))
+    plan = runbook.open_correction(driver.step_context(), room.request(WRONG))
     driver.drive(plan.correction)
     page = daemon.lake.root / "published/executive_dashboard/index.html"
     assert read(page.read_text()).attributes["data-frozen-by"] == plan.correction
@@ -76,10 +76,10 @@ def test_exactly_the_reached_and_the_refused_are_rebuilt_after_cut_over_and_afte
     held = newest(daemon)
     refused = runner.run_keys([DAILY_REVENUE.reports.assets[0].key], str(REFUSED), str(REFUSED))
     assert not refused.success
-    runbook.approve(driver.desk(), plan.correction, "looked")
+    runbook.approve(driver.step_context(), plan.correction, "looked")
     driver.drive(plan.correction)
 
-    changed = set(driver.desk().progress(plan.correction).publication.swapped)
+    changed = set(driver.step_context().progress(plan.correction).publication.swapped)
     trailing = {day + timedelta(days=after) for day in changed for after in range(7)} & set(HISTORY.days)
     reached = {
         "executive_dashboard": trailing | {REFUSED},
@@ -95,7 +95,7 @@ def test_exactly_the_reached_and_the_refused_are_rebuilt_after_cut_over_and_afte
     assert all(now[report].equals(frame) for report, frame in frames(daemon).items())
 
     held = newest(daemon)
-    runbook.roll_back(driver.desk(), plan.correction, (), "not yet", all_days=True)
+    runbook.roll_back(driver.step_context(), plan.correction, (), "not yet", all_days=True)
     driver.drive(plan.correction)
 
     assert rebuilt(daemon, held) == {**reached, "executive_dashboard": trailing}
@@ -103,6 +103,6 @@ def test_exactly_the_reached_and_the_refused_are_rebuilt_after_cut_over_and_afte
 
 def told(driver: Driver, correction: str) -> dict[str, set[date]]:
     """What the ledger says was rebuilt."""
-    events = driver.desk().records.ledger.events(correction)
+    events = driver.step_context().records.ledger.events(correction)
     done = [one for one in events if one.step is Step.REBUILD_DOWNSTREAM and one.outcome is Outcome.DONE]
     return {report: {date.fromisoformat(key) for key in keys} for report, keys in done[-1].detail["rebuilt"].items()}

@@ -10,8 +10,8 @@ from backfill_assets.errors.correction import RebuildIncomplete, ReportFrozen
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.runbook import approve, rebuild_downstream, reset_watermarks
-from backfill_assets.runbook.holding import move_own_marks
 from backfill_assets.runbook.opening import abandon
+from backfill_assets.runbook.watermark_steps import move_own_marks
 from backfill_assets.storage.banners import banner_of
 from backfill_assets.storage.completeness import Basis, measure
 from tests.runbook.world import REPORT, TABLE, World, day, days, world_at
@@ -43,10 +43,10 @@ def frozen(world: World, first: int, last: int, name: str) -> str:
 def live_correction(world: World, first: int, last: int, name: str) -> str:
     """One that is cut over and still owes its reports."""
     frozen(world, first, last, name)
-    approve(world.desk(), name, "looked")
+    approve(world.step_context(), name, "looked")
     from backfill_assets.runbook import cut_over
 
-    cut_over(world.desk(), name)
+    cut_over(world.step_context(), name)
     return name
 
 
@@ -55,7 +55,7 @@ def test_a_frozen_report_is_refused_and_what_was_refused_is_owed_after_abandon(t
     name = frozen(world, 5, 6, "a")
     with pytest.raises(ReportFrozen, match="last good state"):
         freezer(world).refuse(REPORT, [KEYS[9]])
-    abandon(world.desk(), name, "wrong analysis")
+    abandon(world.step_context(), name, "wrong analysis")
     assert world.progress(name).downstream.owed == {(REPORT, KEYS[9])}
     freezer(world).refuse(REPORT, [KEYS[9]])
 
@@ -82,10 +82,10 @@ def test_of_two_corrections_the_report_thaws_when_the_last_lets_go(tmp_path):
     frozen(world, 9, 10, "b")
     live_correction(world, 6, 7, "a")
     assert freezer(world).hand_over("a", REPORT, KEYS[5:7])
-    rebuild_downstream(world.desk(), "a")
+    rebuild_downstream(world.step_context(), "a")
     assert list(freezer(world).held_by(REPORT)) == ["b"]
     assert {(REPORT, key) for key in KEYS[5:7]} <= world.progress("b").downstream.owed
-    abandon(world.desk(), "b", "no")
+    abandon(world.step_context(), "b", "no")
     assert not freezer(world).held_by(REPORT)
     assert {(REPORT, key) for key in KEYS[5:7]} <= world.progress("b").downstream.owed
 
@@ -106,18 +106,18 @@ def test_a_report_built_from_what_is_live_no_more_is_owed_again(tmp_path):
     world.publish_live({day(7): 7, day(1): 1})
     freezer(world, **{tags.REBUILD_FOR: name}).tell_built(REPORT, KEYS[5:7], "r")
     with pytest.raises(RebuildIncomplete, match=KEYS[6]):
-        rebuild_downstream(world.desk(), name)
+        rebuild_downstream(world.step_context(), name)
     assert world.progress(name).downstream.owed == {(REPORT, KEYS[6])}
     built(world, KEYS[6:7])
     freezer(world, **{tags.REBUILD_FOR: name}).tell_built(REPORT, KEYS[6:7], "r")
-    assert rebuild_downstream(world.desk(), name).outcome is Outcome.DONE
+    assert rebuild_downstream(world.step_context(), name).outcome is Outcome.DONE
 
 
 def test_a_tolerant_report_is_not_held(tmp_path):
     world = world_at(tmp_path)
     world.open(5, 6, "a")
-    desk = world.desk()
-    tolerant = replace(desk, subject=replace(desk.subject, tolerant=(REPORT,)))
+    ctx = world.step_context()
+    tolerant = replace(ctx, subject=replace(ctx.subject, tolerant=(REPORT,)))
     from backfill_assets.runbook import freeze_reports
 
     event = freeze_reports(tolerant, "a")
@@ -138,8 +138,8 @@ def test_the_banner_says_since_when_why_as_of_which_day_and_until_when(tmp_path)
     assert banner.until > since + timedelta(days=1)
     assert "wrong." in banner.sentence
     assert "a, b" in banner.sentence
-    abandon(world.desk(), "a", "")
-    abandon(world.desk(), "b", "")
+    abandon(world.step_context(), "a", "")
+    abandon(world.step_context(), "b", "")
     assert banner_of(world.records, REPORT) is None
 
 
@@ -162,24 +162,24 @@ def test_completeness_tells_original_from_corrected_and_mixed(tmp_path):
 def test_a_reports_mark_moves_only_as_far_as_every_partition_is_of_what_is_live(tmp_path):
     world = world_at(tmp_path)
     built(world)
-    world.desk().records.watermarks.advance("nightly", TABLE, day(10), by="n", at=world.now)
+    world.step_context().records.watermarks.advance("nightly", TABLE, day(10), by="n", at=world.now)
     live_correction(world, 6, 7, "a")
-    assert move_own_marks(world.desk(), "a")[REPORT] == day(5)
+    assert move_own_marks(world.step_context(), "a")[REPORT] == day(5)
     built(world, KEYS[5:6])
-    assert move_own_marks(world.desk(), "a")[REPORT] == day(6)
+    assert move_own_marks(world.step_context(), "a")[REPORT] == day(6)
     built(world, KEYS[6:7])
-    assert move_own_marks(world.desk(), "a") == {REPORT: day(10), "nightly": day(10)}
+    assert move_own_marks(world.step_context(), "a") == {REPORT: day(10), "nightly": day(10)}
 
 
 def test_a_second_cut_over_holds_the_reports_again(tmp_path):
     world = world_at(tmp_path)
-    world.desk().records.watermarks.advance(REPORT, TABLE, day(10), by="n", at=world.now)
+    world.step_context().records.watermarks.advance(REPORT, TABLE, day(10), by="n", at=world.now)
     world.open(6, 7, "a")
     world.through("a")
     assert world.records.watermarks.holders(TABLE)[REPORT].effective == day(10)
     from backfill_assets.runbook import roll_back
 
-    roll_back(world.desk(), "a", all_days=True)
+    roll_back(world.step_context(), "a", all_days=True)
     assert world.records.watermarks.holders(TABLE)[REPORT].effective == day(5)
     world.drive("a")
     assert world.records.watermarks.holders(TABLE)[REPORT].effective == day(10)
@@ -189,7 +189,7 @@ def test_reset_places_holds_and_keeps_the_marks(tmp_path):
     world = world_at(tmp_path)
     world.records.watermarks.advance("nightly", TABLE, day(10), by="n", at=world.now)
     world.open(5, 6, "a")
-    told = reset_watermarks(world.desk(), "a").detail
+    told = reset_watermarks(world.step_context(), "a").detail
     assert told["marks"]["nightly"] == str(day(10))
     assert told["effective"]["nightly"] == str(day(4))
     assert world.progress("a").done == {Step.RESET_WATERMARKS}

@@ -43,8 +43,8 @@ def test_the_schedule_marks_its_run_and_the_job_does_not():
 
 
 def test_nightly_publishes_every_pending_day_and_leaves_frozen_reports_for_later(daemon):
-    correction = open_correction(daemon.lake.desk(NOW), Request(FACT, WRONG, "Wrong rates.")).correction
-    freeze_reports(daemon.lake.desk(NOW), correction)
+    correction = open_correction(daemon.lake.step_context(NOW), Request(FACT, WRONG, "Wrong rates.")).correction
+    freeze_reports(daemon.lake.step_context(NOW), correction)
     landed_again(daemon, 2)
     assert run(daemon, nightly_name(FACT)).success
     new = {HISTORY.last + timedelta(days=1), HISTORY.last + timedelta(days=2)}
@@ -70,7 +70,9 @@ def test_the_sweep_drops_what_is_due_or_abandoned_and_nothing_else(daemon):
     by_hand(daemon, "approve", published, by="Ada", note="looked")
     daemon.go_on()
     days = type(WRONG)(WRONG.days[5], WRONG.days[6])
-    given_up = open_correction(daemon.lake.desk(NOW), Request(FACT, days, "No.", correction="given_up")).correction
+    given_up = open_correction(
+        daemon.lake.step_context(NOW), Request(FACT, days, "No.", correction="given_up")
+    ).correction
     daemon.go_on()
     by_hand(daemon, "abandon", given_up, by="Ada", note="no")
     daemon.go_on()

@@ -28,30 +28,30 @@ pytestmark = pytest.mark.dagster
 
 def staged_by(lake, plan, days, version):
     """Days staged by some version of the code."""
-    recipe = replace(DAILY_REVENUE.asset.recipe, code_version=version)
-    wave = recipe.wave(lake.records, days, correction=plan.correction, pins=plan.pins)
+    compute_spec = replace(DAILY_REVENUE.asset.compute_spec, code_version=version)
+    wave = compute_spec.wave(lake.records, days, correction=plan.correction, pins=plan.pins)
     small_lake._write_built(lake, wave, pl.concat(wave.frames.values()), plan.correction)
     told = {"days": [str(day) for day in days], "code_version": version}
-    lake.desk(NOW).tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, told))
+    lake.step_context(NOW).tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, told))
 
 
 def test_waves_that_other_code_built_are_named_and_staged_again(daemon):
-    lake, desk = daemon.lake, daemon.lake.desk(NOW)
-    plan = open_correction(desk, Request(FACT, WRONG, "Wrong rates."))
-    current = DAILY_REVENUE.asset.recipe.code_version
+    lake, ctx = daemon.lake, daemon.lake.step_context(NOW)
+    plan = open_correction(ctx, Request(FACT, WRONG, "Wrong rates."))
+    current = DAILY_REVENUE.asset.compute_spec.code_version
     staged_by(lake, plan, WRONG.days[:4], "older")
     staged_by(lake, plan, WRONG.days[4:], current)
     with pytest.raises(StagedByOtherCode, match="older"):
-        stage_step(desk, plan.correction)
-    assert desk.progress(plan.correction).missing == set(WRONG.days[:4])
+        stage_step(ctx, plan.correction)
+    assert ctx.progress(plan.correction).missing == set(WRONG.days[:4])
     staged_by(lake, plan, WRONG.days[:4], current)
-    assert stage_step(desk, plan.correction).detail["code_versions"] == [current]
+    assert stage_step(ctx, plan.correction).detail["code_versions"] == [current]
 
 
 def test_a_correction_that_one_other_version_built_as_a_whole_is_all_of_a_piece(daemon):
-    plan = open_correction(daemon.lake.desk(NOW), Request(FACT, WRONG, "Wrong rates."))
+    plan = open_correction(daemon.lake.step_context(NOW), Request(FACT, WRONG, "Wrong rates."))
     staged_by(daemon.lake, plan, WRONG.days, "older")
-    assert stage_step(daemon.lake.desk(NOW), plan.correction).outcome is Outcome.DONE
+    assert stage_step(daemon.lake.step_context(NOW), plan.correction).outcome is Outcome.DONE
 
 
 def test_a_cancelled_backfill_is_not_carried_on_until_somebody_says_so(daemon):

@@ -13,7 +13,7 @@ from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.source_checks import verify_sources
-from backfill_assets.runbook import Desk, Subject, open_correction, verify_source
+from backfill_assets.runbook import StepContext, Subject, open_correction, verify_source
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.scenarios import KEY, drop_parquet, fact, fx_rates, transaction
@@ -161,7 +161,7 @@ def test_lost_rates_are_named_by_day(tmp_path):
     assert problems(records) == {DAYS[2]: ["fx_rates has a file that cannot be read"]}
 
 
-def desk_at(records: Records, **limits) -> Desk:
+def desk_at(records: Records, **limits) -> StepContext:
     subject = Subject(
         table="fct_daily_revenue",
         keys=("currency", "country"),
@@ -173,23 +173,23 @@ def desk_at(records: Records, **limits) -> Desk:
         verify=(verify_sources,),
         **limits,
     )
-    return Desk(records, subject, "ada", AT)
+    return StepContext(records, subject, "ada", AT)
 
 
-def opened(records: Records, **limits) -> tuple[Desk, str]:
+def opened(records: Records, **limits) -> tuple[StepContext, str]:
     live = records.table("fct_daily_revenue", schema_of("fct_daily_revenue"))
     live.create()
     live.replace_days({day: fact([{"day": day}]) for day in DAYS})
-    desk = desk_at(records, **limits)
-    return desk, open_correction(desk, Request("fct_daily_revenue", Window(DAYS[0], DAYS[-1]), "wrong")).correction
+    ctx = desk_at(records, **limits)
+    return ctx, open_correction(ctx, Request("fct_daily_revenue", Window(DAYS[0], DAYS[-1]), "wrong")).correction
 
 
 def test_one_report_names_every_problem_of_every_day_and_the_largest_window_that_is_sound(tmp_path):
     records = source(tmp_path, without={(DAYS[1], "GBP"), (DAYS[1], "USD")})
-    desk, correction = opened(records)
+    ctx, correction = opened(records)
     file_of(records, DAYS[2]).unlink()
     with pytest.raises(SourceUnfit, match=rf"{DAYS[3]}\.\.{DAYS[7]}"):
-        verify_source(desk, correction)
+        verify_source(ctx, correction)
     told = records.ledger.events(correction)[-1]
     assert (told.step, told.outcome) == (Step.VERIFY_SOURCE, Outcome.FAILED)
     assert told.detail["largest_sound_window"] == f"{DAYS[3]}..{DAYS[7]}"
@@ -200,16 +200,16 @@ def test_one_report_names_every_problem_of_every_day_and_the_largest_window_that
 
 
 def test_days_beyond_what_a_source_keeps_are_refused_and_the_rest_is_offered(tmp_path):
-    desk, correction = opened(source(tmp_path), retention_days={"raw_transactions": 14})
+    ctx, correction = opened(source(tmp_path), retention_days={"raw_transactions": 14})
     with pytest.raises(SourceUnfit, match="keeps 14 days only"):
-        verify_source(desk, correction)
-    assert records_window(desk, correction) == f"{AT.date() - timedelta(days=14)}..{DAYS[-1]}"
+        verify_source(ctx, correction)
+    assert records_window(ctx, correction) == f"{AT.date() - timedelta(days=14)}..{DAYS[-1]}"
 
 
 def test_a_sound_source_passes(tmp_path):
-    desk, correction = opened(source(tmp_path), retention_days={"raw_transactions": 400})
-    assert verify_source(desk, correction).outcome is Outcome.DONE
+    ctx, correction = opened(source(tmp_path), retention_days={"raw_transactions": 400})
+    assert verify_source(ctx, correction).outcome is Outcome.DONE
 
 
-def records_window(desk: Desk, correction: str) -> str:
-    return desk.records.ledger.events(correction)[-1].detail["largest_sound_window"]
+def records_window(ctx: StepContext, correction: str) -> str:
+    return ctx.records.ledger.events(correction)[-1].detail["largest_sound_window"]

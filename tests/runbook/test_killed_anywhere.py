@@ -40,7 +40,7 @@ def corrected(world: World) -> str:
     """Open (once), stage, approve (once), cut over and rebuild."""
     correction = next(iter(world.records.ledger.histories()), None) or world.open(4, 9).correction
     if isinstance(world.drive(correction), WaitForPerson):
-        approve(world.desk(), correction, "looked")
+        approve(world.step_context(), correction, "looked")
         world.drive(correction)
     return correction
 
@@ -49,7 +49,7 @@ def rolled_back(world: World) -> str:
     """Everything back (asked for once)."""
     correction = corrected_id(world)
     if not world.events(correction, Step.ROLL_BACK, Outcome.PLANNED):
-        roll_back(world.desk(), correction, all_days=True)
+        roll_back(world.step_context(), correction, all_days=True)
     world.drive(correction)
     return correction
 

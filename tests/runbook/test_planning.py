@@ -9,7 +9,7 @@ from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.window import Window
 from backfill_assets.errors.request import CorrectedFirst, WindowOverlaps
 from backfill_assets.runbook import abandon, freeze_reports, open_correction, plan_correction, reset_watermarks
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.builds import Build
 from tests.runbook.world import REPORT, SCHEMA, TABLE, World, day, days, world_at, worth
 
@@ -20,13 +20,13 @@ def request(first: int = 5, last: int = 9, table: str = TABLE, **fields) -> Requ
     return Request(table, Window(day(first), day(last)), "wrong", **fields)
 
 
-def summary_desk(world: World) -> Desk:
+def summary_desk(world: World) -> StepContext:
     """A correctable table that is computed from the world's own."""
     table = world.records.table(SUMMARY, SCHEMA)
     table.create()
     table.replace_days({of: worth(1) for of in days(1, 10)})
     subject = replace(world.subject, table=SUMMARY, sources=(TABLE,), reports=(), reach=lambda _of: {})
-    return replace(world.desk(), subject=subject)
+    return replace(world.step_context(), subject=subject)
 
 
 def measured(world: World, seconds: float) -> None:
@@ -42,9 +42,9 @@ def measured(world: World, seconds: float) -> None:
 
 def test_a_plan_knows_how_long_it_takes_from_runs_of_the_past_and_says_when_it_guesses(tmp_path):
     world = world_at(tmp_path)
-    assert plan_correction(world.desk(), request()).runs_seen == 0
+    assert plan_correction(world.step_context(), request()).runs_seen == 0
     measured(world, 60.0)
-    plan = plan_correction(world.desk(), request(waves=WavePolicy(max_days=2, at_once=1)))
+    plan = plan_correction(world.step_context(), request(waves=WavePolicy(max_days=2, at_once=1)))
     assert (plan.runs_seen, plan.seconds_per_day) == (1, 60.0)
     assert plan.seconds == plan.run_seconds > 5 * 60
 
@@ -52,14 +52,14 @@ def test_a_plan_knows_how_long_it_takes_from_runs_of_the_past_and_says_when_it_g
 def test_a_plan_has_no_side_effect(tmp_path):
     world = world_at(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    plan_correction(world.desk(), request())
+    plan_correction(world.step_context(), request())
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
     world = world_at(tmp_path)
-    desk = world.desk()
-    slow = replace(desk, subject=replace(desk.subject, days_per_minute=2.0))
+    ctx = world.step_context()
+    slow = replace(ctx, subject=replace(ctx.subject, days_per_minute=2.0))
     plan = open_correction(slow, request(waves=WavePolicy(max_days=15, at_once=4)))
     policy = world.progress(plan.correction).plan.request.waves
     assert (policy.max_days, policy.at_once, policy.days_per_minute) == (2, 1, 2.0)
@@ -68,45 +68,45 @@ def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
 
 def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
     world = world_at(tmp_path)
-    desk = summary_desk(world)
-    first = open_correction(world.desk(), request(5, 9))
+    ctx = summary_desk(world)
+    first = open_correction(world.step_context(), request(5, 9))
     wanted = request(8, 10, SUMMARY)
-    assert plan_correction(desk, wanted).after == (first.correction,)
+    assert plan_correction(ctx, wanted).after == (first.correction,)
     with pytest.raises(CorrectedFirst, match=first.correction):
-        open_correction(desk, wanted)
+        open_correction(ctx, wanted)
     assert set(world.records.ledger.histories()) == {first.correction}
-    assert plan_correction(desk, request(10, 10, SUMMARY)).after == ()
+    assert plan_correction(ctx, request(10, 10, SUMMARY)).after == ()
 
 
 @pytest.mark.parametrize("ending", ["cut over", "abandoned"])
 def test_and_may_be_opened_once_that_one_is_live_or_given_up(tmp_path, ending):
     world = world_at(tmp_path)
-    desk = summary_desk(world)
-    first = open_correction(world.desk(), request(5, 9))
+    ctx = summary_desk(world)
+    first = open_correction(world.step_context(), request(5, 9))
     if ending == "cut over":
         world.through(first.correction)
     else:
-        abandon(world.desk(), first.correction, "no")
-    plan = open_correction(desk, request(8, 10, SUMMARY))
+        abandon(world.step_context(), first.correction, "no")
+    plan = open_correction(ctx, request(8, 10, SUMMARY))
     assert plan.pins == {TABLE: world.live.snapshot().commit}
 
 
 def test_freezing_says_as_of_which_day_and_until_when(tmp_path):
     world = world_at(tmp_path)
-    plan = open_correction(world.desk(), request())
-    told = freeze_reports(world.desk(), plan.correction).detail
+    plan = open_correction(world.step_context(), request())
+    told = freeze_reports(world.step_context(), plan.correction).detail
     assert (told["reports"], told["as_of"]) == ([REPORT], str(day(10)))
     assert told["until"] > world.now.isoformat()
 
 
 def test_steps_one_and_three_taken_twice_change_nothing_more(tmp_path):
     world = world_at(tmp_path)
-    name = open_correction(world.desk(), request()).correction
+    name = open_correction(world.step_context(), request()).correction
     for step in (freeze_reports, reset_watermarks):
-        step(world.desk(), name)
+        step(world.step_context(), name)
     before = world.progress(name), world.records.watermarks.holders(TABLE)
     for step in (freeze_reports, reset_watermarks):
-        step(world.desk(), name)
+        step(world.step_context(), name)
     after = world.progress(name), world.records.watermarks.holders(TABLE)
     assert replace(after[0], sequence=0) == replace(before[0], sequence=0)
     assert after[1] == before[1]
@@ -115,9 +115,9 @@ def test_steps_one_and_three_taken_twice_change_nothing_more(tmp_path):
 def test_two_runs_of_one_launch_that_open_at_once_are_given_one_correction(tmp_path):
     """Both have looked, and found none to join, before the first has opened it."""
     world = world_at(tmp_path)
-    first = open_correction(world.desk(), request(origin="a-backfill"))
-    second = open_correction(world.desk(), request(origin="a-backfill"))
+    first = open_correction(world.step_context(), request(origin="a-backfill"))
+    second = open_correction(world.step_context(), request(origin="a-backfill"))
     assert (second.correction, second.days) == (first.correction, first.days)
     assert list(world.records.ledger.histories()) == [first.correction]
     with pytest.raises(WindowOverlaps):
-        open_correction(world.desk(), request(origin="another"))
+        open_correction(world.step_context(), request(origin="another"))

@@ -25,12 +25,12 @@ def test_a_source_that_is_mended_after_the_opening_is_staged_from(tmp_path: Path
     assert "2026-01-07" in stopped.reason
 
     world.land({day(7): 7})
-    try_again(world.desk(), plan.correction)
+    try_again(world.step_context(), plan.correction)
 
     assert isinstance(world.drive(plan.correction), WaitForPerson)
     pins = world.progress(plan.correction).plan.pins
     assert pins == {SOURCE: world.records.snapshot(SOURCE).commit}
-    approve(world.desk(), plan.correction, "looked")
+    approve(world.step_context(), plan.correction, "looked")
     assert isinstance(world.drive(plan.correction), WaitUntil)
     assert world.content() == world.right
 

@@ -21,7 +21,7 @@ from backfill_assets.errors.correction import (
 )
 from backfill_assets.errors.lake import FeatureUnsupported, LaterCorrectionFirst
 from backfill_assets.runbook import abandon, approve, cut_over, decommission, roll_back, validate
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage import swap
 from tests.runbook.world import World, day, days, world_at
 
@@ -33,13 +33,13 @@ def prepared(root: Path) -> tuple[World, str]:
     world = world_at(root)
     correction = world.open(4, 10).correction
     world.drive(correction)
-    approve(world.desk(), correction, "looked")
+    approve(world.step_context(), correction, "looked")
     return world, correction
 
 
 def cut_over_but_not_told(world: World, correction: str) -> None:
     """The swap is committed and the process died before the ledger heard of it."""
-    desk = world.desk()
+    ctx = world.step_context()
     manifest = swap.plan_cut_over(
         world.live.snapshot(),
         world.records.staged("sales", correction).snapshot(),
@@ -49,7 +49,7 @@ def cut_over_but_not_told(world: World, correction: str) -> None:
         certified_live={of: world.live.snapshot().fingerprint(of) for of in WRONG},
         certified_staged={of: world.records.staged("sales", correction).snapshot().fingerprint(of) for of in WRONG},
     )
-    desk.tell(correction, fact_of(Step.CUT_OVER, Outcome.PLANNED, {"version": 1, "days": []}), manifest=manifest)
+    ctx.record(correction, fact_of(Step.CUT_OVER, Outcome.PLANNED, {"version": 1, "days": []}), manifest=manifest)
     swap.cut_over(world.live, manifest)
 
 
@@ -57,7 +57,7 @@ def test_only_days_that_differ_are_swapped_and_one_commit_does_it(tmp_path: Path
     world, correction = prepared(tmp_path)
     before = world.live.snapshot()
 
-    event = cut_over(world.desk(), correction)
+    event = cut_over(world.step_context(), correction)
 
     now = world.live.snapshot()
     assert [date.fromisoformat(of) for of in event.detail["days"]] == sorted(WRONG)
@@ -71,7 +71,7 @@ def test_a_second_cut_over_by_hand_changes_nothing_and_tells_nobody_twice(tmp_pa
     world.drive(correction)
     told, commit = len(world.records.ledger.events(correction)), world.live.snapshot().commit
 
-    again = cut_over(world.desk(), correction)
+    again = cut_over(world.step_context(), correction)
 
     assert again.outcome is Outcome.DONE
     assert (len(world.records.ledger.events(correction)), world.live.snapshot().commit) == (told, commit)
@@ -82,7 +82,7 @@ def test_of_cut_overs_at_the_same_time_one_commits_and_one_is_written_down(tmp_p
     world, correction = prepared(tmp_path)
 
     with ThreadPoolExecutor(6) as pool:
-        events = list(pool.map(lambda _: cut_over(world.desk(), correction), range(6)))
+        events = list(pool.map(lambda _: cut_over(world.step_context(), correction), range(6)))
 
     assert {event.sequence for event in events} == {world.events(correction, Step.CUT_OVER)[0].sequence}
     assert len(world.events(correction, Step.CUT_OVER, Outcome.PLANNED)) == 1
@@ -93,10 +93,10 @@ def test_of_cut_overs_at_the_same_time_one_commits_and_one_is_written_down(tmp_p
 def test_of_roll_backs_of_different_days_at_the_same_time_none_is_lost(tmp_path: Path):
     world, correction = prepared(tmp_path)
     before = world.content()
-    cut_over(world.desk(), correction)
+    cut_over(world.step_context(), correction)
 
     def back(of: date) -> None:
-        roll_back(world.desk(), correction, [of])
+        roll_back(world.step_context(), correction, [of])
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(back, sorted(WRONG)))
@@ -111,7 +111,7 @@ def test_a_day_that_moved_is_staged_again_alone_and_the_approval_stands(tmp_path
     world.publish_live({day(7): 999}, by="somebody")
 
     with pytest.raises(CertificateOutdated):
-        cut_over(world.desk(), correction)
+        cut_over(world.step_context(), correction)
 
     assert world.progress(correction).missing == {day(7)}
     assert isinstance(world.drive(correction), WaitUntil)
@@ -125,7 +125,7 @@ def test_a_day_found_unchanged_that_moved_since_is_not_passed_over(tmp_path: Pat
     world.publish_live({day(5): 555}, by="somebody")
 
     with pytest.raises(CertificateOutdated):
-        cut_over(world.desk(), correction)
+        cut_over(world.step_context(), correction)
 
     assert isinstance(world.drive(correction), WaitUntil)
     assert world.content() == world.right
@@ -137,7 +137,7 @@ def test_a_staged_day_that_was_written_after_validation_is_not_swapped_in(tmp_pa
     world.write(staged, {day(8): -1}, by="v2", correction=correction)
 
     with pytest.raises(CertificateOutdated):
-        cut_over(world.desk(), correction)
+        cut_over(world.step_context(), correction)
 
     assert isinstance(world.drive(correction), WaitUntil)
     assert world.content() == world.right
@@ -166,14 +166,14 @@ def test_the_gate_is_closed_without_approval_and_before_validation(tmp_path: Pat
     world = world_at(tmp_path)
     correction = world.open(4, 10).correction
     with pytest.raises(ApprovalPremature):
-        approve(world.desk(), correction, "early")
+        approve(world.step_context(), correction, "early")
     with pytest.raises(NotApproved):
-        cut_over(world.desk(), correction)
+        cut_over(world.step_context(), correction)
     world.drive(correction)
     commit = world.live.snapshot().commit
 
     with pytest.raises(NotApproved):
-        cut_over(world.desk(), correction)
+        cut_over(world.step_context(), correction)
 
     assert world.live.snapshot().commit == commit
 
@@ -184,7 +184,7 @@ def test_validation_waits_for_the_steps_before_it(tmp_path: Path):
     world.stage_wave(correction, days(4, 10))
 
     with pytest.raises(StepsMissing, match="freeze_reports, reset_watermarks, verify_source"):
-        validate(world.desk(), correction)
+        validate(world.step_context(), correction)
 
 
 def test_roll_back_and_cut_over_alternate(tmp_path: Path):
@@ -193,11 +193,11 @@ def test_roll_back_and_cut_over_alternate(tmp_path: Path):
     world.drive(correction)
     world.publish_live({day(11): 11})
     for _ in range(2):
-        roll_back(world.desk(), correction, note="why not", all_days=True)
+        roll_back(world.step_context(), correction, note="why not", all_days=True)
         assert isinstance(world.drive(correction), WaitForPerson)
         assert world.content() == planted | {day(11): 11}
 
-        approve(world.desk(), correction, "again")
+        approve(world.step_context(), correction, "again")
         assert isinstance(world.drive(correction), WaitUntil)
         assert world.content() == world.right | {day(11): 11}
 
@@ -210,14 +210,14 @@ def test_some_days_go_back_and_come_again(tmp_path: Path):
     planted = world.content()
     world.drive(correction)
 
-    roll_back(world.desk(), correction, [day(7), day(8)])
+    roll_back(world.step_context(), correction, [day(7), day(8)])
 
     assert world.content() == world.right | {day(7): planted[day(7)], day(8): planted[day(8)]}
     assert world.progress(correction).publication.swapped == WRONG - {day(7), day(8)}
     assert isinstance(world.drive(correction), WaitUntil)
     with pytest.raises(NothingToRollBack):
-        roll_back(world.desk(), correction, [day(7)])
-    approve(world.desk(), correction, "the rest too")
+        roll_back(world.step_context(), correction, [day(7)])
+    approve(world.step_context(), correction, "the rest too")
     world.drive(correction)
     assert world.content() == world.right
 
@@ -234,9 +234,9 @@ def test_a_roll_back_of_other_days_settles_the_one_that_was_left_open_first(tmp_
         days=[day(6)],
     )
     detail = {"version": 2, "days": [str(day(6))], "note": "first"}
-    world.desk().tell(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=half_done)
+    world.step_context().record(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=half_done)
 
-    roll_back(world.desk(), correction, [day(9)])
+    roll_back(world.step_context(), correction, [day(9)])
 
     assert world.content() == world.right | {day(6): planted[day(6)], day(9): planted[day(9)]}
     assert [event.detail["note"] for event in world.events(correction, Step.ROLL_BACK)] == ["first", ""]
@@ -249,7 +249,7 @@ def test_a_planned_roll_back_is_what_comes_next(tmp_path: Path):
     manifest = swap.plan_roll_back(
         world.live.snapshot(), world.records.ledger.manifests(correction)[correction], correction=correction, version=2
     )
-    world.desk().tell(
+    world.step_context().record(
         correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, {"version": 2, "days": []}), manifest=manifest
     )
 
@@ -266,7 +266,7 @@ def test_taking_up_a_roll_back_of_some_days_leaves_the_others(tmp_path: Path):
     swaps = world.records.ledger.manifests(correction)[correction]
     manifest = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, version=2, days=[day(7)])
     detail = {"version": 2, "days": [str(day(7))]}
-    world.desk().tell(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=manifest)
+    world.step_context().record(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=manifest)
 
     world.drive(correction)
 
@@ -278,7 +278,7 @@ def test_a_correction_whose_swap_the_ledger_missed_cannot_be_abandoned(tmp_path:
     cut_over_but_not_told(world, correction)
 
     with pytest.raises(StillLive):
-        abandon(world.desk(), correction, "never mind")
+        abandon(world.step_context(), correction, "never mind")
 
     assert world.progress(correction).publication.swapped == WRONG
 
@@ -288,7 +288,7 @@ def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(tmp_path: 
     planted = world.content()
     cut_over_but_not_told(world, correction)
 
-    roll_back(world.desk(), correction, all_days=True)
+    roll_back(world.step_context(), correction, all_days=True)
 
     assert world.content() == planted
 
@@ -296,12 +296,12 @@ def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(tmp_path: 
 def test_what_is_closed_stays_closed(tmp_path: Path):
     world, correction = prepared(tmp_path)
     world.drive(correction)
-    decommission(world.desk(), correction, now=True)
+    decommission(world.step_context(), correction, now=True)
 
     with pytest.raises(CorrectionClosed, match="is decommissioned already"):
-        abandon(world.desk(), correction, "too late")
+        abandon(world.step_context(), correction, "too late")
     with pytest.raises(RollBackClosed):
-        roll_back(world.desk(), correction, all_days=True)
+        roll_back(world.step_context(), correction, all_days=True)
     assert world.progress(correction).publication.ending == "decommissioned"
     assert world.content() == world.right
 
@@ -309,17 +309,17 @@ def test_what_is_closed_stays_closed(tmp_path: Path):
 def test_a_roll_back_cannot_start_once_a_decommission_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     world, correction = prepared(tmp_path)
     world.drive(correction)
-    real, raced = Desk.tell_next, []
+    real, raced = StepContext.record_next, []
 
-    def overtaken(desk: Desk, progress, fact, **named):
+    def overtaken(ctx: StepContext, progress, fact, **named):
         if fact.step is Step.ROLL_BACK and not raced:
             raced.append(fact)
-            decommission(world.desk("sweep"), correction, now=True)
-        return real(desk, progress, fact, **named)
+            decommission(world.step_context("sweep"), correction, now=True)
+        return real(ctx, progress, fact, **named)
 
-    monkeypatch.setattr(Desk, "tell_next", overtaken)
+    monkeypatch.setattr(StepContext, "record_next", overtaken)
     with pytest.raises(RollBackClosed):
-        roll_back(world.desk(), correction, all_days=True)
+        roll_back(world.step_context(), correction, all_days=True)
 
     assert raced
     assert world.content() == world.right
@@ -335,10 +335,10 @@ def test_a_second_correction_must_be_rolled_back_before_the_first(tmp_path: Path
     world.through(second)
 
     with pytest.raises(LaterCorrectionFirst):
-        roll_back(world.desk(), first, all_days=True)
+        roll_back(world.step_context(), first, all_days=True)
 
-    roll_back(world.desk(), second, all_days=True)
-    roll_back(world.desk(), first, all_days=True)
+    roll_back(world.step_context(), second, all_days=True)
+    roll_back(world.step_context(), first, all_days=True)
     assert world.content() == planted
 
 
@@ -350,8 +350,8 @@ def test_decommissioning_the_first_leaves_what_the_second_needs_to_roll_back(tmp
     world.right |= {day(7): 70}
     world.through(second)
 
-    decommission(world.desk(), first, now=True)
-    roll_back(world.desk(), second, all_days=True)
+    decommission(world.step_context(), first, now=True)
+    roll_back(world.step_context(), second, all_days=True)
 
     assert world.content() == corrected
 
@@ -364,7 +364,7 @@ def test_a_swap_while_files_are_judged_keeps_what_it_retires(tmp_path: Path, mon
     second = world.open(6, 8).correction
     world.right |= {day(7): 70}
     world.drive(second)
-    approve(world.desk(), second, "looked")
+    approve(world.step_context(), second, "looked")
     real = world.records.ledger.__class__.manifests
     raced: list[str] = []
 
@@ -372,12 +372,12 @@ def test_a_swap_while_files_are_judged_keeps_what_it_retires(tmp_path: Path, mon
         told = real(ledger, correction)
         if correction is None and not raced:
             raced.append(second)
-            cut_over(world.desk("second"), second)
+            cut_over(world.step_context("second"), second)
         return told
 
     monkeypatch.setattr(world.records.ledger.__class__, "manifests", overtaken)
-    decommission(world.desk(), first, now=True)
+    decommission(world.step_context(), first, now=True)
 
     assert raced
-    roll_back(world.desk(), second, all_days=True)
+    roll_back(world.step_context(), second, all_days=True)
     assert world.content() == corrected

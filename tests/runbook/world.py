@@ -30,7 +30,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.runbook import (
-    Desk,
+    StepContext,
     Subject,
     approve,
     communicate,
@@ -55,7 +55,7 @@ from backfill_assets.storage.table import Change, Table
 TABLE, SOURCE, REPORT = "sales", "raw", "page"
 SCHEMA = pl.Schema({"day": pl.Date(), "shop": pl.String(), "revenue": pl.Int64()})
 START = datetime(2026, 1, 23, 6, tzinfo=UTC)
-STEPS: Mapping[Step, Callable[[Desk, str], object]] = {
+STEPS: Mapping[Step, Callable[[StepContext, str], object]] = {
     Step.FREEZE_REPORTS: freeze_reports,
     Step.VERIFY_SOURCE: verify_source,
     Step.RESET_WATERMARKS: reset_watermarks,
@@ -102,8 +102,8 @@ class World:
     def live(self) -> Table:
         return self.records.table(TABLE, SCHEMA)
 
-    def desk(self, actor: str = "ada") -> Desk:
-        return Desk(self.records, self.subject, actor, self.now, "run")
+    def step_context(self, actor: str = "ada") -> StepContext:
+        return StepContext(self.records, self.subject, actor, self.now, "run")
 
     @property
     def subject(self) -> Subject:
@@ -150,7 +150,7 @@ class World:
 
     def open(self, first: int, last: int, correction: str = "", **fields) -> Plan:
         request = Request(TABLE, Window(day(first), day(last)), "wrong", ("finance",), correction=correction, **fields)
-        return open_correction(self.desk(), request)
+        return open_correction(self.step_context(), request)
 
     def progress(self, correction: str) -> Progress:
         return history(self.records.ledger.events(correction))
@@ -168,20 +168,20 @@ class World:
         right = {one: (revenues or self.right)[one] for one in of}
         self.write(staged, right, by="v2", correction=correction)
         detail = {"days": sorted(str(one) for one in of)}
-        self.desk().tell(correction, fact_of(Step.STAGE, Outcome.PROGRESSED, detail))
+        self.step_context().record(correction, fact_of(Step.STAGE, Outcome.PROGRESSED, detail))
 
     def build_reports(self, correction: str, partitions: Mapping[str, Collection[str]]) -> None:
         for report, keys in partitions.items():
             self.built += keys
             detail = {"report": report, "partitions": sorted(keys)}
-            self.desk().tell(correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail))
+            self.step_context().record(correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail))
 
     def take(self, correction: str, action: NextStep) -> None:
         """Do what is next."""
         match action:
             case TakeSteps(steps=steps):
                 for step in steps:
-                    STEPS[step](self.desk(), correction)
+                    STEPS[step](self.step_context(), correction)
             case StageWaves(waves=waves):
                 for wave in waves:
                     self.stage_wave(correction, wave.days)
@@ -193,7 +193,7 @@ class World:
     def drive(self, correction: str, *, patience: int = 60) -> NextStep:
         """Take the correction as far as it goes; a refused step is looked at again."""
         for _ in range(patience):
-            action = next_step(self.desk().progress(correction), self.now)
+            action = next_step(self.step_context().progress(correction), self.now)
             if isinstance(action, WaitForPerson | WaitUntil | Stuck | Finished):
                 return action
             with suppress(BackfillAssetsError):
@@ -203,7 +203,7 @@ class World:
     def through(self, correction: str) -> None:
         """All the way to the rollback window."""
         self.drive(correction)
-        approve(self.desk(), correction, "looked")
+        approve(self.step_context(), correction, "looked")
         assert isinstance(self.drive(correction), WaitUntil)
 
     def content(self) -> dict[date, int | None]:

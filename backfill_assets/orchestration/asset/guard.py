@@ -45,6 +45,6 @@ def claims(records: Records, table: str) -> dict[str, frozenset[date]]:
     """The days that open corrections of a table have claimed, by correction."""
     return {
         correction: progress.claimed
-        for correction, progress in records.ledger.standings().items()
+        for correction, progress in records.ledger.all_progress().items()
         if progress.plan.table == table and progress.claimed
     }

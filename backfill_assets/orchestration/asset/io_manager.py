@@ -178,7 +178,7 @@ def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
 
 def _refuse_closed(records: Records, wave: Wave) -> None:
     """Fail a run whose correction was closed while it computed: what it staged would be held against nothing."""
-    if wave.correction and (standing := records.ledger.standing(wave.correction)).is_closed:
+    if wave.correction and (standing := records.ledger.progress(wave.correction)).is_closed:
         raise StagingClosed(wave.correction, str(standing.publication.ending))
 
 

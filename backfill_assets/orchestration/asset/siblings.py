@@ -11,10 +11,10 @@ import dagster as dg
 
 from backfill_assets.orchestration.asset.declared import refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
-from backfill_assets.orchestration.asset.wave import Compute, FrameSchema, Recipe, Wave, source_version
+from backfill_assets.orchestration.asset.wave import Compute, ComputeSpec, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
-from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.reports.honoured import refuse_table
 from backfill_assets.storage.layout import DAY
@@ -28,7 +28,7 @@ class CorrectableAsset:
     """What :func:`correctable_asset` makes: the live asset, and all that its sibling needs."""
 
     live: dg.AssetsDefinition
-    recipe: Recipe
+    compute_spec: ComputeSpec
     partitions_def: dg.DailyPartitionsDefinition
     keys: tuple[str, ...]
     measures: tuple[str, ...]
@@ -37,7 +37,7 @@ class CorrectableAsset:
     @property
     def table(self) -> str:
         """The table's name, of all parts of the live asset's key."""
-        return self.recipe.table
+        return self.compute_spec.table
 
     @property
     def staged_key(self) -> dg.AssetKey:
@@ -90,7 +90,7 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
         read = {parameter: key_of((sources or {}).get(parameter, [parameter])) for parameter in parameters}
         tables = {parameter: table_of(source) for parameter, source in read.items()}
         version = code_version or source_version(compute)
-        recipe = Recipe(name, compute, tables, version, schema, look_back_days)
+        compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days)
         shared = {
             "partitions_def": partitions_def,
             "deps": [*read.values()],
@@ -102,9 +102,9 @@ def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorat
             "description": inspect.getdoc(compute),
             **others,
         }
-        live = _live(key, recipe, shared)
+        live = _live(key, compute_spec, shared)
         by = tuple(column for column in keys if column != DAY)
-        return CorrectableAsset(live, recipe, partitions_def, by, tuple(measures), shared)
+        return CorrectableAsset(live, compute_spec, partitions_def, by, tuple(measures), shared)
 
     return made
 
@@ -136,17 +136,19 @@ def _key(compute: Compute, options: Mapping[str, Any]) -> tuple[dg.AssetKey, dic
     return dg.AssetKey([*parts, options.get("name") or getattr(compute, "__name__", "")]), others
 
 
-def _live(key: dg.AssetKey, recipe: Recipe, options: Mapping[str, Any]) -> dg.AssetsDefinition:
+def _live(key: dg.AssetKey, compute_spec: ComputeSpec, options: Mapping[str, Any]) -> dg.AssetsDefinition:
     marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
 
     def live(context: dg.AssetExecutionContext) -> Wave:
         lake: LakeResource = context.resources.lake
         records, days = lake.records(), days_of_run(context)
-        published = records.snapshot(recipe.table).days if records.exists(recipe.table) else frozenset[date]()
-        guard = Guard(records, recipe.table, context.run.tags, lake.now().date(), recipe.look_back_days)
-        with told_plainly(context):
+        published = (
+            records.snapshot(compute_spec.table).days if records.exists(compute_spec.table) else frozenset[date]()
+        )
+        guard = Guard(records, compute_spec.table, context.run.tags, lake.now().date(), compute_spec.look_back_days)
+        with logging_refusals(context):
             guard.refuse(days, published)
-        return recipe.wave(records, days)
+        return compute_spec.wave(records, days)
 
     made: dg.AssetsDefinition = dg.asset(key=key, **{**options, "metadata": marked})(live)
     return made

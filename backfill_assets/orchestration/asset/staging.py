@@ -9,35 +9,36 @@ import dagster as dg
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.asset.siblings import days_of_run
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.backfills import backfill_days
-from backfill_assets.orchestration.instance.refusals import told_plainly
-from backfill_assets.runbook import Desk, join_or_open, named_correction
+from backfill_assets.orchestration.instance.refusals import logging_refusals
+from backfill_assets.runbook import StepContext, join_or_open, named_correction
 
 POOL = "backfill"
 
 
-def staged_sibling(office: Office) -> dg.AssetsDefinition:
+def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
     """The asset ``backfill/<table>``: same function, same partitions, written beside live."""
-    recipe = office.asset.recipe
+    compute_spec = definition.asset.compute_spec
     about = (
-        f"Recomputes days of {office.table} beside the live table. Nothing launched here can touch published numbers; "
+        f"Recomputes days of {definition.table} beside the live table. Nothing launched here can touch published "
+        "numbers; "
         "the days wait in a staged version for their correction to be validated, approved and cut over."
     )
-    options = {**office.asset.options, "description": about, "group_name": "backfill", "pool": POOL}
+    options = {**definition.asset.options, "description": about, "group_name": "backfill", "pool": POOL}
 
     def staged(context: dg.AssetExecutionContext) -> Wave:
-        desk, days = office.desk_of(context), days_of_run(context)
-        with told_plainly(context):
-            plan = correction_of_run(context, desk, days)
+        ctx, days = definition.step_context_of(context), days_of_run(context)
+        with logging_refusals(context):
+            plan = correction_of_run(context, ctx, days)
         context.log.info("Staging %s days for correction %s.", len(days), plan.correction)
-        wave = recipe.wave(desk.records, days, correction=plan.correction, pins=plan.pins)
+        wave = compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins)
         _hold_place(plan, wave)
         return wave
 
-    made: dg.AssetsDefinition = dg.asset(key=office.asset.staged_key, **options)(staged)
+    made: dg.AssetsDefinition = dg.asset(key=definition.asset.staged_key, **options)(staged)
     return made
 
 
@@ -47,7 +48,7 @@ def _hold_place(plan: Plan, wave: Wave) -> None:
     time.sleep(max(0.0, wave.started + least - time.perf_counter()))
 
 
-def correction_of_run(context: dg.AssetExecutionContext, desk: Desk, days: Collection[date]) -> Plan:
+def correction_of_run(context: dg.AssetExecutionContext, ctx: StepContext, days: Collection[date]) -> Plan:
     """The correction that a staging run belongs to, opened if need be.
 
     A run that names one by tag belongs to that. Otherwise the whole target of the run's Dagster backfill, or its own
@@ -58,10 +59,10 @@ def correction_of_run(context: dg.AssetExecutionContext, desk: Desk, days: Colle
     """
     named = context.run.tags.get(tags.CORRECTION)
     if named:
-        return named_correction(desk, named, days)
-    plan = join_or_open(desk, _request(context, desk, days))
+        return named_correction(ctx, named, days)
+    plan = join_or_open(ctx, _request(context, ctx, days))
     context.instance.add_run_tags(context.run.run_id, {tags.CORRECTION: plan.correction})
-    context.instance.add_dynamic_partitions(partitions_name(desk.subject.table), [plan.correction])
+    context.instance.add_dynamic_partitions(partitions_name(ctx.subject.table), [plan.correction])
     return plan
 
 
@@ -70,15 +71,15 @@ def partitions_name(table: str) -> str:
     return f"{table}__corrections"
 
 
-def _request(context: dg.AssetExecutionContext, desk: Desk, days: Collection[date]) -> Request:
+def _request(context: dg.AssetExecutionContext, ctx: StepContext, days: Collection[date]) -> Request:
     backfill = context.run.tags.get(tags.BACKFILL, "")
     target = backfill_days(context.instance, backfill, context.asset_key) if backfill else ()
     wanted = target or tuple(sorted(days))
     window = Window.spanning(wanted)
     return Request(
-        table=desk.subject.table,
+        table=ctx.subject.table,
         window=window,
-        reason=f"Launched on backfill/{desk.subject.table} without a request.",
+        reason=f"Launched on backfill/{ctx.subject.table} without a request.",
         days=() if len(wanted) == len(window) else wanted,
         origin=backfill or context.run.run_id,
     )

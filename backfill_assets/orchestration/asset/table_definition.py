@@ -1,4 +1,4 @@
-"""From a Dagster run to a desk of the runbook: the subject of a correctable asset, and who sits there."""
+"""From a Dagster run to a ctx of the runbook: the subject of a correctable asset, and who sits there."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit, now_utc, place
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import publish_page, show_moved
-from backfill_assets.runbook import Desk, Subject
-from backfill_assets.runbook.desk import Prove, Verify
+from backfill_assets.runbook import StepContext, Subject
+from backfill_assets.runbook.context import Prove, Verify
 from backfill_assets.runbook.planning import rows_without_day_told
 from backfill_assets.storage.records import Records
 
@@ -27,8 +27,8 @@ Render = Callable[[Records, Path, Event | None], Collection[str]]
 
 
 @dataclass(frozen=True)
-class Office:
-    """A correctable asset with its reports and its proofs: everything a desk needs but the run."""
+class TableDefinition:
+    """A correctable asset with its reports and its proofs: everything a ctx needs but the run."""
 
     asset: CorrectableAsset
     reports: Reports
@@ -47,7 +47,7 @@ class Office:
     @property
     def tables(self) -> tuple[str, ...]:
         """The correctable table and its sources."""
-        return tuple(dict.fromkeys([self.table, *self.asset.recipe.sources.values()]))
+        return tuple(dict.fromkeys([self.table, *self.asset.compute_spec.sources.values()]))
 
     def subject(self, records: Records) -> Subject:
         """The table as the runbook knows it."""
@@ -55,11 +55,11 @@ class Office:
             table=self.table,
             keys=self.asset.keys,
             measures=self.asset.measures,
-            sources=tuple(dict.fromkeys(self.asset.recipe.sources.values())),
+            sources=tuple(dict.fromkeys(self.asset.compute_spec.sources.values())),
             reports=tuple(table_of(asset.key) for asset in self.reports.assets),
             reach=lambda days: self.reach(records, days),
             publish=self.post(records).publish,
-            code_version=self.asset.recipe.code_version,
+            code_version=self.asset.compute_spec.code_version,
             git_commit=git_commit(),
             tolerant=self.reports.tolerant,
             holders=self.holders,
@@ -69,9 +69,9 @@ class Office:
             verify=self.verify,
             prove=self.prove,
             show=lambda event: self.show(records, event),
-            declared=declared_columns(self.asset.recipe.schema),
+            declared=declared_columns(self.asset.compute_spec.schema),
             no_partitions=self.no_partitions,
-            publish_page=lambda desk, event: publish_page(desk, event, published_root()),
+            publish_page=lambda ctx, event: publish_page(ctx, event, published_root()),
         )
 
     def post(self, records: Records) -> Post:
@@ -85,7 +85,7 @@ class Office:
         """
         return list(self.render(records, published_root(), pending)) if self.render is not None else []
 
-    def attend(self, records: Records) -> list[str]:
+    def refresh_outputs(self, records: Records) -> list[str]:
         """After a step: bring pages in line, send what is pending; returns what could not be done, in sentences.
 
         Nothing of this fails the step: what is left is taken up after the next one.
@@ -101,7 +101,7 @@ class Office:
         return list(dict.fromkeys(left))
 
     def _moved(self, records: Records) -> list[str]:
-        show_moved(Desk(records, self.subject(records), "pages", now_utc()), published_root())
+        show_moved(StepContext(records, self.subject(records), "pages", now_utc()), published_root())
         return []
 
     def _waiting(self, records: Records) -> list[str]:
@@ -122,14 +122,14 @@ class Office:
         known = self.asset.partitions_def
         return [day for day in days if not known.has_partition_key(str(day))]
 
-    def desk(self, lake: LakeResource, actor: str, run_id: str = "") -> Desk:
-        """A desk outside a run."""
+    def step_context(self, lake: LakeResource, actor: str, run_id: str = "") -> StepContext:
+        """A ctx outside a run."""
         records = lake.records()
-        return Desk(records, self.subject(records), actor, lake.now(), run_id)
+        return StepContext(records, self.subject(records), actor, lake.now(), run_id)
 
-    def desk_of(self, context: dg.AssetExecutionContext) -> Desk:
-        """The desk of a run."""
-        return self.desk(context.resources.lake, actor_of(context.run.tags), context.run.run_id)
+    def step_context_of(self, context: dg.AssetExecutionContext) -> StepContext:
+        """The ctx of a run."""
+        return self.step_context(context.resources.lake, actor_of(context.run.tags), context.run.run_id)
 
 
 def published_root() -> Path:

@@ -58,7 +58,7 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ComputeSpec:
     """How a table is computed: the function, its sources by parameter name, the schema of its rows, its version."""
 
     table: str

@@ -15,11 +15,11 @@ from backfill_assets.core.people import written
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.given import CorrectionUnnamed
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import Office
-from backfill_assets.orchestration.correction.refresh import attended
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.correction.refresh import refreshing_outputs
 from backfill_assets.orchestration.correction.steps import tell_changed
 from backfill_assets.orchestration.instance.resources import actor_of
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.opening import try_again
 
 TRY_AGAIN = "try_again"
@@ -62,86 +62,94 @@ class DecommissionConfig(dg.Config):
     now: bool = Field(default=False, description="Do not wait for the end of the rollback window; needs your name.")
 
 
-def hand_job_name(table: str, what: str) -> str:
+def manual_job_name(table: str, what: str) -> str:
     """The job of a thing done by hand: a step, or ``try_again``."""
     return f"{table}__{what}"
 
 
-def hand_jobs(office: Office) -> list[dg.JobDefinition]:
+def manual_jobs(definition: TableDefinition) -> list[dg.JobDefinition]:
     """The five jobs of a table."""
-    return [_approve(office), _try_again(office), _roll_back(office), _abandon(office), _decommission(office)]
+    return [
+        _approve(definition),
+        _try_again(definition),
+        _roll_back(definition),
+        _abandon(definition),
+        _decommission(definition),
+    ]
 
 
 @contextmanager
-def _launched(context: dg.OpExecutionContext, office: Office, what: str) -> Iterator[str]:
+def _launched(context: dg.OpExecutionContext, definition: TableDefinition, what: str) -> Iterator[str]:
     """The correction that the job was launched for; refusals are told plainly, and readers attended to afterwards."""
-    with attended(context, office):
+    with refreshing_outputs(context, definition):
         if not context.has_partition_key:
             raise CorrectionUnnamed(what)
         yield context.partition_key
 
 
-def _desk(context: dg.OpExecutionContext, office: Office, by: str, *, decides: bool = True) -> Desk:
+def _desk(context: dg.OpExecutionContext, definition: TableDefinition, by: str, *, decides: bool = True) -> StepContext:
     """Whoever is named sits there. A run's own actor does where nothing is decided, and never for a person."""
     actor = written(by) or ("" if decides else actor_of(context.run_tags))
-    return office.desk(context.resources.lake, actor, context.run_id)
+    return definition.step_context(context.resources.lake, actor, context.run_id)
 
 
-def _job(office: Office, what: str, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
-    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
+def _job(definition: TableDefinition, what: str, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
+    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
 
-    @dg.job(name=hand_job_name(office.table, what), partitions_def=partitions, description=about)
+    @dg.job(name=manual_job_name(definition.table, what), partitions_def=partitions, description=about)
     def by_hand() -> None:
         op()
 
     return by_hand
 
 
-def _approve(office: Office) -> dg.JobDefinition:
-    @dg.op(name=f"{office.table}__approve_by_hand", required_resource_keys={"lake"})
+def _approve(definition: TableDefinition) -> dg.JobDefinition:
+    @dg.op(name=f"{definition.table}__approve_by_hand", required_resource_keys={"lake"})
     def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
-        with _launched(context, office, "approve") as correction:
-            runbook.approve(_desk(context, office, config.by), correction, config.note, override=config.override)
+        with _launched(context, definition, "approve") as correction:
+            runbook.approve(_desk(context, definition, config.by), correction, config.note, override=config.override)
 
-    return _job(office, Step.APPROVE, approve, "Let a validated correction through the gate.")
+    return _job(definition, Step.APPROVE, approve, "Let a validated correction through the gate.")
 
 
-def _try_again(office: Office) -> dg.JobDefinition:
-    @dg.op(name=f"{office.table}__try_again_by_hand", required_resource_keys={"lake"})
+def _try_again(definition: TableDefinition) -> dg.JobDefinition:
+    @dg.op(name=f"{definition.table}__try_again_by_hand", required_resource_keys={"lake"})
     def look_and_try_again(context: dg.OpExecutionContext, config: TryAgainConfig) -> None:
-        with _launched(context, office, "try again") as correction:
-            try_again(_desk(context, office, config.by), correction)
+        with _launched(context, definition, "try again") as correction:
+            try_again(_desk(context, definition, config.by), correction)
 
-    return _job(office, TRY_AGAIN, look_and_try_again, "Forget failures and go on: somebody has looked.")
+    return _job(definition, TRY_AGAIN, look_and_try_again, "Forget failures and go on: somebody has looked.")
 
 
-def _roll_back(office: Office) -> dg.JobDefinition:
-    @dg.op(name=f"{office.table}__roll_back_by_hand", required_resource_keys={"lake"})
+def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
+    @dg.op(name=f"{definition.table}__roll_back_by_hand", required_resource_keys={"lake"})
     def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
-        with _launched(context, office, "roll back") as correction:
+        with _launched(context, definition, "roll back") as correction:
             days = days_given(config.days, "days")
             # Without either, one that somebody has decided on already is brought to its end.
-            desk = _desk(context, office, config.by, decides=bool(days) or config.all_days)
-            event = runbook.roll_back(desk, correction, days, config.note, all_days=config.all_days)
-        tell_changed(context.log_event, office, event)
+            ctx = _desk(context, definition, config.by, decides=bool(days) or config.all_days)
+            event = runbook.roll_back(ctx, correction, days, config.note, all_days=config.all_days)
+        tell_changed(context.log_event, definition, event)
 
-    return _job(office, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
+    return _job(definition, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
 
 
-def _abandon(office: Office) -> dg.JobDefinition:
-    @dg.op(name=f"{office.table}__abandon_by_hand", required_resource_keys={"lake"})
+def _abandon(definition: TableDefinition) -> dg.JobDefinition:
+    @dg.op(name=f"{definition.table}__abandon_by_hand", required_resource_keys={"lake"})
     def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
-        with _launched(context, office, "abandon") as correction:
-            runbook.abandon(_desk(context, office, config.by), correction, config.note)
+        with _launched(context, definition, "abandon") as correction:
+            runbook.abandon(_desk(context, definition, config.by), correction, config.note)
 
-    return _job(office, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
+    return _job(definition, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
 
 
-def _decommission(office: Office) -> dg.JobDefinition:
-    @dg.op(name=f"{office.table}__decommission_by_hand", required_resource_keys={"lake"})
+def _decommission(definition: TableDefinition) -> dg.JobDefinition:
+    @dg.op(name=f"{definition.table}__decommission_by_hand", required_resource_keys={"lake"})
     def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
-        with _launched(context, office, "decommission") as correction:
-            desk = _desk(context, office, config.by, decides=config.now)
-            runbook.decommission(desk, correction, now=config.now)
+        with _launched(context, definition, "decommission") as correction:
+            ctx = _desk(context, definition, config.by, decides=config.now)
+            runbook.decommission(ctx, correction, now=config.now)
 
-    return _job(office, Step.DECOMMISSION, decommission, "Drop the retired files, with proof that nothing needs them.")
+    return _job(
+        definition, Step.DECOMMISSION, decommission, "Drop the retired files, with proof that nothing needs them."
+    )

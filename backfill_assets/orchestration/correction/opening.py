@@ -10,10 +10,10 @@ from backfill_assets import runbook
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Step
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import Shown, metadata_of, table_of
 from backfill_assets.orchestration.correction.steps import step_key
-from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.runbook.request import request_of
 
 
@@ -67,22 +67,22 @@ def opening_key(table: str) -> dg.AssetKey:
     return step_key(table, Step.OPEN)
 
 
-def opening_asset(office: Office) -> dg.AssetsDefinition:
+def opening_asset(definition: TableDefinition) -> dg.AssetsDefinition:
     """Materialize it from the launchpad, and a correction of the table is open."""
 
     @dg.asset(
-        key=opening_key(office.table),
-        group_name=f"{office.table}__data_engineering",
-        description=f"Opens a correction of {office.table}: shift-click Materialize and fill in the request.",
+        key=opening_key(definition.table),
+        group_name=f"{definition.table}__data_engineering",
+        description=f"Opens a correction of {definition.table}: shift-click Materialize and fill in the request.",
         required_resource_keys={"lake"},
         kinds={"correction"},
     )
     def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult:
-        with told_plainly(context):
-            request = request_of(request_fields(office.table, config))
-            plan = runbook.open_correction(office.desk_of(context), request)
-        context.instance.add_dynamic_partitions(partitions_name(office.table), [plan.correction])
-        context.log.info("Opened correction %s of %s, %s.", plan.correction, office.table, plan.window)
+        with logging_refusals(context):
+            request = request_of(request_fields(definition.table, config))
+            plan = runbook.open_correction(definition.step_context_of(context), request)
+        context.instance.add_dynamic_partitions(partitions_name(definition.table), [plan.correction])
+        context.log.info("Opened correction %s of %s, %s.", plan.correction, definition.table, plan.window)
         return dg.MaterializeResult(metadata=plan_metadata(plan))
 
     return open_correction

@@ -5,27 +5,31 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from backfill_assets.errors.setup import PartitionUnknown
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
-from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.orchestration.instance.slots import in_order
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.orchestration.reports.reach import Report
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 
 
 def rebuild(
-    office: Office, desk: Desk, runner: Runner, correction: str, partitions: Mapping[str, Sequence[str]]
-) -> list[Ran]:
+    definition: TableDefinition,
+    ctx: StepContext,
+    runner: Runner,
+    correction: str,
+    partitions: Mapping[str, Sequence[str]],
+) -> list[RunResult]:
     """Build these partitions of each report, nearest first; what another correction holds is handed over to it.
 
     Each run of consecutive partitions is a Dagster run of its own, so one that fails does not stop the others, and
     starting a process for each is saved.
     """
-    ran: list[Ran] = []
-    freezer = Freezer(desk.records, {"user": desk.actor}, desk.now)
-    for report in office.reports.assets:
+    ran: list[RunResult] = []
+    freezer = Freezer(ctx.records, {"user": ctx.actor}, ctx.now)
+    for report in definition.reports.assets:
         name = table_of(report.key)
         keys = partitions.get(name, ())
         if keys and not freezer.hand_over(correction, name, keys):

@@ -5,16 +5,18 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from backfill_assets.orchestration.asset.table_definition import Office
-from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.instance.refusals import logging_refusals
 
 
 @contextmanager
-def attended(context: dg.AssetExecutionContext | dg.OpExecutionContext, office: Office) -> Iterator[None]:
+def refreshing_outputs(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, definition: TableDefinition
+) -> Iterator[None]:
     """Attend to readers when the body is through; what could not be done is a warning in the run's log."""
     try:
-        with told_plainly(context):
+        with logging_refusals(context):
             yield
     finally:
-        for sentence in office.attend(context.resources.lake.records()):
+        for sentence in definition.refresh_outputs(context.resources.lake.records()):
             context.log.warning(sentence)

@@ -13,7 +13,7 @@ from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.driving import StepClosed
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.checks import check_results, check_specs
 from backfill_assets.orchestration.correction.metadata import (
     Shown,
@@ -23,9 +23,9 @@ from backfill_assets.orchestration.correction.metadata import (
     validation_metadata,
 )
 from backfill_assets.orchestration.correction.rebuild import rebuild
-from backfill_assets.orchestration.correction.refresh import attended
+from backfill_assets.orchestration.correction.refresh import refreshing_outputs
 from backfill_assets.orchestration.instance.runner import runner_within
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.validating import refuse_failed
 
@@ -52,58 +52,60 @@ def job_name(table: str) -> str:
     return f"{table}__correction"
 
 
-def step_assets(office: Office) -> list[dg.AssetsDefinition]:
+def step_assets(definition: TableDefinition) -> list[dg.AssetsDefinition]:
     """The nine steps, each depending on the one before."""
-    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
+    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
     before = dict(zip(NINE_STEPS, (None, *NINE_STEPS), strict=False))
-    return [_step_asset(office, step, before[step], partitions) for step in NINE_STEPS]
+    return [_step_asset(definition, step, before[step], partitions) for step in NINE_STEPS]
 
 
 def _step_asset(
-    office: Office, step: Step, before: Step | None, partitions: dg.DynamicPartitionsDefinition
+    definition: TableDefinition, step: Step, before: Step | None, partitions: dg.DynamicPartitionsDefinition
 ) -> dg.AssetsDefinition:
-    upstream = [] if before is None else [dg.AssetDep(step_key(office.table, before))]
+    upstream = [] if before is None else [dg.AssetDep(step_key(definition.table, before))]
     if step is Step.STAGE:
         # By day on one side, by correction on the other: which days a correction has is the ledger's to say.
-        upstream.append(dg.AssetDep(office.asset.staged_key, partition_mapping=dg.AllPartitionMapping()))
+        upstream.append(dg.AssetDep(definition.asset.staged_key, partition_mapping=dg.AllPartitionMapping()))
 
-    key = step_key(office.table, step)
+    key = step_key(definition.table, step)
 
     @dg.asset(
         key=key,
         deps=upstream,
         partitions_def=partitions,
-        group_name=f"{office.table}__{LANES[step]}",
+        group_name=f"{definition.table}__{LANES[step]}",
         description=ABOUT[step],
         required_resource_keys={"lake"},
         kinds={"correction"},
         check_specs=check_specs(key) if step is Step.VALIDATE else None,
     )
     def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-        desk, correction = office.desk_of(context), context.partition_key
-        with attended(context, office):
+        ctx, correction = definition.step_context_of(context), context.partition_key
+        with refreshing_outputs(context, definition):
             if step is Step.VALIDATE:
-                yield from _validate(desk, correction, key)
+                yield from _validate(ctx, correction, key)
             elif (
-                step is Step.CUT_OVER and (progress := desk.progress(correction)).publication.ending is Ending.UNCHANGED
+                step is Step.CUT_OVER and (progress := ctx.progress(correction)).publication.ending is Ending.UNCHANGED
             ):
                 # In the run of the validation that closed it; there is nothing to swap.
                 yield dg.MaterializeResult(metadata=standing_metadata(progress))
             else:
-                yield dg.MaterializeResult(metadata=take_step(context, office, desk, step, correction))
+                yield dg.MaterializeResult(metadata=take_step(context, definition, ctx, step, correction))
 
     return take
 
 
-def take_step(context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str) -> Shown:
+def take_step(
+    context: dg.AssetExecutionContext, definition: TableDefinition, ctx: StepContext, step: Step, correction: str
+) -> Shown:
     """Take one step of the runbook; returns what it found, as a person sees it.
 
     Raises:
         StepClosed: when the correction is closed and owes the step nothing.
     """
-    _refuse_closed(desk.progress(correction), step)
-    event = _taken(context, office, desk, step, correction)
-    standing = standing_metadata(desk.progress(correction))
+    _refuse_closed(ctx.progress(correction), step)
+    event = _taken(context, definition, ctx, step, correction)
+    standing = standing_metadata(ctx.progress(correction))
     return {**standing, **_metadata_of_fact(event)}
 
 
@@ -121,51 +123,55 @@ def _metadata_of_fact(event: Event) -> Shown:
 
 
 def _taken(  # noqa: PLR0911 - one arm a step
-    context: dg.AssetExecutionContext, office: Office, desk: Desk, step: Step, correction: str
+    context: dg.AssetExecutionContext, definition: TableDefinition, ctx: StepContext, step: Step, correction: str
 ) -> Event:
     match step:
         case Step.FREEZE_REPORTS:
-            return runbook.freeze_reports(desk, correction)
+            return runbook.freeze_reports(ctx, correction)
         case Step.VERIFY_SOURCE:
-            return runbook.verify_source(desk, correction)
+            return runbook.verify_source(ctx, correction)
         case Step.RESET_WATERMARKS:
-            return runbook.reset_watermarks(desk, correction)
+            return runbook.reset_watermarks(ctx, correction)
         case Step.STAGE:
-            return runbook.stage(desk, correction)
+            return runbook.stage(ctx, correction)
         case Step.CUT_OVER:
-            event = runbook.cut_over(desk, correction)
-            tell_changed(context.log_event, office, event)
+            event = runbook.cut_over(ctx, correction)
+            tell_changed(context.log_event, definition, event)
             return event
         case Step.REBUILD_DOWNSTREAM:
-            return _rebuild(context, office, desk, correction)
+            return _rebuild(context, definition, ctx, correction)
         case Step.COMMUNICATE:
-            return runbook.communicate(desk, correction)
+            return runbook.communicate(ctx, correction)
         case Step.DECOMMISSION:
-            return runbook.decommission(desk, correction)
+            return runbook.decommission(ctx, correction)
         case Step.VALIDATE | Step.OPEN | Step.APPROVE | Step.ROLL_BACK | Step.ABANDON:
             raise AssertionError(step)
         case _:
             assert_never(step)
 
 
-def _rebuild(context: dg.AssetExecutionContext, office: Office, desk: Desk, correction: str) -> Event:
+def _rebuild(
+    context: dg.AssetExecutionContext, definition: TableDefinition, ctx: StepContext, correction: str
+) -> Event:
     """Build what is owed, each in a run of its own on this instance, and then prove that nothing is."""
     owed: dict[str, list[str]] = {}
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     refuse_moved(progress)
     for report, key in sorted(progress.downstream.owed):
         owed.setdefault(report, []).append(key)
-    ran = rebuild(office, desk, runner_within(context, {"user": desk.actor}), correction, owed)
+    ran = rebuild(definition, ctx, runner_within(context, {"user": ctx.actor}), correction, owed)
     if failed := [error for one in ran for error in one.errors]:
         raise RunFailed(correction, failed)
-    return runbook.rebuild_downstream(desk, correction)
+    return runbook.rebuild_downstream(ctx, correction)
 
 
-def _validate(desk: Desk, correction: str, key: dg.AssetKey) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+def _validate(
+    ctx: StepContext, correction: str, key: dg.AssetKey
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
-    progress = desk.progress(correction)
+    progress = ctx.progress(correction)
     _refuse_closed(progress, Step.VALIDATE)
-    found = runbook.validate(desk, correction)
+    found = runbook.validate(ctx, correction)
     yield from check_results(key, found.checks, correction)
     refuse_failed(found, progress.plan)
     yield dg.MaterializeResult(metadata={**standing_metadata(progress), **validation_metadata(found)})
@@ -188,7 +194,9 @@ def _swap_metadata(fact: Swapped, detail: Mapping[str, Any]) -> Shown:
     return metadata_of({"days_swapped": len(days), **ends, **shown, "report_partitions_reached": reached or None})
 
 
-def tell_changed(log_event: Callable[[dg.AssetMaterialization], None], office: Office, event: Event) -> None:
+def tell_changed(
+    log_event: Callable[[dg.AssetMaterialization], None], definition: TableDefinition, event: Event
+) -> None:
     """Log a materialization of the live key for each day that a swap or roll back changed.
 
     Swap first, then tell: whatever hears of it reads the new days.
@@ -196,7 +204,7 @@ def tell_changed(log_event: Callable[[dg.AssetMaterialization], None], office: O
     for day in event.fact.swap.days if isinstance(event.fact, Swapped) else ():
         log_event(
             dg.AssetMaterialization(
-                office.asset.live.key,
+                definition.asset.live.key,
                 partition=str(day),
                 metadata={"correction": event.correction, "step": str(event.step)},
             )

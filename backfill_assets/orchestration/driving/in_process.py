@@ -24,25 +24,25 @@ from backfill_assets.core.steps import Step
 from backfill_assets.core.work import WorkItem
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import Office
-from backfill_assets.orchestration.correction.manual_jobs import hand_job_name
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import step_key
-from backfill_assets.orchestration.driving.run_requests import ask, bury_the_dead, run_tags, settle, take_over
+from backfill_assets.orchestration.driving.run_requests import ask, fail_orphaned_runs, run_tags, settle, take_over
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import this_process
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.instance.runner import Ran, Runner
-from backfill_assets.runbook import Desk
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.opening import forget_failures
 
-Told = Callable[[NextStep, Desk], None]
+Told = Callable[[NextStep, StepContext], None]
 
 
 @dataclass(frozen=True)
 class Driver:
     """Takes a correction forward with runs in this process. ``told`` hears of every next step before it is taken."""
 
-    office: Office
+    definition: TableDefinition
     runner: Runner
     lake: LakeResource
     actor: str
@@ -58,7 +58,7 @@ class Driver:
         while True:
             before = self._settled(correction)
             action = next_step(before, self.lake.now())
-            self.told(action, self.desk())
+            self.told(action, self.step_context())
             match action:
                 case TakeSteps(steps=steps):
                     ran = self._run(before, [WorkItem(steps=steps)])
@@ -71,53 +71,53 @@ class Driver:
             if _stands_still(before, self._settled(correction)):
                 raise RunFailed(correction, [error for one in ran for error in one.errors])
 
-    def take(self, correction: str, step: Step) -> Ran:
+    def take(self, correction: str, step: Step) -> RunResult:
         """Take one step by hand."""
-        self.runner.instance.add_dynamic_partitions(partitions_name(self.office.table), [correction])
+        self.runner.instance.add_dynamic_partitions(partitions_name(self.definition.table), [correction])
         return self._take(correction, (step,), {tags.CORRECTION: correction})
 
-    def desk(self) -> Desk:
-        """The desk of whoever drives, at this moment."""
-        return self.office.desk(self.lake, self.actor)
+    def step_context(self) -> StepContext:
+        """The ctx of whoever drives, at this moment."""
+        return self.definition.step_context(self.lake, self.actor)
 
-    def _take(self, correction: str, steps: Sequence[Step], told: Mapping[str, str]) -> Ran:
+    def _take(self, correction: str, steps: Sequence[Step], told: Mapping[str, str]) -> RunResult:
         if Step.ROLL_BACK in steps:
             # Asked for and written down, but not known to have happened: the job takes up what it finds planned.
-            job = hand_job_name(self.office.table, Step.ROLL_BACK)
+            job = manual_job_name(self.definition.table, Step.ROLL_BACK)
             return self.runner.run_job(job, correction, f"{job}_by_hand", {"by": self.actor}, told)
-        keys = [step_key(self.office.table, step) for step in steps]
+        keys = [step_key(self.definition.table, step) for step in steps]
         return self.runner.run_partition(keys, correction, told)
 
-    def _run(self, progress: Progress, errands: Sequence[WorkItem]) -> list[Ran]:
-        """Run errands one after the other, each asked for in the ledger first; what somebody else does is left."""
-        ran: list[Ran] = []
+    def _run(self, progress: Progress, work_items: Sequence[WorkItem]) -> list[RunResult]:
+        """Run work_items one after the other, each asked for in the ledger first; what somebody else does is left."""
+        ran: list[RunResult] = []
         correction = progress.plan.correction
-        for errand in errands:
-            asked = ask(self.desk(), progress, errand, this_process())
+        for work_item in work_items:
+            asked = ask(self.step_context(), progress, work_item, this_process())
             if asked is None:
                 continue
             told = run_tags(correction, asked)
-            if errand.wave is not None:
-                ran.append(self.runner.run_days([self.office.asset.staged_key], errand.wave, told))
+            if work_item.wave is not None:
+                ran.append(self.runner.run_days([self.definition.asset.staged_key], work_item.wave, told))
             else:
-                ran.append(self._take(correction, errand.steps, told))
+                ran.append(self._take(correction, work_item.steps, told))
         return ran
 
     def _settled(self, correction: str) -> Progress:
         """Where the correction stands, once the ends of runs are written down that said nothing themselves."""
-        desk = self.desk()
-        progress = desk.progress(correction)
-        return desk.progress(correction) if settle(desk, self.runner.instance, progress).told else progress
+        ctx = self.step_context()
+        progress = ctx.progress(correction)
+        return ctx.progress(correction) if settle(ctx, self.runner.instance, progress).told else progress
 
     def _take_over(self, correction: str) -> None:
         """A person drives now: failures are forgotten, and what the daemon has not begun is taken from it."""
-        instance, desk = self.runner.instance, self.desk()
-        instance.add_dynamic_partitions(partitions_name(self.office.table), [correction])
-        bury_the_dead(instance)
-        take_over(desk, instance, self._settled(correction))
-        progress = desk.progress(correction)
+        instance, ctx = self.runner.instance, self.step_context()
+        instance.add_dynamic_partitions(partitions_name(self.definition.table), [correction])
+        fail_orphaned_runs(instance)
+        take_over(ctx, instance, self._settled(correction))
+        progress = ctx.progress(correction)
         if progress.failures or progress.staging.tries:
-            forget_failures(desk, correction)
+            forget_failures(ctx, correction)
 
 
 def _stands_still(before: Progress, after: Progress) -> bool:

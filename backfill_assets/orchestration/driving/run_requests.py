@@ -19,18 +19,18 @@ from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import is_gone, process_of
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What settling found: whether the ledger was told anything, and the errands that no run was ever made for."""
+    """What settling found: whether the ledger was told anything, and the work_items that no run was ever made for."""
 
     told: bool = False
     unlaunched: tuple[Pending, ...] = field(default_factory=tuple)
 
 
-def ask(desk: Desk, progress: Progress, item: WorkItem, process: str = "") -> Pending | None:
+def ask(ctx: StepContext, progress: Progress, item: WorkItem, process: str = "") -> Pending | None:
     """Write down that a run is asked for; None when somebody else has asked for it already.
 
     ``process`` names the process that will run it itself; empty when the daemon launches it.
@@ -38,12 +38,12 @@ def ask(desk: Desk, progress: Progress, item: WorkItem, process: str = "") -> Pe
     correction = progress.plan.correction
     key = progress.runs.next_key(correction, item)
     requested = RunRequested(key, item, process)
-    if desk.tell_if(correction, requested, RunIsFree(correction, key, item)) is None:
+    if ctx.tell_if(correction, requested, RunIsFree(correction, key, item)) is None:
         return None
-    return desk.progress(correction).runs.pending.get(key)
+    return ctx.progress(correction).runs.pending.get(key)
 
 
-def settle(desk: Desk, instance: dg.DagsterInstance, progress: Progress) -> Settled:
+def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -> Settled:
     """Write down the ends of runs that were asked for and said nothing themselves."""
     pending = progress.runs.pending
     if not pending:
@@ -54,17 +54,17 @@ def settle(desk: Desk, instance: dg.DagsterInstance, progress: Progress) -> Sett
     for key, one in pending.items():
         run = runs.get(key)
         if run is None and one.process and is_gone(one.process):
-            _tell_end(desk, progress, one, RunEnded, "The process that was to run it is gone.", "")
+            _tell_end(ctx, progress, one, RunEnded, "The process that was to run it is gone.", "")
             told = True
         elif run is None and not one.process:
             unlaunched.append(one)
         elif run is not None and run.status in ENDED:
-            _tell_ended_run(desk, instance, progress, one, run)
+            _tell_ended_run(ctx, instance, progress, one, run)
             told = True
     return Settled(told, tuple(unlaunched))
 
 
-def take_over(desk: Desk, instance: dg.DagsterInstance, progress: Progress) -> None:
+def take_over(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -> None:
     """Take back what was asked for and has not started: a person drives now.
 
     A run that is queued is cancelled. One that has started is left to itself.
@@ -73,13 +73,13 @@ def take_over(desk: Desk, instance: dg.DagsterInstance, progress: Progress) -> N
     for key, one in progress.runs.pending.items():
         run = runs.get(key)
         if run is None and not (one.process and not is_gone(one.process)):
-            _tell_end(desk, progress, one, RunEnded, "", "")
+            _tell_end(ctx, progress, one, RunEnded, "", "")
         elif run is not None and run.status in {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}:
-            instance.report_run_canceled(run, f"{desk.actor} drives correction {progress.plan.correction} now.")
-            _tell_end(desk, progress, one, RunEnded, "", run.run_id)
+            instance.report_run_canceled(run, f"{ctx.actor} drives correction {progress.plan.correction} now.")
+            _tell_end(ctx, progress, one, RunEnded, "", run.run_id)
 
 
-def bury_the_dead(instance: dg.DagsterInstance) -> None:
+def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
     """Tell Dagster of runs whose process was killed, so that they neither look alive nor hold a place in the queue."""
     for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
@@ -98,31 +98,31 @@ def run_tags(correction: str, one: Pending) -> Mapping[str, str]:
 
 
 def _tell_ended_run(
-    desk: Desk, instance: dg.DagsterInstance, progress: Progress, one: Pending, run: dg.DagsterRun
+    ctx: StepContext, instance: dg.DagsterInstance, progress: Progress, one: Pending, run: dg.DagsterRun
 ) -> None:
-    """A run that ended without settling its errand: died, was cancelled, failed in code, or found nothing to do."""
+    """A run that ended without settling its work_item: died, was cancelled, failed in code, or found nothing to do."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
-        _tell_end(desk, progress, one, RunEnded, "", run.run_id)
+        _tell_end(ctx, progress, one, RunEnded, "", run.run_id)
         return
     if run.status is dg.DagsterRunStatus.CANCELED:
         reason = f"Run {run.run_id[:8]} of {one.item.name} was cancelled. What it had done stays."
-        _tell_end(desk, progress, one, RunFailed, reason, run.run_id)
+        _tell_end(ctx, progress, one, RunFailed, reason, run.run_id)
         return
     in_code, reasons = reasons_of(instance, run.run_id)
     tries = progress.runs.fruitless.get(one.item.name, 0) + 1
     again = not in_code and tries < progress.plan.request.waves.attempts
     reason = " ".join(reasons) or f"Run {run.run_id[:8]} ended without a reason."
-    _tell_end(desk, progress, one, RunEnded if again else RunFailed, reason, run.run_id)
+    _tell_end(ctx, progress, one, RunEnded if again else RunFailed, reason, run.run_id)
 
 
 def _tell_end(  # noqa: PLR0913, PLR0917 - one argument a column
-    desk: Desk, progress: Progress, one: Pending, ended: type[RunEnded | RunFailed], reason: str, run: str
+    ctx: StepContext, progress: Progress, one: Pending, ended: type[RunEnded | RunFailed], reason: str, run: str
 ) -> None:
     """Write the end of a run down once, whoever else sees it."""
     correction = progress.plan.correction
     left = [step for step in one.item.steps if step in one.steps]
     step: Step = left[0] if left else one.item.step
-    desk.tell_if(correction, ended(step, one.key, reason, run), RunIsPending(correction, one.key))
+    ctx.tell_if(correction, ended(step, one.key, reason, run), RunIsPending(correction, one.key))
 
 
 def unasked_runs(instance: dg.DagsterInstance, progress: Progress) -> tuple[dg.DagsterRun, ...]:

@@ -21,18 +21,18 @@ from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
 from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import Office, published_root
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, published_root
 from backfill_assets.orchestration.correction.checks import check_keys
-from backfill_assets.orchestration.correction.manual_jobs import hand_job_name
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import job_name, step_key
-from backfill_assets.orchestration.driving.run_requests import ask, bury_the_dead, run_tags, settle, unasked_runs
+from backfill_assets.orchestration.driving.run_requests import ask, fail_orphaned_runs, run_tags, settle, unasked_runs
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.backfills import days_under_way, how_stopped
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.pages.publishing import show_moved
-from backfill_assets.runbook import Desk
-from backfill_assets.runbook.holding import note_advanced
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
+from backfill_assets.runbook.watermark_steps import note_advanced
 
 SECONDS = 10
 
@@ -47,20 +47,20 @@ def staging_job_name(table: str) -> str:
     return f"{table}__staging"
 
 
-def driver_sensor(office: Office, jobs: Sequence[Any]) -> dg.SensorDefinition:
+def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.SensorDefinition:
     """The driver of a table, running by default. ``jobs`` are those it may launch."""
 
     @dg.sensor(
-        name=driver_name(office.table),
+        name=driver_name(definition.table),
         jobs=list(jobs),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=SECONDS,
-        description=f"Takes every open correction of {office.table} forward: asks for its waves, steps and rebuilds.",
+        description=f"Takes every open correction of {definition.table} forward: requests its waves, steps, rebuilds.",
     )
     def drive(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-        told = Tick(office, context.instance, office.desk(lake, driver_name(office.table))).take()
-        known = set(context.instance.get_dynamic_partitions(partitions_name(office.table)))
-        partitions = dg.DynamicPartitionsDefinition(name=partitions_name(office.table))
+        told = Tick(definition, context.instance, definition.step_context(lake, driver_name(definition.table))).take()
+        known = set(context.instance.get_dynamic_partitions(partitions_name(definition.table)))
+        partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
         new = [name for name in told.corrections if name not in known]
         return dg.SensorResult(
             run_requests=list(told.requests),
@@ -84,23 +84,23 @@ class Told:
 class Tick:
     """One look at all corrections of a table."""
 
-    office: Office
+    definition: TableDefinition
     instance: dg.DagsterInstance
-    desk: Desk
+    ctx: StepContext
 
     def take(self) -> Told:
         """Hear what ended, fold, and ask for what is next."""
-        bury_the_dead(self.instance)
-        note_advanced(self.desk)
-        show_moved(self.desk, published_root())
-        ledger = self.desk.records.ledger
+        fail_orphaned_runs(self.instance)
+        note_advanced(self.ctx)
+        show_moved(self.ctx, published_root())
+        ledger = self.ctx.records.ledger
         # In this order: a correction that is opened in between is taken up by the next tick.
-        standings, histories = ledger.standings(), ledger.histories()
+        standings, histories = ledger.all_progress(), ledger.histories()
         folded = {name: (progress, histories[name]) for name, progress in standings.items()}
         ours = {
-            name: (looked(self.desk.records, progress), events)
+            name: (looked(self.ctx.records, progress), events)
             for name, (progress, events) in folded.items()
-            if progress.plan.table == self.office.table
+            if progress.plan.table == self.definition.table
         }
         requests: list[dg.RunRequest] = []
         sentences: list[str] = []
@@ -113,15 +113,15 @@ class Tick:
         return Told(tuple(requests), tuple(ours), "; ".join(sentences) or "No correction is open.")
 
     def _take(self, progress: Progress, events: Sequence[Event]) -> tuple[list[dg.RunRequest], NextStep]:
-        settled = settle(self.desk, self.instance, progress)
+        settled = settle(self.ctx, self.instance, progress)
         stopped = self._tell_stopped_backfill(progress, events)
         if settled.told or stopped:
-            progress = self.desk.progress(progress.plan.correction)
+            progress = self.ctx.progress(progress.plan.correction)
         again = [self._request(progress, one) for one in settled.unlaunched]
-        decided = next_step(progress, self.desk.now)
+        decided = next_step(progress, self.ctx.now)
         if isinstance(decided, StageWaves):
-            decided = next_step(progress, self.desk.now, self._busy(progress))
-        asked = (ask(self.desk, progress, errand) for errand in self._errands(progress, decided))
+            decided = next_step(progress, self.ctx.now, self._busy(progress))
+        asked = (ask(self.ctx, progress, work_item) for work_item in self._errands(progress, decided))
         return [*again, *(self._request(progress, one) for one in asked if one is not None)], decided
 
     def _errands(self, progress: Progress, decided: NextStep) -> Sequence[WorkItem]:
@@ -138,29 +138,29 @@ class Tick:
                 return ()
 
     def _request(self, progress: Progress, one: Pending) -> dg.RunRequest:
-        """The run of an errand. Asked for again under the same key it is the same run."""
-        correction, table, errand = progress.plan.correction, self.office.table, one.item
+        """The run of an work_item. Asked for again under the same key it is the same run."""
+        correction, table, work_item = progress.plan.correction, self.definition.table, one.item
         told = run_tags(correction, one)
-        if errand.wave is not None:
+        if work_item.wave is not None:
             return dg.RunRequest(one.key, job_name=staging_job_name(table), tags=told)
-        if errand.steps == (Step.ROLL_BACK,):
+        if work_item.steps == (Step.ROLL_BACK,):
             return dg.RunRequest(
-                one.key, job_name=hand_job_name(table, Step.ROLL_BACK), tags=told, partition_key=correction
+                one.key, job_name=manual_job_name(table, Step.ROLL_BACK), tags=told, partition_key=correction
             )
         return dg.RunRequest(
             one.key,
             job_name=job_name(table),
             tags=told,
             partition_key=correction,
-            asset_selection=[step_key(table, step) for step in errand.steps],
-            asset_check_keys=check_keys(step_key(table, Step.VALIDATE)) if Step.VALIDATE in errand.steps else [],
+            asset_selection=[step_key(table, step) for step in work_item.steps],
+            asset_check_keys=check_keys(step_key(table, Step.VALIDATE)) if Step.VALIDATE in work_item.steps else [],
         )
 
     def _busy(self, progress: Progress) -> frozenset[date]:
         """Days that somebody's own backfill or run is staging for the correction."""
-        busy = set(days_under_way(self.instance, self.office.asset.staged_key))
+        busy = set(days_under_way(self.instance, self.definition.asset.staged_key))
         for run in unasked_runs(self.instance, progress):
-            if self.office.asset.staged_key in (run.asset_selection or {self.office.asset.staged_key}):
+            if self.definition.asset.staged_key in (run.asset_selection or {self.definition.asset.staged_key}):
                 busy.update(days_of_tags(run.tags))
         return frozenset(busy)
 
@@ -175,12 +175,12 @@ class Tick:
         how = how_stopped(self.instance, origin)
         if not how:
             return False
-        launched = self.office.asset.staged_key.to_user_string()
+        launched = self.definition.asset.staged_key.to_user_string()
         reason = (
             f"Backfill {origin}, whose launch opened the correction, {how} with {len(progress.missing)} days not "
             f"staged. What is staged stays. Launch the missing days on {launched}, or try again."
         )
-        self.desk.tell(progress.plan.correction, StagingStopped(reason, origin))
+        self.ctx.record(progress.plan.correction, StagingStopped(reason, origin))
         return True
 
 

@@ -9,7 +9,7 @@ from backfill_assets.errors.base import BackfillAssetsError
 
 
 @contextmanager
-def told_plainly(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[None]:
+def logging_refusals(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[None]:
     """Log the sentences of a refusal before Dagster wraps it."""
     try:
         yield

@@ -16,7 +16,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """How a run ended: whether it succeeded, the messages of the steps that did not, and the refusal among them."""
 
     run_id: str
@@ -51,28 +51,32 @@ class Runner:
     instance: dg.DagsterInstance
     run_tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def run_days(self, assets: Sequence[dg.AssetKey], window: Window, run_tags: Mapping[str, str] | None = None) -> Ran:
+    def run_days(
+        self, assets: Sequence[dg.AssetKey], window: Window, run_tags: Mapping[str, str] | None = None
+    ) -> RunResult:
         """Materialize assets for a run of days (or of months, named by their first days) in one run."""
         ends = {tags.RANGE_START: str(window.first), tags.RANGE_END: str(window.last)}
         return self._run(assets, {**ends, **(run_tags or {})}, None)
 
     def run_keys(
         self, assets: Sequence[dg.AssetKey], first: str, last: str, run_tags: Mapping[str, str] | None = None
-    ) -> Ran:
+    ) -> RunResult:
         """Materialize assets for consecutive partition keys in one run."""
         return self._run(assets, {tags.RANGE_START: first, tags.RANGE_END: last, **(run_tags or {})}, None)
 
-    def run_unpartitioned(self, assets: Sequence[dg.AssetKey], run_tags: Mapping[str, str] | None = None) -> Ran:
+    def run_unpartitioned(self, assets: Sequence[dg.AssetKey], run_tags: Mapping[str, str] | None = None) -> RunResult:
         """Materialize assets that have no partitions."""
         return self._run(assets, run_tags or {}, None)
 
-    def run_partition(self, assets: Sequence[dg.AssetKey], key: str, run_tags: Mapping[str, str] | None = None) -> Ran:
+    def run_partition(
+        self, assets: Sequence[dg.AssetKey], key: str, run_tags: Mapping[str, str] | None = None
+    ) -> RunResult:
         """Materialize assets for one partition."""
         return self._run(assets, run_tags or {}, key)
 
     def run_job(
         self, job: str, key: str, op: str, config: Mapping[str, object], run_tags: Mapping[str, str] | None = None
-    ) -> Ran:
+    ) -> RunResult:
         """Run a job of one op for one partition, with the op's config."""
         told = {"ops": {op: {"config": dict(config)}}}
         return self.execute(self.definitions.resolve_job_def(job), run_tags or {}, key=key, config=told)
@@ -85,7 +89,7 @@ class Runner:
         assets: Sequence[dg.AssetKey] | None = None,
         key: str | None = None,
         config: Mapping[str, object] | None = None,
-    ) -> Ran:
+    ) -> RunResult:
         """Run a job, or some assets of it. Runs within it find these definitions by :func:`runner_within`."""
         run_id = str(uuid4())
         token = _RUNNING.set(self.definitions)
@@ -103,7 +107,7 @@ class Runner:
             _RUNNING.reset(token)
         return _ran(result)
 
-    def _run(self, assets: Sequence[dg.AssetKey], run_tags: Mapping[str, str], key: str | None) -> Ran:
+    def _run(self, assets: Sequence[dg.AssetKey], run_tags: Mapping[str, str], key: str | None) -> RunResult:
         return self.execute(self.definitions.resolve_implicit_global_asset_job_def(), run_tags, assets=assets, key=key)
 
 
@@ -113,7 +117,7 @@ def runner_within(context: dg.AssetExecutionContext | dg.OpExecutionContext, run
     return Runner(definitions, context.instance, run_tags)
 
 
-def _ran(result: dg.ExecuteInProcessResult) -> Ran:
+def _ran(result: dg.ExecuteInProcessResult) -> RunResult:
     """What became of a run; the innermost messages, without Dagster's wrapping."""
     errors: list[str] = []
     refusal: BackfillAssetsError | None = None
@@ -127,4 +131,4 @@ def _ran(result: dg.ExecuteInProcessResult) -> Ran:
         found = retold(error.cls_name or "", error.message.strip().partition(": ")[2])
         refusal = refusal or found
         errors.append(str(found) if found else error.message.strip())
-    return Ran(result.run_id, result.success, tuple(errors), refusal)
+    return RunResult(result.run_id, result.success, tuple(errors), refusal)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.errors.base import Unforeseen, in_one_line
 from backfill_assets.errors.correction import DaysFailed
-from backfill_assets.orchestration.instance.runner import Ran
+from backfill_assets.orchestration.instance.runner import RunResult
 
 MOST_TRIES = 40
 T = TypeVar("T")
@@ -20,7 +20,9 @@ class Apart:
 
     tries: int = MOST_TRIES
 
-    def failures(self, run: Callable[[Sequence[T]], Ran], wanted: Sequence[T]) -> Iterator[tuple[Sequence[T], Ran]]:
+    def failures(
+        self, run: Callable[[Sequence[T]], RunResult], wanted: Sequence[T]
+    ) -> Iterator[tuple[Sequence[T], RunResult]]:
         """Run what is wanted; of what fails, the smallest part that is known to, and how its run ended."""
         ran = guarded(lambda: run(wanted))
         if ran.success:
@@ -32,7 +34,7 @@ class Apart:
         yield from self.failures(run, wanted[:middle])
         yield from self.failures(run, wanted[middle:])
 
-    def is_worth_halving(self, ran: Ran, of: int) -> bool:
+    def is_worth_halving(self, ran: RunResult, of: int) -> bool:
         """Whether the failure may be that of one alone; takes a try if so. A refusal is the same for each half."""
         if ran.success or of < 2 or self.tries < 1 or not is_unforeseen(ran):  # noqa: PLR2004 - one has no halves
             return False
@@ -40,20 +42,20 @@ class Apart:
         return True
 
 
-def guarded(run: Callable[[], Ran]) -> Ran:
+def guarded(run: Callable[[], RunResult]) -> RunResult:
     """How a run ended, also one that broke before Dagster could say so."""
     try:
         return run()
     except FAULTS as error:
-        return Ran("", success=False, errors=(f"{type(error).__name__}: {error}",))
+        return RunResult("", success=False, errors=(f"{type(error).__name__}: {error}",))
 
 
-def is_unforeseen(ran: Ran) -> bool:
+def is_unforeseen(ran: RunResult) -> bool:
     """Whether a run failed by an error that is none of ours."""
     return not ran.success and (ran.refusal is None or isinstance(ran.refusal, Unforeseen))
 
 
-def why(ran: Ran) -> str:
+def why(ran: RunResult) -> str:
     """Why a run failed, beginning with the name of the error."""
     if ran.success:
         return "RunFailed the run succeeded and wrote nothing of the day"

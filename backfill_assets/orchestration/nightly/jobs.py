@@ -16,19 +16,19 @@ from backfill_assets.core.steps import Ending, Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
 from backfill_assets.errors.setup import InputsApart
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import metadata_of, table_of
-from backfill_assets.orchestration.correction.refresh import attended
+from backfill_assets.orchestration.correction.refresh import refreshing_outputs
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.orchestration.nightly.lateness import lateness_check
 from backfill_assets.orchestration.nightly.pipeline import Pipeline
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
 
 NIGHTLY_CRON = "15 2 * * *"
@@ -61,7 +61,7 @@ def nightlies_in(definitions: dg.Definitions) -> dict[str, Pipeline]:
     found = [
         _PIPELINES[job] for job in definitions.jobs or () if isinstance(job, dg.JobDefinition) and job in _PIPELINES
     ]
-    return {pipeline.office.table: pipeline for pipeline in found}
+    return {pipeline.definition.table: pipeline for pipeline in found}
 
 
 def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Definitions:
@@ -73,15 +73,15 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
     Raises:
         InputsApart: when an input has other partitions than the table.
     """
-    table = pipeline.office.table
+    table = pipeline.definition.table
     for asset in pipeline.inputs:
-        if asset.partitions_def != pipeline.office.asset.partitions_def:
+        if asset.partitions_def != pipeline.definition.asset.partitions_def:
             raise InputsApart(table, asset.key.to_user_string())
 
     @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})
     def publish(context: dg.OpExecutionContext, config: NightlyConfig) -> None:
         lake: LakeResource = context.resources.lake
-        with told_plainly(context):
+        with logging_refusals(context):
             given = day_given(config.through, "through") if config.through else None
         through = given or lake.now().date() - timedelta(days=1)
         done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(through)
@@ -107,7 +107,9 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
         return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags=marks)
 
     _PIPELINES[nightly] = pipeline
-    return dg.Definitions(jobs=[nightly], schedules=[nightly_schedule], asset_checks=[lateness_check(pipeline.office)])
+    return dg.Definitions(
+        jobs=[nightly], schedules=[nightly_schedule], asset_checks=[lateness_check(pipeline.definition)]
+    )
 
 
 def warnings_of(done: Nightly) -> list[str]:
@@ -127,18 +129,18 @@ def nightly_metadata(done: Nightly) -> Mapping[str, dg.MetadataValue]:
     return metadata_of({**counted, **told, **left})
 
 
-def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:
+def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg.Definitions:
     """The daily sweep of a table: corrections whose rollback window is over, and staged days that were given up."""
-    table = office.table
+    table = definition.table
 
     @dg.op(name=f"{sweep_name(table)}_due", required_resource_keys={"lake"})
     def sweep(context: dg.OpExecutionContext) -> None:
-        desk = office.desk(context.resources.lake, "retention sweep", context.run_id)
+        ctx = definition.step_context(context.resources.lake, "retention sweep", context.run_id)
         rows, errors = [], []
-        with attended(context, office):
-            for progress, why in due(desk):
+        with refreshing_outputs(context, definition):
+            for progress, why in due(ctx):
                 try:
-                    rows.append(_decommission(context, desk, progress, why))
+                    rows.append(_decommission(context, ctx, progress, why))
                 except BackfillAssetsError as error:
                     errors.append(error)
         context.add_output_metadata(
@@ -155,12 +157,12 @@ def sweep_definitions(office: Office, cron: str = SWEEP_CRON) -> dg.Definitions:
     return dg.Definitions(jobs=[retention_sweep], schedules=[schedule])
 
 
-def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
+def due(ctx: StepContext) -> Iterator[tuple[Progress, str]]:
     """The corrections of the table whose files may go, and why, oldest first."""
-    for _, progress in sorted(desk.records.ledger.standings().items()):
-        if progress.plan.table != desk.subject.table:
+    for _, progress in sorted(ctx.records.ledger.all_progress().items()):
+        if progress.plan.table != ctx.subject.table:
             continue
-        match next_step(looked(desk.records, progress), desk.now):
+        match next_step(looked(ctx.records, progress), ctx.now):
             case TakeSteps(steps=(Step.DECOMMISSION,)):
                 deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
                 yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
@@ -172,12 +174,12 @@ def due(desk: Desk) -> Iterator[tuple[Progress, str]]:
                 continue
 
 
-def _decommission(context: dg.OpExecutionContext, desk: Desk, progress: Progress, why: str) -> dict[str, Any]:
+def _decommission(context: dg.OpExecutionContext, ctx: StepContext, progress: Progress, why: str) -> dict[str, Any]:
     """Decommission one, and tell its step's page."""
     correction = progress.plan.correction
-    proof = runbook.decommission(desk, correction).detail
+    proof = runbook.decommission(ctx, correction).detail
     metadata = {**metadata_of(proof), "why": dg.MetadataValue.text(why)}
-    key = step_key(desk.subject.table, Step.DECOMMISSION)
+    key = step_key(ctx.subject.table, Step.DECOMMISSION)
     context.log_event(dg.AssetMaterialization(key, partition=correction, metadata=metadata))
     context.log.info("Decommissioned %s, because %s.", correction, why)
     return {

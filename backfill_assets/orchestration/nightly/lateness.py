@@ -8,21 +8,23 @@ import dagster as dg
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import days_listed
 from backfill_assets.orchestration.asset.guard import claims
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.storage.records import Records
 
 CHECK = "is_computed_from_the_newest_inputs"
 
 
-def stale_days(office: Office, records: Records, live: Collection[date]) -> list[date]:
+def stale_days(definition: TableDefinition, records: Records, live: Collection[date]) -> list[date]:
     """Those of some published days that were computed from other inputs than there are now, oldest first."""
-    recipe = office.asset.recipe
-    if not records.exists(recipe.table):
+    compute_spec = definition.asset.compute_spec
+    if not records.exists(compute_spec.table):
         return []
-    snapshot = records.snapshot(recipe.table)
-    sources = {source: records.snapshot(source) for source in recipe.sources.values()}
-    builds = records.builds.of_days(recipe.table, {day: snapshot.files[day] for day in snapshot.days if day in live})
+    snapshot = records.snapshot(compute_spec.table)
+    sources = {source: records.snapshot(source) for source in compute_spec.sources.values()}
+    builds = records.builds.of_days(
+        compute_spec.table, {day: snapshot.files[day] for day in snapshot.days if day in live}
+    )
     return sorted(
         day
         for day, build in builds.items()
@@ -33,7 +35,7 @@ def stale_days(office: Office, records: Records, live: Collection[date]) -> list
     )
 
 
-def lateness(office: Office, late: Collection[date]) -> dg.AssetCheckEvaluation:
+def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetCheckEvaluation:
     """What nightly says of days with late data that are too old for it: a correction is proposed for them."""
     told: Mapping[str, dg.MetadataValue] = {"days_late": dg.MetadataValue.int(len(late))}
     if not late:
@@ -43,7 +45,7 @@ def lateness(office: Office, late: Collection[date]) -> dg.AssetCheckEvaluation:
         said = f"{days_listed(late)} have late data and are too old for nightly. Open a correction of {window}."
         told = {**told, "window": dg.MetadataValue.text(str(window))}
     return dg.AssetCheckEvaluation(
-        asset_key=office.asset.live.key,
+        asset_key=definition.asset.live.key,
         check_name=CHECK,
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
@@ -52,11 +54,11 @@ def lateness(office: Office, late: Collection[date]) -> dg.AssetCheckEvaluation:
     )
 
 
-def lateness_check(office: Office) -> dg.AssetChecksDefinition:
+def lateness_check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     """The same, evaluated whenever somebody asks; days that an open correction has claimed are left out."""
 
     @dg.asset_check(
-        asset=office.asset.live.key,
+        asset=definition.asset.live.key,
         name=CHECK,
         description="No published day has late data that waits for a correction.",
         required_resource_keys={"lake"},
@@ -64,9 +66,9 @@ def lateness_check(office: Office) -> dg.AssetChecksDefinition:
     def is_computed_from_the_newest_inputs(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         records = lake.records()
-        live = records.snapshot(office.table).days if records.exists(office.table) else frozenset[date]()
-        claimed = {day for days in claims(records, office.table).values() for day in days}
-        told = lateness(office, [day for day in stale_days(office, records, live) if day not in claimed])
+        live = records.snapshot(definition.table).days if records.exists(definition.table) else frozenset[date]()
+        claimed = {day for days in claims(records, definition.table).values() for day in days}
+        told = lateness(definition, [day for day in stale_days(definition, records, live) if day not in claimed])
         return dg.AssetCheckResult(
             passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
         )

@@ -8,7 +8,7 @@ import dagster as dg
 
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import DayBeforeFirst, DayNotOver
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.storage.records import Records
@@ -16,14 +16,14 @@ from backfill_assets.storage.records import Records
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What nightly runs: an office, the assets its table is computed from in order, and the days that have landed.
+    """What nightly runs: an definition, the assets its table is computed from in order, and the days that have landed.
 
     ``undated`` are refreshed once before all days. ``inputs`` are by day, the sources of the table among them.
     ``moved`` says for which of some published days there is more, or something else, than the inputs hold. ``notes``
     are all that was ever to be told of what was taken in, by a name that no two share, oldest first.
     """
 
-    office: Office
+    definition: TableDefinition
     undated: tuple[dg.AssetsDefinition, ...]
     inputs: tuple[dg.AssetsDefinition, ...]
     landed: Callable[[], frozenset[date]]
@@ -34,12 +34,12 @@ class Pipeline:
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables a day goes through until it is published, in order."""
-        return (*(table_of(asset.key) for asset in self.inputs), self.office.table)
+        return (*(table_of(asset.key) for asset in self.inputs), self.definition.table)
 
     @property
     def first(self) -> date:
         """The first day that the definitions have."""
-        return self.office.asset.partitions_def.start.date()
+        return self.definition.asset.partitions_def.start.date()
 
 
 def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozenset[date], dict[date, str]]:

@@ -20,15 +20,15 @@ from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.instance.runner import Ran, Runner
+from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.orchestration.instance.slots import days_of, in_order
 from backfill_assets.orchestration.nightly.day_runs import Apart, about, guarded, named_error, why
 from backfill_assets.orchestration.nightly.lateness import lateness, stale_days
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.orchestration.reports.reach import Report
-from backfill_assets.runbook.holding import note_advanced
 from backfill_assets.runbook.readers import NIGHTLY
+from backfill_assets.runbook.watermark_steps import note_advanced
 from backfill_assets.storage.records import Records
 
 DAYS_PER_WAVE = 90
@@ -80,30 +80,30 @@ class NightlyRun:
         Raises:
             DayNotOver, DayBeforeFirst: when ``through`` is a day that cannot be.
         """
-        records, office = self.lake.records(), self.pipeline.office
+        records, definition = self.lake.records(), self.pipeline.definition
         told = self.pipeline.notes(records)
         landed, impossible = landed_by(self.pipeline, through, self.lake.now())
         self.failed |= impossible
-        claimed = {day for days in claims(records, office.table).values() for day in days}
+        claimed = {day for days in claims(records, definition.table).values() for day in days}
         live = self._live(records)
         window = self._window(records, live, landed, through)
         if window is None and not live and not impossible:
-            raise NothingToPublish(office.table, through)
+            raise NothingToPublish(definition.table, through)
         pending = [day for day in window or () if day not in live and day not in claimed]
         latest = self._look_back(live, claimed)
         self._refresh(pending or latest[-1:])
         self._run_inputs_again(self.pipeline.moved(records, self._left_behind(records, pending)))
         self._through_tables(pending)
         self._run_inputs_again(self.pipeline.moved(records, live))
-        stale = stale_days(office, records, live)
+        stale = stale_days(definition, records, live)
         rebuilt = self._rebuild([day for day in stale if day in latest])
         published = sorted(self._live(records) & set(pending))
         frozen = self._build_reports(records, {*published, *rebuilt})
         self._advance(records, window)
-        note_advanced(office.desk(self.lake, NIGHTLY))
-        readers_wait = tuple(office.attend(records))
+        note_advanced(definition.step_context(self.lake, NIGHTLY))
+        readers_wait = tuple(definition.refresh_outputs(records))
         late = [day for day in stale if day not in latest and day not in claimed]
-        self.runner.instance.report_runless_asset_event(lateness(office, late))
+        self.runner.instance.report_runless_asset_event(lateness(definition, late))
         return Nightly(
             published=tuple(published),
             rebuilt=tuple(rebuilt),
@@ -124,7 +124,7 @@ class NightlyRun:
         A gap may lie before the mark, when a day is rolled back, or the newest days were taken away by somebody; so may
         the first day, when it landed late.
         """
-        standing = records.watermarks.holders(self.pipeline.office.table).get(NIGHTLY)
+        standing = records.watermarks.holders(self.pipeline.definition.table).get(NIGHTLY)
         mark = standing.effective + ONE_DAY if standing and standing.effective else None
         first = min(landed, default=None)
         earlier = first if first and live and first < min(live) else None
@@ -135,13 +135,13 @@ class NightlyRun:
 
     def _live(self, records: Records) -> frozenset[date]:
         """The published days that the definitions have."""
-        table = self.pipeline.office.table
+        table = self.pipeline.definition.table
         days = records.snapshot(table).days if records.exists(table) else frozenset[date]()
         return frozenset(day for day in days if day >= self.pipeline.first)
 
     def _look_back(self, live: Collection[date], claimed: Collection[date]) -> list[date]:
         """The published days that nightly may still rewrite, oldest first."""
-        oldest = self.lake.now().date() - timedelta(days=self.pipeline.office.asset.recipe.look_back_days)
+        oldest = self.lake.now().date() - timedelta(days=self.pipeline.definition.asset.compute_spec.look_back_days)
         return sorted(day for day in live if day >= oldest and day not in claimed)
 
     def _refresh(self, days: Sequence[date]) -> None:
@@ -163,7 +163,7 @@ class NightlyRun:
 
     def _is_broken(self, lacking: Sequence[str], wave: Window) -> bool:
         """Run a wave; whether days of it are worth another try in a smaller one. Those that are not have failed."""
-        assets = [*self.pipeline.inputs, self.pipeline.office.asset.live]
+        assets = [*self.pipeline.inputs, self.pipeline.definition.asset.live]
         self.pipeline.told("publishing", wave)
         keys = [asset.key for asset in assets if table_of(asset.key) in lacking]
         ran = guarded(lambda: self.runner.run_days(keys, wave, MARKED))
@@ -212,7 +212,7 @@ class NightlyRun:
         """Run an asset for published days and return those that failed; days that its reason names, or all of them."""
         failed: list[date] = []
 
-        def run(days: Sequence[date]) -> Ran:
+        def run(days: Sequence[date]) -> RunResult:
             return self.runner.run_days([asset], Window(days[0], days[-1]), MARKED)
 
         for days, ran in self.apart.failures(run, window.days):
@@ -226,7 +226,7 @@ class NightlyRun:
         rebuilt: list[date] = []
         for window in contiguous(days, DAYS_PER_WAVE):
             self.pipeline.told("rebuilding late days", window)
-            failed = self._run_whole(self.pipeline.office.asset.live.key, window)
+            failed = self._run_whole(self.pipeline.definition.asset.live.key, window)
             rebuilt += [day for day in window if day not in failed]
         return rebuilt
 
@@ -238,7 +238,7 @@ class NightlyRun:
         frozen: list[str] = []
         reach = self._owed(records, days)
         freezer = Freezer(records, {}, self.lake.now())
-        for asset in self.pipeline.office.reports.assets:
+        for asset in self.pipeline.definition.reports.assets:
             keys = reach.get(table_of(asset.key), ())
             if not keys:
                 continue
@@ -252,7 +252,7 @@ class NightlyRun:
                     self.reports_failed[table_of(asset.key)] = why(ran)
         return tuple(frozen)
 
-    def _run_report(self, asset: Report, keys: Sequence[str]) -> Ran:
+    def _run_report(self, asset: Report, keys: Sequence[str]) -> RunResult:
         return self.runner.run_keys([*asset.selection], keys[0], keys[-1], MARKED)
 
     def _owed(self, records: Records, days: Collection[date]) -> dict[str, list[str]]:
@@ -260,12 +260,12 @@ class NightlyRun:
         live = self._live(records)
         if not live:
             return {}
-        snapshot = records.snapshot(self.pipeline.office.table)
-        reached = self.pipeline.office.reach(records, days) if days else {}
+        snapshot = records.snapshot(self.pipeline.definition.table)
+        reached = self.pipeline.definition.reach(records, days) if days else {}
         owed: dict[str, list[str]] = {report: [*keys] for report, keys in reached.items()}
-        definitions = {report.name: report.partitions_def for report in self.pipeline.office.reports.assets}
-        for report, keys in self.pipeline.office.reach(records, live).items():
-            built = records.completeness.of_report(report, self.pipeline.office.table)
+        definitions = {report.name: report.partitions_def for report in self.pipeline.definition.reports.assets}
+        for report, keys in self.pipeline.definition.reach(records, live).items():
+            built = records.completeness.of_report(report, self.pipeline.definition.table)
             there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
             partitions = definitions[report]
             begin = days_of(report, partitions, keys)
@@ -284,5 +284,5 @@ class NightlyRun:
                 break
             reached = day
         if reached is not None:
-            table = self.pipeline.office.table
+            table = self.pipeline.definition.table
             records.watermarks.advance(NIGHTLY, table, reached, by=NIGHTLY, at=self.lake.now())

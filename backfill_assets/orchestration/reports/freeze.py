@@ -42,7 +42,7 @@ class Freezer:
         """Write down that a correction's report partitions are built, when the run is for one."""
         own = self.run_tags.get(tags.REBUILD_FOR)
         if own:
-            table = self.records.ledger.standing(own).plan.table
+            table = self.records.ledger.progress(own).plan.table
             self._tell(own, table, PartitionsBuilt(report, tuple(partitions)), run_id)
 
     def hand_over(self, correction: str, report: str, partitions: Collection[str]) -> bool:
@@ -53,7 +53,7 @@ class Freezer:
         others = sorted(name for name in self.held_by(report) if name != correction)
         if not others:
             return False
-        table = self.records.ledger.standing(correction).plan.table
+        table = self.records.ledger.progress(correction).plan.table
         for name in others:
             self._tell(name, table, ReportOwed(report, tuple(partitions)))
         handed_over = PartitionsBuilt(report, tuple(sorted(partitions)), tuple(others))
@@ -62,7 +62,7 @@ class Freezer:
 
     def held_by(self, report: str) -> dict[str, Progress]:
         """The corrections that hold a report, by id."""
-        standings = self.records.ledger.standings()
+        standings = self.records.ledger.all_progress()
         return {name: progress for name, progress in standings.items() if report in progress.downstream.frozen}
 
     def _tell(self, correction: str, table: str, fact: Fact, run_id: str = "") -> None:

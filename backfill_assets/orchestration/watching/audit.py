@@ -22,9 +22,9 @@ from backfill_assets.core.replay import (
 from backfill_assets.core.replay import Verdict as Replayed
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.orchestration.asset.guard import claims
-from backfill_assets.orchestration.asset.table_definition import Office, published_root
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, published_root
 from backfill_assets.orchestration.asset.wave import Wave
-from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
@@ -53,32 +53,36 @@ def audit_job_name(table: str) -> str:
     return f"{table}__audit"
 
 
-def audit_table(office: Office, records: Records, *, days: int, seed: str, today: date) -> Audit:
+def audit_table(definition: TableDefinition, records: Records, *, days: int, seed: str, today: date) -> Audit:
     """Compute a random handful of published days again and compare them with live; nothing is written anywhere.
 
     Each day is computed alone, twice, and once together with the other days and their neighbours: a result that
     depends on the company is one that reads more than its own day's inputs. Days that an open correction has claimed
     are left out.
     """
-    recipe, seed = office.asset.recipe, seed_of(seed, today)
-    if not records.exists(recipe.table):
-        return Audit(recipe.table, seed, recipe.code_version, ())
-    live = records.snapshot(recipe.table)
-    claimed = {day for of_correction in claims(records, recipe.table).values() for day in of_correction}
+    compute_spec, seed = definition.asset.compute_spec, seed_of(seed, today)
+    if not records.exists(compute_spec.table):
+        return Audit(compute_spec.table, seed, compute_spec.code_version, ())
+    live = records.snapshot(compute_spec.table)
+    claimed = {day for of_correction in claims(records, compute_spec.table).values() for day in of_correction}
     published = live.days - claimed
-    builds = records.builds.of_days(recipe.table, {**live.files_of(published)})
+    builds = records.builds.of_days(compute_spec.table, {**live.files_of(published)})
     versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
     chosen = days_to_replay(published, days, seed, versions)
     beside = {day + ONE_DAY * offset for day in chosen for offset in (-1, 0, 1)} & published
-    together = recipe.wave(records, beside) if chosen else None
+    together = compute_spec.wave(records, beside) if chosen else None
     replays = [
         _replay(
-            office, day, live, builds.get(day), (recipe.wave(records, [day]), recipe.wave(records, [day]), together)
+            definition,
+            day,
+            live,
+            builds.get(day),
+            (compute_spec.wave(records, [day]), compute_spec.wave(records, [day]), together),
         )
         for day in chosen
         if together is not None
     ]
-    found = conclude(recipe.table, seed, recipe.code_version, replays, versions)
+    found = conclude(compute_spec.table, seed, compute_spec.code_version, replays, versions)
     return replace(found, published=len(live.days), claimed=len(live.days & claimed))
 
 
@@ -95,15 +99,17 @@ def proposal(audit: Audit) -> str:
     return request_text(head, fields)
 
 
-def audit_definitions(office: Office) -> dg.Definitions:
+def audit_definitions(definition: TableDefinition) -> dg.Definitions:
     """The job, its nightly schedule, and the check on the live asset that tells what the last audit found."""
-    job = _job(office)
+    job = _job(definition)
     told = "Computes a random handful of published days again, each night."
     schedule = by_the_clock(job, f"{job.name}_nightly", EVERY_NIGHT, told)
-    return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(office)])
+    return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
 
-def _replay(office: Office, day: date, live: Snapshot, build: Build | None, waves: tuple[Wave, Wave, Wave]) -> Replay:
+def _replay(
+    definition: TableDefinition, day: date, live: Snapshot, build: Build | None, waves: tuple[Wave, Wave, Wave]
+) -> Replay:
     by = build.code_version if build else ""
     reasons = [wave.reasons[day] for wave in waves if day in wave.reasons]
     if reasons:
@@ -113,43 +119,43 @@ def _replay(office: Office, day: date, live: Snapshot, build: Build | None, wave
         return Replay(day, Replayed.INPUTS_MOVED, by)
     for verdict, other in ((Replayed.NOT_DETERMINISTIC, again), (Replayed.READS_OTHER_DAYS, together)):
         if not same_rows(alone, other):
-            return Replay(day, verdict, by, _difference(office, alone, other))
+            return Replay(day, verdict, by, _difference(definition, alone, other))
     there = live.scan([day]).collect().select(alone.columns)
     if not same_rows(there, alone):
-        return Replay(day, Replayed.DIFFERS, by, _difference(office, there, alone))
+        return Replay(day, Replayed.DIFFERS, by, _difference(definition, there, alone))
     return Replay(day, Replayed.SAME, by, rows=there.height)
 
 
-def _difference(office: Office, old: pl.DataFrame, new: pl.DataFrame) -> str:
+def _difference(definition: TableDefinition, old: pl.DataFrame, new: pl.DataFrame) -> str:
     """How much of a day differs, in a few words."""
-    keys = [DAY, *office.asset.keys]
+    keys = [DAY, *definition.asset.keys]
     if old.schema != new.schema or any(frame.select(keys).is_duplicated().any() for frame in (old, new)):
         return f"{old.height} rows against {new.height}"
-    found = compare(old.lazy(), new.lazy(), keys=office.asset.keys, measures=office.asset.measures)
+    found = compare(old.lazy(), new.lazy(), keys=definition.asset.keys, measures=definition.asset.measures)
     moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
     rows = found.differing + found.only_old + found.only_new
     return f"{rows} of {max(old.height, new.height)} rows" + (f", {' and '.join(moved)}" if moved else "")
 
 
-def _job(office: Office) -> dg.JobDefinition:
-    name = audit_job_name(office.table)
+def _job(definition: TableDefinition) -> dg.JobDefinition:
+    name = audit_job_name(definition.table)
 
     @dg.op(name=f"{name}_days", required_resource_keys={"lake"})
     def replay(context: dg.OpExecutionContext, config: AuditConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
         now = lake.now()
-        with told_plainly(context):
+        with logging_refusals(context):
             days = number_given(config.days, "days", least=1)
-        found = audit_table(office, lake.records(), days=days, seed=config.seed, today=now.date())
+        found = audit_table(definition, lake.records(), days=days, seed=config.seed, today=now.date())
         told = {**found.as_json(), "request": _propose(found), "claimed": found.claimed}
-        LOOKS.keep(lake.lake(), office.table, now, told)
+        LOOKS.keep(lake.lake(), definition.table, now, told)
         verdict = _verdict(told)
-        context.instance.report_runless_asset_event(_evaluation(office, verdict, told))
+        context.instance.report_runless_asset_event(_evaluation(definition, verdict, told))
         return {**told, **verdict.as_json(), "met": found.published > 0}
 
-    @dg.job(name=name, description=f"Computes published days of {office.table} again and compares them with live.")
+    @dg.job(name=name, description=f"Computes published days of {definition.table} again and compares them with live.")
     def job() -> None:
-        verdict_op(name, office.table)(replay())
+        verdict_op(name, definition.table)(replay())
 
     return job
 
@@ -162,18 +168,18 @@ def _propose(found: Audit) -> str:
     return str(target)
 
 
-def _check(office: Office) -> dg.AssetChecksDefinition:
+def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=office.asset.live.key,
+        asset=definition.asset.live.key,
         name=CHECK,
         description="The last replay audit found nothing.",
         required_resource_keys={"lake"},
     )
     def replays(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
-        last = LOOKS.last(lake.lake(), office.table)
+        last = LOOKS.last(lake.lake(), definition.table)
         verdict = _verdict(last[1]).aged(last[0], lake.now()) if last else _verdict(NEVER_AUDITED)
-        told = _evaluation(office, verdict, last[1] if last else NEVER_AUDITED)
+        told = _evaluation(definition, verdict, last[1] if last else NEVER_AUDITED)
         return dg.AssetCheckResult(
             passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
         )
@@ -200,9 +206,9 @@ def _verdict(told: Mapping[str, Any]) -> Verdict:
     return Verdict(told["sentence"], sound=sound and not wrong, wrong=wrong, requests=requests)
 
 
-def _evaluation(office: Office, verdict: Verdict, told: Mapping[str, Any]) -> dg.AssetCheckEvaluation:
+def _evaluation(definition: TableDefinition, verdict: Verdict, told: Mapping[str, Any]) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        asset_key=office.asset.live.key,
+        asset_key=definition.asset.live.key,
         check_name=CHECK,
         passed=verdict.sound,
         severity=verdict.severity,

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from backfill_assets.orchestration.asset.table_definition import Office
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.storage.snapshot import Snapshot
@@ -18,7 +18,7 @@ ODD = 5
 """A day with more than five times the largest, or less than a fifth of the smallest, is not usual."""
 
 
-def freshness_definitions(office: Office, *, most_days_old: int = MOST_DAYS_OLD) -> dg.Definitions:
+def freshness_definitions(definition: TableDefinition, *, most_days_old: int = MOST_DAYS_OLD) -> dg.Definitions:
     """Two checks on the live asset, and a job with its schedule that evaluates every check on it each morning.
 
     So a reconciliation or an audit that was not taken for days is told too, and checks do not hang on what they watch.
@@ -26,10 +26,10 @@ def freshness_definitions(office: Office, *, most_days_old: int = MOST_DAYS_OLD)
     Times of materializations or commits are not looked at: a cut over materializes ninety old days in one commit, which
     says nothing about tonight's.
     """
-    checks = [_fresh(office, most_days_old), _usual(office)]
-    selection = dg.AssetSelection.checks_for_assets(office.asset.live.key)
-    told = f"Evaluates the checks on {office.table}, also when nothing was published."
-    job = dg.define_asset_job(watch_job_name(office.table), selection=selection, description=told)
+    checks = [_fresh(definition, most_days_old), _usual(definition)]
+    selection = dg.AssetSelection.checks_for_assets(definition.asset.live.key)
+    told = f"Evaluates the checks on {definition.table}, also when nothing was published."
+    job = dg.define_asset_job(watch_job_name(definition.table), selection=selection, description=told)
     schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
     return dg.Definitions(asset_checks=checks, jobs=[job], schedules=[schedule])
 
@@ -58,9 +58,9 @@ def rows_of(live: Snapshot, days: Sequence[date]) -> dict[date, int]:
     return {day: sum(max(file.rows, 0) for file in files) for day, files in live.files_of(there).items()}
 
 
-def _fresh(office: Office, most_days_old: int) -> dg.AssetChecksDefinition:
+def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=office.asset.live.key,
+        asset=definition.asset.live.key,
         name=FRESH,
         description="The newest published day is there; a correction of older ones changes nothing about that.",
         required_resource_keys={"lake"},
@@ -68,7 +68,7 @@ def _fresh(office: Office, most_days_old: int) -> dg.AssetChecksDefinition:
     def newest_day_is_fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         records = lake.records()
-        published = records.snapshot(office.table).days if records.exists(office.table) else frozenset[date]()
+        published = records.snapshot(definition.table).days if records.exists(definition.table) else frozenset[date]()
         behind = days_behind(published, lake.now().date())
         told = "Nothing is published." if behind is None else f"{max(published)} is {behind} days behind."
         late = behind is None or behind >= most_days_old
@@ -77,9 +77,9 @@ def _fresh(office: Office, most_days_old: int) -> dg.AssetChecksDefinition:
     return newest_day_is_fresh
 
 
-def _usual(office: Office) -> dg.AssetChecksDefinition:
+def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=office.asset.live.key,
+        asset=definition.asset.live.key,
         name=USUAL,
         description="The newest published day has about as many rows as its weekday usually has.",
         required_resource_keys={"lake"},
@@ -87,7 +87,7 @@ def _usual(office: Office) -> dg.AssetChecksDefinition:
     def newest_day_has_the_usual_volume(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         records = lake.records()
-        live = records.snapshot(office.table) if records.exists(office.table) else None
+        live = records.snapshot(definition.table) if records.exists(definition.table) else None
         if live is None or not live.days:
             return _told("Nothing is published.", passed=False)
         newest = max(live.days)

@@ -6,8 +6,8 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets.core.given import number_given
-from backfill_assets.orchestration.asset.table_definition import Office
-from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import actor_of
 from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
@@ -31,14 +31,14 @@ def maintenance_op_name(table: str) -> str:
     return f"{table}__maintain"
 
 
-def maintenance_definitions(office: Office, cron: str = MAINTENANCE_CRON) -> dg.Definitions:
+def maintenance_definitions(definition: TableDefinition, cron: str = MAINTENANCE_CRON) -> dg.Definitions:
     """The job that maintains a correctable table, its reports, its sources and the control tables; its schedule."""
 
-    @dg.op(name=maintenance_op_name(office.table), required_resource_keys={"lake"})
+    @dg.op(name=maintenance_op_name(definition.table), required_resource_keys={"lake"})
     def maintain(context: dg.OpExecutionContext, config: MaintenanceConfig) -> dict[str, Any]:
-        desk = office.desk(context.resources.lake, actor_of(context.run_tags), context.run_id)
-        with told_plainly(context):
-            done = maintain_all(desk, number_given(config.retention_days, "retention_days"))
+        ctx = definition.step_context(context.resources.lake, actor_of(context.run_tags), context.run_id)
+        with logging_refusals(context):
+            done = maintain_all(ctx, number_given(config.retention_days, "retention_days"))
         told = {"tables": [one.as_json() for one in done]}
         context.add_output_metadata(
             {
@@ -51,11 +51,11 @@ def maintenance_definitions(office: Office, cron: str = MAINTENANCE_CRON) -> dg.
         return told
 
     @dg.job(
-        name=maintenance_job_name(office.table),
-        description=f"Compacts, vacuums and cleans the logs around {office.table}, as far as open corrections allow.",
+        name=maintenance_job_name(definition.table),
+        description=f"Compacts, vacuums and cleans logs around {definition.table}, as far as open corrections allow.",
     )
     def maintenance() -> None:
         maintain()
 
-    schedule = by_the_clock(maintenance, f"{maintenance_job_name(office.table)}_schedule", cron)
+    schedule = by_the_clock(maintenance, f"{maintenance_job_name(definition.table)}_schedule", cron)
     return dg.Definitions(jobs=[maintenance], schedules=[schedule])

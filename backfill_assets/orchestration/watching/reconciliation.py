@@ -10,8 +10,8 @@ from pydantic import Field
 
 from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import listed
-from backfill_assets.orchestration.asset.table_definition import Office
-from backfill_assets.orchestration.instance.refusals import told_plainly
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
@@ -77,12 +77,12 @@ def reconciliation_job_name(table: str) -> str:
     return f"{table}__reconcile"
 
 
-def reconciliation_definitions(office: Office, reconcile: Reconcile) -> dg.Definitions:
+def reconciliation_definitions(definition: TableDefinition, reconcile: Reconcile) -> dg.Definitions:
     """The job, its daily schedule, and the check on the live asset that tells what the last one found."""
-    job = _job(office, reconcile)
+    job = _job(definition, reconcile)
     told = "Holds every published day against the ledger, each morning."
     schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
-    return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(office)])
+    return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
 
 def sentence_of(findings: Sequence[Mapping[str, Any]]) -> str:
@@ -93,41 +93,43 @@ def sentence_of(findings: Sequence[Mapping[str, Any]]) -> str:
     return f"Live and the ledger disagree, {listed(told)}."
 
 
-def _job(office: Office, reconcile: Reconcile) -> dg.JobDefinition:
-    name = reconciliation_job_name(office.table)
+def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
+    name = reconciliation_job_name(definition.table)
 
     @dg.op(name=f"{name}_ledger", required_resource_keys={"lake"})
     def hold_against_ledger(context: dg.OpExecutionContext, config: ReconcileConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
-        with told_plainly(context):
+        with logging_refusals(context):
             through = day_given(config.through, "through") if config.through else None
             found = reconcile(lake, through)
         told = found.as_json()
-        LOOKS.keep(lake.lake(), office.table, lake.now(), told)
+        LOOKS.keep(lake.lake(), definition.table, lake.now(), told)
         verdict = _verdict(told, found.findings)
-        context.instance.report_runless_asset_event(_evaluation(office, verdict, found.findings))
+        context.instance.report_runless_asset_event(_evaluation(definition, verdict, found.findings))
         return {**told, **verdict.as_json(), "met": found.days > 0}
 
-    @dg.job(name=name, description=f"Holds live {office.table} against the ledger, and says since when they differ.")
+    @dg.job(
+        name=name, description=f"Holds live {definition.table} against the ledger, and says since when they differ."
+    )
     def job() -> None:
-        verdict_op(name, office.table)(hold_against_ledger())
+        verdict_op(name, definition.table)(hold_against_ledger())
 
     return job
 
 
-def _check(office: Office) -> dg.AssetChecksDefinition:
+def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=office.asset.live.key,
+        asset=definition.asset.live.key,
         name=CHECK,
         description="Nothing that the last reconciliation found is still open.",
         required_resource_keys={"lake"},
     )
     def agrees_with_ledger(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
-        findings = [stored.detail for stored in Findings(lake.lake()).open(office.table)]
-        last = LOOKS.last(lake.lake(), office.table)
+        findings = [stored.detail for stored in Findings(lake.lake()).open(definition.table)]
+        last = LOOKS.last(lake.lake(), definition.table)
         verdict = _verdict(last[1] if last else None, findings)
-        told = _evaluation(office, verdict.aged(last[0], lake.now()) if last else verdict, findings)
+        told = _evaluation(definition, verdict.aged(last[0], lake.now()) if last else verdict, findings)
         return dg.AssetCheckResult(
             passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
         )
@@ -148,9 +150,11 @@ def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any
     return Verdict(sentence, sound=sound, wrong=bool(findings), requests=requests)
 
 
-def _evaluation(office: Office, verdict: Verdict, findings: Sequence[Mapping[str, Any]]) -> dg.AssetCheckEvaluation:
+def _evaluation(
+    definition: TableDefinition, verdict: Verdict, findings: Sequence[Mapping[str, Any]]
+) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        asset_key=office.asset.live.key,
+        asset_key=definition.asset.live.key,
         check_name=CHECK,
         passed=verdict.sound,
         severity=verdict.severity,

@@ -7,7 +7,7 @@ from datetime import date
 from backfill_assets.core.window import Window
 from backfill_assets.revenue.pages.state import State
 from backfill_assets.revenue.pages.words import DASH, day_told, days_counted, said
-from backfill_assets.runbook.desk import iso
+from backfill_assets.runbook.context import iso
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.revenue import landing, reports
 from backfill_assets.revenue.pages.rendering import Rendered, render_reports
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
-from backfill_assets.runbook import Desk
+from backfill_assets.runbook import StepContext
 from tests.e2e.small_lake import FACT, SmallLake, stage, write
 from tests.e2e.story import wrong_lake
 
@@ -42,12 +42,12 @@ class Newsroom:
     def post(self) -> Post:
         return Post(self.lake.records, self.folder / "notices", self.now)
 
-    def desk(self, actor: str = "ada") -> Desk:
-        """A desk of which every step is an hour after the last."""
+    def step_context(self, actor: str = "ada") -> StepContext:
+        """A ctx of which every step is an hour after the last."""
         self.now += timedelta(hours=1)
         records = self.lake.records
         subject = replace(DAILY_REVENUE.subject(records), publish=self.post.publish, show=self.show)
-        return Desk(records, subject, actor, self.now)
+        return StepContext(records, subject, actor, self.now)
 
     def show(self, pending: Event | None = None) -> Rendered:
         return render_reports(self.lake.records, self.folder, pending)
@@ -75,46 +75,46 @@ class Newsroom:
         return Request(FACT, window, reason, ("finance", "exec-ops", "board-prep"), **fields)
 
     def open(self, window: Window = WRONG, reason: str = REASON, **fields) -> Plan:
-        return runbook.open_correction(self.desk(), self.request(window, reason, **fields))
+        return runbook.open_correction(self.step_context(), self.request(window, reason, **fields))
 
     def prepare(self, plan: Plan) -> None:
         """The first five steps."""
         for step in (runbook.freeze_reports, runbook.verify_source, runbook.reset_watermarks):
-            step(self.desk(), plan.correction)
+            step(self.step_context(), plan.correction)
         stage(self.lake, plan)
-        runbook.stage(self.desk(), plan.correction)
-        found = runbook.validate(self.desk(), plan.correction)
+        runbook.stage(self.step_context(), plan.correction)
+        found = runbook.validate(self.step_context(), plan.correction)
         assert not found.failed, found.failed
 
     def publish(self, plan: Plan) -> Event:
         """Approve, cut over, rebuild and tell."""
-        runbook.approve(self.desk("Ada"), plan.correction, "looked at all days")
-        event = runbook.cut_over(self.desk(), plan.correction)
+        runbook.approve(self.step_context("Ada"), plan.correction, "looked at all days")
+        event = runbook.cut_over(self.step_context(), plan.correction)
         self.rebuild(plan)
         return event
 
     def roll_back(self, plan: Plan, days: Collection[date] = ()) -> Event:
-        event = runbook.roll_back(self.desk(), plan.correction, days, "not yet", all_days=not days)
+        event = runbook.roll_back(self.step_context(), plan.correction, days, "not yet", all_days=not days)
         self.rebuild(plan)
         return event
 
     def rebuild(self, plan: Plan) -> None:
         """Build exactly what is owed, thaw, and tell."""
         self.build_owed(plan)
-        runbook.rebuild_downstream(self.desk(), plan.correction)
-        runbook.communicate(self.desk(), plan.correction)
+        runbook.rebuild_downstream(self.step_context(), plan.correction)
+        runbook.communicate(self.step_context(), plan.correction)
         self.show()
 
     def build_owed(self, plan: Plan) -> None:
         """Build exactly what is owed, as the runs of the correction do."""
-        desk = self.desk()
+        ctx = self.step_context()
         owed: dict[str, list[date]] = {}
-        for report, key in desk.progress(plan.correction).downstream.owed:
+        for report, key in ctx.progress(plan.correction).downstream.owed:
             owed.setdefault(report, []).append(date.fromisoformat(key))
         self.build(owed)
         for report, days in owed.items():
             detail = {"report": report, "partitions": [str(day) for day in sorted(days)]}
-            desk.tell(plan.correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail))
+            ctx.record(plan.correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.PROGRESSED, detail))
 
 
 def newsroom(root: Path, history: Window = HISTORY, wrong: Window = WRONG) -> Newsroom:

@@ -21,19 +21,19 @@ def test_a_closed_month_needs_two_names(room: Newsroom):
     room.prepare(plan)
     commit = room.lake.records.snapshot(FACT).commit
 
-    runbook.approve(room.desk("Ada"), plan.correction, "looked")
-    waiting = next_step(room.desk().progress(plan.correction), room.now)
+    runbook.approve(room.step_context("Ada"), plan.correction, "looked")
+    waiting = next_step(room.step_context().progress(plan.correction), room.now)
     assert isinstance(waiting, WaitForPerson)
     assert "2025-12" in waiting.sentence
     with pytest.raises(NotApproved):
-        runbook.cut_over(room.desk(), plan.correction)
+        runbook.cut_over(room.step_context(), plan.correction)
     with pytest.raises(SecondNameNeeded):
-        runbook.approve(room.desk(" ada "), plan.correction, "looked again")
+        runbook.approve(room.step_context(" ada "), plan.correction, "looked again")
     assert room.lake.records.snapshot(FACT).commit == commit
 
-    runbook.approve(room.desk("Grace"), plan.correction, "looked too")
-    assert isinstance(next_step(room.desk().progress(plan.correction), room.now), TakeSteps)
-    runbook.cut_over(room.desk(), plan.correction)
+    runbook.approve(room.step_context("Grace"), plan.correction, "looked too")
+    assert isinstance(next_step(room.step_context().progress(plan.correction), room.now), TakeSteps)
+    runbook.cut_over(room.step_context(), plan.correction)
     room.rebuild(plan)
 
     notice = room.page(f"notices/{plan.correction}-published-finance.md")
@@ -44,14 +44,14 @@ def test_a_closed_month_needs_two_names(room: Newsroom):
 def test_a_month_closed_after_the_approval_still_needs_the_second_name(room: Newsroom):
     plan = room.open()
     room.prepare(plan)
-    runbook.approve(room.desk("Ada"), plan.correction, "looked")
+    runbook.approve(room.step_context("Ada"), plan.correction, "looked")
     close(room, "2026-01")
 
     with pytest.raises(NotApproved, match="2026-01"):
-        runbook.cut_over(room.desk(), plan.correction)
+        runbook.cut_over(room.step_context(), plan.correction)
 
-    runbook.approve(room.desk("Grace"), plan.correction, "looked too")
-    assert runbook.cut_over(room.desk(), plan.correction).detail["days"]
+    runbook.approve(room.step_context("Grace"), plan.correction, "looked too")
+    assert runbook.cut_over(room.step_context(), plan.correction).detail["days"]
 
 
 def test_an_expectation_that_is_met_does_not_open_a_closed_month_by_itself(room: Newsroom):
@@ -61,7 +61,7 @@ def test_an_expectation_that_is_met_does_not_open_a_closed_month_by_itself(room:
     plan = room.open(approval="automatic", expectation=Expectation(same_rows=True))
     room.prepare(plan)
 
-    assert isinstance(next_step(room.desk().progress(plan.correction), room.now), WaitForPerson)
+    assert isinstance(next_step(room.step_context().progress(plan.correction), room.now), WaitForPerson)
 
 
 def test_a_month_that_is_open_again_needs_one_name(room: Newsroom):
@@ -70,17 +70,17 @@ def test_a_month_that_is_open_again_needs_one_name(room: Newsroom):
     plan = room.open()
     room.prepare(plan)
 
-    runbook.approve(room.desk("Ada"), plan.correction, "looked")
-    assert runbook.cut_over(room.desk(), plan.correction).detail["days"]
+    runbook.approve(room.step_context("Ada"), plan.correction, "looked")
+    assert runbook.cut_over(room.step_context(), plan.correction).detail["days"]
 
 
 def test_a_closed_month_outside_the_changed_days_asks_for_nothing(room: Newsroom):
     close(room, "2025-11")
     plan = room.open()
     room.prepare(plan)
-    runbook.approve(room.desk("Ada"), plan.correction, "looked")
+    runbook.approve(room.step_context("Ada"), plan.correction, "looked")
 
-    assert runbook.cut_over(room.desk(), plan.correction).detail["days"]
+    assert runbook.cut_over(room.step_context(), plan.correction).detail["days"]
 
 
 @pytest.mark.parametrize("month", ["2026-13", "January", "2026-1", ""])

@@ -28,7 +28,7 @@ def test_rendering_again_replaces_nothing(room: Newsroom):
 def test_only_what_a_correction_reaches_is_replaced(room: Newsroom):
     plan = room.open()
     room.prepare(plan)
-    runbook.abandon(room.desk(), plan.correction, "no")
+    runbook.abandon(room.step_context(), plan.correction, "no")
     room.show()
     before = {path: path.stat().st_mtime_ns for path in room.folder.glob("finance_reconciliation_export/days/*")}
 
@@ -53,37 +53,37 @@ def test_a_disk_that_is_full_leaves_the_old_page_and_the_step_undone(room: Newsr
     resource.setrlimit(resource.RLIMIT_FSIZE, (14_000, hard))
     try:
         with pytest.raises(OSError, match="too large"):
-            runbook.freeze_reports(room.desk(), plan.correction)
+            runbook.freeze_reports(room.step_context(), plan.correction)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert {path: path.read_bytes() for path in before} == before
     assert not list(room.folder.rglob("*.draft"))
-    assert not room.desk().progress(plan.correction).downstream.frozen
+    assert not room.step_context().progress(plan.correction).downstream.frozen
 
-    runbook.freeze_reports(room.desk(), plan.correction)
+    runbook.freeze_reports(room.step_context(), plan.correction)
     assert "data-frozen-by" in read(room.page("executive_dashboard/index.html")).attributes
 
 
 def test_a_thaw_that_cannot_be_shown_is_not_written_down(room: Newsroom):
     plan = room.open()
     room.prepare(plan)
-    runbook.approve(room.desk("Ada"), plan.correction, "looked")
-    runbook.cut_over(room.desk(), plan.correction)
+    runbook.approve(room.step_context("Ada"), plan.correction, "looked")
+    runbook.cut_over(room.step_context(), plan.correction)
     room.build_owed(plan)
     before = room.page("executive_dashboard/index.html")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (14_000, hard))
     try:
         with pytest.raises(OSError, match="too large"):
-            runbook.rebuild_downstream(room.desk(), plan.correction)
+            runbook.rebuild_downstream(room.step_context(), plan.correction)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert room.desk().progress(plan.correction).downstream.frozen
+    assert room.step_context().progress(plan.correction).downstream.frozen
     assert room.page("executive_dashboard/index.html") == before
 
-    runbook.rebuild_downstream(room.desk(), plan.correction)
+    runbook.rebuild_downstream(room.step_context(), plan.correction)
     assert "data-frozen-by" not in read(room.page("executive_dashboard/index.html")).attributes
 
 
@@ -97,7 +97,7 @@ def test_a_pdf_that_cannot_be_printed_is_named_and_the_page_is_there(room: Newsr
     assert room.page("board_pack/2026-01.html")
     assert not (room.folder / "board_pack/2026-01.pdf").exists()
     monkeypatch.setenv("BACKFILL_PUBLISHED", str(room.folder))
-    assert DAILY_REVENUE.attend(room.lake.records) == list(told)
+    assert DAILY_REVENUE.refresh_outputs(room.lake.records) == list(told)
 
 
 def test_files_are_replaced_all_or_none(tmp_path):
@@ -121,7 +121,7 @@ def test_other_peoples_words_stay_words(room: Newsroom):
     publish(room.lake, days, lambda rows: rows.with_columns(rename))
     room.build_all()
     plan = room.open(reason=EVIL)
-    runbook.freeze_reports(room.desk(), plan.correction)
+    runbook.freeze_reports(room.step_context(), plan.correction)
 
     for path in room.folder.rglob("*.html"):
         page = path.read_text()
@@ -223,7 +223,7 @@ def test_the_journal_outlives_the_files_it_was_written_from(room: Newsroom):
     room.publish(plan)
     before = Journal(room.lake.records, FACT).rows()
 
-    runbook.decommission(room.desk(), plan.correction, now=True)
+    runbook.decommission(room.step_context(), plan.correction, now=True)
     room.show()
 
     assert Journal(room.lake.records, FACT).rows().equals(before)

@@ -61,7 +61,7 @@ def test_an_unfrozen_page_shows_the_newest_tables_and_no_banner(room: Newsroom):
 def test_a_freeze_puts_the_banner_on_every_page_before_it_is_written_down(room: Newsroom):
     plan = room.open()
 
-    runbook.freeze_reports(room.desk(), plan.correction)
+    runbook.freeze_reports(room.step_context(), plan.correction)
 
     for path in PAGES:
         page = shown(room, path)
@@ -78,8 +78,8 @@ def test_the_numbers_stay_those_of_the_pinned_commit_until_the_thaw_brings_the_n
     plan = room.open()
     room.prepare(plan)
     before = days_shown(room)
-    runbook.approve(room.desk(), plan.correction, "looked")
-    runbook.cut_over(room.desk(), plan.correction)
+    runbook.approve(room.step_context(), plan.correction, "looked")
+    runbook.cut_over(room.step_context(), plan.correction)
     room.build_owed(plan)
     room.show()
 
@@ -150,9 +150,9 @@ def test_a_roll_back_brings_the_old_numbers_and_the_reversing_entries(room: News
 def test_abandoning_thaws_the_pages_as_they_were(room: Newsroom):
     before = {path: room.page(path) for path in PAGES}
     plan = room.open()
-    runbook.freeze_reports(room.desk(), plan.correction)
+    runbook.freeze_reports(room.step_context(), plan.correction)
 
-    runbook.abandon(room.desk(), plan.correction, "the analysis was wrong")
+    runbook.abandon(room.step_context(), plan.correction, "the analysis was wrong")
     room.show()
 
     assert {path: room.page(path) for path in PAGES} == before
@@ -160,19 +160,19 @@ def test_abandoning_thaws_the_pages_as_they_were(room: Newsroom):
 
 def test_two_corrections_hold_the_pages_until_the_last_lets_go(room: Newsroom):
     first, second = room.open(correction="first"), None
-    runbook.freeze_reports(room.desk(), "first")
+    runbook.freeze_reports(room.step_context(), "first")
     window = Window(WRONG.last + ONE_DAY, WRONG.last + ONE_DAY)
     second = room.open(window, reason="Another thing", correction="second")
-    runbook.freeze_reports(room.desk(), "second")
+    runbook.freeze_reports(room.step_context(), "second")
 
     assert shown(room).attributes["data-frozen-by"] == "first second"
     assert "Another thing" in shown(room).text
 
-    runbook.abandon(room.desk(), first.correction, "no")
+    runbook.abandon(room.step_context(), first.correction, "no")
     room.show()
     assert shown(room).attributes["data-frozen-by"] == "second"
 
-    runbook.abandon(room.desk(), second.correction, "no")
+    runbook.abandon(room.step_context(), second.correction, "no")
     room.show()
     assert "data-frozen-by" not in shown(room).attributes
 
@@ -189,7 +189,7 @@ def test_the_index_shows_every_correction_with_its_step_and_its_effect(room: New
     text = shown(room, "index.html").text
     assert "It restates" in text
     assert "In the notices folder only: board-prep, exec-ops, finance." in text
-    assert Step.COMMUNICATE in room.desk().progress(plan.correction).done
+    assert Step.COMMUNICATE in room.step_context().progress(plan.correction).done
 
 
 def _sheets(room: Newsroom) -> list[str]:

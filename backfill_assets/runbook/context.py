@@ -47,7 +47,7 @@ Verify = Callable[[Records, Plan], Sequence[Problem]]
 Prove = Callable[[Evidence], Sequence[Check]]
 Publish = Callable[[Notice], str]
 Show = Callable[[Event | None], object]
-PublishPage = Callable[["Desk", Event], None]
+PublishPage = Callable[["StepContext", Event], None]
 
 
 def show_nothing(_about_to_happen: Event | None) -> None:
@@ -97,7 +97,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class StepContext:
     """A subject with its records, and who sits there: actor, Dagster run, and the time (UTC)."""
 
     records: Records
@@ -112,13 +112,13 @@ class Desk:
         Raises:
             CorrectionUnknown: when the ledger has none of that id.
         """
-        return looked(self.records, self.records.ledger.standing(correction))
+        return looked(self.records, self.records.ledger.progress(correction))
 
     def event(self, correction: str, fact: Fact) -> Event:
-        """An event of this desk, not yet in the ledger."""
+        """An event of this ctx, not yet in the ledger."""
         return Event(correction, fact, self.now, self.actor, self.run_id)
 
-    def tell(self, correction: str, fact: Fact, *, manifest: Manifest | None = None) -> Event:
+    def record(self, correction: str, fact: Fact, *, manifest: Manifest | None = None) -> Event:
         """Write into the ledger what has happened."""
         event = self.event(correction, fact)
         return self.shown(self.records.ledger.append(event, table=self.subject.table, manifest=manifest))
@@ -131,7 +131,7 @@ class Desk:
         told = self.records.ledger.record(event, required, table=self.subject.table, manifest=manifest)
         return self.shown(told) if told else None
 
-    def tell_next(self, progress: Progress, fact: Fact, *, manifest: Manifest | None = None) -> Event | None:
+    def record_next(self, progress: Progress, fact: Fact, *, manifest: Manifest | None = None) -> Event | None:
         """Write what was decided on from this progress; None, and nothing written, when it has moved since."""
         correction = progress.plan.correction
         return self.tell_if(correction, fact, SequenceIs(correction, progress.sequence), manifest=manifest)
@@ -142,8 +142,8 @@ class Desk:
             self.subject.publish_page(self, event)
         return event
 
-    def by(self, actor: str) -> "Desk":
-        """The same desk with somebody else at it."""
+    def by(self, actor: str) -> "StepContext":
+        """The same ctx with somebody else at it."""
         return replace(self, actor=actor)
 
 

@@ -8,78 +8,78 @@ from backfill_assets.core.people import is_person, written
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, HolderUnnamed, WaiverUnsigned
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.opening import open_corrections
 from backfill_assets.runbook.readers import NIGHTLY, internal_holders, register_declared
 from backfill_assets.storage.completeness import proven_through
 from backfill_assets.storage.watermarks import Holder
 
 
-def register_holder(desk: Desk, holder: str) -> Holder:
+def register_holder(ctx: StepContext, holder: str) -> Holder:
     """Make an external holder known, from whom its own mark is awaited.
 
     Raises:
         HolderUnnamed: when nothing can be read in the name.
         HolderInternal: when the name is that of nightly or of a report.
     """
-    table = desk.subject.table
+    table = ctx.subject.table
     if written(holder) != holder or not holder:
         raise HolderUnnamed(table, holder)
-    if holder in internal_holders(desk):
+    if holder in internal_holders(ctx):
         raise HolderInternal(holder, table)
-    desk.records.watermarks.register(holder, table, by=desk.actor, at=desk.now, external=True)
-    return desk.records.watermarks.holders(table)[holder]
+    ctx.records.watermarks.register(holder, table, by=ctx.actor, at=ctx.now, external=True)
+    return ctx.records.watermarks.holders(table)[holder]
 
 
-def advance_holder(desk: Desk, holder: str, day: date) -> Holder:
+def advance_holder(ctx: StepContext, holder: str, day: date) -> Holder:
     """Move the mark of an external holder that has processed everything up to a day; corrections hear of it.
 
     Raises:
         HolderInternal, HolderUnknown, MarkBeyondData, MarkBackwards: when that cannot be.
     """
-    table = desk.subject.table
-    if holder in internal_holders(desk):
+    table = ctx.subject.table
+    if holder in internal_holders(ctx):
         raise HolderInternal(holder, table)
-    register_declared(desk)
-    live = desk.records.snapshot(table).days if desk.records.exists(table) else frozenset[date]()
+    register_declared(ctx)
+    live = ctx.records.snapshot(table).days if ctx.records.exists(table) else frozenset[date]()
     newest = max(live, default=None)
-    moved = desk.records.watermarks.advance_verified(holder, table, day, newest, by=desk.actor, at=desk.now)
-    note_advanced(desk)
+    moved = ctx.records.watermarks.advance_verified(holder, table, day, newest, by=ctx.actor, at=ctx.now)
+    note_advanced(ctx)
     return moved
 
 
-def waive_holder(desk: Desk, correction: str, holder: str, note: str) -> None:
+def waive_holder(ctx: StepContext, correction: str, holder: str, note: str) -> None:
     """Close a correction without waiting for a holder, by name and reason.
 
     Raises:
         WaiverUnsigned: without a name or a reason.
         HolderNotAwaited: when the correction does not wait for it.
     """
-    if not is_person(desk.actor) or not written(note):
+    if not is_person(ctx.actor) or not written(note):
         raise WaiverUnsigned(correction, holder)
-    awaited = desk.progress(correction).downstream.awaited_holders
-    watermarks, table = desk.records.watermarks, desk.subject.table
-    held = watermarks.waive(correction, table, holder, by=desk.actor, note=note, at=desk.now)
+    awaited = ctx.progress(correction).downstream.awaited_holders
+    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    held = watermarks.waive(correction, table, holder, by=ctx.actor, note=note, at=ctx.now)
     if not held and holder not in awaited:
         raise HolderNotAwaited(correction, holder, awaited)
-    desk.tell(correction, HolderWaived(holder, note))
+    ctx.record(correction, HolderWaived(holder, note))
 
 
-def note_advanced(desk: Desk) -> None:
+def note_advanced(ctx: StepContext) -> None:
     """Write down, for every open correction of the table, which awaited holders have read again since.
 
     The watermarks alone decide; a crash between them and the ledger is caught up by calling this again.
     """
-    table = desk.subject.table
+    table = ctx.subject.table
     waiting = {
         name: progress
-        for name, progress in open_corrections(desk).items()
+        for name, progress in open_corrections(ctx).items()
         if progress.plan.table == table and progress.downstream.awaited_holders
     }
-    holders = desk.records.watermarks.holders(table) if waiting else {}
+    holders = ctx.records.watermarks.holders(table) if waiting else {}
     for correction, progress in waiting.items():
         if advanced := sorted(progress.downstream.awaited_holders - still_held(progress, holders)):
-            desk.tell(correction, HoldersAdvanced(tuple(advanced)))
+            ctx.record(correction, HoldersAdvanced(tuple(advanced)))
 
 
 def still_held(progress: Progress, holders: Mapping[str, Holder]) -> frozenset[str]:
@@ -87,41 +87,41 @@ def still_held(progress: Progress, holders: Mapping[str, Holder]) -> frozenset[s
     return frozenset(name for name, holder in holders.items() if progress.plan.correction in holder.holds)
 
 
-def move_own_marks(desk: Desk, correction: str) -> dict[str, date]:
+def move_own_marks(ctx: StepContext, correction: str) -> dict[str, date]:
     """Step 7: let our own holders go, and move each as far as is proven; returns the marks.
 
     Nightly comes to the last day before which none is missing. A report comes to the last day up to which every
     partition that reads it is known to be built from what is live now.
     """
-    watermarks, table = desk.records.watermarks, desk.subject.table
-    watermarks.release(correction, table, by=desk.actor, at=desk.now)
-    live = desk.records.snapshot(table)
+    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    watermarks.release(correction, table, by=ctx.actor, at=ctx.now)
+    live = ctx.records.snapshot(table)
     standing = watermarks.holders(table)
     marks: dict[str, date] = {}
     if reached := _without_gap(standing.get(NIGHTLY), live.days):
         marks[NIGHTLY] = reached
-    for report, keys in desk.subject.reach(live.days).items():
-        built = desk.records.completeness.of_report(report, table)
+    for report, keys in ctx.subject.reach(live.days).items():
+        built = ctx.records.completeness.of_report(report, table)
         if proven := proven_through(keys, built, live):
             marks[report] = proven
     for holder, day in marks.items():
-        watermarks.advance(holder, table, day, by=desk.actor, at=desk.now)
+        watermarks.advance(holder, table, day, by=ctx.actor, at=ctx.now)
     return marks
 
 
-def stale_reports(desk: Desk, progress: Progress) -> dict[str, list[str]]:
+def stale_reports(ctx: StepContext, progress: Progress) -> dict[str, list[str]]:
     """Partitions that were rebuilt from something else than what is live now, by report.
 
     A day that nightly published while such a partition was being built was refused before the build was told.
     What another correction holds is left to it.
     """
-    correction, table = progress.plan.correction, desk.subject.table
-    others = {name: other for name, other in open_corrections(desk).items() if name != correction}
+    correction, table = progress.plan.correction, ctx.subject.table
+    others = {name: other for name, other in open_corrections(ctx).items() if name != correction}
     held = {report for other in others.values() for report in other.downstream.frozen}
-    live = desk.records.snapshot(table)
+    live = ctx.records.snapshot(table)
     stale: dict[str, list[str]] = {}
     for report in sorted({report for report, _ in progress.downstream.rebuilt} - held):
-        built = desk.records.completeness.of_report(report, table)
+        built = ctx.records.completeness.of_report(report, table)
         keys = sorted(key for name, key in progress.downstream.rebuilt if name == report)
         moved = [key for key in keys if key in built and not built[key].is_of(live)]
         if moved:

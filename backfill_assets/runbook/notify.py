@@ -24,7 +24,7 @@ from backfill_assets.core.swapped import (
     sums_told,
     untold,
 )
-from backfill_assets.runbook.desk import Desk
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.swap import Manifest
@@ -32,19 +32,19 @@ from backfill_assets.storage.swap import Manifest
 BY_APPROVAL = frozenset({NoticeKind.PUBLISHED, NoticeKind.DECOMMISSIONED})
 
 
-def tell_watchers(desk: Desk, progress: Progress, event: NoticeKind, number: int = 1) -> list[str]:
+def notify_watchers(ctx: StepContext, progress: Progress, event: NoticeKind, number: int = 1) -> list[str]:
     """Publish a notice for each watcher; returns where they are.
 
     The same event and number make the same notices, so that a step that is taken again tells nobody twice.
     """
-    figures = figures_of(progress, desk.records.ledger.events(progress.plan.correction), event)
+    figures = figures_of(progress, ctx.records.ledger.events(progress.plan.correction), event)
     notices = write_notices(progress.plan, event, figures, number)
-    return [desk.subject.publish(notice) for notice in notices]
+    return [ctx.subject.publish(notice) for notice in notices]
 
 
-def tell_waiting(desk: Desk, validated: Event) -> None:
+def notify_waiting(ctx: StepContext, validated: Event) -> None:
     """Tell that a validation is about to leave the correction waiting for a person, when it is."""
-    events = desk.records.ledger.events(validated.correction)
+    events = ctx.records.ledger.events(validated.correction)
     pending = (*events, replace(validated, sequence=len(events) + 1))
     progress = history(pending)
     if progress.is_approved:
@@ -53,7 +53,7 @@ def tell_waiting(desk: Desk, validated: Event) -> None:
     figures = figures_of(progress, pending, NoticeKind.WAITING)
     notices = write_notices(progress.plan, NoticeKind.WAITING, figures, number)
     for notice in notices:
-        desk.subject.publish(notice)
+        ctx.subject.publish(notice)
 
 
 def owed_notices(progress: Progress, events: Sequence[Event]) -> tuple[NoticeKind, ...]:
@@ -78,29 +78,29 @@ def figures_of(progress: Progress, events: Sequence[Event], event: NoticeKind) -
     return figures
 
 
-def measured_sums(desk: Desk, manifest: Manifest, *, back: bool) -> dict[date, dict[str, dict[str, str]]]:
+def measured_sums(ctx: StepContext, manifest: Manifest, *, back: bool) -> dict[date, dict[str, dict[str, str]]]:
     """The sums of each measure on each day of a swap: what the correction replaces, and what it brings.
 
     Empty where a file is gone already, because a swap is settled long after it happened.
     """
     corrected, earlier = (manifest.retired, manifest.arriving) if back else (manifest.arriving, manifest.retired)
-    table = desk.records.table(desk.subject.table)
+    table = ctx.records.table(ctx.subject.table)
     if not manifest.days or table.folder.missing(file.path for file in (*corrected, *earlier)):
         return {}
-    old, new = _sums_by_day(desk, earlier), _sums_by_day(desk, corrected)
-    nothing = dict.fromkeys(desk.subject.measures, NOTHING)
+    old, new = _sums_by_day(ctx, earlier), _sums_by_day(ctx, corrected)
+    nothing = dict.fromkeys(ctx.subject.measures, NOTHING)
     return {
         day: sums_told({name: Sums(old.get(day, nothing)[name], new.get(day, nothing)[name]) for name in nothing})
         for day in manifest.days
     }
 
 
-def _sums_by_day(desk: Desk, files: Sequence[DataFile]) -> dict[date, dict[str, Decimal]]:
-    table = desk.records.table(desk.subject.table)
+def _sums_by_day(ctx: StepContext, files: Sequence[DataFile]) -> dict[date, dict[str, Decimal]]:
+    table = ctx.records.table(ctx.subject.table)
     rows = table.folder.scan_days([(file.path, file.day) for file in files], table.snapshot().schema)
-    sums = rows.group_by(DAY).agg(pl.col(name).sum() for name in desk.subject.measures)
+    sums = rows.group_by(DAY).agg(pl.col(name).sum() for name in ctx.subject.measures)
     found = sums.collect(engine="streaming").iter_rows(named=True)
-    return {row[DAY]: {name: Decimal(row[name]) for name in desk.subject.measures} for row in found}
+    return {row[DAY]: {name: Decimal(row[name]) for name in ctx.subject.measures} for row in found}
 
 
 def _measured(progress: Progress, events: Sequence[Event], event: NoticeKind) -> dict[str, Any]:
@@ -150,4 +150,4 @@ def _reasons(progress: Progress, events: Sequence[Event], event: NoticeKind) -> 
     return " ".join(dict.fromkeys(one.note for one in taken if one.note))
 
 
-__all__ = ["figures_of", "measured_sums", "owed_notices", "tell_waiting", "tell_watchers"]
+__all__ = ["figures_of", "measured_sums", "notify_waiting", "notify_watchers", "owed_notices"]
