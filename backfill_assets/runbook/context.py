@@ -123,7 +123,7 @@ class StepContext:
         event = self.event(correction, fact)
         return self.shown(self.records.ledger.append(event, table=self.subject.table, manifest=manifest))
 
-    def tell_if(
+    def record_if(
         self, correction: str, fact: Fact, required: Requirement, *, manifest: Manifest | None = None
     ) -> Event | None:
         """Write what has happened if what it rests on is still true; None, and nothing written, when it is not."""
@@ -134,7 +134,7 @@ class StepContext:
     def record_next(self, progress: Progress, fact: Fact, *, manifest: Manifest | None = None) -> Event | None:
         """Write what was decided on from this progress; None, and nothing written, when it has moved since."""
         correction = progress.plan.correction
-        return self.tell_if(correction, fact, SequenceIs(correction, progress.sequence), manifest=manifest)
+        return self.record_if(correction, fact, SequenceIs(correction, progress.sequence), manifest=manifest)
 
     def shown(self, event: Event) -> Event:
         """The event, once the page of its correction tells of it."""

@@ -61,7 +61,7 @@ def _opened(ctx: StepContext, draft: Plan) -> Plan | None:
         return already.plan
     plan = _placed(draft, histories)
     required = OpeningIsFree(plan.correction, plan.table, frozenset(plan.days), draft.request.origin)
-    return plan if ctx.tell_if(plan.correction, Opened(plan), required) else None
+    return plan if ctx.record_if(plan.correction, Opened(plan), required) else None
 
 
 def join_or_open(ctx: StepContext, request: Request) -> Plan:

@@ -156,7 +156,7 @@ def _live_table(ctx: StepContext, step: Step, manifest: Manifest) -> Table:
 def _tell_settled(ctx: StepContext, manifest: Manifest, fact: Swapped | SwapRefused) -> Event:
     """Write down what became of a planned swap; of two that took it at once, one does."""
     correction = manifest.correction
-    told = ctx.tell_if(correction, fact, SwapIsOpen(correction, fact.step, manifest.version))
+    told = ctx.record_if(correction, fact, SwapIsOpen(correction, fact.step, manifest.version))
     return told or _settled(ctx, fact, manifest)
 
 

@@ -130,7 +130,7 @@ def _close(ctx: StepContext, progress: Progress, fact: Validated) -> None:
     """Write down that nothing has to change, unless days were staged meanwhile: then it is to be validated again."""
     correction = progress.plan.correction
     required = NothingStagedSince(correction, progress.sequence)
-    if ctx.tell_if(correction, replace(fact, closes=True), required) is None:
+    if ctx.record_if(correction, replace(fact, closes=True), required) is None:
         reason = f"Days of correction {correction} were staged while it was validated."
         ctx.record(correction, ValidationVoided(reason))
 

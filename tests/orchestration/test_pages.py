@@ -71,7 +71,7 @@ def validated(at: StepContext) -> str:
     runbook.verify_source(at, plan.correction)
     runbook.reset_watermarks(at, plan.correction)
     write(at.records.staged(TABLE, plan.correction, SCHEMA), orders("1"))
-    at.tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, {"days": [str(day) for day in DAYS]}))
+    at.record(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, {"days": [str(day) for day in DAYS]}))
     runbook.stage(at, plan.correction)
     Samples(at.records.lake).keep(a_sample(plan.correction))
     runbook.validate(at, plan.correction)

@@ -32,7 +32,7 @@ def staged_by(lake, plan, days, version):
     wave = compute_spec.wave(lake.records, days, correction=plan.correction, pins=plan.pins)
     small_lake._write_built(lake, wave, pl.concat(wave.frames.values()), plan.correction)
     told = {"days": [str(day) for day in days], "code_version": version}
-    lake.step_context(NOW).tell(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, told))
+    lake.step_context(NOW).record(plan.correction, fact_of(Step.STAGE, Outcome.PROGRESSED, told))
 
 
 def test_waves_that_other_code_built_are_named_and_staged_again(daemon):

@@ -38,7 +38,7 @@ def ask(ctx: StepContext, progress: Progress, item: WorkItem, process: str = "")
     correction = progress.plan.correction
     key = progress.runs.next_key(correction, item)
     requested = RunRequested(key, item, process)
-    if ctx.tell_if(correction, requested, RunIsFree(correction, key, item)) is None:
+    if ctx.record_if(correction, requested, RunIsFree(correction, key, item)) is None:
         return None
     return ctx.progress(correction).runs.pending.get(key)
 
@@ -122,7 +122,7 @@ def _tell_end(  # noqa: PLR0913, PLR0917 - one argument a column
     correction = progress.plan.correction
     left = [step for step in one.item.steps if step in one.steps]
     step: Step = left[0] if left else one.item.step
-    ctx.tell_if(correction, ended(step, one.key, reason, run), RunIsPending(correction, one.key))
+    ctx.record_if(correction, ended(step, one.key, reason, run), RunIsPending(correction, one.key))
 
 
 def unasked_runs(instance: dg.DagsterInstance, progress: Progress) -> tuple[dg.DagsterRun, ...]:
