@@ -30,19 +30,32 @@ def history(events: Sequence[Event]) -> Progress:
     return fold(plan, events)
 
 
-def after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911, PLR0912 - one arm a fact, no other logic
+def after(progress: Progress, event: Event) -> Progress:
     """Where the correction stands after one more fact."""
-    match event.fact:
-        case facts.Opened() | facts.RunRequested() | facts.RunEnded():
+    fact = event.fact
+    if isinstance(fact, facts.PreparationFact):
+        return _after_preparation(progress, fact)
+    if isinstance(fact, facts.StagingFact):
+        return _after_staging(progress, fact)
+    if isinstance(fact, facts.GateFact):
+        return _after_gate(progress, event, fact)
+    if isinstance(fact, facts.PublicationFact):
+        return _after_publication(progress, fact)
+    if isinstance(fact, facts.DownstreamFact):
+        return _after_downstream(progress, fact)
+    return _after_run(progress, fact)
+
+
+def _after_preparation(progress: Progress, fact: facts.PreparationFact) -> Progress:  # noqa: C901, PLR0911 - one arm a fact
+    match fact:
+        case facts.Opened():
             return progress
         case facts.RetryRequested():
             return _parts(replace(progress, failures={}), staging={"tries": {}, "reasons": {}})
-        case facts.RunFailed(step=step, reason=reason) | facts.StepFailed(step=step, reason=reason):
-            return _failed(progress, step, reason)
         case facts.ReportsFrozen(reports=reports):
             return _parts(_done(progress, Step.FREEZE_REPORTS), downstream={"frozen": frozenset(reports)})
-        case facts.ReportOwed() as owed:
-            return _after_owed(progress, owed)
+        case facts.ReportOwed():
+            return _after_owed(progress, fact)
         case facts.SourceVerified(pins=pins):
             return _after_verified(progress, pins)
         case facts.SourceUnfit(reason=reason):
@@ -53,6 +66,14 @@ def after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911,
             return _no_longer_awaited(progress, holders)
         case facts.HolderWaived(holder=holder):
             return _no_longer_awaited(progress, (holder,))
+        case facts.Abandoned():
+            return _after_abandoned(progress)
+        case _:
+            assert_never(fact)
+
+
+def _after_staging(progress: Progress, fact: facts.StagingFact) -> Progress:
+    match fact:
         case facts.DaysStaged(days=days):
             return _after_staged(progress, frozenset(days))
         case facts.DaysFailed(reasons=reasons):
@@ -63,38 +84,65 @@ def after(progress: Progress, event: Event) -> Progress:  # noqa: C901, PLR0911,
             return _to_restage(progress, days)
         case facts.StagingCompleted():
             return _done(progress, Step.STAGE)
+        case _:
+            assert_never(fact)
+
+
+def _after_gate(progress: Progress, event: Event, fact: facts.GateFact) -> Progress:
+    match fact:
         case facts.ValidationVoided():
             return _parts(_undone(progress, Step.VALIDATE), gate={"certificate": "", "passed": False})
-        case facts.Validated() as validated:
-            return _after_validated(progress, validated)
-        case facts.Approved() as approved:
-            return _after_approved(progress, event, approved)
+        case facts.Validated():
+            return _after_validated(progress, fact)
+        case facts.Approved():
+            return _after_approved(progress, event, fact)
         case facts.CutOverHeld(reason=reason, closed_months=months):
             closed = progress.gate.closed_months | set(months)
             return _parts(_failed(progress, Step.CUT_OVER, reason), gate={"closed_months": closed})
+        case _:
+            assert_never(fact)
+
+
+def _after_publication(progress: Progress, fact: facts.PublicationFact) -> Progress:
+    match fact:
         case facts.SwapPlanned(step=step):
             return _parts(progress, publication={"planned": step})
-        case facts.SwapRefused() as refused:
-            return _after_refused(progress, refused)
-        case facts.Swapped() as swapped:
-            return _after_swapped(progress, swapped)
-        case facts.PartitionsBuilt() as built:
-            return _after_built(progress, built)
+        case facts.SwapRefused():
+            return _after_refused(progress, fact)
+        case facts.Swapped():
+            return _after_swapped(progress, fact)
+        case facts.DecommissionStarted():
+            return _parts(_undone(progress, Step.DECOMMISSION), publication={"planned": Step.DECOMMISSION})
+        case facts.Decommissioned():
+            ended = {"planned": None, "ending": Ending.DECOMMISSIONED}
+            return _parts(_done(progress, Step.DECOMMISSION), publication=ended)
+        case _:
+            assert_never(fact)
+
+
+def _after_downstream(progress: Progress, fact: facts.DownstreamFact) -> Progress:
+    match fact:
+        case facts.PartitionsBuilt():
+            return _after_built(progress, fact)
         case facts.ReportsRebuilt():
             nothing = frozenset[Any]()
             cleared = {"reached": nothing, "refused": nothing, "rebuilt": nothing, "frozen": nothing}
             return _parts(_done(progress, Step.REBUILD_DOWNSTREAM), downstream=cleared)
         case facts.Notified():
             return _parts(_done(progress, Step.COMMUNICATE), downstream={"owes_notice": None})
-        case facts.DecommissionStarted():
-            return _parts(_undone(progress, Step.DECOMMISSION), publication={"planned": Step.DECOMMISSION})
-        case facts.Decommissioned():
-            ended = {"planned": None, "ending": Ending.DECOMMISSIONED}
-            return _parts(_done(progress, Step.DECOMMISSION), publication=ended)
-        case facts.Abandoned():
-            return _after_abandoned(progress)
         case _:
-            assert_never(event.fact)
+            assert_never(fact)
+
+
+def _after_run(progress: Progress, fact: facts.RunFact) -> Progress:
+    """What runs are in flight is folded beside this; only a failure is the step's own."""
+    match fact:
+        case facts.RunRequested() | facts.RunEnded():
+            return progress
+        case facts.RunFailed(step=step, reason=reason) | facts.StepFailed(step=step, reason=reason):
+            return _failed(progress, step, reason)
+        case _:
+            assert_never(fact)
 
 
 # ---- the parts of a progress, changed together

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, days_listed, listed
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, listed
 
 
 class NameUnfit(BadInput):
@@ -175,109 +175,6 @@ class CommitContended(Refused):
         super().__init__(
             f"Other writers came first in each of {attempts} attempts within {seconds:.0f} seconds to commit to {uri}. "
             "The table holds none of this write. Run the same call again when fewer writers are at work."
-        )
-
-
-class SwapUnverified(Refused):
-    """After the commit, the affected days do not hold exactly the files that the plan named."""
-
-    def __init__(self, correction: str, commit: int, days: Collection[date]) -> None:
-        super().__init__(
-            f"Commit {commit} of correction {correction} left {days_listed(days)} with other files than planned. "
-            "The earlier files are still in the lake. Roll the correction back before anything reads these days."
-        )
-
-
-class LiveDaysMoved(Refused):
-    """Live days are not the ones the certificate was given for."""
-
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        super().__init__(
-            f"Live moved under correction {correction} on {days_listed(days)} since it was validated or planned. "
-            "Live is untouched. Stage and validate these days again."
-        )
-
-
-class StagedDaysMoved(Refused):
-    """Staged days are not the ones the certificate was given for."""
-
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        super().__init__(
-            f"The staged version of correction {correction} is not the validated one on {days_listed(days)}. "
-            "Live is untouched. Validate these days again."
-        )
-
-
-class StagedFilesMissing(Refused):
-    """Files that were to enter live are not in the lake."""
-
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        super().__init__(
-            f"Staged files of correction {correction} are gone from the lake on {days_listed(days)}. "
-            "Live is untouched. Stage and validate these days again."
-        )
-
-
-class RetiredFilesMissing(Refused):
-    """Files that a roll back was to bring back are not in the lake."""
-
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        super().__init__(
-            f"Retired files that roll back of correction {correction} needs are gone on {days_listed(days)}. "
-            "Live is untouched. Roll back the other days, and correct these with a new correction."
-        )
-
-
-class DaysRewritten(Refused):
-    """Someone wrote other content to days since the correction swapped them."""
-
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        super().__init__(
-            f"Other content was written on {days_listed(days)} after correction {correction} had swapped them. "
-            f"Live is untouched. Roll back the other days, swap these in again with cut-over {correction} first, "
-            "or correct them with a new correction."
-        )
-
-
-class LaterCorrectionFirst(Refused):
-    """Days were swapped by another correction since."""
-
-    def __init__(self, correction: str, later: Collection[str], days: Collection[date]) -> None:
-        super().__init__(
-            f"Correction {listed(later)} has swapped {days_listed(days)} after correction {correction}. "
-            "Live is untouched. Roll back the later correction first, or leave these days out."
-        )
-
-
-class NothingSwapped(Refused):
-    """A roll back named days which the correction has not swapped, or has already brought back."""
-
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        super().__init__(
-            f"Correction {correction} has not swapped {days_listed(days)}, or has brought them back already. "
-            "Live is untouched. Name only days that the correction has in live."
-        )
-
-
-class SwapNumberTaken(Refused):
-    """The number of a swap was used by another swap of the same correction."""
-
-    def __init__(self, correction: str, version: int, days: Collection[date]) -> None:
-        super().__init__(
-            f"Swap {version} of correction {correction} was another one, which did not swap {days_listed(days)}. "
-            "Live is untouched by this one. Plan it again with the next number."
-        )
-
-
-class RollBackOvertaken(Refused):
-    """Live days were written between the plan of a roll back and its commit."""
-
-    retryable = True
-
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        super().__init__(
-            f"Live was written on {days_listed(days)} after the roll back of correction {correction} was planned. "
-            "Live is untouched by the roll back. Plan it again, which finds out whether the rows are the same."
         )
 
 

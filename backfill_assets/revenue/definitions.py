@@ -12,13 +12,13 @@ from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.pipeline import Revenue, pipeline_definitions, revenue_now
 
 LAKE = LakeResource()
+RESOURCES = {"lake": LAKE, "lake_io_manager": DeltaLakeIOManager(lake=LAKE), "landing_zone": LandingResource()}
 
 
 def load_definitions() -> dg.Definitions:
     """The definitions over the days that can be by now; the same ones for as long as these are the same.
 
-    The command line asks for each command. A server of Dagster's asks when the code location is loaded or reloaded,
-    and every run that it starts asks anew.
+    The command line asks for each command, a server of Dagster's when it loads the location, and each of its runs.
     """
     return _definitions(revenue_now())
 
@@ -30,11 +30,7 @@ def _definitions(revenue: Revenue) -> dg.Definitions:
         correction_definitions(revenue.definition),
         nightly_definitions(revenue.nightly),
         dg.Definitions(
-            resources={
-                "lake": LAKE,
-                "lake_io_manager": DeltaLakeIOManager(lake=LAKE),
-                "landing_zone": LandingResource(),
-            },
+            resources=RESOURCES,
             executor=dg.in_process_executor,
         ),
     )

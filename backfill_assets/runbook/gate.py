@@ -17,7 +17,7 @@ from backfill_assets.errors.correction import (
     NotApproved,
     StepsMissing,
 )
-from backfill_assets.errors.lake import RetiredFilesMissing, StagedFilesMissing
+from backfill_assets.errors.swaps import RetiredFilesMissing, StagedFilesMissing
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.looking import happened, left, staged_version
 from backfill_assets.storage import swap

@@ -10,7 +10,8 @@ from backfill_assets.core.requirements import SwapIsOpen
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
-from backfill_assets.errors.lake import CommitContended, StagedFilesMissing, SwapUnverified
+from backfill_assets.errors.lake import CommitContended
+from backfill_assets.errors.swaps import StagedFilesMissing, SwapUnverified
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.deciding import refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.failing import stuck_when_unusable

@@ -8,7 +8,7 @@ from typing import Any, Self
 import polars as pl
 
 from backfill_assets.errors.base import Refused
-from backfill_assets.errors.lake import (
+from backfill_assets.errors.swaps import (
     DaysRewritten,
     LaterCorrectionFirst,
     LiveDaysMoved,

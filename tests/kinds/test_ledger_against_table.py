@@ -15,7 +15,7 @@ from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import SwappedDaysMoved
-from backfill_assets.errors.lake import DaysRewritten
+from backfill_assets.errors.swaps import DaysRewritten
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue.definitions import defs

@@ -96,7 +96,7 @@ def test_a_correction_of_one_of_two_that_end_alike_touches_nothing_of_the_other(
                 ran = runner.run_days([dg.AssetKey([prefix, *key])], ALL, {tags.PUBLISH: tags.PUBLISH_LIVE})
                 assert ran.success, ran.errors
             assert runner.run_keys([dg.AssetKey([prefix, "weekly", "orders"])], "2026-01-05", "2026-01-12").success
-        others = {table: lake.records().snapshot(table).commit for table in tables("marketing")}
+        others = {table: lake.records().snapshot(table).commit for table in tables_below("marketing")}
         patched.setenv("TIMES", "2")
         definition = tables["finance__orders"]
         request = Request("finance__orders", WRONG, "wrong", ())
@@ -110,11 +110,11 @@ def test_a_correction_of_one_of_two_that_end_alike_touches_nothing_of_the_other(
         assert sums(lake, "finance__weekly__orders") == {ALL.first: 1000, date(2026, 1, 12): 700}
         assert sums(lake, "marketing__orders") == dict.fromkeys(ALL, 7)
         assert sums(lake, "marketing__weekly__orders") == dict.fromkeys((ALL.first, date(2026, 1, 12)), 49)
-        assert {table: lake.records().snapshot(table).commit for table in tables("marketing")} == others
+        assert {table: lake.records().snapshot(table).commit for table in tables_below("marketing")} == others
         assert {place.name for place in (tmp_path / "lake").iterdir()} == {
             "_control",
-            *tables("finance"),
-            *tables("marketing"),
+            *tables_below("finance"),
+            *tables_below("marketing"),
         }
         built = lake.records().completeness
         for prefix in PRICES:
@@ -124,7 +124,7 @@ def test_a_correction_of_one_of_two_that_end_alike_touches_nothing_of_the_other(
         assert progress.plan.pins.keys() == {"finance__log"}
 
 
-def tables(prefix: str) -> list[str]:
+def tables_below(prefix: str) -> list[str]:
     return [f"{prefix}__{name}" for name in ("log", "orders", "weekly__orders")]
 
 

@@ -19,7 +19,8 @@ from backfill_assets.errors.correction import (
     StepsMissing,
     StillLive,
 )
-from backfill_assets.errors.lake import FeatureUnsupported, LaterCorrectionFirst
+from backfill_assets.errors.lake import FeatureUnsupported
+from backfill_assets.errors.swaps import LaterCorrectionFirst
 from backfill_assets.runbook import abandon, approve, cut_over, decommission, roll_back, validate
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage import swap

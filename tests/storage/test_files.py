@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
-from backfill_assets.errors.lake import StagedFilesMissing
+from backfill_assets.errors.swaps import StagedFilesMissing
 from backfill_assets.storage.files import MOST_QUESTIONS, Folder
 from backfill_assets.storage.layout import Lake, staged_folder
 from backfill_assets.storage.retention import decommission, maintain

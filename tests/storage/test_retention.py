@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from backfill_assets.errors.lake import RetiredFilesMissing, StagedVersionKept
+from backfill_assets.errors.lake import StagedVersionKept
+from backfill_assets.errors.swaps import RetiredFilesMissing
 from backfill_assets.storage.retention import decommission, maintain, plan_decommission
 from backfill_assets.storage.swap import plan_roll_back
 from backfill_assets.storage.table import Table

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.errors.lake import (
+from backfill_assets.errors.swaps import (
     DaysRewritten,
     LaterCorrectionFirst,
     NothingSwapped,

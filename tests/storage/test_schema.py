@@ -6,12 +6,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, TableFeatures
 
-from backfill_assets.errors.lake import (
-    FeatureUnsupported,
-    FrameUnfit,
-    RowsOfOtherDays,
-    SchemasDiffer,
-)
+from backfill_assets.errors.lake import FeatureUnsupported, FrameUnfit, RowsOfOtherDays, SchemasDiffer
 from backfill_assets.storage.table import Change, Table
 from tests.storage.lakes import SMALL, created, day, live_with, worth
 

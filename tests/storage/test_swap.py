@@ -7,10 +7,10 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.transaction import AddAction, RemoveAction
 
-from backfill_assets.errors.lake import (
+from backfill_assets.errors.lake import SchemasDiffer
+from backfill_assets.errors.swaps import (
     DaysRewritten,
     LiveDaysMoved,
-    SchemasDiffer,
     StagedDaysMoved,
     StagedFilesMissing,
     SwapNumberTaken,

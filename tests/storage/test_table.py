@@ -11,11 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from backfill_assets.errors.base import Refused
-from backfill_assets.errors.lake import (
-    CommitContended,
-    CommitUnknown,
-    TableMissing,
-)
+from backfill_assets.errors.lake import CommitContended, CommitUnknown, TableMissing
 from backfill_assets.storage.table import Change, Snapshot, Table
 from tests.storage.lakes import SCHEMA, SMALL, content, created, day, days, live_with, rows, worth
 

@@ -37,7 +37,7 @@ from backfill_assets.core.facts.publication import (
 from backfill_assets.core.facts.runs import RunEnded, RunFailed, RunRequested, StepFailed
 from backfill_assets.core.facts.staging import DaysFailed, DaysStaged, DaysToRestage, StagingCompleted, StagingStopped
 
-Fact = (
+PreparationFact = (
     Opened
     | RetryRequested
     | ReportsFrozen
@@ -48,28 +48,14 @@ Fact = (
     | HoldersAdvanced
     | HolderWaived
     | Abandoned
-    | DaysStaged
-    | DaysFailed
-    | StagingStopped
-    | DaysToRestage
-    | StagingCompleted
-    | Validated
-    | Approved
-    | CutOverHeld
-    | SwapPlanned
-    | SwapRefused
-    | Swapped
-    | DecommissionStarted
-    | Decommissioned
-    | PartitionsBuilt
-    | ReportsRebuilt
-    | Notified
-    | RunRequested
-    | RunEnded
-    | StepFailed
-    | ValidationVoided
-    | RunFailed
 )
+StagingFact = DaysStaged | DaysFailed | StagingStopped | DaysToRestage | StagingCompleted
+GateFact = Validated | ValidationVoided | Approved | CutOverHeld
+PublicationFact = SwapPlanned | SwapRefused | Swapped | DecommissionStarted | Decommissioned
+DownstreamFact = PartitionsBuilt | ReportsRebuilt | Notified
+RunFact = RunRequested | RunEnded | RunFailed | StepFailed
+
+Fact = PreparationFact | StagingFact | GateFact | PublicationFact | DownstreamFact | RunFact
 
 __all__ = [
     "Abandoned",
@@ -82,23 +68,29 @@ __all__ = [
     "DaysToRestage",
     "DecommissionStarted",
     "Decommissioned",
+    "DownstreamFact",
     "Fact",
+    "GateFact",
     "HolderWaived",
     "HoldersAdvanced",
     "Measured",
     "Notified",
     "Opened",
     "PartitionsBuilt",
+    "PreparationFact",
+    "PublicationFact",
     "ReportOwed",
     "ReportsFrozen",
     "ReportsRebuilt",
     "RetryRequested",
     "RunEnded",
+    "RunFact",
     "RunFailed",
     "RunRequested",
     "SourceUnfit",
     "SourceVerified",
     "StagingCompleted",
+    "StagingFact",
     "StagingStopped",
     "StepFailed",
     "SwapCommit",
