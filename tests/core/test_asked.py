@@ -131,7 +131,7 @@ def test_abandoning_forgets_what_was_asked_for():
     assert not folded(asked(STEPS), (Step.ABANDON, Outcome.DONE, {})).runs.pending
 
 
-@pytest.mark.parametrize("errand", [STEPS, wave(1, 3)])
+@pytest.mark.parametrize("work_item", [STEPS, wave(1, 3)])
 def test_an_errand_is_read_back_as_it_was_written(work_item):
     assert WorkItem.from_json(work_item.as_json()) == work_item
 
