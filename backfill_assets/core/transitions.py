@@ -1,0 +1,188 @@
+"""What a fact changes in a correction's progress, part by part; ``fold`` says which fact changes what."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from backfill_assets.core import facts
+from backfill_assets.core.events import Event
+from backfill_assets.core.periods import is_same_person
+from backfill_assets.core.progress import Approval, Progress
+from backfill_assets.core.steps import Ending, NoticeKind, Step
+
+READERS_STEPS = frozenset({Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE})
+
+
+# ---- the parts of a progress, changed together
+
+
+def with_parts(progress: Progress, **changes: Mapping[str, Any]) -> Progress:
+    """The progress with some fields of some of its parts changed."""
+    return replace(progress, **{part: replace(getattr(progress, part), **fields) for part, fields in changes.items()})
+
+
+def undone(progress: Progress, *steps: Step) -> Progress:
+    """The steps are to be taken again; what made them fail before is forgotten."""
+    failures = {step: reason for step, reason in progress.failures.items() if step not in steps}
+    return replace(progress, done=progress.done - set(steps), failures=failures)
+
+
+def done(progress: Progress, step: Step) -> Progress:
+    """The step is done, and no failure of it is remembered."""
+    cleared = undone(progress, step)
+    return replace(cleared, done=cleared.done | {step})
+
+
+def failed(progress: Progress, step: Step, reason: str) -> Progress:
+    """The step keeps its reason until somebody starts it again."""
+    cleared = undone(progress, step)
+    return replace(cleared, failures={**cleared.failures, step: reason})
+
+
+# ---- preparation
+
+
+def after_owed(progress: Progress, owed: facts.ReportOwed) -> Progress:
+    """Built before, or released already: it is owed once more, because what it was refused for came later."""
+    partitions = {(owed.report, key) for key in owed.partitions}
+    downstream = progress.downstream
+    changed = {"refused": downstream.refused | partitions, "rebuilt": downstream.rebuilt - partitions}
+    return with_parts(replace(progress, done=progress.done - {Step.REBUILD_DOWNSTREAM}), downstream=changed)
+
+
+def after_verified(progress: Progress, pins: Mapping[str, int]) -> Progress:
+    """What was found fit is what is staged from, which may be newer than at the opening while nothing is staged."""
+    settled = done(progress, Step.VERIFY_SOURCE)
+    if progress.staging.staged or not pins or pins == progress.plan.pins:
+        return settled
+    return replace(settled, plan=replace(progress.plan, pins=dict(pins)))
+
+
+def no_longer_awaited(progress: Progress, holders: Iterable[str]) -> Progress:
+    """Nobody waits for these external holders any more."""
+    awaited = progress.downstream.awaited_holders - set(holders)
+    return with_parts(progress, downstream={"awaited_holders": awaited})
+
+
+# ---- staging and the gate
+
+
+def after_staged(progress: Progress, days: frozenset[date]) -> Progress:
+    """The days are staged and are to be validated; an approval holds where only days that had moved came again."""
+    staging, gate = progress.staging, progress.gate
+    keeps_approval = days <= staging.drifted
+    mended = {Step.VALIDATE} if progress.missing - days else {Step.VALIDATE, Step.STAGE}
+    kept = {"approval": gate.approval, "seconded": gate.seconded} if keeps_approval else _NO_APPROVAL
+    failures = {step: why for step, why in progress.failures.items() if step not in mended}
+    changed = replace(progress, done=progress.done - {Step.STAGE, Step.VALIDATE}, failures=failures)
+    reasons = {day: why for day, why in staging.reasons.items() if day not in days}
+    return with_parts(
+        changed,
+        staging={"staged": staging.staged | days, "drifted": staging.drifted - days, "reasons": reasons},
+        gate={**kept, "certificate": "", "passed": False},
+    )
+
+
+_NO_APPROVAL: Mapping[str, Any] = {"approval": None, "seconded": None}
+
+
+def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progress:
+    """One more try of each day, and its newest reason."""
+    staging = progress.staging
+    tries = {day: staging.tries.get(day, 0) + 1 for day in reasons}
+    return with_parts(
+        progress, staging={"tries": {**staging.tries, **tries}, "reasons": {**staging.reasons, **reasons}}
+    )
+
+
+def to_restage(progress: Progress, days: Iterable[date]) -> Progress:
+    """The days count as not staged."""
+    changed = replace(progress, done=progress.done - {Step.STAGE, Step.VALIDATE})
+    return with_parts(changed, staging={"staged": progress.staging.staged - set(days)})
+
+
+def after_validated(progress: Progress, validated: facts.Validated) -> Progress:
+    """The gate knows what was found; a validation that did not pass is the step's failure."""
+    found = {
+        "certificate": validated.certificate,
+        "passed": validated.passed,
+        "changed": frozenset(validated.compared.changed),
+        "closed_months": frozenset(validated.closed_months),
+    }
+    if not validated.passed:
+        return with_parts(failed(progress, Step.VALIDATE, validated.reason), gate=found)
+    passed = with_parts(done(progress, Step.VALIDATE), gate=found)
+    return _closed_unchanged(passed) if validated.closes else passed
+
+
+def _closed_unchanged(progress: Progress) -> Progress:
+    """Every day is as it should be. Reports thaw by the same step as ever; who heard of a freeze hears of its end."""
+    told = NoticeKind.UNCHANGED if Step.FREEZE_REPORTS in progress.done else None
+    changed = replace(progress, done=progress.done - READERS_STEPS)
+    return with_parts(changed, publication={"ending": Ending.UNCHANGED}, downstream={"owes_notice": told})
+
+
+def after_approved(progress: Progress, event: Event, approved: facts.Approved) -> Progress:
+    """A person let it through; over closed months another name seconds the first."""
+    approval = Approval(event.actor, approved.note, approved.certificate, approved.override, event.at)
+    closed = progress.gate.closed_months | set(approved.closed_months)
+    first = progress.gate.approval
+    seconds = closed and first is not None and not is_same_person(first.by, event.actor)
+    names = {"seconded": approval} if seconds else {"approval": approval, "seconded": None}
+    failures = {step: why for step, why in progress.failures.items() if step is not Step.CUT_OVER}
+    return with_parts(replace(progress, failures=failures), gate={**names, "closed_months": closed})
+
+
+# ---- publication and downstream
+
+
+def after_refused(progress: Progress, refused: facts.SwapRefused) -> Progress:
+    """The swap is settled without a commit; what moved meanwhile is to be staged again."""
+    settled = with_parts(progress, publication={"planned": None})
+    drifted = frozenset(refused.restage)
+    if refused.step is Step.ROLL_BACK:
+        return settled
+    if not drifted:
+        return replace(settled, failures={**progress.failures, Step.CUT_OVER: refused.reason})
+    return with_parts(to_restage(settled, drifted), staging={"drifted": progress.staging.drifted | drifted})
+
+
+def after_swapped(progress: Progress, swapped: facts.Swapped) -> Progress:
+    """The days are live, or live no more, and their readers are owed the rebuild and a notice."""
+    days, live, downstream = frozenset(swapped.swap.days), progress.publication, progress.downstream
+    reached = {(report, key) for report, keys in swapped.reach.items() for key in keys}
+    told = undone(progress, *READERS_STEPS)
+    publication: dict[str, Any] = {"planned": None, "swap_count": swapped.swap.swap_count}
+    if swapped.step is Step.CUT_OVER:
+        changed = done(told, Step.CUT_OVER)
+        publication |= {"swapped": live.swapped | days, "swapped_at": swapped.swap.swapped_at}
+    else:
+        changed = with_parts(replace(told, done=told.done - {Step.CUT_OVER}), gate=_NO_APPROVAL)
+        publication |= {"swapped": live.swapped - days}
+    readers = {
+        "reached": downstream.reached | reached,
+        "rebuilt": frozenset[Any](),
+        "owes_notice": NoticeKind.PUBLISHED if swapped.step is Step.CUT_OVER else NoticeKind.ROLLED_BACK,
+        "awaited_holders": downstream.awaited_holders | set(swapped.rewound),
+    }
+    return with_parts(changed, publication=publication, downstream=readers)
+
+
+def after_built(progress: Progress, built: facts.PartitionsBuilt) -> Progress:
+    """A report that was handed over is the other correction's to build, and no longer held by this one."""
+    downstream = progress.downstream
+    partitions = {(built.report, key) for key in built.partitions}
+    let_go = {built.report} if built.handed_over_to else set[str]()
+    changed = {"rebuilt": downstream.rebuilt | partitions, "frozen": downstream.frozen - let_go}
+    return with_parts(progress, downstream=changed)
+
+
+def after_abandoned(progress: Progress) -> Progress:
+    """Reports are let go, and what was refused while they were held is still owed."""
+    changed = replace(progress, done=progress.done - READERS_STEPS)
+    ended = {"planned": None, "ending": Ending.ABANDONED}
+    # A launch that nobody was told of is given up as quietly.
+    told = NoticeKind.ABANDONED if progress.was_announced else None
+    readers = {"frozen": frozenset[str](), "owes_notice": told}
+    return with_parts(changed, publication=ended, downstream=readers)
