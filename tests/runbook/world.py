@@ -222,14 +222,22 @@ class World:
         self.now = self.now + timedelta(days=days_later)
 
 
+def right_at(count: int = 10) -> dict[date, int | None]:
+    """What the days of a world should be: 1, 2, 3, …"""
+    return {day(number): number for number in range(1, count + 1)}
+
+
+def planted_at(count: int = 10) -> dict[date, int | None]:
+    """What they are before a correction: all from the fifth are wrong by 100, except each fifth one."""
+    right = right_at(count)
+    return {of: value if of.day < 5 or of.day % 5 == 0 else (value or 0) + 100 for of, value in right.items()}
+
+
 def world_at(root: Path, count: int = 10) -> World:
-    """A world of published days worth 1, 2, 3, …; all from the fifth are wrong by 100, except each fifth one."""
-    right: dict[date, int | None] = {day(number): number for number in range(1, count + 1)}
-    world = World(root, right)
-    world.land(right)
-    world.publish_live(
-        {of: value if of.day < 5 or of.day % 5 == 0 else (value or 0) + 100 for of, value in right.items()}
-    )
+    """A world of published days, some of them wrong."""
+    world = World(root, right_at(count))
+    world.land(world.right)
+    world.publish_live(planted_at(count))
     return world
 
 
