@@ -172,7 +172,7 @@ def swap_days() -> None:
                 before,
                 beside,
                 correction="x",
-                version=1,
+                swap_count=1,
                 days=days,
                 certified_live=certified[0],
                 certified_staged=certified[1],
@@ -237,7 +237,7 @@ def correct_in_process() -> None:
     prepare_home()
     ctx, instance = DAILY_REVENUE.step_context(LAKE, "bench"), dg.DagsterInstance.get()
     plan = open_correction(ctx, Request("fct_daily_revenue", lake.wrong, "bench", correction="bench"))
-    driver = Driver(DAILY_REVENUE, Runner(defs, instance), LAKE, "bench", lambda _step, _desk: None)
+    driver = Driver(DAILY_REVENUE, Runner(defs, instance), LAKE, "bench", lambda _step, _ctx: None)
     started = time.monotonic()
     waits = driver.drive(plan.correction)
     _keep("work", time.monotonic() - started)

@@ -17,7 +17,7 @@ LONGEST = (
     "e2e/test_browser",
     "e2e/test_real_data",
     "e2e/test_interrupted",
-    "orchestration/test_driver",
+    "orchestration/test_sensor",
     "e2e/",
     "orchestration/",
 )

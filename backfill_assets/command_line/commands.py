@@ -176,17 +176,17 @@ def decommission(
 @app.command(epilog="Example: backfill-assets status 20260123")
 def status(correction: Annotated[str, typer.Argument(help="All when left out.")] = "", json: Json = False) -> None:
     """Show where one correction stands, or all."""
-    from backfill_assets.command_line.work import standings
+    from backfill_assets.command_line.work import statuses
 
     answer = Answer(as_json=json)
     with answer.refusals():
-        found = standings(Session(), correction)
-        told = printing.standing_json(found[0]) if correction else printing.standings_json(found)
-        answer.give(told, lambda console: printing.print_standings(console, found, whole=bool(correction)))
+        found = statuses(Session(), correction)
+        told = printing.status_json(found[0]) if correction else printing.statuses_json(found)
+        answer.give(told, lambda console: printing.print_statuses(console, found, whole=bool(correction)))
 
 
 def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool, then_drive: bool = False) -> None:
-    from backfill_assets.command_line.work import drive, standings, take_by_hand
+    from backfill_assets.command_line.work import drive, statuses, take_by_hand
 
     answer = Answer(as_json=as_json)
     waits_for = ""
@@ -197,7 +197,7 @@ def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool
         if then_drive:
             ended = drive(session, correction, answer, config["by"])
             waits_for = printing.next_step_json(correction, ended)["waits_for"]
-        told = printing.standing_json(standings(session, correction)[0])
+        told = printing.status_json(statuses(session, correction)[0])
         answer.give(told, lambda console: console.print(printing.sentence_of(told)))
     raise typer.Exit(REFUSED if waits_for == "repair" else DONE)
 

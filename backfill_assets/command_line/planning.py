@@ -41,7 +41,7 @@ def show(session: Session, file: Path, answer: Answer) -> None:
 
 def propose(session: Session, table: str, code_version: str, answer: Answer) -> None:
     """Answer with a request for what a code version built."""
-    ctx = only_desk(session, table)
+    ctx = only_step_context(session, table)
     windows = built_by(ctx, code_version)
     request = proposed_request(ctx, code_version, windows)
     told = {
@@ -53,7 +53,7 @@ def propose(session: Session, table: str, code_version: str, answer: Answer) -> 
     answer.give(told, lambda _console: typer.echo(request))
 
 
-def only_desk(session: Session, table: str, by: str = "command line") -> "StepContext":
+def only_step_context(session: Session, table: str, by: str = "command line") -> "StepContext":
     """A ctx of the named table, or of the only one.
 
     Raises:

@@ -66,7 +66,7 @@ def print_next_step(console: Console, correction: str, step: NextStep) -> None:
     console.print(told["sentence"], style=colour, soft_wrap=True)
 
 
-def standing_json(found: "CorrectionStatus") -> dict[str, Any]:
+def status_json(found: "CorrectionStatus") -> dict[str, Any]:
     """One correction: its plan's essentials, the steps that are done, and what is next."""
     progress, plan = found.progress, found.progress.plan
     return {
@@ -88,9 +88,9 @@ def standing_json(found: "CorrectionStatus") -> dict[str, Any]:
     }
 
 
-def standings_json(found: Sequence["CorrectionStatus"]) -> dict[str, Any]:
+def statuses_json(found: Sequence["CorrectionStatus"]) -> dict[str, Any]:
     """All corrections."""
-    return {"corrections": [standing_json(one) for one in found]}
+    return {"corrections": [status_json(one) for one in found]}
 
 
 def sentence_of(told: dict[str, Any]) -> str:
@@ -98,7 +98,7 @@ def sentence_of(told: dict[str, Any]) -> str:
     return str(told["sentence"])
 
 
-def print_standings(console: Console, found: Sequence["CorrectionStatus"], *, whole: bool) -> None:
+def print_statuses(console: Console, found: Sequence["CorrectionStatus"], *, whole: bool) -> None:
     """One correction with its steps and checks, or all in a line each."""
     if not found:
         console.print("No correction was ever opened here.")
@@ -106,7 +106,7 @@ def print_standings(console: Console, found: Sequence["CorrectionStatus"], *, wh
     if not whole:
         table = Table("correction", "table", "window", "staged", "live", "what is next", box=None)
         for one in found:
-            told = standing_json(one)
+            told = status_json(one)
             window = f"{told['window']['first']}..{told['window']['last']}"
             days = f"{told['staged']} of {told['days']}"
             table.add_row(told["correction"], told["table"], window, days, str(told["live"]), told["sentence"])
@@ -116,7 +116,7 @@ def print_standings(console: Console, found: Sequence["CorrectionStatus"], *, wh
 
 
 def _print_whole(console: Console, found: "CorrectionStatus") -> None:
-    told = standing_json(found)
+    told = status_json(found)
     console.print(
         Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {told['days']} days")
     )

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backfill_assets.command_line.planning import only_desk
+from backfill_assets.command_line.planning import only_step_context
 from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.given import day_given
 
@@ -29,7 +29,7 @@ def list_(table: OfTable = "", json: Json = False) -> None:
     """Show every holder: its mark, what holds it back, and after which day it reads next."""
     answer = Answer(as_json=json)
     with answer.refusals():
-        ctx = _desk(Session(), table, "")
+        ctx = _step_context(Session(), table, "")
         holders = ctx.records.watermarks.holders(ctx.subject.table)
         told = {"table": ctx.subject.table, "holders": [_told(holder) for _, holder in sorted(holders.items())]}
         answer.give(told, lambda console: _print(console, told))
@@ -42,7 +42,7 @@ def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -
 
     answer = Answer(as_json=json)
     with answer.refusals():
-        told = _told(register_holder(_desk(Session(), table, by), name))
+        told = _told(register_holder(_step_context(Session(), table, by), name))
         answer.give(told, lambda console: console.print(f"{name} is registered."))
 
 
@@ -60,7 +60,7 @@ def advance(
     answer = Answer(as_json=json)
     with answer.refusals():
         through = day_given(day, "DAY")
-        told = _told(advance_holder(_desk(Session(), table, by), name, through))
+        told = _told(advance_holder(_step_context(Session(), table, by), name, through))
         answer.give(told, lambda console: console.print(_sentence(told)))
 
 
@@ -85,8 +85,8 @@ def waive(
         answer.give(told, lambda console: console.print(sentence))
 
 
-def _desk(session: Session, table: str, by: str) -> "StepContext":
-    return only_desk(session, table, by or getpass.getuser())
+def _step_context(session: Session, table: str, by: str) -> "StepContext":
+    return only_step_context(session, table, by or getpass.getuser())
 
 
 def _told(holder: "Holder") -> dict[str, Any]:

@@ -75,10 +75,10 @@ def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:
     with _bar(answer.console) as bar:
         task = bar.add_task("publishing", total=None)
 
-        def told(what: str, window: Window) -> None:
+        def on_wave(what: str, window: Window) -> None:
             bar.update(task, description=f"{what} {window}")
 
-        return NightlyRun(replace(pipeline, told=told), session.runner, session.lake).publish(through)
+        return NightlyRun(replace(pipeline, on_wave=on_wave), session.runner, session.lake).publish(through)
 
 
 def drive(session: Session, correction: str, answer: Answer, actor: str) -> NextStep:
@@ -86,7 +86,7 @@ def drive(session: Session, correction: str, answer: Answer, actor: str) -> Next
     definition = table_of_correction(session, correction)
     with _bar(answer.console) as bar:
         reporter = _Reporter(bar, correction)
-        return Driver(definition, session.runner, session.lake, actor, reporter.told).drive(correction)
+        return Driver(definition, session.runner, session.lake, actor, reporter.on_next_step).drive(correction)
 
 
 def take_cut_over(session: Session, correction: str, answer: Answer, actor: str) -> None:
@@ -96,7 +96,7 @@ def take_cut_over(session: Session, correction: str, answer: Answer, actor: str)
         RunFailed: with the refusal of the gate, among others.
     """
     definition = table_of_correction(session, correction)
-    driver = Driver(definition, session.runner, session.lake, actor, lambda _step, _desk: None)
+    driver = Driver(definition, session.runner, session.lake, actor, lambda _step, _ctx: None)
     with answer.console.status("cutting over"):
         _refuse_failed(correction, driver.take(correction, Step.CUT_OVER))
 
@@ -113,7 +113,7 @@ def take_by_hand(session: Session, correction: str, step: str, config: dict[str,
     _refuse_failed(correction, session.runner.run_job(job, correction, f"{job}_by_hand", config))
 
 
-def standings(session: Session, correction: str = "") -> list[CorrectionStatus]:
+def statuses(session: Session, correction: str = "") -> list[CorrectionStatus]:
     """Where one correction stands, or all, oldest first.
 
     Raises:
@@ -155,7 +155,7 @@ class _Reporter:
         self.days: Any = None
         self.reports: Any = None
 
-    def told(self, step: NextStep, ctx: StepContext) -> None:
+    def on_next_step(self, step: NextStep, ctx: StepContext) -> None:
         progress = ctx.progress(self.correction)
         if self.days is not None:
             self.bar.update(self.days, completed=len(progress.staging.staged))

@@ -50,7 +50,7 @@ def untold(progress: Progress, events: Sequence[Event]) -> dict[NoticeKind, Swap
     return found
 
 
-def standing_days(progress: Progress, events: Sequence[Event]) -> SwappedDays:
+def days_in_live(progress: Progress, events: Sequence[Event]) -> SwappedDays:
     """The days of a correction that are live, and the cut overs that brought them."""
     return SwappedDays(tuple(sorted(progress.publication.swapped)), _swaps(events, Step.CUT_OVER))
 

@@ -90,9 +90,9 @@ class NothingSwapped(Refused):
 class SwapNumberTaken(Refused):
     """The number of a swap was used by another swap of the same correction."""
 
-    def __init__(self, correction: str, version: int, days: Collection[date]) -> None:
+    def __init__(self, correction: str, swap_count: int, days: Collection[date]) -> None:
         super().__init__(
-            f"Swap {version} of correction {correction} was another one, which did not swap {days_listed(days)}. "
+            f"Swap {swap_count} of correction {correction} was another one, which did not swap {days_listed(days)}. "
             "Live is untouched by this one. Plan it again with the next number."
         )
 

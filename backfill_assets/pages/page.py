@@ -21,7 +21,7 @@ LANE_NAMES = {Lane.DATA_ENGINEERING: "data engineering", Lane.COMMUNICATION: "co
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PageContent:
     """Everything that a page tells of one correction; what validation has not brought yet is None."""
 
     progress: Progress
@@ -32,10 +32,10 @@ class Told:
     now: datetime
 
 
-def page(told: Told, figures_html: str) -> str:
+def page(content: PageContent, figures_html: str) -> str:
     """The whole page, self-contained: no script, no link to anything but files beside it, no request to anybody."""
-    plan = told.progress.plan
-    state, tone = state_of(told.progress)
+    plan = content.progress.plan
+    state, tone = state_of(content.progress)
     title = f"Correction {plan.correction} of {plan.table}"
     return (
         f'<!doctype html>\n<html lang="en" data-correction="{escape(plan.correction)}" data-state="{escape(state)}">'
@@ -44,10 +44,12 @@ def page(told: Told, figures_html: str) -> str:
         f"<style>{STYLE}</style></head><body>"
         f'<header><h1>{escape(title)}</h1><p class="reason">{escape(plan.request.reason)}</p>'
         f'<p><span class="state {tone}">{escape(state)}</span> <span class="soft">{plan.window}, {len(plan.days)} days'
-        f"{_deadline(told)}</span></p></header><main>"
-        f"{_moved(told.progress, told.now)}{_in_short(told)}{timeline(told.progress, told.events)}{figures_html}"
-        f"{_certificate(told)}{_people(told)}{_plan(told)}</main>"
-        f"<footer>Written on {told.now:%Y-%m-%d %H:%M} UTC from the ledger, after its event {told.progress.sequence}. "
+        f"{_deadline(content)}</span></p></header><main>"
+        f"{_moved(content.progress, content.now)}{_in_short(content)}"
+        f"{timeline(content.progress, content.events)}{figures_html}"
+        f"{_certificate(content)}{_people(content)}{_plan(content)}</main>"
+        f"<footer>Written on {content.now:%Y-%m-%d %H:%M} UTC from the ledger, "
+        f"after its event {content.progress.sequence}. "
         "This file needs nothing but itself.</footer></body></html>\n"
     )
 
@@ -111,11 +113,11 @@ def definitions(pairs: Mapping[str, str]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in pairs.items()) + "</dl>"
 
 
-def _deadline(told: Told) -> str:
-    live = told.progress.publication
+def _deadline(content: PageContent) -> str:
+    live = content.progress.publication
     if not (live.swapped and live.swapped_at) or live.ending:
         return ""
-    return f", may be rolled back until {told.progress.plan.roll_back_deadline(live.swapped_at):%Y-%m-%d %H:%M} UTC"
+    return f", may be rolled back until {content.progress.plan.roll_back_deadline(live.swapped_at):%Y-%m-%d %H:%M} UTC"
 
 
 def _moved(progress: Progress, now: datetime) -> str:
@@ -124,8 +126,8 @@ def _moved(progress: Progress, now: datetime) -> str:
     return f'<p class="bad">{escape(decided.reason)}</p>' if isinstance(decided, Stuck) else ""
 
 
-def _in_short(told: Told) -> str:
-    certificate, figures = told.certificate, told.figures
+def _in_short(content: PageContent) -> str:
+    certificate, figures = content.certificate, content.figures
     if certificate is None or figures is None:
         return "<h2>In short</h2><p>Nothing has been validated yet.</p>"
     measure = figures.main_measure
@@ -143,7 +145,7 @@ def _in_short(told: Told) -> str:
     ]
     if largest is not None:
         pairs.insert(3, (f"on {largest.name}, the largest day", f"{largest.of(measure).change:+,f}"))
-    return f"<h2>In short</h2>{_part_live(told.progress)}{facts(pairs)}"
+    return f"<h2>In short</h2>{_part_live(content.progress)}{facts(pairs)}"
 
 
 def _part_live(progress: Progress) -> str:
@@ -158,8 +160,8 @@ def _part_live(progress: Progress) -> str:
     )
 
 
-def _certificate(told: Told) -> str:
-    found = told.certificate
+def _certificate(content: PageContent) -> str:
+    found = content.certificate
     if found is None:
         return ""
     verdict = "every check passed" if found.passed else "checks failed, so it opens no gate without an override"
@@ -178,10 +180,10 @@ def _files(fingerprints: Mapping[date, str]) -> int:
     return sum(bool(print_) for print_ in fingerprints.values())
 
 
-def _people(told: Told) -> str:
+def _people(content: PageContent) -> str:
     """Who approved, cut over, rolled back or gave up, and why."""
     lines: list[str] = []
-    for event in told.events:
+    for event in content.events:
         fact = event.fact
         if isinstance(fact, Approved | Swapped | Abandoned):
             override = ", overriding failed checks" if isinstance(fact, Approved) and fact.override else ""
@@ -194,8 +196,8 @@ def _people(told: Told) -> str:
     return f"<h2>Approvals and swaps</h2>{listed}"
 
 
-def _plan(told: Told) -> str:
-    plan = told.progress.plan
+def _plan(content: PageContent) -> str:
+    plan = content.progress.plan
     reports = [
         f"{escape(name)}, {len(keys)} partitions ({keys[0]} to {keys[-1]})"
         for name, keys in plan.reports.items()

@@ -14,7 +14,7 @@ from backfill_assets.core.figures import Figures, figures
 from backfill_assets.core.fold import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.pages.changes import SAMPLE_FILE, changes, sample_csv
-from backfill_assets.pages.page import Told, page, state_of
+from backfill_assets.pages.page import PageContent, page, state_of
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.figures import KeptFigures
@@ -59,11 +59,11 @@ def show_moved(ctx: StepContext, root: Path) -> None:
 
     No event tells of it, so the pages say themselves what they last said.
     """
-    for correction, standing in ctx.records.ledger.all_progress().items():
+    for correction, progress in ctx.records.ledger.all_progress().items():
         target = page_path(root, correction)
-        if standing.plan.table != ctx.subject.table or not standing.publication.swap_count or standing.is_closed:
+        if progress.plan.table != ctx.subject.table or not progress.publication.swap_count or progress.is_closed:
             continue
-        if not target.exists() or _state_on(target) == state_of(looked(ctx.records, standing))[0]:
+        if not target.exists() or _state_on(target) == state_of(looked(ctx.records, progress))[0]:
             continue
         try:
             write_page(ctx, correction, root)
@@ -90,7 +90,7 @@ def write_page(ctx: StepContext, correction: str, root: Path, *, fresh: bool = F
     sample = Samples(ctx.records.lake).latest(correction)
     target = page_path(root, correction)
     html = _changes(target, found, certificate, ctx) if found and certificate else ""
-    replace_text(target, page(Told(progress, events, certificate, found, sample, ctx.now), html))
+    replace_text(target, page(PageContent(progress, events, certificate, found, sample, ctx.now), html))
     return target
 
 

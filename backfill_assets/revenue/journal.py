@@ -54,24 +54,24 @@ class Journal:
     def keep(self, plan: Plan, events: Sequence[Event]) -> None:
         """Write down the entries of every swap and roll back of a correction that is not in the journal yet."""
         done = [(event, fact) for event in events if isinstance(fact := event.fact, Swapped)]
-        known = self._versions(plan.correction)
+        known = self._swap_counts(plan.correction)
         if all(fact.swap.swap_count in known or not fact.swap.days for _, fact in done):
             return
-        manifests = {one.version: one for one in self.records.ledger.manifests(plan.correction)[plan.correction]}
+        manifests = {one.swap_count: one for one in self.records.ledger.manifests(plan.correction)[plan.correction]}
         for event, fact in done:
-            version = fact.swap.swap_count
-            if version not in known and version in manifests:
-                self._append(plan.correction, version, self._entries(plan, event, fact, manifests[version]))
+            swap_count = fact.swap.swap_count
+            if swap_count not in known and swap_count in manifests:
+                self._append(plan.correction, swap_count, self._entries(plan, event, fact, manifests[swap_count]))
 
     def _control(self) -> ControlTable:
         return ControlTable(self.records.lake, "restatements", SCHEMA)
 
-    def _versions(self, correction: str) -> frozenset[int]:
+    def _swap_counts(self, correction: str) -> frozenset[int]:
         rows = self._control().rows(["correction", "version"])
         return frozenset(rows.filter(pl.col("correction") == correction)["version"])
 
-    def _append(self, correction: str, version: int, entries: pl.DataFrame) -> None:
-        mine = (pl.col("correction") == correction) & (pl.col("version") == version)
+    def _append(self, correction: str, swap_count: int, entries: pl.DataFrame) -> None:
+        mine = (pl.col("correction") == correction) & (pl.col("version") == swap_count)
         self._control().append(lambda known: None if known.filter(mine).height else entries)
 
     def _entries(self, plan: Plan, event: Event, fact: Swapped, manifest: Manifest) -> pl.DataFrame:

@@ -113,12 +113,12 @@ def _other_manifests(ctx: StepContext, correction: str) -> Iterator[Manifest]:
     Read when the first is asked for, which has to be after live was read: a file that leaves live in between is then
     named by the manifest that was written before.
     """
-    standings = ctx.records.ledger.all_progress()
+    all_progress = ctx.records.ledger.all_progress()
     for other, manifests in ctx.records.ledger.manifests().items():
         # A correction that was opened between the two readings is not decommissioned either.
-        standing = standings.get(other)
-        ours = standing is None or standing.plan.table == ctx.subject.table
-        if other != correction and ours and not (standing and standing.publication.ending is Ending.DECOMMISSIONED):
+        progress = all_progress.get(other)
+        ours = progress is None or progress.plan.table == ctx.subject.table
+        if other != correction and ours and not (progress and progress.publication.ending is Ending.DECOMMISSIONED):
             yield from manifests
 
 

@@ -46,7 +46,7 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
         live,
         staged,
         correction=correction,
-        version=_next_version(ctx, correction),
+        swap_count=_next_swap_count(ctx, correction),
         days=frozenset(certificate.changed_days) - progress.publication.swapped,
         certified_live=certificate.live,
         certified_staged=certificate.staged,
@@ -79,7 +79,7 @@ def plan_again(ctx: StepContext, progress: Progress, days: Collection[date]) -> 
             correction, gone
         )
     retired = tuple(file for files in live.files_of(sorted(days)).values() for file in files)
-    return Manifest(correction, _next_version(ctx, correction), retired, arriving)
+    return Manifest(correction, _next_swap_count(ctx, correction), retired, arriving)
 
 
 def plan_roll_back(ctx: StepContext, progress: Progress, days: Collection[date]) -> Manifest:
@@ -93,7 +93,7 @@ def plan_roll_back(ctx: StepContext, progress: Progress, days: Collection[date])
         ctx.records.snapshot(progress.plan.table),
         happened(ctx.records, correction),
         correction=correction,
-        version=again.version,
+        swap_count=again.swap_count,
         days=inside,
     )
     return replace(back, retired=back.retired + again.retired, arriving=back.arriving + again.arriving)
@@ -158,7 +158,7 @@ def _refuse_moved(
         raise error
 
 
-def _next_version(ctx: StepContext, correction: str) -> int:
+def _next_swap_count(ctx: StepContext, correction: str) -> int:
     """One more than any swap of the correction was ever planned with, so that no number is used twice."""
     planned = ctx.records.ledger.manifests(correction).get(correction, ())
-    return 1 + max((manifest.version for manifest in planned), default=0)
+    return 1 + max((manifest.swap_count for manifest in planned), default=0)

@@ -47,7 +47,7 @@ def happened(records: Records, correction: str) -> list[Manifest]:
     facts = (event.fact for event in records.ledger.events(correction))
     done = {fact.swap.swap_count for fact in facts if isinstance(fact, Swapped)}
     planned = records.ledger.manifests(correction).get(correction, ())
-    return [manifest for manifest in planned if manifest.version in done]
+    return [manifest for manifest in planned if manifest.swap_count in done]
 
 
 def staged_version(records: Records, plan: Plan) -> Table:

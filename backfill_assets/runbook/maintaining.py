@@ -52,12 +52,12 @@ def maintain_all(ctx: StepContext, retention_days: int = RETENTION_DAYS) -> list
     """
     subject, records = ctx.subject, ctx.records
     retention = timedelta(days=max(retention_days, subject.rollback_days + 1))
-    standing = [*records.ledger.all_progress().values()]
-    before = min([ctx.now - retention, *(one.plan.opened_at for one in standing if not one.is_closed)])
+    all_progress = [*records.ledger.all_progress().values()]
+    before = min([ctx.now - retention, *(one.plan.opened_at for one in all_progress if not one.is_closed)])
     done: list[Maintained] = []
     for name in dict.fromkeys((subject.table, *subject.reports, *subject.sources)):
         if records.exists(name):
-            kept = kept_of(ctx, name, standing)
+            kept = kept_of(ctx, name, all_progress)
             if name in subject.sources:
                 kept = replace(kept, days=frozenset(records.snapshot(name).files))
             done.append(_maintained(name, records.table(name), kept, retention, ctx.now, before))
@@ -67,9 +67,9 @@ def maintain_all(ctx: StepContext, retention_days: int = RETENTION_DAYS) -> list
     return done
 
 
-def kept_of(ctx: StepContext, table: str, standing: Collection[Progress]) -> Kept:
+def kept_of(ctx: StepContext, table: str, all_progress: Collection[Progress]) -> Kept:
     """What corrections that are not decommissioned need of a table."""
-    open_ones = [one for one in standing if one.publication.ending is not Ending.DECOMMISSIONED]
+    open_ones = [one for one in all_progress if one.publication.ending is not Ending.DECOMMISSIONED]
     ours = {one.plan.correction for one in open_ones if one.plan.table == table}
     paths = {
         file.path

@@ -19,8 +19,8 @@ from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.swapped import (
     SwappedDays,
     days_ever_changed,
+    days_in_live,
     figures_of_days,
-    standing_days,
     sums_told,
     untold,
 )
@@ -110,7 +110,7 @@ def _measured(progress: Progress, events: Sequence[Event], event: NoticeKind) ->
         case NoticeKind.PUBLISHED | NoticeKind.ROLLED_BACK:
             return _of_days(progress, events, untold(progress, events).get(event, SwappedDays()))
         case NoticeKind.DECOMMISSIONED:
-            return _of_days(progress, events, standing_days(progress, events))
+            return _of_days(progress, events, days_in_live(progress, events))
         case NoticeKind.OPENED | NoticeKind.ABANDONED | NoticeKind.UNCHANGED:
             return {}
         case _:

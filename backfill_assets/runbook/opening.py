@@ -92,8 +92,8 @@ def named_correction(ctx: StepContext, correction: str, days: Collection[date]) 
 
 def open_corrections(ctx: StepContext) -> dict[str, Progress]:
     """Every correction of any table that is not closed, by id."""
-    standings = ctx.records.ledger.all_progress()
-    return {correction: progress for correction, progress in standings.items() if not progress.is_closed}
+    all_progress = ctx.records.ledger.all_progress()
+    return {correction: progress for correction, progress in all_progress.items() if not progress.is_closed}
 
 
 def abandon(ctx: StepContext, correction: str, note: str) -> Event:

@@ -45,7 +45,7 @@ def cut_over(ctx: StepContext, correction: str) -> Event:
         if Step.CUT_OVER in progress.done and not again:
             return _last(ctx, correction, Step.CUT_OVER)
         manifest = plan_again(ctx, progress, again) if again else plan_cut_over(ctx, progress)
-        planned = SwapPlanned(Step.CUT_OVER, manifest.version, manifest.days)
+        planned = SwapPlanned(Step.CUT_OVER, manifest.swap_count, manifest.days)
         if ctx.record_next(progress, planned, manifest=manifest):
             return _take(ctx, planned, manifest)
 
@@ -87,7 +87,7 @@ def roll_back(
         if not wanted or not wanted <= inside | undone:
             raise NothingToRollBack(correction, frozenset(wanted) - inside - undone)
         manifest = plan_roll_back(ctx, progress, wanted)
-        planned = SwapPlanned(Step.ROLL_BACK, manifest.version, tuple(sorted(wanted)), note)
+        planned = SwapPlanned(Step.ROLL_BACK, manifest.swap_count, tuple(sorted(wanted)), note)
         if ctx.record_next(progress, planned, manifest=manifest):
             return _take(ctx, planned, manifest)
 
@@ -157,14 +157,14 @@ def _live_table(ctx: StepContext, step: Step, manifest: Manifest) -> Table:
 def _tell_settled(ctx: StepContext, manifest: Manifest, fact: Swapped | SwapRefused) -> Event:
     """Write down what became of a planned swap; of two that took it at once, one does."""
     correction = manifest.correction
-    told = ctx.record_if(correction, fact, SwapIsOpen(correction, fact.step, manifest.version))
+    told = ctx.record_if(correction, fact, SwapIsOpen(correction, fact.step, manifest.swap_count))
     return told or _settled(ctx, fact, manifest)
 
 
 def _settled(ctx: StepContext, fact: Swapped | SwapRefused, manifest: Manifest) -> Event:
     """What somebody else wrote down about a swap."""
     same = [event for event in ctx.records.ledger.events(manifest.correction) if type(event.fact) is type(fact)]
-    mine = [event for event in same if _number(event.fact) == manifest.version and event.step is fact.step]
+    mine = [event for event in same if _number(event.fact) == manifest.swap_count and event.step is fact.step]
     return mine[-1] if mine else _last(ctx, manifest.correction, fact.step, fact.outcome)
 
 
@@ -179,7 +179,7 @@ def _last(ctx: StepContext, correction: str, step: Step, outcome: Outcome = Outc
 
 def swapped_at(live: Snapshot, manifest: Manifest) -> datetime | None:
     """When the swap was committed, by the table's own log; None when the log no longer says."""
-    marks = {"backfill_assets/correction": manifest.correction, "backfill_assets/swap": str(manifest.version)}
+    marks = {"backfill_assets/correction": manifest.correction, "backfill_assets/swap": str(manifest.swap_count)}
     return committed_at(live, marks)
 
 
@@ -199,7 +199,7 @@ def _swapped(
     milliseconds = round(commit.milliseconds, 1) if commit else None
     return Swapped(
         step=planned.step,
-        swap=SwapCommit(about.version, about.days, at, number, milliseconds),
+        swap=SwapCommit(about.swap_count, about.days, at, number, milliseconds),
         reach=ctx.subject.reach(about.days),
         rewound=tuple(rewind_readers(ctx, manifest.correction, window, about.days)),
         note=planned.note,

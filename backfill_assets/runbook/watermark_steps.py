@@ -96,9 +96,9 @@ def move_own_marks(ctx: StepContext, correction: str) -> dict[str, date]:
     watermarks, table = ctx.records.watermarks, ctx.subject.table
     watermarks.release(correction, table, by=ctx.actor, at=ctx.now)
     live = ctx.records.snapshot(table)
-    standing = watermarks.holders(table)
+    holders = watermarks.holders(table)
     marks: dict[str, date] = {}
-    if reached := _without_gap(standing.get(NIGHTLY), live.days):
+    if reached := _without_gap(holders.get(NIGHTLY), live.days):
         marks[NIGHTLY] = reached
     for report, keys in ctx.subject.reach(live.days).items():
         built = ctx.records.completeness.of_report(report, table)

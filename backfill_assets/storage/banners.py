@@ -40,20 +40,20 @@ class Banner:
 
 def banner_of(records: Records, report: str) -> Banner | None:
     """The banner of a report; None when no correction holds it."""
-    holding: list[tuple[Plan, Event, ReportsFrozen]] = []
+    freezing: list[tuple[Plan, Event, ReportsFrozen]] = []
     for correction, progress in records.ledger.all_progress().items():
         if report in progress.downstream.frozen and (frozen := _freezing(records.ledger.events(correction), report)):
-            holding.append((progress.plan, *frozen))
-    if not holding:
+            freezing.append((progress.plan, *frozen))
+    if not freezing:
         return None
-    _, first, frozen = min(holding, key=lambda one: one[1].at)
+    _, first, frozen = min(freezing, key=lambda one: one[1].at)
     return Banner(
         report=report,
-        corrections=tuple(sorted(plan.correction for plan, _, _ in holding)),
-        reason=" ".join(dict.fromkeys(_sentence(plan.request.reason) for plan, _, _ in holding)),
+        corrections=tuple(sorted(plan.correction for plan, _, _ in freezing)),
+        reason=" ".join(dict.fromkeys(_sentence(plan.request.reason) for plan, _, _ in freezing)),
         since=first.at,
         as_of=frozen.as_of,
-        until=max(expected_thaw(plan, event.at) for plan, event, _ in holding),
+        until=max(expected_thaw(plan, event.at) for plan, event, _ in freezing),
     )
 
 

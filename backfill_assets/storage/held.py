@@ -20,7 +20,7 @@ NOTHING: Mapping[str, Any] = {}
 class Left:
     """What a correction left on a day: these files, by its swap of this number."""
 
-    version: int
+    swap_count: int
     files: tuple[DataFile, ...]
 
 
@@ -32,11 +32,11 @@ def left_by(swaps: Sequence[Manifest], swapped: Collection[date]) -> dict[date, 
     """
     inside = after_swaps(swaps)
     left: dict[date, Left] = {}
-    for swap in sorted(swaps, key=lambda swap: swap.version):
+    for swap in sorted(swaps, key=lambda swap: swap.swap_count):
         arriving = by_day(swap.arriving)
-        left |= {day: Left(swap.version, arriving.get(day, ())) for day in swap.days}
+        left |= {day: Left(swap.swap_count, arriving.get(day, ())) for day in swap.days}
     accepted = [day for day in inside if day not in swapped]
-    return left | {day: Left(left[day].version, inside[day].before) for day in accepted}
+    return left | {day: Left(left[day].swap_count, inside[day].before) for day in accepted}
 
 
 def moved_days(live: Snapshot, correction: str, left: Mapping[date, Left]) -> frozenset[date]:
@@ -48,11 +48,11 @@ def moved_days(live: Snapshot, correction: str, left: Mapping[date, Left]) -> fr
     other = {day: one for day, one in left.items() if live.names(day) != names_of(one.files)}
     if not other:
         return frozenset()
-    written = _written_since(live, correction, {one.version for one in other.values()})
+    written = _written_since(live, correction, {one.swap_count for one in other.values()})
     return frozenset(
         day
         for day, one in other.items()
-        if not _is_on_record(live, day, written[one.version]) and not same_content(live, day, one.files)
+        if not _is_on_record(live, day, written[one.swap_count]) and not same_content(live, day, one.files)
     )
 
 
@@ -72,7 +72,7 @@ def _is_on_record(live: Snapshot, day: date, written: Collection[str]) -> bool:
     return bool(paths) and paths <= set(written)
 
 
-def _written_since(live: Snapshot, correction: str, versions: Collection[int]) -> dict[int, frozenset[str]]:
+def _written_since(live: Snapshot, correction: str, swap_counts: Collection[int]) -> dict[int, frozenset[str]]:
     """By swap, the paths that commits of this software added after it, as far back as the table's log goes.
 
     Delta's own restore, delete and overwrite bear no mark of ours.
@@ -80,14 +80,14 @@ def _written_since(live: Snapshot, correction: str, versions: Collection[int]) -
     paths: set[str] = set()
     since: dict[int, frozenset[str]] = {}
     for entry in _entries_backwards(live):
-        if since.keys() >= set(versions):
+        if since.keys() >= set(swap_counts):
             break
         info: Mapping[str, Any] = next((action["commitInfo"] for action in entry if "commitInfo" in action), NOTHING)
         if info.get("backfill_assets/correction") == correction:
             since[int(info["backfill_assets/swap"])] = frozenset(paths)
         if ATTEMPT in info:
             paths.update(unquote(action["add"]["path"]) for action in entry if "add" in action)
-    return {version: since.get(version, frozenset(paths)) for version in versions}
+    return {swap_count: since.get(swap_count, frozenset(paths)) for swap_count in swap_counts}
 
 
 def _entries_backwards(live: Snapshot) -> Iterator[Sequence[Mapping[str, Any]]]:

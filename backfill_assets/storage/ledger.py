@@ -50,7 +50,7 @@ class Ledger:
 
     def all_progress(self) -> Mapping[str, Progress]:
         """Where every correction stands, by id."""
-        return self._rows.made_of_rows(WITHOUT_MANIFEST, _standings)
+        return self._rows.made_of_rows(WITHOUT_MANIFEST, _progress_by_correction)
 
     def progress(self, correction: str) -> Progress:
         """Where one correction stands.
@@ -58,10 +58,10 @@ class Ledger:
         Raises:
             CorrectionUnknown: when the ledger has none of that id.
         """
-        standings = self.all_progress()
-        if correction not in standings:
-            raise CorrectionUnknown(correction, standings)
-        return standings[correction]
+        found = self.all_progress()
+        if correction not in found:
+            raise CorrectionUnknown(correction, found)
+        return found[correction]
 
     def events(self, correction: str) -> tuple[Event, ...]:
         """The events of one correction, in sequence.
@@ -124,7 +124,7 @@ def _row(event: Event, table: str, manifest: Manifest | None) -> dict[str, Any]:
     }
 
 
-def _standings(rows: pl.DataFrame) -> dict[str, Progress]:
+def _progress_by_correction(rows: pl.DataFrame) -> dict[str, Progress]:
     return {correction: history(events) for correction, events in _histories(rows).items()}
 
 

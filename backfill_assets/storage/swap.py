@@ -33,12 +33,12 @@ DaysRefused = Callable[[str, Collection[date]], Refused]
 class Manifest:
     """The complete add actions of both sides of one swap, before it is committed.
 
-    ``version`` is the number that this swap writes under ``app_id``; it counts every cut over and roll back of the
+    ``swap_count`` is the number that this swap writes under ``app_id``; it counts every cut over and roll back of the
     correction. ``retired`` leave live, ``arriving`` enter it; all paths are as seen from the live root.
     """
 
     correction: str
-    version: int
+    swap_count: int
     retired: tuple[DataFile, ...]
     arriving: tuple[DataFile, ...]
 
@@ -55,15 +55,15 @@ class Manifest:
             arriving=tuple(file for file in self.arriving if file.day in days),
         )
 
-    def reversed(self, version: int) -> Self:
+    def reversed(self, swap_count: int) -> Self:
         """The swap that undoes this one."""
-        return replace(self, version=version, retired=self.arriving, arriving=self.retired)
+        return replace(self, swap_count=swap_count, retired=self.arriving, arriving=self.retired)
 
     def as_json(self) -> dict[str, Any]:
         """All fields, JSON-ready."""
         return {
             "correction": self.correction,
-            "version": self.version,
+            "version": self.swap_count,
             "retired": [file.as_json() for file in self.retired],
             "arriving": [file.as_json() for file in self.arriving],
         }
@@ -75,7 +75,7 @@ class Manifest:
         arriving: list[Mapping[str, Any]] = fields["arriving"]
         return cls(
             correction=fields["correction"],
-            version=fields["version"],
+            swap_count=fields["version"],
             retired=tuple(DataFile.from_json(file) for file in retired),
             arriving=tuple(DataFile.from_json(file) for file in arriving),
         )
@@ -91,7 +91,7 @@ def plan_cut_over(  # noqa: PLR0913  # both sides and both certificates, all nam
     staged: Snapshot,
     *,
     correction: str,
-    version: int,
+    swap_count: int,
     days: Collection[date],
     certified_live: Mapping[date, str],
     certified_staged: Mapping[date, str],
@@ -113,7 +113,7 @@ def plan_cut_over(  # noqa: PLR0913  # both sides and both certificates, all nam
     folder = staged_folder(correction)
     arriving = tuple(file.under(folder) for files in staged.files_of(days).values() for file in files)
     retired = tuple(file for files in live.files_of(days).values() for file in files)
-    return Manifest(correction, version, retired, arriving)
+    return Manifest(correction, swap_count, retired, arriving)
 
 
 def cut_over(live: Table, manifest: Manifest, *, metadata: Mapping[str, Any] | None = None) -> Commit | None:
@@ -133,7 +133,7 @@ def plan_roll_back(
     swaps: Sequence[Manifest],
     *,
     correction: str,
-    version: int,
+    swap_count: int,
     days: Collection[date] | None = None,
 ) -> Manifest:
     """The swap that brings back what the correction retired, of the given days or of all it has in live.
@@ -148,7 +148,7 @@ def plan_roll_back(
         RetiredFilesMissing: naming days of which a file to bring back is gone.
     """
     reached = live.transaction_version(app_id(correction))
-    swapped = after_swaps([swap for swap in swaps if swap.version <= reached])
+    swapped = after_swaps([swap for swap in swaps if swap.swap_count <= reached])
     absent = set(days or ()) - swapped.keys()
     if absent:
         raise NothingSwapped(correction, absent)
@@ -160,7 +160,7 @@ def plan_roll_back(
     if gone:
         raise RetiredFilesMissing(correction, gone)
     retired = tuple(file for files in live.files_of(wanted).values() for file in files)
-    return Manifest(correction, version, retired, arriving)
+    return Manifest(correction, swap_count, retired, arriving)
 
 
 def roll_back(live: Table, manifest: Manifest, *, metadata: Mapping[str, Any] | None = None) -> Commit | None:
@@ -184,10 +184,10 @@ def _swap(
 
     def decide(snapshot: Snapshot) -> Change | None:
         reached = snapshot.transaction_version(app_id(manifest.correction))
-        if reached >= manifest.version:
+        if reached >= manifest.swap_count:
             undone = [day for day in manifest.days if held[day] != planned[day] and snapshot.names(day) == held[day]]
-            if reached == manifest.version and undone:
-                raise SwapNumberTaken(manifest.correction, manifest.version, undone)
+            if reached == manifest.swap_count and undone:
+                raise SwapNumberTaken(manifest.correction, manifest.swap_count, undone)
             return None
         strange = [day for day in manifest.days if snapshot.names(day) != held[day]]
         if strange:
@@ -212,10 +212,10 @@ def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
     return Change(
         adds=tuple(file for file in manifest.arriving if (file.path, file.size) not in leaving),
         removes=tuple(file for file in manifest.retired if (file.path, file.size) not in entering),
-        app=(app_id(manifest.correction), manifest.version),
+        app=(app_id(manifest.correction), manifest.swap_count),
         metadata={
             "backfill_assets/correction": manifest.correction,
-            "backfill_assets/swap": str(manifest.version),
+            "backfill_assets/swap": str(manifest.swap_count),
             **metadata,
         },
     )
@@ -236,7 +236,7 @@ def after_swaps(swaps: Iterable[Manifest]) -> dict[date, Swapped]:
     before is what the first of such swaps found, or the one that found something else than the last had put there.
     """
     there: dict[date, Swapped] = {}
-    for swap in sorted(swaps, key=lambda swap: swap.version):
+    for swap in sorted(swaps, key=lambda swap: swap.swap_count):
         retired, arriving = by_day(swap.retired), by_day(swap.arriving)
         for day in swap.days:
             before, after = retired.get(day, ()), arriving.get(day, ())

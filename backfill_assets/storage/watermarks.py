@@ -60,7 +60,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One holder's standing: the last day it has processed, and by correction what holds it back.
+    """How far one holder is: the last day it has processed, and by correction what holds it back.
 
     Nightly and the reports are internal: their holds are released by the correction. An external holder moves its
     own mark, and works its holds off by moving it again through the days that changed.
@@ -93,7 +93,7 @@ class Holder:
 
 
 class Watermarks:
-    """The standing of every holder of a lake."""
+    """The state of every holder of a lake."""
 
     def __init__(self, lake: Lake) -> None:
         self._rows = ControlTable(lake, "watermarks", SCHEMA)
@@ -105,8 +105,8 @@ class Watermarks:
     def register(self, holder: str, table: str, *, by: str, at: datetime, external: bool = False) -> None:
         """Make a holder known; a known one is left as it is."""
 
-        def facts(standing: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            if holder in standing:
+        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
+            if holder in known:
                 return []
             return [_fact(holder, table, Fact.REGISTERED, by=by, at=at, external=external)]
 
@@ -115,8 +115,8 @@ class Watermarks:
     def advance(self, holder: str, table: str, day: date, *, by: str, at: datetime) -> None:
         """Move a holder's own mark forward; a day it had reached already changes nothing."""
 
-        def facts(standing: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            there = standing.get(holder, Holder(holder, table))
+        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
+            there = known.get(holder, Holder(holder, table))
             return [] if there.moved(day) == there else [_fact(holder, table, Fact.MARK, by=by, at=at, day=day)]
 
         self._append(table, facts)
@@ -124,7 +124,7 @@ class Watermarks:
     def advance_verified(  # noqa: PLR0913 - keyword-only from the fifth
         self, holder: str, table: str, day: date, newest: date | None, *, by: str, at: datetime
     ) -> Holder:
-        """Move the mark of a holder as it reports it, if that can be true; returns its standing.
+        """Move the mark of a holder as it reports it, if that can be true; returns the holder afterwards.
 
         Raises:
             HolderUnknown: when nobody has registered it.
@@ -133,12 +133,12 @@ class Watermarks:
         """
         moved: list[Holder] = []
 
-        def facts(standing: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            if holder not in standing:
-                raise HolderUnknown(holder, table, standing)
+        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
+            if holder not in known:
+                raise HolderUnknown(holder, table, known)
             if newest is None or day > newest:
                 raise MarkBeyondData(holder, table, day, newest)
-            there = standing[holder]
+            there = known[holder]
             if there.effective is not None and day < there.effective:
                 raise MarkBackwards(holder, table, day, there.effective)
             moved[:] = [there.moved(day)]
@@ -156,8 +156,8 @@ class Watermarks:
         """
         wanted, marks = Hold(window.first - ONE_DAY, window.last), dict[str, date | None]()
 
-        def facts(standing: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            there = {name: standing.get(name, Holder(name, table)) for name in sorted(holders)}
+        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
+            there = {name: known.get(name, Holder(name, table)) for name in sorted(holders)}
             marks.update({name: holder.mark for name, holder in there.items()})
             return [
                 _fact(
@@ -194,10 +194,10 @@ class Watermarks:
     def release(self, correction: str, table: str, *, by: str, at: datetime) -> None:
         """Let go of the internal holders that this correction holds; external ones read what was published again."""
 
-        def facts(standing: Mapping[str, Holder]) -> list[dict[str, Any]]:
+        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
             return [
                 _fact(name, table, Fact.RELEASE, by=by, at=at, correction=correction)
-                for name, holder in standing.items()
+                for name, holder in known.items()
                 if correction in holder.holds and not holder.external
             ]
 
@@ -209,8 +209,8 @@ class Watermarks:
         """Stop waiting for a holder to read again, by name and reason; returns whether it was waited for."""
         waived: list[bool] = []
 
-        def facts(standing: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            held = holder in standing and correction in standing[holder].holds
+        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
+            held = holder in known and correction in known[holder].holds
             waived[:] = [held]
             return [_fact(holder, table, Fact.WAIVED, by=by, at=at, correction=correction, note=note)] if held else []
 
@@ -218,7 +218,7 @@ class Watermarks:
         return waived[0]
 
     def _append(self, table: str, facts: Callable[[Mapping[str, Holder]], Sequence[Mapping[str, Any]]]) -> None:
-        """Append the facts that are made of the newest standing, by compare and swap."""
+        """Append the facts that are made of the newest state of the holders, by compare and swap."""
 
         def rows(known: pl.DataFrame) -> pl.DataFrame | None:
             new = facts(folded(known, table))
@@ -229,13 +229,13 @@ class Watermarks:
 
 
 def folded(rows: pl.DataFrame, table: str) -> dict[str, Holder]:
-    """The standing of a table's holders, from its rows of facts."""
-    standing: dict[str, Holder] = {}
+    """The state of a table's holders, from its rows of facts."""
+    known: dict[str, Holder] = {}
     facts: Iterable[Mapping[str, Any]] = rows.filter(pl.col("table") == table).sort("sequence").iter_rows(named=True)
     for row in facts:
         name = row["holder"]
-        standing[name] = _after(standing.get(name, Holder(name, table, external=row["external"])), row)
-    return standing
+        known[name] = _after(known.get(name, Holder(name, table, external=row["external"])), row)
+    return known
 
 
 def _after(holder: Holder, row: Mapping[str, Any]) -> Holder:

@@ -231,7 +231,7 @@ def test_what_a_person_decided_is_brought_to_its_end_without_asking_again(tmp_pa
     world, correction = prepared(tmp_path)
     world.drive(correction)
     swaps = world.records.ledger.manifests(correction)[correction]
-    half_done = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, version=2, days=[day(6)])
+    half_done = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, swap_count=2, days=[day(6)])
     detail = {"version": 2, "days": [str(day(6))], "note": "first"}
     world.step_context().record(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=half_done)
 

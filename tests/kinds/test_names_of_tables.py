@@ -101,7 +101,7 @@ def test_a_correction_of_one_of_two_that_end_alike_touches_nothing_of_the_other(
         definition = tables["finance__orders"]
         request = Request("finance__orders", WRONG, "wrong", ())
         plan = open_correction(definition.step_context(lake, "ada"), request)
-        driver = Driver(definition, runner, lake, "ada", lambda _step, _desk: None)
+        driver = Driver(definition, runner, lake, "ada", lambda _step, _ctx: None)
         driver.drive(plan.correction)
         approve(definition.step_context(lake, "ada"), plan.correction, "looked")
         driver.drive(plan.correction)

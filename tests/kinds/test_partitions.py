@@ -243,7 +243,7 @@ def corrected(defs: dg.Definitions, runner: Runner, lake: LakeResource) -> dict[
     correction = open_correction(
         definition.step_context(lake, "ada"), Request("daily_orders", WRONG, "Halved.")
     ).correction
-    driver = Driver(definition, runner, lake, "ada", lambda _step, _desk: None)
+    driver = Driver(definition, runner, lake, "ada", lambda _step, _ctx: None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIMES", "2")
         driver.drive(correction)

@@ -32,9 +32,7 @@ def nightly(daemon: Daemon, through: date) -> Nightly:
 
 
 def drive(daemon: Daemon, correction: str):
-    return Driver(DAILY_REVENUE, Runner(defs, daemon.instance), LAKE, "ada", lambda _step, _desk: None).drive(
-        correction
-    )
+    return Driver(DAILY_REVENUE, Runner(defs, daemon.instance), LAKE, "ada", lambda _step, _ctx: None).drive(correction)
 
 
 def at(monkeypatch, day: int) -> None:

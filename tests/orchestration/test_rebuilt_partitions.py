@@ -67,7 +67,7 @@ def test_exactly_the_reached_and_the_refused_are_rebuilt_after_cut_over_and_afte
         {REFUSED: wrong_row.with_columns(transactions=pl.col("transactions") + 1)}
     )
     runner = Runner(definitions.defs, daemon.instance)
-    driver = Driver(DAILY_REVENUE, runner, definitions.LAKE, "ada", lambda _step, _desk: None)
+    driver = Driver(DAILY_REVENUE, runner, definitions.LAKE, "ada", lambda _step, _ctx: None)
     plan = runbook.open_correction(driver.step_context(), room.request(WRONG))
     driver.drive(plan.correction)
     page = daemon.lake.root / "published/executive_dashboard/index.html"

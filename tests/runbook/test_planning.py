@@ -20,7 +20,7 @@ def request(first: int = 5, last: int = 9, table: str = TABLE, **fields) -> Requ
     return Request(table, Window(day(first), day(last)), "wrong", **fields)
 
 
-def summary_desk(world: World) -> StepContext:
+def summary_context(world: World) -> StepContext:
     """A correctable table that is computed from the world's own."""
     table = world.records.table(SUMMARY, SCHEMA)
     table.create()
@@ -68,7 +68,7 @@ def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
 
 def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
     world = world_at(tmp_path)
-    ctx = summary_desk(world)
+    ctx = summary_context(world)
     first = open_correction(world.step_context(), request(5, 9))
     wanted = request(8, 10, SUMMARY)
     assert plan_correction(ctx, wanted).after == (first.correction,)
@@ -81,7 +81,7 @@ def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
 @pytest.mark.parametrize("ending", ["cut over", "abandoned"])
 def test_and_may_be_opened_once_that_one_is_live_or_given_up(tmp_path, ending):
     world = world_at(tmp_path)
-    ctx = summary_desk(world)
+    ctx = summary_context(world)
     first = open_correction(world.step_context(), request(5, 9))
     if ending == "cut over":
         world.through(first.correction)

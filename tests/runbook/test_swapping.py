@@ -45,7 +45,7 @@ def cut_over_but_not_told(world: World, correction: str) -> None:
         world.live.snapshot(),
         world.records.staged("sales", correction).snapshot(),
         correction=correction,
-        version=1,
+        swap_count=1,
         days=WRONG,
         certified_live={of: world.live.snapshot().fingerprint(of) for of in WRONG},
         certified_staged={of: world.records.staged("sales", correction).snapshot().fingerprint(of) for of in WRONG},
@@ -231,7 +231,7 @@ def test_a_roll_back_of_other_days_settles_the_one_that_was_left_open_first(tmp_
         world.live.snapshot(),
         world.records.ledger.manifests(correction)[correction],
         correction=correction,
-        version=2,
+        swap_count=2,
         days=[day(6)],
     )
     detail = {"version": 2, "days": [str(day(6))], "note": "first"}
@@ -248,7 +248,10 @@ def test_a_planned_roll_back_is_what_comes_next(tmp_path: Path):
     planted = world.content()
     world.drive(correction)
     manifest = swap.plan_roll_back(
-        world.live.snapshot(), world.records.ledger.manifests(correction)[correction], correction=correction, version=2
+        world.live.snapshot(),
+        world.records.ledger.manifests(correction)[correction],
+        correction=correction,
+        swap_count=2,
     )
     world.step_context().record(
         correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, {"version": 2, "days": []}), manifest=manifest
@@ -265,7 +268,7 @@ def test_taking_up_a_roll_back_of_some_days_leaves_the_others(tmp_path: Path):
     planted = world.content()
     world.drive(correction)
     swaps = world.records.ledger.manifests(correction)[correction]
-    manifest = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, version=2, days=[day(7)])
+    manifest = swap.plan_roll_back(world.live.snapshot(), swaps, correction=correction, swap_count=2, days=[day(7)])
     detail = {"version": 2, "days": [str(day(7))]}
     world.step_context().record(correction, fact_of(Step.ROLL_BACK, Outcome.PLANNED, detail), manifest=manifest)
 

@@ -87,7 +87,7 @@ def planned_cut_over(live: Table, staged: Table, correction: str, of: Collection
         now,
         new,
         correction=correction,
-        version=next_number(live, correction),
+        swap_count=next_number(live, correction),
         days=wanted,
         certified_live={each: now.fingerprint(each) for each in wanted},
         certified_staged={each: new.fingerprint(each) for each in wanted},
@@ -104,7 +104,7 @@ def done_roll_back(
     live: Table, swaps: Collection[Manifest], correction: str, of: Collection[date] | None = None
 ) -> Manifest:
     manifest = plan_roll_back(
-        live.snapshot(), list(swaps), correction=correction, version=next_number(live, correction), days=of
+        live.snapshot(), list(swaps), correction=correction, swap_count=next_number(live, correction), days=of
     )
     assert roll_back(live, manifest) is not None
     return manifest

@@ -42,7 +42,7 @@ def told(correction: str, step: Step = Step.STAGE, **detail) -> Event:
 
 
 def planned(step: Step, manifest: Manifest) -> Event:
-    return Event("c", SwapPlanned(step, manifest.version, manifest.days), NOW, "ada", "run")
+    return Event("c", SwapPlanned(step, manifest.swap_count, manifest.days), NOW, "ada", "run")
 
 
 def opening_of(number: int) -> Opened:

@@ -97,7 +97,7 @@ def test_a_roll_back_after_decommission_is_refused_by_the_missing_files(tmp_path
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     decommission(live, correction="a", own_manifests=[one], other_manifests=[])
     with pytest.raises(RetiredFilesMissing):
-        plan_roll_back(live.snapshot(), [one], correction="a", version=2)
+        plan_roll_back(live.snapshot(), [one], correction="a", swap_count=2)
 
 
 def test_a_path_outside_the_table_is_never_deleted(tmp_path):
@@ -106,7 +106,7 @@ def test_a_path_outside_the_table_is_never_deleted(tmp_path):
     treasure = tmp_path / "treasure"
     treasure.write_text("gold")
     wrong = [type(file)("../treasure", 4, file.day, 0, 0, "{}") for file in one.retired]
-    swap = type(one)(one.correction, one.version, (*one.retired, *wrong), one.arriving)
+    swap = type(one)(one.correction, one.swap_count, (*one.retired, *wrong), one.arriving)
     decommission(live, correction="a", own_manifests=[swap], other_manifests=[])
     assert treasure.exists()
 

@@ -44,7 +44,7 @@ def test_a_partial_roll_back_leaves_the_other_days_corrected(tmp_path):
     swaps.append(done_roll_back(live, swaps, "a", [day(2)]))
     assert content(live) == {day(0): [10], day(1): [20]}
     with pytest.raises(NothingSwapped, match="2026-01-03"):
-        plan_roll_back(live.snapshot(), swaps, correction="a", version=3, days=[day(2)])
+        plan_roll_back(live.snapshot(), swaps, correction="a", swap_count=3, days=[day(2)])
     swaps.append(done_cut_over(live, staged, "a", [day(2)]))
     swaps.append(done_roll_back(live, swaps, "a"))
     assert content(live) == {day(0): [1], day(1): [2]}
@@ -53,8 +53,8 @@ def test_a_partial_roll_back_leaves_the_other_days_corrected(tmp_path):
 def test_a_roll_back_that_was_planned_but_never_committed_changes_nothing_of_the_next_plan(tmp_path):
     live = live_with(tmp_path / "t", {day(0): [1]})
     swaps = [done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")]
-    swaps.append(plan_roll_back(live.snapshot(), swaps, correction="a", version=2))
-    again = plan_roll_back(live.snapshot(), swaps, correction="a", version=2)
+    swaps.append(plan_roll_back(live.snapshot(), swaps, correction="a", swap_count=2))
+    again = plan_roll_back(live.snapshot(), swaps, correction="a", swap_count=2)
     assert again == swaps[1]
 
 
@@ -63,7 +63,7 @@ def test_days_rewritten_since_are_named_and_not_rolled_back(tmp_path):
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     live.replace_days({day(1): worth(21)})
     with pytest.raises(DaysRewritten, match="2026-01-02"):
-        plan_roll_back(live.snapshot(), [swap], correction="a", version=2)
+        plan_roll_back(live.snapshot(), [swap], correction="a", swap_count=2)
     done_roll_back(live, [swap], "a", [day(0)])
     assert content(live) == {day(0): [1], day(1): [21]}
 
@@ -79,10 +79,10 @@ def test_a_rewrite_with_the_same_rows_is_rolled_back(tmp_path):
 def test_a_retired_file_that_is_gone_stops_the_roll_back_before_it_commits(tmp_path):
     live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
-    plan = plan_roll_back(live.snapshot(), [swap], correction="a", version=2)
+    plan = plan_roll_back(live.snapshot(), [swap], correction="a", swap_count=2)
     (tmp_path / "t" / next(file.path for file in swap.retired if file.day == day(1))).unlink()
     with pytest.raises(RetiredFilesMissing, match="2026-01-02"):
-        plan_roll_back(live.snapshot(), [swap], correction="a", version=2)
+        plan_roll_back(live.snapshot(), [swap], correction="a", swap_count=2)
     with pytest.raises(RetiredFilesMissing, match="2026-01-02"):
         roll_back(live, plan)
     assert content(live) == {day(0): [10], day(1): [20]}
@@ -91,7 +91,7 @@ def test_a_retired_file_that_is_gone_stops_the_roll_back_before_it_commits(tmp_p
 def test_a_day_written_between_plan_and_roll_back_stops_it(tmp_path):
     live = live_with(tmp_path / "t", {day(0): [1]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
-    plan = plan_roll_back(live.snapshot(), [swap], correction="a", version=2)
+    plan = plan_roll_back(live.snapshot(), [swap], correction="a", swap_count=2)
     live.append(worth(5), day=day(0))
     with pytest.raises(RollBackOvertaken, match="2026-01-01"):
         roll_back(live, plan)
@@ -103,7 +103,7 @@ def test_a_later_correction_must_be_rolled_back_first(tmp_path):
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     two = done_cut_over(live, staged_with(live, "b", {day(1): [200]}), "b")
     with pytest.raises(LaterCorrectionFirst, match=r"Correction b has swapped 1 day \(2026-01-02"):
-        plan_roll_back(live.snapshot(), [one], correction="a", version=2)
+        plan_roll_back(live.snapshot(), [one], correction="a", swap_count=2)
     done_roll_back(live, [two], "b")
     assert content(live) == {day(0): [10], day(1): [20]}
     done_roll_back(live, [one], "a")
@@ -145,7 +145,7 @@ def assert_agrees(root, moves):
                 shown |= new[correction]
             case "roll_back" if in_live[correction] and covered:
                 with pytest.raises(LaterCorrectionFirst):
-                    plan_roll_back(live.snapshot(), swaps[correction], correction=correction, version=99)
+                    plan_roll_back(live.snapshot(), swaps[correction], correction=correction, swap_count=99)
             case "roll_back" if in_live[correction]:
                 swaps[correction].append(done_roll_back(live, swaps[correction], correction))
                 shown |= in_live[correction]

@@ -178,8 +178,8 @@ def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
 
 def _refuse_closed(records: Records, wave: Wave) -> None:
     """Fail a run whose correction was closed while it computed: what it staged would be held against nothing."""
-    if wave.correction and (standing := records.ledger.progress(wave.correction)).is_closed:
-        raise StagingClosed(wave.correction, str(standing.publication.ending))
+    if wave.correction and (progress := records.ledger.progress(wave.correction)).is_closed:
+        raise StagingClosed(wave.correction, str(progress.publication.ending))
 
 
 def _keys_of_run(context: dg.AssetExecutionContext) -> list[str]:

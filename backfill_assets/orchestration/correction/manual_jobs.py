@@ -87,7 +87,9 @@ def _launched(context: dg.OpExecutionContext, definition: TableDefinition, what:
         yield context.partition_key
 
 
-def _desk(context: dg.OpExecutionContext, definition: TableDefinition, by: str, *, decides: bool = True) -> StepContext:
+def _step_context(
+    context: dg.OpExecutionContext, definition: TableDefinition, by: str, *, decides: bool = True
+) -> StepContext:
     """Whoever is named sits there. A run's own actor does where nothing is decided, and never for a person."""
     actor = written(by) or ("" if decides else actor_of(context.run_tags))
     return definition.step_context(context.resources.lake, actor, context.run_id)
@@ -107,7 +109,9 @@ def _approve(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__approve_by_hand", required_resource_keys={"lake"})
     def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
         with _launched(context, definition, "approve") as correction:
-            runbook.approve(_desk(context, definition, config.by), correction, config.note, override=config.override)
+            runbook.approve(
+                _step_context(context, definition, config.by), correction, config.note, override=config.override
+            )
 
     return _job(definition, Step.APPROVE, approve, "Let a validated correction through the gate.")
 
@@ -116,7 +120,7 @@ def _try_again(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__try_again_by_hand", required_resource_keys={"lake"})
     def look_and_try_again(context: dg.OpExecutionContext, config: TryAgainConfig) -> None:
         with _launched(context, definition, "try again") as correction:
-            try_again(_desk(context, definition, config.by), correction)
+            try_again(_step_context(context, definition, config.by), correction)
 
     return _job(definition, TRY_AGAIN, look_and_try_again, "Forget failures and go on: somebody has looked.")
 
@@ -127,7 +131,7 @@ def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
         with _launched(context, definition, "roll back") as correction:
             days = days_given(config.days, "days")
             # Without either, one that somebody has decided on already is brought to its end.
-            ctx = _desk(context, definition, config.by, decides=bool(days) or config.all_days)
+            ctx = _step_context(context, definition, config.by, decides=bool(days) or config.all_days)
             event = runbook.roll_back(ctx, correction, days, config.note, all_days=config.all_days)
         tell_changed(context.log_event, definition, event)
 
@@ -138,7 +142,7 @@ def _abandon(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__abandon_by_hand", required_resource_keys={"lake"})
     def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
         with _launched(context, definition, "abandon") as correction:
-            runbook.abandon(_desk(context, definition, config.by), correction, config.note)
+            runbook.abandon(_step_context(context, definition, config.by), correction, config.note)
 
     return _job(definition, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
 
@@ -147,7 +151,7 @@ def _decommission(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__decommission_by_hand", required_resource_keys={"lake"})
     def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
         with _launched(context, definition, "decommission") as correction:
-            ctx = _desk(context, definition, config.by, decides=config.now)
+            ctx = _step_context(context, definition, config.by, decides=config.now)
             runbook.decommission(ctx, correction, now=config.now)
 
     return _job(

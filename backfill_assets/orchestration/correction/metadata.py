@@ -46,7 +46,7 @@ def shown(value: object) -> dg.MetadataValue:
             return dg.MetadataValue.json(cast("Any", value))
 
 
-def standing_metadata(progress: Progress) -> Shown:
+def progress_metadata(progress: Progress) -> Shown:
     """What every step shows: which correction of which days, and why."""
     plan = progress.plan
     return {

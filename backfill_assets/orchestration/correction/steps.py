@@ -19,7 +19,7 @@ from backfill_assets.orchestration.correction.metadata import (
     Shown,
     metadata_of,
     notices_metadata,
-    standing_metadata,
+    progress_metadata,
     validation_metadata,
 )
 from backfill_assets.orchestration.correction.rebuild import rebuild
@@ -88,7 +88,7 @@ def _step_asset(
                 step is Step.CUT_OVER and (progress := ctx.progress(correction)).publication.ending is Ending.UNCHANGED
             ):
                 # In the run of the validation that closed it; there is nothing to swap.
-                yield dg.MaterializeResult(metadata=standing_metadata(progress))
+                yield dg.MaterializeResult(metadata=progress_metadata(progress))
             else:
                 yield dg.MaterializeResult(metadata=take_step(context, definition, ctx, step, correction))
 
@@ -105,8 +105,8 @@ def take_step(
     """
     _refuse_closed(ctx.progress(correction), step)
     event = _taken(context, definition, ctx, step, correction)
-    standing = standing_metadata(ctx.progress(correction))
-    return {**standing, **_metadata_of_fact(event)}
+    shown = progress_metadata(ctx.progress(correction))
+    return {**shown, **_metadata_of_fact(event)}
 
 
 def _metadata_of_fact(event: Event) -> Shown:
@@ -174,7 +174,7 @@ def _validate(
     found = runbook.validate(ctx, correction)
     yield from check_results(key, found.checks, correction)
     refuse_failed(found, progress.plan)
-    yield dg.MaterializeResult(metadata={**standing_metadata(progress), **validation_metadata(found)})
+    yield dg.MaterializeResult(metadata={**progress_metadata(progress), **validation_metadata(found)})
 
 
 def _refuse_closed(progress: Progress, step: Step) -> None:

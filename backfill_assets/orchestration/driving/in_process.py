@@ -35,18 +35,18 @@ from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.opening import forget_failures
 
-Told = Callable[[NextStep, StepContext], None]
+OnNextStep = Callable[[NextStep, StepContext], None]
 
 
 @dataclass(frozen=True)
 class Driver:
-    """Takes a correction forward with runs in this process. ``told`` hears of every next step before it is taken."""
+    """Takes a correction forward with runs in this process; ``on_next_step`` hears of each before it is taken."""
 
     definition: TableDefinition
     runner: Runner
     lake: LakeResource
     actor: str
-    told: Told
+    on_next_step: OnNextStep
 
     def drive(self, correction: str) -> NextStep:
         """Take the correction as far as it goes now; returns what it waits for, or where it is stuck.
@@ -58,7 +58,7 @@ class Driver:
         while True:
             before = self._settled(correction)
             action = next_step(before, self.lake.now())
-            self.told(action, self.step_context())
+            self.on_next_step(action, self.step_context())
             match action:
                 case TakeSteps(steps=steps):
                     ran = self._run(before, [WorkItem(steps=steps)])
@@ -107,7 +107,7 @@ class Driver:
         """Where the correction stands, once the ends of runs are written down that said nothing themselves."""
         ctx = self.step_context()
         progress = ctx.progress(correction)
-        return ctx.progress(correction) if settle(ctx, self.runner.instance, progress).told else progress
+        return ctx.progress(correction) if settle(ctx, self.runner.instance, progress).changed else progress
 
     def _take_over(self, correction: str) -> None:
         """A person drives now: failures are forgotten, and what the daemon has not begun is taken from it."""

@@ -24,9 +24,9 @@ from backfill_assets.runbook import StepContext
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What settling found: whether the ledger was told anything, and the work_items that no run was ever made for."""
+    """What settling found: whether the ledger changed, and the work items that no run was ever made for."""
 
-    told: bool = False
+    changed: bool = False
     unlaunched: tuple[Pending, ...] = field(default_factory=tuple)
 
 
@@ -49,19 +49,19 @@ def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -
     if not pending:
         return Settled()
     runs = runs_of_requests(instance, pending)
-    told = False
+    changed = False
     unlaunched: list[Pending] = []
     for key, one in pending.items():
         run = runs.get(key)
         if run is None and one.process and is_gone(one.process):
             _tell_end(ctx, progress, one, RunEnded, "The process that was to run it is gone.", "")
-            told = True
+            changed = True
         elif run is None and not one.process:
             unlaunched.append(one)
         elif run is not None and run.status in ENDED:
             _tell_ended_run(ctx, instance, progress, one, run)
-            told = True
-    return Settled(told, tuple(unlaunched))
+            changed = True
+    return Settled(changed, tuple(unlaunched))
 
 
 def take_over(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -> None:

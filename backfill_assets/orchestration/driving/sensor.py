@@ -58,13 +58,13 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
         description=f"Takes every open correction of {definition.table} forward: requests its waves, steps, rebuilds.",
     )
     def drive(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-        told = Tick(definition, context.instance, definition.step_context(lake, driver_name(definition.table))).take()
+        result = Tick(definition, context.instance, definition.step_context(lake, driver_name(definition.table))).take()
         known = set(context.instance.get_dynamic_partitions(partitions_name(definition.table)))
         partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
-        new = [name for name in told.corrections if name not in known]
+        new = [name for name in result.corrections if name not in known]
         return dg.SensorResult(
-            run_requests=list(told.requests),
-            skip_reason=None if told.requests else dg.SkipReason(told.sentence),
+            run_requests=list(result.requests),
+            skip_reason=None if result.requests else dg.SkipReason(result.sentence),
             dynamic_partitions_requests=[partitions.build_add_request(new)] if new else None,
         )
 
@@ -72,7 +72,7 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TickResult:
     """What a tick came to: runs to launch, every correction of the table, and a sentence for the sensor's page."""
 
     requests: tuple[dg.RunRequest, ...]
@@ -88,15 +88,15 @@ class Tick:
     instance: dg.DagsterInstance
     ctx: StepContext
 
-    def take(self) -> Told:
+    def take(self) -> TickResult:
         """Hear what ended, fold, and ask for what is next."""
         fail_orphaned_runs(self.instance)
         note_advanced(self.ctx)
         show_moved(self.ctx, published_root())
         ledger = self.ctx.records.ledger
         # In this order: a correction that is opened in between is taken up by the next tick.
-        standings, histories = ledger.all_progress(), ledger.histories()
-        folded = {name: (progress, histories[name]) for name, progress in standings.items()}
+        all_progress, histories = ledger.all_progress(), ledger.histories()
+        folded = {name: (progress, histories[name]) for name, progress in all_progress.items()}
         ours = {
             name: (looked(self.ctx.records, progress), events)
             for name, (progress, events) in folded.items()
@@ -110,21 +110,21 @@ class Tick:
             asked, decided = self._take(progress, events)
             requests += asked
             sentences.append(f"{name} {sentence_of(decided)}")
-        return Told(tuple(requests), tuple(ours), "; ".join(sentences) or "No correction is open.")
+        return TickResult(tuple(requests), tuple(ours), "; ".join(sentences) or "No correction is open.")
 
     def _take(self, progress: Progress, events: Sequence[Event]) -> tuple[list[dg.RunRequest], NextStep]:
         settled = settle(self.ctx, self.instance, progress)
         stopped = self._tell_stopped_backfill(progress, events)
-        if settled.told or stopped:
+        if settled.changed or stopped:
             progress = self.ctx.progress(progress.plan.correction)
         again = [self._request(progress, one) for one in settled.unlaunched]
         decided = next_step(progress, self.ctx.now)
         if isinstance(decided, StageWaves):
             decided = next_step(progress, self.ctx.now, self._busy(progress))
-        asked = (ask(self.ctx, progress, work_item) for work_item in self._errands(progress, decided))
+        asked = (ask(self.ctx, progress, work_item) for work_item in self._work_items(progress, decided))
         return [*again, *(self._request(progress, one) for one in asked if one is not None)], decided
 
-    def _errands(self, progress: Progress, decided: NextStep) -> Sequence[WorkItem]:
+    def _work_items(self, progress: Progress, decided: NextStep) -> Sequence[WorkItem]:
         match decided:
             case TakeSteps(steps=(Step.DECOMMISSION,)) if progress.publication.planned is None:
                 return ()  # deleting what is due is the daily sweep's

@@ -27,7 +27,7 @@ class Pipeline:
     undated: tuple[dg.AssetsDefinition, ...]
     inputs: tuple[dg.AssetsDefinition, ...]
     landed: Callable[[], frozenset[date]]
-    told: Callable[[str, Window], None] = field(default=lambda _what, _window: None)
+    on_wave: Callable[[str, Window], None] = field(default=lambda _what, _window: None)
     moved: Callable[[Records, Collection[date]], frozenset[date]] = field(default=lambda _records, _days: frozenset())
     notes: Callable[[Records], Mapping[str, str]] = field(default=lambda _records: {})
 

@@ -124,8 +124,8 @@ class NightlyRun:
         A gap may lie before the mark, when a day is rolled back, or the newest days were taken away by somebody; so may
         the first day, when it landed late.
         """
-        standing = records.watermarks.holders(self.pipeline.definition.table).get(NIGHTLY)
-        mark = standing.effective + ONE_DAY if standing and standing.effective else None
+        keeper = records.watermarks.holders(self.pipeline.definition.table).get(NIGHTLY)
+        mark = keeper.effective + ONE_DAY if keeper and keeper.effective else None
         first = min(landed, default=None)
         earlier = first if first and live and first < min(live) else None
         gap = next((day for day in Window.spanning(live) if day not in live), None) if live else None
@@ -164,7 +164,7 @@ class NightlyRun:
     def _is_broken(self, lacking: Sequence[str], wave: Window) -> bool:
         """Run a wave; whether days of it are worth another try in a smaller one. Those that are not have failed."""
         assets = [*self.pipeline.inputs, self.pipeline.definition.asset.live]
-        self.pipeline.told("publishing", wave)
+        self.pipeline.on_wave("publishing", wave)
         keys = [asset.key for asset in assets if table_of(asset.key) in lacking]
         ran = guarded(lambda: self.runner.run_days(keys, wave, MARKED))
         stuck = self._stuck(lacking, wave)
@@ -205,7 +205,7 @@ class NightlyRun:
         """Take in what landed anew for days that have their inputs, however old: a changed file is a new arrival."""
         for window in contiguous(moved, DAYS_PER_WAVE):
             for asset in self.pipeline.inputs:
-                self.pipeline.told("taking in what landed late", window)
+                self.pipeline.on_wave("taking in what landed late", window)
                 self._run_whole(asset.key, window)
 
     def _run_whole(self, asset: dg.AssetKey, window: Window) -> list[date]:
@@ -225,7 +225,7 @@ class NightlyRun:
     def _rebuild(self, days: Sequence[date]) -> list[date]:
         rebuilt: list[date] = []
         for window in contiguous(days, DAYS_PER_WAVE):
-            self.pipeline.told("rebuilding late days", window)
+            self.pipeline.on_wave("rebuilding late days", window)
             failed = self._run_whole(self.pipeline.definition.asset.live.key, window)
             rebuilt += [day for day in window if day not in failed]
         return rebuilt

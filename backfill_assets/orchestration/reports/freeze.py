@@ -29,14 +29,14 @@ class Freezer:
             ReportFrozen: naming the report and who holds it.
         """
         own = self.run_tags.get(tags.REBUILD_FOR, "")
-        holding = {name: held for name, held in self.held_by(report).items() if name != own}
-        if not holding:
+        holders = {name: held for name, held in self.held_by(report).items() if name != own}
+        if not holders:
             return
-        for name, progress in holding.items():
+        for name, progress in holders.items():
             new = sorted(key for key in partitions if (report, key) not in progress.downstream.owed)
             if new:
                 self._tell(name, progress.plan.table, ReportOwed(report, tuple(new)))
-        raise ReportFrozen(report, partitions, holding)
+        raise ReportFrozen(report, partitions, holders)
 
     def tell_built(self, report: str, partitions: Collection[str], run_id: str) -> None:
         """Write down that a correction's report partitions are built, when the run is for one."""
@@ -62,8 +62,8 @@ class Freezer:
 
     def held_by(self, report: str) -> dict[str, Progress]:
         """The corrections that hold a report, by id."""
-        standings = self.records.ledger.all_progress()
-        return {name: progress for name, progress in standings.items() if report in progress.downstream.frozen}
+        all_progress = self.records.ledger.all_progress()
+        return {name: progress for name, progress in all_progress.items() if report in progress.downstream.frozen}
 
     def _tell(self, correction: str, table: str, fact: Fact, run_id: str = "") -> None:
         self.records.ledger.append(self._event(correction, fact, run_id), table=table)

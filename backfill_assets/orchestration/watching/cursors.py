@@ -62,12 +62,12 @@ class CursorMark:
         """The day after which to read: the record's, which knows of holds; before it knows the sensor, the cursor's."""
         watermarks, now = self.lake.records().watermarks, self.lake.now()
         watermarks.register(self.holder, self.table, by=self.holder, at=now, external=True)
-        standing = watermarks.holders(self.table)[self.holder]
+        keeper = watermarks.holders(self.table)[self.holder]
         told = _fields(context.cursor).get(DAY)
-        if standing.mark is None and told:
+        if keeper.mark is None and told:
             cursor = day_given(str(told), f"the cursor of {self.holder}")
-            return min([cursor, *(hold.before for hold in standing.holds.values())])
-        return standing.effective
+            return min([cursor, *(hold.before for hold in keeper.holds.values())])
+        return keeper.effective
 
 
 def _fields(cursor: str | None) -> dict[str, Any]:

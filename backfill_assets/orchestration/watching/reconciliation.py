@@ -97,7 +97,7 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
     name = reconciliation_job_name(definition.table)
 
     @dg.op(name=f"{name}_ledger", required_resource_keys={"lake"})
-    def hold_against_ledger(context: dg.OpExecutionContext, config: ReconcileConfig) -> dict[str, Any]:
+    def compare_with_ledger(context: dg.OpExecutionContext, config: ReconcileConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
         with logging_refusals(context):
             through = day_given(config.through, "through") if config.through else None
@@ -112,7 +112,7 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
         name=name, description=f"Holds live {definition.table} against the ledger, and says since when they differ."
     )
     def job() -> None:
-        verdict_op(name, definition.table)(hold_against_ledger())
+        verdict_op(name, definition.table)(compare_with_ledger())
 
     return job
 
