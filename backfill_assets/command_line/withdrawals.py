@@ -1,4 +1,4 @@
-"""The command ``withdrawals``: files that take more back than they may without a person's word, and the word."""
+"""The command ``withdrawals``: files that take more back than they may without a person's decision."""
 
 from typing import Annotated
 
@@ -21,23 +21,23 @@ def withdrawals(
     """Show landed files that take much back and wait for a person's word, and give it; the next nightly goes by it."""
     answer = Answer(as_json=json)
     with answer.refusals():
-        from backfill_assets.revenue import raw_log
-        from backfill_assets.revenue.assets import LandingResource
-        from backfill_assets.revenue.withdrawals import decide, waiting
+        from backfill_assets.command_line.work import pipelines_that_wait
+        from backfill_assets.sources.withdrawals import decide
 
-        lake, zone = Session().lake, LandingResource()
-        records = lake.records()
-        there = waiting(records, zone.path(), zone.declaration())
-        said = [(what, True) for what in accept or ()] + [(what, False) for what in decline or ()]
+        session = Session()
+        lake, records = session.lake, session.lake.records()
+        pipelines = pipelines_that_wait(session)
+        there = [one for pipeline in pipelines for one in pipeline.files_waiting(records)]
+        given = [(what, True) for what in accept or ()] + [(what, False) for what in decline or ()]
         decided = [
             decide(records, there, what, accepted=accepted, by=by, note=note, at=lake.now()).what
-            for what, accepted in said
+            for what, accepted in given
         ]
         left = [one for one in there if one.what not in decided]
         told = {
             "decided": decided,
             "waiting": [{"what": one.what, "file": one.path, "why": one.why} for one in left],
-            "withdrawn": list(raw_log.notes(records).values()),
+            "withdrawn": [note for pipeline in pipelines for note in pipeline.notes(records).values()],
         }
         answer.give(told, lambda console: _print(console, told))
     raise typer.Exit(WAITS_FOR_PERSON if told["waiting"] else DONE)

@@ -15,13 +15,14 @@ from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.request import TableUnknown
-from backfill_assets.errors.setup import TableUnclear
+from backfill_assets.errors.setup import DecisionsUnknown, TableUnclear
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
+from backfill_assets.orchestration.nightly.pipeline import Pipeline
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
@@ -79,6 +80,18 @@ def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:
             bar.update(task, description=f"{what} {window}")
 
         return NightlyRun(replace(pipeline, on_wave=on_wave), session.runner, session.lake).publish(through)
+
+
+def pipelines_that_wait(session: Session) -> list[Pipeline]:
+    """The nightly pipelines with sources whose files may wait for a person's decision.
+
+    Raises:
+        DecisionsUnknown: when the code location has none.
+    """
+    found = [one for one in nightlies_in(session.definitions).values() if one.waiting is not None]
+    if not found:
+        raise DecisionsUnknown
+    return found
 
 
 def drive(session: Session, correction: str, answer: Answer, actor: str) -> NextStep:

@@ -181,3 +181,13 @@ class TableUnclear(BadInput):
             f"The code location has {found}. Nothing was done. "
             "Build it for one table, or launch the job of the table in Dagster."
         )
+
+
+class DecisionsUnknown(BadInput):
+    """A code location has no source whose files may wait for a person's decision."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The code location has no source whose files can take something back. Nothing was done. "
+            "Give its nightly the files that wait for a decision, or name another code location."
+        )

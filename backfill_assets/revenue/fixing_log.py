@@ -18,7 +18,7 @@ from backfill_assets.errors.source import SeveralFixings, StaleFixings, Unusable
 from backfill_assets.errors.withdrawals import FixingWithdrawalWaits
 from backfill_assets.orchestration.asset.wave import validated
 from backfill_assets.revenue.conversions import conversion_of
-from backfill_assets.revenue.declared import Declaration, Words
+from backfill_assets.revenue.declared import Declaration
 from backfill_assets.revenue.fixings import (
     fixings_known,
     new_fixings,
@@ -28,6 +28,7 @@ from backfill_assets.revenue.fixings import (
 from backfill_assets.revenue.landing import fixing_files
 from backfill_assets.revenue.raw_log import FIXINGS, MANIFEST, file_hashes, raw_manifest, visible
 from backfill_assets.revenue.schemas import RawFixings, schema_of
+from backfill_assets.sources.withdrawals import WithdrawalDecisions
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Change
@@ -132,7 +133,7 @@ def look_at(records: Records, landing: Path, file: Path, declaration: Declaratio
 
 
 def _is_declined(records: Records, path: str, sha256: str) -> bool:
-    return not Words(records.lake).current().get((path, sha256), True)
+    return not WithdrawalDecisions(records.lake).current().get((path, sha256), True)
 
 
 def _number(known: pl.DataFrame) -> int:
@@ -149,7 +150,7 @@ def _judged(
         raise StaleFixings(landed.newest, before)
     rows = validated(RawFixings.validate, new_fixings(log, landed.stated, _number(known), beside_newer=True))
     lost = _too_much(rows, log, landed.stated, declaration)
-    if lost and (landed.path, landed.sha256) not in Words(records.lake).current():
+    if lost and (landed.path, landed.sha256) not in WithdrawalDecisions(records.lake).current():
         raise FixingWithdrawalWaits(landed.path, lost)
     told = [_gaps(landed, log), _withdrawn(landed.path, rows)]
     return rows, " ".join(one for one in told if one) or None

@@ -30,7 +30,9 @@ from backfill_assets.revenue.partitions import covers, days_since, first_day, mo
 from backfill_assets.revenue.sample import prove_sample
 from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.revenue.watching import watching_definitions
+from backfill_assets.revenue.withdrawals import waiting
 from backfill_assets.runbook import Evidence
+from backfill_assets.sources.withdrawals import WaitingFile
 from backfill_assets.storage.records import Records
 
 STATED = pl.Schema({"day": pl.Date(), "currency": pl.String(), "stated": pl.Decimal(38, 4)})
@@ -80,6 +82,12 @@ def landed_now() -> frozenset[date]:
     return landed_days(LandingResource().path())
 
 
+def waiting_now(records: Records) -> Sequence[WaitingFile]:
+    """The files in the landing that take more back than they may without a person's decision."""
+    zone = LandingResource()
+    return waiting(records, zone.path(), zone.declaration())
+
+
 def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
     """Those of the days whose landed file has changed, or whose rates in force are not those of ``fx_rates``."""
     files = raw_log.changed_days(records, LandingResource().path(), days)
@@ -116,7 +124,13 @@ def revenue_since(first: date, today: date | None) -> Revenue:
         render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
     )
     nightly = Pipeline(
-        definition, assets.undated, assets.sources, landed=landed_now, moved=moved_days, notes=raw_log.notes
+        definition,
+        assets.undated,
+        assets.sources,
+        landed=landed_now,
+        moved=moved_days,
+        notes=raw_log.notes,
+        waiting=waiting_now,
     )
     return Revenue(assets, definition, nightly)
 

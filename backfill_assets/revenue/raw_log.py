@@ -18,11 +18,12 @@ import polars as pl
 from backfill_assets.errors.base import BackfillAssetsError, listed
 from backfill_assets.errors.withdrawals import ArrivalUnannounced, WithdrawalWaits
 from backfill_assets.orchestration.asset.wave import said
-from backfill_assets.revenue.declared import WHOLE_DAY, Declaration, Words, lost_transactions, withdrawal_rows
+from backfill_assets.revenue.declared import WHOLE_DAY, Declaration, lost_transactions, withdrawal_rows
 from backfill_assets.revenue.landing import Arrival, files_of
 from backfill_assets.revenue.raw_files import frames_of, read_days, written
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.transforms import latest_transactions
+from backfill_assets.sources.withdrawals import WithdrawalDecisions
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.files import Folder, in_threads
@@ -195,7 +196,7 @@ def _taken(
     """What is new of what was read, and why that which is left out is."""
     known = visible(records, before, RAW)
     latest = {row["day"]: row for row in known.sort("arrival").iter_rows(named=True)}
-    words = Words(records.lake).current()
+    decisions = WithdrawalDecisions(records.lake).current()
     changed = [one for one in read if latest.get(one.day, {}).get("sha256") != one.sha256]
     announced = set(known["file"])
     standing = standing_on(before, [one.day for one in changed if one.day in latest])
@@ -206,11 +207,11 @@ def _taken(
         try:
             if {path for path, _ in before.names(one.day)} - announced:
                 raise ArrivalUnannounced(one.path, one.day)
-            lost = lost_by(one, standing[one.day], words, declaration)
+            lost = lost_by(one, standing[one.day], decisions, declaration)
         except BackfillAssetsError as error:
             reasons[one.day] = said(error)
             continue
-        if words.get((str(one.day), one.sha256), True):
+        if decisions.get((str(one.day), one.sha256), True):
             withdrawn[one.day] = withdrawal_rows(lost, numbers[one.day])
     new = [one for one in changed if one.day in withdrawn]
     frames, unfit = frames_of(new, numbers, key, withdrawn) if new else ({}, {})
@@ -231,7 +232,7 @@ def standing_on(raw: Snapshot, days: Collection[date]) -> Mapping[date, pl.DataF
 
 
 def lost_by(
-    arrival: Arrival, standing: pl.DataFrame, words: Mapping[tuple[str, str], bool], declaration: Declaration
+    arrival: Arrival, standing: pl.DataFrame, decisions: Mapping[tuple[str, str], bool], declaration: Declaration
 ) -> pl.DataFrame:
     """The transactions of a day that a file takes back.
 
@@ -241,7 +242,7 @@ def lost_by(
     if declaration.files != WHOLE_DAY:
         return standing.clear()
     lost = lost_transactions(standing, arrival.frame)
-    unasked = (str(arrival.day), arrival.sha256) not in words
+    unasked = (str(arrival.day), arrival.sha256) not in decisions
     if unasked and declaration.is_too_much(lost.height, standing.height):
         raise WithdrawalWaits(arrival.path, arrival.day, lost["transaction_id"].to_list(), standing.height)
     return lost
@@ -253,7 +254,7 @@ def changed_days(records: Records, landing: Path, days: Collection[date]) -> fro
     A file is read only when it was touched since its arrival.
     """
     known = {row["day"]: row for row in arrivals(records).iter_rows(named=True)}
-    declined = {said_of for said_of, accepted in Words(records.lake).current().items() if not accepted}
+    declined = {of_file for of_file, accepted in WithdrawalDecisions(records.lake).current().items() if not accepted}
     changed: set[date] = set()
     for day in sorted(set(days) & known.keys()):
         for file in files_of(landing, day):

@@ -22,7 +22,8 @@ from backfill_assets.revenue.pipeline import source_totals
 from backfill_assets.revenue.sample import _effective
 from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.revenue.transforms import latest_transactions
-from backfill_assets.revenue.withdrawals import decide, waiting
+from backfill_assets.revenue.withdrawals import waiting
+from backfill_assets.sources.withdrawals import decide
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.e2e.shop import open_shop

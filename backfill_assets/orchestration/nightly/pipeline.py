@@ -1,6 +1,6 @@
 """A pipeline as nightly knows it: its table, what that is computed from, and how to learn what landed."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -11,6 +11,7 @@ from backfill_assets.errors.correction import DayBeforeFirst, DayNotOver
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.sources.withdrawals import WaitingFile
 from backfill_assets.storage.records import Records
 
 
@@ -21,6 +22,7 @@ class Pipeline:
     ``undated`` are refreshed once before all days. ``inputs`` are by day, the sources of the table among them.
     ``moved`` says for which of some published days there is more, or something else, than the inputs hold. ``notes``
     are all that was ever to be told of what was taken in, by a name that no two share, oldest first.
+    ``waiting`` are the landed files that wait for a person's decision; None where no source has any.
     """
 
     definition: TableDefinition
@@ -30,6 +32,7 @@ class Pipeline:
     on_wave: Callable[[str, Window], None] = field(default=lambda _what, _window: None)
     moved: Callable[[Records, Collection[date]], frozenset[date]] = field(default=lambda _records, _days: frozenset())
     notes: Callable[[Records], Mapping[str, str]] = field(default=lambda _records: {})
+    waiting: Callable[[Records], Sequence[WaitingFile]] | None = None
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -40,6 +43,10 @@ class Pipeline:
     def first(self) -> date:
         """The first day that the definitions have."""
         return self.definition.asset.partitions_def.start.date()
+
+    def files_waiting(self, records: Records) -> Sequence[WaitingFile]:
+        """The landed files that wait for a person's decision now."""
+        return self.waiting(records) if self.waiting is not None else ()
 
 
 def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozenset[date], dict[date, str]]:
