@@ -137,7 +137,7 @@ class House:
     def fact(self, days: Collection[date] | None = None) -> pl.DataFrame:
         return self.live().scan(days).collect().sort(KEYS)
 
-    def progress(self) -> dict[str, object]:
+    def commits(self) -> dict[str, object]:
         """What a refused command has to leave as it was: the commits of every table but Dagster's own."""
         lake = self.root / "lake"
         logs = sorted(lake.rglob("_delta_log"))

@@ -195,12 +195,12 @@ REQUESTS: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize("command", ["open", "plan"])
 @pytest.mark.parametrize(("fields", "error"), REQUESTS.values(), ids=REQUESTS)
 def test_a_bad_request_opens_nothing(published: House, command: str, fields: dict[str, object], error: str):
-    before = published.standing()
+    before = published.commits()
 
     answered = published.run(command, str(asked(published, **fields)))
 
     assert_refused(answered, error)
-    assert published.standing() == before
+    assert published.commits() == before
 
 
 @pytest.mark.parametrize("content", ["window: [", "- a list", None], ids=["no YAML", "no mapping", "no file"])
@@ -216,13 +216,13 @@ def test_a_file_that_is_no_request_opens_nothing(published: House, content: str 
 def test_a_window_that_overlaps_an_open_correction_is_refused(published: House, tmp_path: Path):
     house = published.copy(tmp_path / "house")
     first = house.opened("2026-01-05", "2026-01-07")
-    before = house.standing()
+    before = house.commits()
 
     answered = house.run("open", str(asked(house, window={"first": "2026-01-07", "last": "2026-01-08"})))
 
     assert_refused(answered, "WindowOverlaps")
     assert first in answered.told["message"]
-    assert house.standing() == before
+    assert house.commits() == before
 
 
 def test_an_id_that_is_taken_is_refused(published: House, tmp_path: Path):
@@ -242,12 +242,12 @@ def test_an_id_that_is_taken_is_refused(published: House, tmp_path: Path):
     ids=lambda command: command[0],
 )
 def test_a_correction_that_nobody_opened_is_refused(published: House, command: tuple[str, ...]):
-    before = published.standing()
+    before = published.commits()
 
     answered = published.run(command[0], "20991231", *command[1:])
 
     assert_refused(answered, "CorrectionUnknown")
-    assert published.standing() == before
+    assert published.commits() == before
 
 
 def test_what_has_not_earned_its_turn_is_refused_with_four(published: House, tmp_path: Path):

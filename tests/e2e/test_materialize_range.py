@@ -59,13 +59,13 @@ def test_a_range_on_the_sibling_stages_for_a_correction_and_changes_nothing_live
 
 def test_a_range_on_the_live_table_is_refused(published: House, tmp_path: Path):
     house = published.copy(tmp_path / "house")
-    before = house.standing()
+    before = house.commits()
 
     ended = materialize(house, f"key:{FACT}", date(2026, 1, 6), date(2026, 1, 8))
 
     assert ended.returncode != 0
     assert f"backfill/{FACT}" in ended.stdout + ended.stderr
-    assert house.standing() == before
+    assert house.commits() == before
 
 
 @pytest.mark.parametrize(

@@ -77,13 +77,13 @@ def test_every_day_and_currency_equals_the_ledger_to_the_last_digit(published: H
 
 def test_nightly_again_finds_nothing_to_do(published: House, tmp_path: Path):
     house = published.copy(tmp_path / "house")
-    before = house.standing()
+    before = house.commits()
 
     answered = house.run("nightly", "--through", str(LAST_BUT_ONE))
 
     assert answered.code == 0
     assert not answered.told["published"] + answered.told["rebuilt"] + answered.told["late"]
-    assert house.standing() == before
+    assert house.commits() == before
 
 
 def test_a_correction_makes_all_planted_days_equal_the_ledger_again(story: House, published: House):

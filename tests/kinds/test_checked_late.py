@@ -82,11 +82,11 @@ CLAUSES: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_clause_that_could_never_be_held_is_refused_and_nothing_is_opened(
     published: House, command: str, expect: dict[str, Any], error: str
 ) -> None:
-    before = published.standing()
+    before = published.commits()
 
     assert_refused(asked(published, command, expect), error)
 
-    assert published.standing() == before
+    assert published.commits() == before
 
 
 def test_an_automatic_approval_needs_a_clause_that_could_fail(published: House) -> None:
@@ -163,14 +163,14 @@ def test_live_rows_that_could_never_be_compared_are_refused(
     with stranger_at(tmp_path, location()) as other:
         other.overwrite_live(spoil(rows), days(5))
         other.land(orders(days(5)), days(5))
-        before = other.house.standing()
+        before = other.house.commits()
 
         for command in ("plan", "open"):
             assert_refused(other.ask(command, FIRST, LAST), error)
         ran = other.launchpad(first=str(FIRST), last=str(LAST))
 
         assert (ran.success, type(ran.refusal).__name__) == (False, error)
-        assert other.house.standing() == before
+        assert other.house.commits() == before
 
 
 @pytest.mark.parametrize(

@@ -219,11 +219,11 @@ COMMANDS: list[tuple[list[str], str]] = [
 )
 def test_a_command_decides_nothing_by_default(live: tuple[House, str], command: list[str], error: str) -> None:
     house, correction = live
-    before = house.standing()
+    before = house.commits()
 
     assert_refused(house.run(*(correction if word == "ID" else word for word in command)), error)
 
-    assert house.standing() == before
+    assert house.commits() == before
 
 
 def test_what_a_person_decided_is_brought_to_its_end_without_asking_again(tmp_path: Path) -> None:

@@ -124,11 +124,11 @@ COMMANDS: list[tuple[list[str], str]] = [
     ("command", "error"), COMMANDS, ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else value
 )
 def test_a_command_that_cannot_be_meant_changes_nothing(published: House, command: list[str], error: str):
-    before = published.standing()
+    before = published.commits()
 
     assert_refused(published.run(*command), error)
 
-    assert published.standing() == before
+    assert published.commits() == before
 
 
 @pytest.mark.dagster
@@ -164,7 +164,7 @@ FORMS: list[tuple[str, str, dict[str, Any], str]] = [
 def test_a_form_filled_in_wrongly_changes_nothing(
     published: House, what: str, op: str, config: dict[str, Any], named: str
 ):
-    before = published.standing()
+    before = published.commits()
     if what == "maintenance":
         with published.entered(), instance_in(published.home) as instance:
             told = {"ops": {f"{FACT}__maintain": {"config": config}}}
@@ -176,7 +176,7 @@ def test_a_form_filled_in_wrongly_changes_nothing(
     assert named in str(ran.refusal)
     assert ran.refusal.exit_code == 2
     assert_in_three_sentences(str(ran.refusal))
-    assert published.standing() == before
+    assert published.commits() == before
 
 
 ENVIRONMENT: list[tuple[dict[str, str], list[str], str]] = [

@@ -285,12 +285,12 @@ FILES: dict[str, tuple[Any, str]] = {
 def test_a_file_that_cannot_be_read_as_a_request_opens_nothing(
     published: House, tmp_path: Path, command: str, write: Any, error: str
 ):
-    file, before = tmp_path / "request.yaml", published.standing()
+    file, before = tmp_path / "request.yaml", published.commits()
     write(file)
 
     assert_refused(published.run(command, str(file)), error)
 
-    assert published.standing() == before
+    assert published.commits() == before
 
 
 @pytest.mark.dagster
