@@ -1,7 +1,6 @@
 """One call of the command: its Dagster instance, its driver, and how it answers."""
 
 import getpass
-import importlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +14,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from backfill_assets.command_line.code_location import load_code_location
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.given import PlaceUnusable
-from backfill_assets.errors.setup import DefinitionsMissing
+from backfill_assets.errors.setup import LakeMissing, NoTableCorrectable
 
 # Bad input ends with the exit code of its own error, 2.
 DONE, OTHER, WAITS_FOR_PERSON, REFUSED, FOUND = 0, 1, 3, 4, 5
@@ -112,36 +112,21 @@ class Session:
 
     @cached_property
     def definitions(self) -> Any:
-        """The definitions of the code location: those in the module that ``BACKFILL_DEFINITIONS`` names, or ours.
-
-        A module whose definitions depend on what has landed has a function ``load_definitions``, which is called.
-
-        Raises:
-            DefinitionsMissing: when there is no such module, or it has none.
-        """
-        import dagster as dg
-
-        name = os.environ.get("BACKFILL_DEFINITIONS") or "backfill_assets.revenue.definitions"
-        try:
-            module = importlib.import_module(name)
-        except (ModuleNotFoundError, TypeError, ValueError) as error:
-            absent = getattr(error, "name", None)
-            if absent and not f"{name}.".startswith(f"{absent}."):
-                raise  # what that module imports is missing, which its own traceback tells best
-            raise DefinitionsMissing(name) from error
-        if callable(load := getattr(module, "load_definitions", None)):
-            return load()
-        found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
-        if not found:
-            raise DefinitionsMissing(name)
-        return found[0]
+        """The definitions of the code location that ``BACKFILL_DEFINITIONS`` names, or of the example's."""
+        return load_code_location(os.environ.get("BACKFILL_DEFINITIONS", ""))
 
     @cached_property
     def tables(self) -> Any:
-        """The tables in the definitions, by table."""
+        """The tables in the definitions, by table.
+
+        Raises:
+            NoTableCorrectable: when there is none.
+        """
         from backfill_assets.orchestration.asset.registry import tables_in
 
-        return tables_in(self.definitions)
+        if not (found := tables_in(self.definitions)):
+            raise NoTableCorrectable
+        return found
 
     @cached_property
     def runner(self) -> Any:
@@ -154,5 +139,14 @@ class Session:
 
     @cached_property
     def lake(self) -> Any:
-        """The lake as a resource."""
-        return (self.definitions.resources or {})["lake"]
+        """The lake as a resource.
+
+        Raises:
+            LakeMissing: when the code location has none.
+        """
+        from backfill_assets.orchestration.instance.resources import LakeResource
+
+        lake = (self.definitions.resources or {}).get("lake")
+        if not isinstance(lake, LakeResource):
+            raise LakeMissing
+        return lake

@@ -25,8 +25,8 @@ def withdrawals(
         from backfill_assets.sources.withdrawals import decide
 
         session = Session()
-        lake, records = session.lake, session.lake.records()
         pipelines = pipelines_that_wait(session)
+        lake, records = session.lake, session.lake.records()
         there = [one for pipeline in pipelines for one in pipeline.files_waiting(records)]
         given = [(what, True) for what in accept or ()] + [(what, False) for what in decline or ()]
         decided = [

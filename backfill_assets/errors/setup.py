@@ -91,6 +91,46 @@ class DefinitionsMissing(BadInput):
         )
 
 
+class DefinitionsUnclear(BadInput):
+    """What was named as the code location has several sets of definitions; ``names`` are theirs."""
+
+    def __init__(self, named: str, names: Collection[str]) -> None:
+        super().__init__(
+            f"{named} has several definitions, named {listed(names)}. Nothing was done. "
+            "Let BACKFILL_DEFINITIONS say which, by their name after a colon."
+        )
+
+
+class WorkspaceUnusable(BadInput):
+    """A workspace file was named that cannot be used; ``why`` is the end of a sentence."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(
+            f"The workspace file {file} cannot be used, {why}. Nothing was done. "
+            "Let BACKFILL_DEFINITIONS name a module, or a workspace file that names one."
+        )
+
+
+class NoTableCorrectable(BadInput):
+    """A code location has no correctable table."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The code location has no correctable table. Nothing was done. "
+            "Merge what build_correction_definitions makes into its definitions, or name another code location."
+        )
+
+
+class LakeMissing(BadInput):
+    """A code location has no lake."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The code location has no LakeResource under the name lake. Nothing was done. "
+            "Give one among the resources of its definitions."
+        )
+
+
 class TableNameUnfit(BadInput):
     """An asset key cannot name a table and what belongs to it."""
 
