@@ -45,7 +45,7 @@ def propose(session: Session, table: str, code_version: str, answer: Answer) -> 
     windows = built_by(ctx, code_version)
     request = proposed_request(ctx, code_version, windows)
     told = {
-        "table": ctx.subject.table,
+        "table": ctx.table.name,
         "code_version": code_version,
         "windows": [{"first": str(one.first), "last": str(one.last)} for one in windows],
         "request": request,
@@ -117,7 +117,7 @@ def built_by(ctx: "StepContext", code_version: str) -> list[Window]:
     Raises:
         CodeVersionUnknown: naming the versions that built what is live.
     """
-    table = ctx.subject.table
+    table = ctx.table.name
     live = ctx.records.snapshot(table) if ctx.records.exists(table) else None
     builds = ctx.records.builds.of_days(table, {**live.files_of(live.days)}) if live else {}
     days = [day for day, build in builds.items() if build.code_version.startswith(code_version)]
@@ -132,7 +132,7 @@ def proposed_request(ctx: "StepContext", code_version: str, windows: Sequence[Wi
 
     window = Window(windows[0].first, windows[-1].last)
     request = {
-        "table": ctx.subject.table,
+        "table": ctx.table.name,
         "window": {"first": window.first, "last": window.last},
         "reason": f"These days were built by code version {code_version}, which is wrong because …",
         "watchers": [],

@@ -46,7 +46,7 @@ def notices(
         if correction:
             records.ledger.progress(correction)  # refuses one that nobody opened
         if send:
-            from backfill_assets.orchestration.asset.table_definition import published_root
+            from backfill_assets.orchestration.asset.surroundings import published_root
             from backfill_assets.orchestration.instance.delivery import Post
 
             Post(records, published_root() / "notices", session.lake.now()).deliver()

@@ -30,8 +30,8 @@ def list_(table: OfTable = "", json: Json = False) -> None:
     answer = Answer(as_json=json)
     with answer.refusals():
         ctx = _step_context(Session(), table, "")
-        holders = ctx.records.watermarks.holders(ctx.subject.table)
-        told = {"table": ctx.subject.table, "holders": [_told(holder) for _, holder in sorted(holders.items())]}
+        holders = ctx.records.watermarks.holders(ctx.table.name)
+        told = {"table": ctx.table.name, "holders": [_told(holder) for _, holder in sorted(holders.items())]}
         answer.give(told, lambda console: _print(console, told))
 
 

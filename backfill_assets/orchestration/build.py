@@ -11,7 +11,8 @@ from backfill_assets.orchestration.asset.registry import remember
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER, CorrectableAsset
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
-from backfill_assets.orchestration.asset.table_definition import Render, TableDefinition
+from backfill_assets.orchestration.asset.surroundings import Render
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.manual_jobs import manual_jobs
 from backfill_assets.orchestration.correction.opening import opening_asset
 from backfill_assets.orchestration.correction.steps import job_name, step_assets, step_key
@@ -22,7 +23,7 @@ from backfill_assets.orchestration.nightly.jobs import sweep_definitions
 from backfill_assets.orchestration.reports.honoured import refuse_report, refuse_source
 from backfill_assets.orchestration.reports.reach import Reports, in_order
 from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
-from backfill_assets.runbook.context import Prove, Verify
+from backfill_assets.runbook.correctable_table import Prove, Verify
 
 
 def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one meaning

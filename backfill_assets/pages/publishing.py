@@ -61,7 +61,7 @@ def show_moved(ctx: StepContext, root: Path) -> None:
     """
     for correction, progress in ctx.records.ledger.all_progress().items():
         target = page_path(root, correction)
-        if progress.plan.table != ctx.subject.table or not progress.publication.swap_count or progress.is_closed:
+        if progress.plan.table != ctx.table.name or not progress.publication.swap_count or progress.is_closed:
             continue
         if not target.exists() or _state_on(target) == state_of(looked(ctx.records, progress))[0]:
             continue
@@ -105,10 +105,10 @@ def _figures(ctx: StepContext, certificate: Certificate, *, fresh: bool) -> Figu
     known = kept.find(certificate.correction, certificate.digest)
     if known or not fresh:
         return known
-    subject, plan = ctx.subject, ctx.progress(certificate.correction).plan
+    table, plan = ctx.table, ctx.progress(certificate.correction).plan
     staged = ctx.records.staged(plan.table, plan.correction)
     sides = [table.snapshot().scan(plan.days) for table in (ctx.records.table(plan.table, staged.schema), staged)]
-    found = figures(*sides, keys=subject.keys, measures=subject.measures, days=plan.days)
+    found = figures(*sides, keys=table.keys, measures=table.measures, days=plan.days)
     kept.keep(plan.correction, certificate.digest, found)
     return found
 

@@ -14,7 +14,8 @@ import polars as pl
 from backfill_assets.core.check import Check
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.proofs import Control, control_totals
-from backfill_assets.orchestration.asset.table_definition import TableDefinition, published_root
+from backfill_assets.orchestration.asset.surroundings import published_root
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.build import build_table_definition
 from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc
 from backfill_assets.orchestration.nightly.pipeline import Pipeline

@@ -12,7 +12,7 @@ import polars as pl
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
 from backfill_assets.core.window import ONE_DAY, Window
-from backfill_assets.orchestration.asset.table_definition import published_root
+from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.watching.reconciliation import Reconciled
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to

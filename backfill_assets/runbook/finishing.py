@@ -45,7 +45,7 @@ def rebuild_downstream(ctx: StepContext, correction: str) -> Event:
         rebuilt={report: tuple(keys) for report, keys in rebuilt.items()},
         marks={holder: str(day) for holder, day in marks.items()},
     )
-    ctx.subject.show(ctx.event(correction, fact))
+    ctx.surroundings.show(ctx.event(correction, fact))
     return ctx.record(correction, fact)
 
 
@@ -117,7 +117,7 @@ def _other_manifests(ctx: StepContext, correction: str) -> Iterator[Manifest]:
     for other, manifests in ctx.records.ledger.manifests().items():
         # A correction that was opened between the two readings is not decommissioned either.
         progress = all_progress.get(other)
-        ours = progress is None or progress.plan.table == ctx.subject.table
+        ours = progress is None or progress.plan.table == ctx.table.name
         if other != correction and ours and not (progress and progress.publication.ending is Ending.DECOMMISSIONED):
             yield from manifests
 

@@ -19,7 +19,8 @@ from backfill_assets.errors.opening import (
     LiveUnreadable,
 )
 from backfill_assets.errors.validation import ClauseHoldsNothing, ConditionUnusable, NothingHeldUnchanged
-from backfill_assets.runbook.context import StepContext, Subject
+from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.correctable_table import CorrectableTable
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.schema import refuse_unsafe, unstageable
 from backfill_assets.storage.snapshot import Snapshot
@@ -34,14 +35,14 @@ def refuse_unfit(ctx: StepContext, request: Request, live: Snapshot) -> None:
         BadInput: a subclass for each of days, columns, types, clauses and keys.
         FeatureUnsupported: when live has a property under which a swap is not safe.
     """
-    subject = ctx.subject
-    if strange := subject.no_partitions(request.all_days):
-        raise DaysNotPartitions(subject.table, strange, request.window)
-    refuse_unsafe(subject.table, live.handle)
-    _refuse_columns(subject, live.schema)
-    keys, columns = (DAY, *subject.keys), {**subject.declared, **live.schema}
+    table = ctx.table
+    if strange := ctx.surroundings.unknown_days(request.all_days):
+        raise DaysNotPartitions(table.name, strange, request.window)
+    refuse_unsafe(table.name, live.handle)
+    _refuse_columns(table, live.schema)
+    keys, columns = (DAY, *table.keys), {**table.declared, **live.schema}
     expectation = request.expectation
-    expectation.check_against(columns, keys=keys, measures=subject.measures, days=request.all_days)
+    expectation.check_against(columns, keys=keys, measures=table.measures, days=request.all_days)
     if (
         request.approval is Approval.AUTOMATIC
         and not expectation.is_empty
@@ -49,43 +50,43 @@ def refuse_unfit(ctx: StepContext, request: Request, live: Snapshot) -> None:
     ):
         raise ClauseHoldsNothing(["columns"], "every column may differ")
     there = sorted(set(request.all_days) & live.days)
-    _refuse_rows(subject, live, there)
+    _refuse_rows(table, live, there)
     if expectation.unchanged_where:
         # A column that the code declares and live does not have yet reads as null.
         _refuse_unmet(expectation.unchanged_where, request, replace(live, schema=pl.Schema(columns)), there)
 
 
-def _refuse_columns(subject: Subject, live: pl.Schema) -> None:
-    known = {**subject.declared, **live}
-    if lacking := {*subject.keys, *subject.measures} - set(known):
-        raise ColumnsNotLive(subject.table, lacking, set(live))
-    types = {name: known[name] for name in subject.measures}
+def _refuse_columns(table: CorrectableTable, live: pl.Schema) -> None:
+    known = {**table.declared, **live}
+    if lacking := {*table.keys, *table.measures} - set(known):
+        raise ColumnsNotLive(table.name, lacking, set(live))
+    types = {name: known[name] for name in table.measures}
     if inexact := {name: str(kind) for name, kind in types.items() if not (kind.is_decimal() or kind.is_integer())}:
-        raise LiveMeasuresInexact(subject.table, inexact)
+        raise LiveMeasuresInexact(table.name, inexact)
     unfit = {name: str(live[name]) for name in unstageable(live)}
-    for name, kind in subject.declared.items():
+    for name, kind in table.declared.items():
         if name in live and live[name] != kind:
             unfit[name] = f"{live[name]} where the code declares {kind}"
     if unfit:
-        raise LiveTypesUnfit(subject.table, unfit)
+        raise LiveTypesUnfit(table.name, unfit)
 
 
-def _refuse_rows(subject: Subject, live: Snapshot, days: Collection[date]) -> None:
+def _refuse_rows(table: CorrectableTable, live: Snapshot, days: Collection[date]) -> None:
     """Refuse live rows that cannot be matched with staged ones."""
-    keys = [DAY, *subject.keys]
+    keys = [DAY, *table.keys]
     nulls: Counter[str] = Counter()
     without: set[date] = set()
     doubled: dict[date, int] = {}
     for batch in _batches(live, days):
-        rows = _read(subject.table, live, batch, lambda rows: rows.select(keys))
+        rows = _read(table.name, live, batch, lambda rows: rows.select(keys))
         nulls.update({name: rows[name].null_count() for name in keys})
         without |= set(rows.filter(pl.any_horizontal(pl.col(keys).is_null()))[DAY])
         again = rows.group_by(keys).len().filter(pl.col("len") > 1).group_by(DAY).len()
         doubled |= dict(again.iter_rows())
     if without:
-        raise LiveKeysNull(subject.table, +nulls, without)
+        raise LiveKeysNull(table.name, +nulls, without)
     if doubled:
-        raise LiveKeysDoubled(subject.table, keys, sum(doubled.values()), doubled)
+        raise LiveKeysDoubled(table.name, keys, sum(doubled.values()), doubled)
 
 
 def _refuse_unmet(condition: str, request: Request, live: Snapshot, days: Collection[date]) -> None:

@@ -50,20 +50,20 @@ def maintain_all(ctx: StepContext, retention_days: int = RETENTION_DAYS) -> list
     which is never shorter than the rollback window. Sources are not compacted: their manifest knows files by name.
     Staged versions are left alone, decommission sweeps them.
     """
-    subject, records = ctx.subject, ctx.records
-    retention = timedelta(days=max(retention_days, subject.rollback_days + 1))
+    table, records = ctx.table, ctx.records
+    retention = timedelta(days=max(retention_days, table.rollback_days + 1))
     all_progress = [*records.ledger.all_progress().values()]
     before = min([ctx.now - retention, *(one.plan.opened_at for one in all_progress if not one.is_closed)])
     done: list[Maintained] = []
-    for name in dict.fromkeys((subject.table, *subject.reports, *subject.sources)):
+    for name in dict.fromkeys((table.name, *table.consumers.reports, *table.sources.names)):
         if records.exists(name):
             kept = kept_of(ctx, name, all_progress)
-            if name in subject.sources:
+            if name in table.sources.names:
                 kept = replace(kept, days=frozenset(records.snapshot(name).files))
             done.append(_maintained(name, records.table(name), kept, retention, ctx.now, before))
     for name in records.control_tables():
-        table = records.control_table(name)
-        done.append(_maintained(f"_control/{name}", table, Kept(), retention, ctx.now, before))
+        control = records.control_table(name)
+        done.append(_maintained(f"_control/{name}", control, Kept(), retention, ctx.now, before))
     return done
 
 

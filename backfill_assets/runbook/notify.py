@@ -39,7 +39,7 @@ def notify_watchers(ctx: StepContext, progress: Progress, event: NoticeKind, num
     """
     figures = figures_of(progress, ctx.records.ledger.events(progress.plan.correction), event)
     notices = write_notices(progress.plan, event, figures, number)
-    return [ctx.subject.publish(notice) for notice in notices]
+    return [ctx.surroundings.publish(notice) for notice in notices]
 
 
 def notify_waiting(ctx: StepContext, validated: Event) -> None:
@@ -53,7 +53,7 @@ def notify_waiting(ctx: StepContext, validated: Event) -> None:
     figures = figures_of(progress, pending, NoticeKind.WAITING)
     notices = write_notices(progress.plan, NoticeKind.WAITING, figures, number)
     for notice in notices:
-        ctx.subject.publish(notice)
+        ctx.surroundings.publish(notice)
 
 
 def owed_notices(progress: Progress, events: Sequence[Event]) -> tuple[NoticeKind, ...]:
@@ -84,11 +84,11 @@ def measured_sums(ctx: StepContext, manifest: Manifest, *, back: bool) -> dict[d
     Empty where a file is gone already, because a swap is settled long after it happened.
     """
     corrected, earlier = (manifest.retired, manifest.arriving) if back else (manifest.arriving, manifest.retired)
-    table = ctx.records.table(ctx.subject.table)
+    table = ctx.records.table(ctx.table.name)
     if not manifest.days or table.folder.missing(file.path for file in (*corrected, *earlier)):
         return {}
     old, new = _sums_by_day(ctx, earlier), _sums_by_day(ctx, corrected)
-    nothing = dict.fromkeys(ctx.subject.measures, NOTHING)
+    nothing = dict.fromkeys(ctx.table.measures, NOTHING)
     return {
         day: sums_told({name: Sums(old.get(day, nothing)[name], new.get(day, nothing)[name]) for name in nothing})
         for day in manifest.days
@@ -96,11 +96,11 @@ def measured_sums(ctx: StepContext, manifest: Manifest, *, back: bool) -> dict[d
 
 
 def _sums_by_day(ctx: StepContext, files: Sequence[DataFile]) -> dict[date, dict[str, Decimal]]:
-    table = ctx.records.table(ctx.subject.table)
+    table = ctx.records.table(ctx.table.name)
     rows = table.folder.scan_days([(file.path, file.day) for file in files], table.snapshot().schema)
-    sums = rows.group_by(DAY).agg(pl.col(name).sum() for name in ctx.subject.measures)
+    sums = rows.group_by(DAY).agg(pl.col(name).sum() for name in ctx.table.measures)
     found = sums.collect(engine="streaming").iter_rows(named=True)
-    return {row[DAY]: {name: Decimal(row[name]) for name in ctx.subject.measures} for row in found}
+    return {row[DAY]: {name: Decimal(row[name]) for name in ctx.table.measures} for row in found}
 
 
 def _measured(progress: Progress, events: Sequence[Event], event: NoticeKind) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def named_correction(ctx: StepContext, correction: str, days: Collection[date]) 
     """
     progress = ctx.progress(correction)
     plan = progress.plan
-    if plan.table != ctx.subject.table:
+    if plan.table != ctx.table.name:
         raise CorrectionUnknown(correction, open_corrections(ctx))
     if progress.is_closed or (not progress.accepts_stagings and not set(days) <= progress.missing):
         raise StagingClosed(correction, progress.publication.ending or "past its cut over")
@@ -118,7 +118,7 @@ def abandon(ctx: StepContext, correction: str, note: str) -> Event:
         abandoned = ctx.record_next(progress, Abandoned(note))
         if abandoned:
             break
-    ctx.records.watermarks.release(correction, ctx.subject.table, by=ctx.actor, at=ctx.now)
+    ctx.records.watermarks.release(correction, ctx.table.name, by=ctx.actor, at=ctx.now)
     return abandoned
 
 
@@ -141,16 +141,16 @@ def forget_failures(ctx: StepContext, correction: str) -> Event:
 
 def _drafted(ctx: StepContext, request: Request) -> Plan:
     """The plan as far as it does not depend on other corrections."""
-    subject = ctx.subject
-    if request.table != subject.table:
-        raise TableUnknown(request.table, [subject.table])
-    live = ctx.records.snapshot(subject.table) if ctx.records.exists(subject.table) else None
-    pins = {source: ctx.records.snapshot(source).commit for source in subject.sources}
+    table = ctx.table
+    if request.table != table.name:
+        raise TableUnknown(request.table, [table.name])
+    live = ctx.records.snapshot(table.name) if ctx.records.exists(table.name) else None
+    pins = {source: ctx.records.snapshot(source).commit for source in table.sources.names}
     if live is not None:
         refuse_unplaced(ctx, pins)
     published = Window.spanning(live.days) if live and live.days else None
     if live is None or published is None or not published.covers(request.window):
-        raise WindowOutsideData(subject.table, request.window, published)
+        raise WindowOutsideData(table.name, request.window, published)
     refuse_unfit(ctx, request, live)
     files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
     plan = Plan(
@@ -159,10 +159,10 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
         opened_at=ctx.now,
         opened_by=ctx.actor,
         pins=pins,
-        reports=subject.reach(request.all_days),
+        reports=ctx.surroundings.reach(request.all_days),
         holders=holders_of(ctx),
-        rollback_days=subject.rollback_days,
-        code_version=subject.code_version,
+        rollback_days=table.rollback_days,
+        code_version=table.code.version,
         bytes_staged=sum(file.size for file in files),
     )
     return estimated(ctx, plan)

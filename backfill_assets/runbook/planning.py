@@ -17,7 +17,7 @@ from backfill_assets.storage.snapshot import Snapshot
 
 def estimated(ctx: StepContext, plan: Plan) -> Plan:
     """The plan with waves below what its sources can bear, and its time and cost from the runs of the past."""
-    policy = within_rate(plan.request.waves, ctx.subject.days_per_minute)
+    policy = within_rate(plan.request.waves, ctx.table.sources.days_per_minute)
     waves = ordered_waves(plan.days, policy)
     expected = estimate(waves, policy, ctx.records.builds.past_runs(plan.table))
     return replace(
@@ -39,7 +39,7 @@ def corrected_first(ctx: StepContext, days: Collection[date]) -> tuple[str, ...]
     first = {
         name
         for name, progress in ctx.records.ledger.all_progress().items()
-        if progress.plan.table in ctx.subject.sources and not progress.claimed.isdisjoint(days)
+        if progress.plan.table in ctx.table.sources.names and not progress.claimed.isdisjoint(days)
     }
     return tuple(sorted(first))
 
@@ -51,10 +51,10 @@ def refuse_unplaced(ctx: StepContext, pins: Mapping[str, int]) -> None:
         PartitionedOtherwise: when the table is not partitioned by day alone.
         RowsWithoutDay: naming the table or source that has some.
     """
-    live = ctx.records.snapshot(ctx.subject.table)
+    live = ctx.records.snapshot(ctx.table.name)
     if live.partition_columns != (DAY,):
-        raise PartitionedOtherwise(ctx.subject.table, live.partition_columns)
-    refuse_rows_without_day({ctx.subject.table: live, **pinned(ctx, pins)})
+        raise PartitionedOtherwise(ctx.table.name, live.partition_columns)
+    refuse_rows_without_day({ctx.table.name: live, **pinned(ctx, pins)})
 
 
 def pinned(ctx: StepContext, pins: Mapping[str, int]) -> dict[str, Snapshot]:

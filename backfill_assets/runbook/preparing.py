@@ -11,7 +11,8 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.correction import SourceUnfit
-from backfill_assets.runbook.context import Problem, StepContext
+from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.correctable_table import Problem
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.notify import notify_watchers
 from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
@@ -23,19 +24,19 @@ from backfill_assets.storage.banners import expected_thaw
 def freeze_reports(ctx: StepContext, correction: str) -> Event:
     """Hold every report downstream at its last good state, but for those that tolerate a changing history."""
     progress = ctx.progress(correction)
-    names = [name for name in ctx.subject.reports if name not in ctx.subject.tolerant]
+    names = [name for name in ctx.table.consumers.reports if name not in ctx.table.consumers.tolerant]
     pinned = {name: ctx.records.snapshot(name).commit for name in names if ctx.records.exists(name)}
-    live = ctx.records.snapshot(ctx.subject.table)
+    live = ctx.records.snapshot(ctx.table.name)
     frozen = ReportsFrozen(
         reports=tuple(names),
-        tolerated=ctx.subject.tolerant,
+        tolerated=ctx.table.consumers.tolerant,
         pinned=pinned,
         pinned_table=live.commit,
         as_of=max(live.days, default=None),
         until=expected_thaw(progress.plan, ctx.now),
         reason=progress.plan.request.reason,
     )
-    ctx.subject.show(ctx.event(correction, frozen))
+    ctx.surroundings.show(ctx.event(correction, frozen))
     notify_watchers(ctx, progress, NoticeKind.OPENED)
     return ctx.record(correction, frozen)
 
@@ -75,14 +76,14 @@ def verify_source(ctx: StepContext, correction: str) -> Event:
 
 def _verified(ctx: StepContext, plan: Plan) -> SourceVerified:
     """Over how much the sources were found fit: sources, their files of the days, and the looks of the author's."""
-    snapshots = [ctx.records.snapshot(source, plan.pins[source]) for source in ctx.subject.sources]
+    snapshots = [ctx.records.snapshot(source, plan.pins[source]) for source in ctx.table.sources.names]
     files = sum(len(one.names(day)) for one in snapshots for day in (plan.days if one.by_day else (None,)))
-    return SourceVerified(len(plan.days), dict(plan.pins), len(snapshots), files, len(ctx.subject.verify))
+    return SourceVerified(len(plan.days), dict(plan.pins), len(snapshots), files, len(ctx.table.sources.verify))
 
 
 def _problems(ctx: StepContext, plan: Plan) -> list[Problem]:
     problems = [*_absent(ctx, plan), *_beyond_retention(ctx, plan)]
-    for verify in ctx.subject.verify:
+    for verify in ctx.table.sources.verify:
         problems += verify(ctx.records, plan)
     return problems
 
@@ -94,7 +95,7 @@ def reset_watermarks(ctx: StepContext, correction: str) -> Event:
     External holders are named, and set back by the cut over: before it there is nothing new for them to read.
     """
     plan = ctx.progress(correction).plan
-    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    watermarks, table = ctx.records.watermarks, ctx.table.name
     register_declared(ctx)
     watermarks.hold(correction, table, internal_holders(ctx), plan.window, by=ctx.actor, at=ctx.now)
     holders = watermarks.holders(table)
@@ -109,7 +110,7 @@ def reset_watermarks(ctx: StepContext, correction: str) -> Event:
 def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
     """Days that a source lacks at the commit that the correction is staged from."""
     problems: list[Problem] = []
-    for source in ctx.subject.sources:
+    for source in ctx.table.sources.names:
         snapshot = ctx.records.snapshot(source, plan.pins[source])
         if snapshot.by_day:
             absent = set(plan.days) - snapshot.days
@@ -120,7 +121,7 @@ def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
 def _beyond_retention(ctx: StepContext, plan: Plan) -> list[Problem]:
     """Days older than a source keeps: what is there of them may be gone before the correction is done."""
     problems: list[Problem] = []
-    for source, kept in ctx.subject.retention_days.items():
+    for source, kept in ctx.table.sources.retention_days.items():
         oldest = ctx.now.date() - timedelta(days=kept)
         problems += [
             Problem(day, f"{source} keeps {kept} days only, since {oldest}") for day in plan.days if day < oldest

@@ -11,21 +11,21 @@ NIGHTLY = "nightly"
 
 def holders_of(ctx: StepContext) -> tuple[str, ...]:
     """Everyone who keeps a watermark on the table: nightly, the reports, and whoever registered."""
-    registered = ctx.records.watermarks.holders(ctx.subject.table)
-    return tuple(sorted({NIGHTLY, *ctx.subject.reports, *ctx.subject.holders, *registered}))
+    registered = ctx.records.watermarks.holders(ctx.table.name)
+    return tuple(sorted({NIGHTLY, *ctx.table.consumers.reports, *ctx.table.consumers.holders, *registered}))
 
 
 def internal_holders(ctx: StepContext) -> frozenset[str]:
     """Nightly, the reports, and whoever else moves its mark by our own doing."""
-    known = ctx.records.watermarks.holders(ctx.subject.table)
+    known = ctx.records.watermarks.holders(ctx.table.name)
     external = {name for name, holder in known.items() if holder.external}
-    return frozenset(holders_of(ctx)) - external - frozenset(ctx.subject.holders)
+    return frozenset(holders_of(ctx)) - external - frozenset(ctx.table.consumers.holders)
 
 
 def register_declared(ctx: StepContext) -> None:
     """Make the external holders known that the code declares."""
-    for name in ctx.subject.holders:
-        ctx.records.watermarks.register(name, ctx.subject.table, by="code", at=ctx.now, external=True)
+    for name in ctx.table.consumers.holders:
+        ctx.records.watermarks.register(name, ctx.table.name, by="code", at=ctx.now, external=True)
 
 
 def rewind_readers(ctx: StepContext, correction: str, window: Window, days: Collection[date]) -> list[str]:
@@ -36,6 +36,6 @@ def rewind_readers(ctx: StepContext, correction: str, window: Window, days: Coll
     if not days:
         return []
     register_declared(ctx)
-    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    watermarks, table = ctx.records.watermarks, ctx.table.name
     watermarks.hold(correction, table, internal_holders(ctx), window, by=ctx.actor, at=ctx.now)
     return list(watermarks.rewind(correction, table, Window.spanning(days), by=ctx.actor, at=ctx.now))

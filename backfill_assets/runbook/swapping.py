@@ -131,8 +131,8 @@ def _commit_metadata(ctx: StepContext, step: Step) -> dict[str, str]:
         "backfill_assets/step": str(step),
         "backfill_assets/run": ctx.run_id,
         "backfill_assets/actor": ctx.actor,
-        "backfill_assets/code_version": ctx.subject.code_version,
-        "backfill_assets/git_commit": ctx.subject.git_commit,
+        "backfill_assets/code_version": ctx.table.code.version,
+        "backfill_assets/git_commit": ctx.table.code.git_commit,
     }
 
 
@@ -148,7 +148,7 @@ TAKE: Mapping[Step, Callable[..., Commit | None]] = {Step.CUT_OVER: swap.cut_ove
 
 def _live_table(ctx: StepContext, step: Step, manifest: Manifest) -> Table:
     """Live, with the columns that the staged version brings when it is swapped in."""
-    table = ctx.subject.table
+    table = ctx.table.name
     if step is Step.CUT_OVER and manifest.days:
         return ctx.records.table(table, ctx.records.staged(table, manifest.correction).schema)
     return ctx.records.table(table)
@@ -200,7 +200,7 @@ def _swapped(
     return Swapped(
         step=planned.step,
         swap=SwapCommit(about.swap_count, about.days, at, number, milliseconds),
-        reach=ctx.subject.reach(about.days),
+        reach=ctx.surroundings.reach(about.days),
         rewound=tuple(rewind_readers(ctx, manifest.correction, window, about.days)),
         note=planned.note,
         sums=measured_sums(ctx, about, back=planned.step is Step.ROLL_BACK),

@@ -32,7 +32,8 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
 from backfill_assets.errors.driving import StagedByOtherCode
 from backfill_assets.errors.publication import SecondNameNeeded
-from backfill_assets.runbook.context import Evidence, StepContext
+from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.correctable_table import Evidence
 from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
@@ -78,7 +79,7 @@ def stage(ctx: StepContext, correction: str) -> Event:
     builds = ctx.records.builds.of_days(plan.table, staged.files_of(plan.days))
     versions = sorted({build.code_version for build in builds.values()})
     if len(versions) > 1:
-        current = ctx.subject.code_version
+        current = ctx.table.code.version
         other = {day: build.code_version for day, build in builds.items() if build.code_version != current}
         error = StagedByOtherCode(correction, other, set(other.values()), current)
         raise _restage(ctx, error, correction, other)
@@ -174,7 +175,7 @@ def approve(ctx: StepContext, correction: str, note: str, *, override: bool = Fa
 
 
 def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -> Validation:
-    subject, records = ctx.subject, ctx.records
+    table, records = ctx.table, ctx.records
     days = frozenset(plan.days)
     built = records.builds.of_days(plan.table, live.files_of(plan.days))
     restaged = records.builds.of_days(plan.table, staged.files_of(plan.days))
@@ -184,15 +185,15 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     comparison = compare(
         old,
         new,
-        keys=subject.keys,
-        measures=subject.measures,
+        keys=table.keys,
+        measures=table.measures,
         old_days=days & live.days,
         new_days=days & staged.days,
     )
     evidence = Evidence(plan, records, new, old, plan.days, other)
     checks = (
         *validate_days(plan.request.expectation, comparison, old, new, days=plan.days, excluded=other),
-        *(check for prove in subject.prove for check in prove(evidence)),
+        *(check for prove in table.prove for check in prove(evidence)),
     )
     changed = frozenset(comparison.changed_days) | (days - live.days)
     certificate = Certificate(

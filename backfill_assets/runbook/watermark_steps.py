@@ -22,7 +22,7 @@ def register_holder(ctx: StepContext, holder: str) -> Holder:
         HolderUnnamed: when nothing can be read in the name.
         HolderInternal: when the name is that of nightly or of a report.
     """
-    table = ctx.subject.table
+    table = ctx.table.name
     if written(holder) != holder or not holder:
         raise HolderUnnamed(table, holder)
     if holder in internal_holders(ctx):
@@ -37,7 +37,7 @@ def advance_holder(ctx: StepContext, holder: str, day: date) -> Holder:
     Raises:
         HolderInternal, HolderUnknown, MarkBeyondData, MarkBackwards: when that cannot be.
     """
-    table = ctx.subject.table
+    table = ctx.table.name
     if holder in internal_holders(ctx):
         raise HolderInternal(holder, table)
     register_declared(ctx)
@@ -58,7 +58,7 @@ def waive_holder(ctx: StepContext, correction: str, holder: str, note: str) -> N
     if not is_person(ctx.actor) or not written(note):
         raise WaiverUnsigned(correction, holder)
     awaited = ctx.progress(correction).downstream.awaited_holders
-    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    watermarks, table = ctx.records.watermarks, ctx.table.name
     held = watermarks.waive(correction, table, holder, by=ctx.actor, note=note, at=ctx.now)
     if not held and holder not in awaited:
         raise HolderNotAwaited(correction, holder, awaited)
@@ -70,7 +70,7 @@ def note_advanced(ctx: StepContext) -> None:
 
     The watermarks alone decide; a crash between them and the ledger is caught up by calling this again.
     """
-    table = ctx.subject.table
+    table = ctx.table.name
     waiting = {
         name: progress
         for name, progress in open_corrections(ctx).items()
@@ -93,14 +93,14 @@ def move_own_marks(ctx: StepContext, correction: str) -> dict[str, date]:
     Nightly comes to the last day before which none is missing. A report comes to the last day up to which every
     partition that reads it is known to be built from what is live now.
     """
-    watermarks, table = ctx.records.watermarks, ctx.subject.table
+    watermarks, table = ctx.records.watermarks, ctx.table.name
     watermarks.release(correction, table, by=ctx.actor, at=ctx.now)
     live = ctx.records.snapshot(table)
     holders = watermarks.holders(table)
     marks: dict[str, date] = {}
     if reached := _without_gap(holders.get(NIGHTLY), live.days):
         marks[NIGHTLY] = reached
-    for report, keys in ctx.subject.reach(live.days).items():
+    for report, keys in ctx.surroundings.reach(live.days).items():
         built = ctx.records.completeness.of_report(report, table)
         if proven := proven_through(keys, built, live):
             marks[report] = proven
@@ -115,7 +115,7 @@ def stale_reports(ctx: StepContext, progress: Progress) -> dict[str, list[str]]:
     A day that nightly published while such a partition was being built was refused before the build was told.
     What another correction holds is left to it.
     """
-    correction, table = progress.plan.correction, ctx.subject.table
+    correction, table = progress.plan.correction, ctx.table.name
     others = {name: other for name, other in open_corrections(ctx).items() if name != correction}
     held = {report for other in others.values() for report in other.downstream.frozen}
     live = ctx.records.snapshot(table)

@@ -5,24 +5,27 @@ Days are written straight into the tables as nightly would, lineage included; th
 
 import shutil
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from backfill_assets import runbook
+from backfill_assets.core.events import Event
 from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import ONE_DAY, Window
+from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.revenue import fixing_log, fixings, raw_log
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.schemas import FxRates
 from backfill_assets.revenue.transforms import daily_revenue
-from backfill_assets.runbook import StepContext, Subject
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.validating import Validation
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.layout import Lake
@@ -36,6 +39,17 @@ FACT = "fct_daily_revenue"
 TABLE_KEYS = ["day", "currency", "country"]
 
 Spoil = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class WithoutReaders(DagsterSurroundings):
+    """A table's surroundings, of which nobody reads anything."""
+
+    def publish(self, notice: Notice) -> str:
+        return notice.name
+
+    def publish_page(self, ctx: StepContext, event: Event) -> None:
+        """There are no pages."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +71,8 @@ class SmallLake:
     ) -> StepContext:
         """A ctx of the definition, with notices kept below the root."""
         records = self.records
-        return StepContext(records, self.subject(definition), actor, now)
-
-    def subject(self, definition: TableDefinition = DAILY_REVENUE) -> Subject:
-        quiet = {"publish": lambda notice: notice.name, "publish_page": None, "show": lambda _event: None}
-        return replace(definition.subject(self.records), **quiet)
+        surroundings = WithoutReaders(records, definition.reports)
+        return StepContext(records, definition.correctable_table, surroundings, actor, now)
 
     def live(self) -> pl.DataFrame:
         return self.records.snapshot(FACT).scan().collect().sort(TABLE_KEYS)

@@ -232,7 +232,7 @@ def test_a_new_column_that_the_schema_declares_may_be_expected_to_differ(publish
     with published.entered():
         from backfill_assets.revenue.pipeline import DAILY_REVENUE
 
-        declared = DAILY_REVENUE.subject(published.records).declared
+        declared = DAILY_REVENUE.correctable_table.declared
 
     assert declared["amount"] == pl.Decimal(38, 4)
     assert set(declared) == set(published.live().schema)

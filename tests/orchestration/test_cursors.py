@@ -120,8 +120,8 @@ def test_our_own_holders_are_neither_registered_nor_advanced_by_hand(tmp_path):
 
 def test_a_reader_declared_in_code_is_waited_for_though_it_never_said_anything(tmp_path):
     world = world_at(tmp_path)
-    declared = replace(world.subject, holders=(BILLING,))
-    world.__class__ = type("Declared", (World,), {"subject": declared})
+    declared = replace(world.table, consumers=replace(world.table.consumers, holders=(BILLING,)))
+    world.__class__ = type("Declared", (World,), {"table": declared})
     name = corrected(world)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
     advance_holder(world.step_context(), BILLING, day(9))

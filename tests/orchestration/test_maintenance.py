@@ -86,7 +86,7 @@ def test_what_a_long_open_correction_is_staged_from_outlives_the_retention(tmp_p
 
 def without_rollback_window(world: World) -> StepContext:
     ctx = world.step_context()
-    return replace(ctx, subject=replace(ctx.subject, rollback_days=-1))
+    return replace(ctx, table=replace(ctx.table, rollback_days=-1))
 
 
 def test_files_of_rewritten_days_go_when_no_correction_needs_them(tmp_path):

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +11,7 @@ import polars as pl
 
 from backfill_assets import runbook
 from backfill_assets.core.check import Check, Clause
+from backfill_assets.core.events import Event
 from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.figures import OTHERS, Figures, figures
 from backfill_assets.core.plan import Request
@@ -19,10 +20,11 @@ from backfill_assets.core.steps import NINE_STEPS, Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.pages.changes import sample_csv
 from backfill_assets.pages.publishing import page_path, publish_page, write_page
-from backfill_assets.runbook import StepContext, Subject
+from backfill_assets.runbook import CorrectableTable, StepContext
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.samples import Samples
+from tests.runbook.world import InMemory
 
 TABLE = "daily_orders"
 NOW = datetime(2026, 1, 23, 8, tzinfo=UTC)
@@ -40,22 +42,27 @@ def orders(factor: str, days: tuple[date, ...] = DAYS) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
+@dataclass
+class WithPages(InMemory):
+    """Surroundings whose only output are the pages of corrections."""
+
+    published: Path = Path()
+
+    def publish_page(self, ctx: StepContext, event: Event) -> None:
+        publish_page(ctx, event, self.published)
+
+
 def ctx(root: Path) -> StepContext:
     """A ctx at a table that has pages, some days of it published."""
     records = Records(Lake(str(root / "lake")))
     write(records.table(TABLE, SCHEMA), orders("0.99"))
-    subject = Subject(
-        table=TABLE,
+    table = CorrectableTable(
+        name=TABLE,
         keys=("market",),
         measures=("orders", "revenue"),
-        sources=(),
-        reports=(),
-        reach=lambda _days: {},
-        publish=lambda notice: notice.name,
         prove=(lambda _evidence: [Check.passing(Clause.CONTROL_TOTALS, f"All equal, {HOSTILE}.")],),
-        publish_page=lambda at, event: publish_page(at, event, root / "published"),
     )
-    return StepContext(records, subject, "ada", NOW)
+    return StepContext(records, table, WithPages(published=root / "published"), "ada", NOW)
 
 
 def write(table, frame: pl.DataFrame) -> None:
@@ -171,7 +178,7 @@ def test_a_page_that_cannot_be_written_stops_no_step(tmp_path, caplog):
 
 def test_a_page_before_any_validation_says_so(tmp_path):
     at = ctx(tmp_path)
-    quiet = replace(at, subject=replace(at.subject, publish_page=None))
+    quiet = replace(at, surroundings=InMemory())
     plan = runbook.open_correction(quiet, Request(TABLE, Window(DAYS[0], DAYS[0]), "why"))
 
     html = write_page(quiet, plan.correction, tmp_path / "published").read_text()

@@ -117,7 +117,7 @@ def test_a_tolerant_report_is_not_held(tmp_path):
     world = world_at(tmp_path)
     world.open(5, 6, "a")
     ctx = world.step_context()
-    tolerant = replace(ctx, subject=replace(ctx.subject, tolerant=(REPORT,)))
+    tolerant = replace(ctx, table=replace(ctx.table, consumers=replace(ctx.table.consumers, tolerant=(REPORT,))))
     from backfill_assets.runbook import freeze_reports
 
     event = freeze_reports(tolerant, "a")

@@ -13,9 +13,11 @@ from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.source_checks import verify_sources
-from backfill_assets.runbook import StepContext, Subject, open_correction, verify_source
+from backfill_assets.runbook import CorrectableTable, StepContext, open_correction, verify_source
+from backfill_assets.runbook.correctable_table import Sources
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
+from tests.runbook.world import InMemory
 from tests.scenarios import KEY, drop_parquet, fact, fx_rates, transaction
 
 AT = datetime(2026, 1, 23, 6, tzinfo=UTC)
@@ -161,26 +163,21 @@ def test_lost_rates_are_named_by_day(tmp_path):
     assert problems(records) == {DAYS[2]: ["fx_rates has a file that cannot be read"]}
 
 
-def desk_at(records: Records, **limits) -> StepContext:
-    subject = Subject(
-        table="fct_daily_revenue",
+def context_at(records: Records, **limits) -> StepContext:
+    table = CorrectableTable(
+        name="fct_daily_revenue",
         keys=("currency", "country"),
         measures=("revenue_usd",),
-        sources=("raw_transactions", "fx_rates"),
-        reports=(),
-        reach=lambda _days: {},
-        publish=lambda notice: notice.name,
-        verify=(verify_sources,),
-        **limits,
+        sources=Sources(("raw_transactions", "fx_rates"), verify=(verify_sources,), **limits),
     )
-    return StepContext(records, subject, "ada", AT)
+    return StepContext(records, table, InMemory(), "ada", AT)
 
 
 def opened(records: Records, **limits) -> tuple[StepContext, str]:
     live = records.table("fct_daily_revenue", schema_of("fct_daily_revenue"))
     live.create()
     live.replace_days({day: fact([{"day": day}]) for day in DAYS})
-    ctx = desk_at(records, **limits)
+    ctx = context_at(records, **limits)
     return ctx, open_correction(ctx, Request("fct_daily_revenue", Window(DAYS[0], DAYS[-1]), "wrong")).correction
 
 

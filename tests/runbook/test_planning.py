@@ -10,6 +10,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.request import CorrectedFirst, WindowOverlaps
 from backfill_assets.runbook import abandon, freeze_reports, open_correction, plan_correction, reset_watermarks
 from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.correctable_table import Consumers, Sources
 from backfill_assets.storage.builds import Build
 from tests.runbook.world import REPORT, SCHEMA, TABLE, World, day, days, world_at, worth
 
@@ -25,8 +26,8 @@ def summary_context(world: World) -> StepContext:
     table = world.records.table(SUMMARY, SCHEMA)
     table.create()
     table.replace_days({of: worth(1) for of in days(1, 10)})
-    subject = replace(world.subject, table=SUMMARY, sources=(TABLE,), reports=(), reach=lambda _of: {})
-    return replace(world.step_context(), subject=subject)
+    summary = replace(world.table, name=SUMMARY, sources=Sources((TABLE,)), consumers=Consumers())
+    return replace(world.step_context(), table=summary, surroundings=replace(world.surroundings, reports=()))
 
 
 def measured(world: World, seconds: float) -> None:
@@ -59,7 +60,7 @@ def test_a_plan_has_no_side_effect(tmp_path):
 def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
     world = world_at(tmp_path)
     ctx = world.step_context()
-    slow = replace(ctx, subject=replace(ctx.subject, days_per_minute=2.0))
+    slow = replace(ctx, table=replace(ctx.table, sources=replace(ctx.table.sources, days_per_minute=2.0)))
     plan = open_correction(slow, request(waves=WavePolicy(max_days=15, at_once=4)))
     policy = world.progress(plan.correction).plan.request.waves
     assert (policy.max_days, policy.at_once, policy.days_per_minute) == (2, 1, 2.0)

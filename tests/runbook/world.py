@@ -30,8 +30,8 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.runbook import (
+    CorrectableTable,
     StepContext,
-    Subject,
     approve,
     communicate,
     cut_over,
@@ -45,6 +45,8 @@ from backfill_assets.runbook import (
     validate,
     verify_source,
 )
+from backfill_assets.runbook.context import Reach
+from backfill_assets.runbook.correctable_table import CodeVersion, Consumers, Sources
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.layout import Lake
@@ -85,13 +87,40 @@ def worth(revenue: int | None) -> pl.DataFrame:
 
 
 @dataclass
+class InMemory:
+    """Surroundings without files: notices are kept, every day is a partition of the table and of its reports."""
+
+    reports: tuple[str, ...] = ()
+    notices: list[Notice] = field(default_factory=list)
+
+    def unknown_days(self, days: Collection[date]) -> Collection[date]:
+        return ()
+
+    def reach(self, days: Collection[date]) -> Reach:
+        return {report: tuple(str(one) for one in sorted(days)) for report in self.reports}
+
+    def publish(self, notice: Notice) -> str:
+        self.notices[:] = [*(one for one in self.notices if one.name != notice.name), notice]
+        return notice.name
+
+    def show(self, pending: Event | None) -> Collection[str]:
+        return ()
+
+    def publish_page(self, ctx: StepContext, event: Event) -> None:
+        """There are no pages."""
+
+    def copy(self) -> "InMemory":
+        return replace(self, notices=[*self.notices])
+
+
+@dataclass
 class World:
-    """One lake, the notices that went out, and the clock. ``right`` is what each day should be."""
+    """One lake, what surrounds it, and the clock. ``right`` is what each day should be."""
 
     root: Path
     right: dict[date, int | None]
     now: datetime = START
-    told: list[Notice] = field(default_factory=list)
+    surroundings: InMemory = field(default_factory=lambda: InMemory(reports=(REPORT,)))
     built: list[str] = field(default_factory=list)
 
     @property
@@ -103,24 +132,23 @@ class World:
         return self.records.table(TABLE, SCHEMA)
 
     def step_context(self, actor: str = "ada") -> StepContext:
-        return StepContext(self.records, self.subject, actor, self.now, "run")
+        return StepContext(self.records, self.table, self.surroundings, actor, self.now, "run")
 
     @property
-    def subject(self) -> Subject:
-        return Subject(
-            table=TABLE,
+    def table(self) -> CorrectableTable:
+        return CorrectableTable(
+            name=TABLE,
             keys=("shop",),
             measures=("revenue",),
-            sources=(SOURCE,),
-            reports=(REPORT,),
-            reach=lambda of: {REPORT: tuple(str(one) for one in sorted(of))},
-            publish=self.publish,
-            code_version="v2",
+            code=CodeVersion("v2"),
+            sources=Sources((SOURCE,)),
+            consumers=Consumers((REPORT,)),
         )
 
-    def publish(self, notice: Notice) -> str:
-        self.told = [*[one for one in self.told if one.name != notice.name], notice]
-        return notice.name
+    @property
+    def told(self) -> list[Notice]:
+        """The notices that went out."""
+        return self.surroundings.notices
 
     def publish_live(self, revenues: Mapping[date, int | None], *, by: str = "v1") -> None:
         """Write live days as nightly does: with lineage."""
@@ -244,4 +272,4 @@ def world_at(root: Path, count: int = 10) -> World:
 def copy_of(world: World, root: Path) -> World:
     """The same world in another folder; what happens in one does not happen in the other."""
     shutil.copytree(world.root, root)
-    return replace(world, root=root, told=[*world.told], built=[*world.built])
+    return replace(world, root=root, surroundings=world.surroundings.copy(), built=[*world.built])

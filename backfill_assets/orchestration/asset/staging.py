@@ -62,7 +62,7 @@ def correction_of_run(context: dg.AssetExecutionContext, ctx: StepContext, days:
         return named_correction(ctx, named, days)
     plan = join_or_open(ctx, _request(context, ctx, days))
     context.instance.add_run_tags(context.run.run_id, {tags.CORRECTION: plan.correction})
-    context.instance.add_dynamic_partitions(partitions_name(ctx.subject.table), [plan.correction])
+    context.instance.add_dynamic_partitions(partitions_name(ctx.table.name), [plan.correction])
     return plan
 
 
@@ -77,9 +77,9 @@ def _request(context: dg.AssetExecutionContext, ctx: StepContext, days: Collecti
     wanted = target or tuple(sorted(days))
     window = Window.spanning(wanted)
     return Request(
-        table=ctx.subject.table,
+        table=ctx.table.name,
         window=window,
-        reason=f"Launched on backfill/{ctx.subject.table} without a request.",
+        reason=f"Launched on backfill/{ctx.table.name} without a request.",
         days=() if len(wanted) == len(window) else wanted,
         origin=backfill or context.run.run_id,
     )

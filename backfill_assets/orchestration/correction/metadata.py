@@ -14,7 +14,7 @@ from backfill_assets.core.facts import Notified
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed
-from backfill_assets.orchestration.asset.table_definition import published_root
+from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook.validating import Validation
 

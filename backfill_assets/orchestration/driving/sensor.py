@@ -21,7 +21,8 @@ from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
 from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import TableDefinition, published_root
+from backfill_assets.orchestration.asset.surroundings import published_root
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.checks import check_keys
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import job_name, step_key

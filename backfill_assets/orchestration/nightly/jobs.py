@@ -160,7 +160,7 @@ def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg
 def due(ctx: StepContext) -> Iterator[tuple[Progress, str]]:
     """The corrections of the table whose files may go, and why, oldest first."""
     for _, progress in sorted(ctx.records.ledger.all_progress().items()):
-        if progress.plan.table != ctx.subject.table:
+        if progress.plan.table != ctx.table.name:
             continue
         match next_step(looked(ctx.records, progress), ctx.now):
             case TakeSteps(steps=(Step.DECOMMISSION,)):
@@ -179,7 +179,7 @@ def _decommission(context: dg.OpExecutionContext, ctx: StepContext, progress: Pr
     correction = progress.plan.correction
     proof = runbook.decommission(ctx, correction).detail
     metadata = {**metadata_of(proof), "why": dg.MetadataValue.text(why)}
-    key = step_key(ctx.subject.table, Step.DECOMMISSION)
+    key = step_key(ctx.table.name, Step.DECOMMISSION)
     context.log_event(dg.AssetMaterialization(key, partition=correction, metadata=metadata))
     context.log.info("Decommissioned %s, because %s.", correction, why)
     return {

@@ -261,10 +261,10 @@ class NightlyRun:
         if not live:
             return {}
         snapshot = records.snapshot(self.pipeline.definition.table)
-        reached = self.pipeline.definition.reach(records, days) if days else {}
+        reached = self.pipeline.definition.surroundings(records).reach(days) if days else {}
         owed: dict[str, list[str]] = {report: [*keys] for report, keys in reached.items()}
         definitions = {report.name: report.partitions_def for report in self.pipeline.definition.reports.assets}
-        for report, keys in self.pipeline.definition.reach(records, live).items():
+        for report, keys in self.pipeline.definition.surroundings(records).reach(live).items():
             built = records.completeness.of_report(report, self.pipeline.definition.table)
             there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
             partitions = definitions[report]

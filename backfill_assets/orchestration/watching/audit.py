@@ -22,7 +22,8 @@ from backfill_assets.core.replay import (
 from backfill_assets.core.replay import Verdict as Replayed
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.orchestration.asset.guard import claims
-from backfill_assets.orchestration.asset.table_definition import TableDefinition, published_root
+from backfill_assets.orchestration.asset.surroundings import published_root
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource

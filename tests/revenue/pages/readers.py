@@ -1,7 +1,7 @@
 """A lake whose reports are built and read: corrections taken through the runbook, pages and files beside them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import polars as pl
 from backfill_assets import runbook
 from backfill_assets.core.events import Event
 from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
+from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings
 from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.revenue import landing, reports
 from backfill_assets.revenue.pages.rendering import Rendered, render_reports
@@ -25,6 +27,19 @@ NOW = datetime(2026, 1, 23, 7, 30, tzinfo=UTC)
 HISTORY = Window(date(2025, 12, 22), date(2026, 1, 9))
 WRONG = Window(date(2025, 12, 27), date(2026, 1, 5))
 REASON = "The <b>FX join</b> used \u202ethe rate of the previous day"
+
+
+@dataclass(frozen=True)
+class InFolder(DagsterSurroundings):
+    """The fact's surroundings, with readers who look into the folder of a newsroom."""
+
+    room: "Newsroom | None" = None
+
+    def publish(self, notice: Notice) -> str:
+        return self.room.post.publish(notice)
+
+    def show(self, pending: Event | None = None) -> list[str]:
+        return [*self.room.show(pending).sentences]
 
 
 @dataclass
@@ -46,8 +61,8 @@ class Newsroom:
         """A ctx of which every step is an hour after the last."""
         self.now += timedelta(hours=1)
         records = self.lake.records
-        subject = replace(DAILY_REVENUE.subject(records), publish=self.post.publish, show=self.show)
-        return StepContext(records, subject, actor, self.now)
+        surroundings = InFolder(records, DAILY_REVENUE.reports, room=self)
+        return StepContext(records, DAILY_REVENUE.correctable_table, surroundings, actor, self.now)
 
     def show(self, pending: Event | None = None) -> Rendered:
         return render_reports(self.lake.records, self.folder, pending)

@@ -1,0 +1,63 @@
+"""What surrounds the runbook in a Dagster code location: partitions, and the folder and channels of readers."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from backfill_assets.core.events import Event
+from backfill_assets.core.notice import Notice
+from backfill_assets.orchestration.instance.delivery import Post
+from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.orchestration.instance.resources import now_utc, place
+from backfill_assets.orchestration.reports.reach import Reports
+from backfill_assets.pages.publishing import publish_page
+from backfill_assets.runbook import StepContext
+from backfill_assets.storage.records import Records
+
+# What cannot be made of what people read is returned in sentences; the rest is made.
+Render = Callable[[Records, Path, Event | None], Collection[str]]
+
+
+@dataclass(frozen=True)
+class DagsterSurroundings:
+    """The runbook's :class:`~backfill_assets.runbook.context.Surroundings`, by Dagster's partitions and in files."""
+
+    records: Records
+    reports: Reports
+    render: Render | None = None
+
+    @property
+    def post(self) -> Post:
+        """Where the notices of the table go."""
+        return Post(self.records, published_root() / "notices", now_utc())
+
+    def unknown_days(self, days: Collection[date]) -> list[date]:
+        """Those of the days that are no partitions of the table."""
+        return [day for day in days if not self.reports.partitions_def.has_partition_key(str(day))]
+
+    def reach(self, days: Collection[date]) -> dict[str, tuple[str, ...]]:
+        """The report partitions that some days reach, as far as they exist."""
+        table = table_of(self.reports.table)
+        live = self.records.snapshot(table).days if self.records.exists(table) else frozenset[date]()
+        return self.reports.reach(days, live, now_utc())
+
+    def publish(self, notice: Notice) -> str:
+        """Record a notice and write it down for its readers; returns its path."""
+        return self.post.publish(notice)
+
+    def show(self, pending: Event | None = None) -> list[str]:
+        """Bring what people read in line with the tables and with the ledger once ``pending`` is in it.
+
+        Returns what could not be made, in sentences.
+        """
+        return list(self.render(self.records, published_root(), pending)) if self.render is not None else []
+
+    def publish_page(self, ctx: StepContext, event: Event) -> None:
+        """Write the page of the event's correction, when the event is one that it shows."""
+        publish_page(ctx, event, published_root())
+
+
+def published_root() -> Path:
+    """Where pages, files and notices for readers go: ``BACKFILL_PUBLISHED``, default ``data/published``."""
+    return Path(place("", "BACKFILL_PUBLISHED", "data/published"))

@@ -1,0 +1,91 @@
+"""What is known of a correctable table: its columns, its code, its sources and its consumers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from backfill_assets.core.check import Check
+from backfill_assets.core.plan import Plan
+from backfill_assets.storage.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one day of one source, in a few words without a full stop."""
+
+    day: date
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What checks against the source are given: the plan, the staged days, and live's of the same days.
+
+    ``excluded`` are days whose live rows were computed from other inputs, so that live says nothing about them.
+    """
+
+    plan: Plan
+    records: Records
+    staged: pl.LazyFrame
+    live: pl.LazyFrame
+    days: tuple[date, ...]
+    excluded: frozenset[date] = frozenset()
+
+
+Verify = Callable[[Records, Plan], Sequence[Problem]]
+Prove = Callable[[Evidence], Sequence[Check]]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeVersion:
+    """Which code computes a table: the version that lineage records, and the commit it was deployed from."""
+
+    version: str = ""
+    git_commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The tables that a correctable table is computed from.
+
+    Each bears ``days_per_minute`` (0 without a limit) and keeps ``retention_days``, by name. ``verify`` looks at them
+    before anything is staged.
+    """
+
+    names: tuple[str, ...] = ()
+    days_per_minute: float = 0.0
+    retention_days: Mapping[str, int] = field(default_factory=dict[str, int])
+    verify: tuple[Verify, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Consumers:
+    """Who reads a correctable table: the reports computed from it, of which ``tolerant`` ones are not frozen.
+
+    ``holders`` are consumers outside that keep a watermark of their own.
+    """
+
+    reports: tuple[str, ...] = ()
+    tolerant: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectableTable:
+    """A table whose history can be corrected.
+
+    ``keys`` with the day identify a row, ``measures`` are summed and compared. ``declared`` are the columns that the
+    asset's schema names, with their types. ``prove`` looks at the staged days against the sources.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    measures: tuple[str, ...]
+    declared: Mapping[str, pl.DataType] = field(default_factory=dict[str, pl.DataType])
+    code: CodeVersion = CodeVersion()
+    sources: Sources = field(default_factory=Sources)
+    consumers: Consumers = Consumers()
+    prove: tuple[Prove, ...] = ()
+    rollback_days: int = 14
