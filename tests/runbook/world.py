@@ -1,7 +1,7 @@
 """A small lake with one correctable table, and a driver that takes the runbook's steps without Dagster."""
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,25 +9,17 @@ from pathlib import Path
 
 import polars as pl
 
+from backfill_assets.core.advance import advance, work_of
 from backfill_assets.core.events import Event
 from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.fold import history
-from backfill_assets.core.next_step import (
-    Finished,
-    NextStep,
-    RebuildReports,
-    StageWaves,
-    Stuck,
-    TakeSteps,
-    WaitForPerson,
-    WaitUntil,
-    next_step,
-)
+from backfill_assets.core.next_step import NextStep, WaitUntil
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
+from backfill_assets.core.work import WorkItem
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.runbook import (
     CorrectableTable,
@@ -206,27 +198,29 @@ class World:
 
     def take(self, correction: str, action: NextStep) -> None:
         """Do what is next."""
-        match action:
-            case TakeSteps(steps=steps):
-                for step in steps:
-                    STEPS[step](self.step_context(), correction)
-            case StageWaves(waves=waves):
-                for wave in waves:
-                    self.stage_wave(correction, wave.days)
-            case RebuildReports(partitions=partitions):
-                self.build_reports(correction, partitions)
-            case _:
-                raise AssertionError(action)
+        progress = self.step_context().progress(correction)
+        for item in work_of(action, progress):
+            self.run(progress, item)
+
+    def run(self, progress: Progress, item: WorkItem) -> None:
+        """Do what the run of a work item does."""
+        correction = progress.plan.correction
+        if item.wave is not None:
+            self.stage_wave(correction, item.wave.days)
+        for step in item.steps:
+            if step is Step.REBUILD_DOWNSTREAM:
+                self.build_owed(progress)
+            STEPS[step](self.step_context(), correction)
+
+    def build_owed(self, progress: Progress) -> None:
+        owed: dict[str, list[str]] = {}
+        for report, key in sorted(progress.downstream.owed):
+            owed.setdefault(report, []).append(key)
+        self.build_reports(progress.plan.correction, owed)
 
     def drive(self, correction: str, *, patience: int = 60) -> NextStep:
         """Take the correction as far as it goes; a refused step is looked at again."""
-        for _ in range(patience):
-            action = next_step(self.step_context().progress(correction), self.now)
-            if isinstance(action, WaitForPerson | WaitUntil | Stuck | Finished):
-                return action
-            with suppress(BackfillAssetsError):
-                self.take(correction, action)
-        raise AssertionError(f"not at rest after {patience} steps, next is {action}")
+        return advance(WithoutDagster(self, patience), correction)
 
     def through(self, correction: str) -> None:
         """All the way to the rollback window."""
@@ -248,6 +242,31 @@ class World:
 
     def later(self, days_later: float) -> None:
         self.now = self.now + timedelta(days=days_later)
+
+
+@dataclass
+class WithoutDagster:
+    """A launcher that takes the steps here and now, so many rounds of them."""
+
+    world: World
+    patience: int
+
+    def progress(self, correction: str) -> Progress:
+        return self.world.step_context().progress(correction)
+
+    def now(self) -> datetime:
+        return self.world.now
+
+    def busy(self, _progress: Progress, /) -> Collection[date]:
+        return ()
+
+    def launch(self, progress: Progress, items: Sequence[WorkItem]) -> bool:
+        self.patience -= 1
+        assert self.patience >= 0, f"not at rest, next are {items}"
+        with suppress(BackfillAssetsError):
+            for item in items:
+                self.world.run(progress, item)
+        return True
 
 
 def right_at(count: int = 10) -> dict[date, int | None]:

@@ -1,24 +1,15 @@
-"""Driving a correction in this process: ask what is next, do it, fold again, until it is done or waits.
+"""The launcher in this process: each work item is run here, one after the other, until the correction waits.
 
 The sensor may be at it too: whoever wants a run asks for it in the ledger first, so nothing is done twice.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 
-from backfill_assets.core.next_step import (
-    Finished,
-    NextStep,
-    RebuildReports,
-    StageWaves,
-    Stuck,
-    TakeSteps,
-    WaitForPerson,
-    WaitForRuns,
-    WaitUntil,
-    next_step,
-    thawing,
-)
+from backfill_assets.core.advance import advance
+from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.next_step import NextStep
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.core.work import WorkItem
@@ -55,21 +46,34 @@ class Driver:
             RunFailed: when a run failed without leaving a word in the ledger.
         """
         self._take_over(correction)
-        while True:
-            before = self._settled(correction)
-            action = next_step(before, self.lake.now())
-            self.on_next_step(action, self.step_context())
-            match action:
-                case TakeSteps(steps=steps):
-                    ran = self._run(before, [WorkItem(steps=steps)])
-                case StageWaves(waves=waves):
-                    ran = self._run(before, [WorkItem(wave=wave) for wave in waves])
-                case RebuildReports():
-                    ran = self._run(before, [WorkItem(steps=thawing(before))])
-                case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
-                    return action
-            if _stands_still(before, self._settled(correction)):
-                raise RunFailed(correction, [error for one in ran for error in one.errors])
+        return advance(self, correction, announce=lambda decided: self.on_next_step(decided, self.step_context()))
+
+    def progress(self, correction: str) -> Progress:
+        """Where the correction stands, once the ends of runs are written down that said nothing themselves."""
+        ctx = self.step_context()
+        progress = ctx.progress(correction)
+        return ctx.progress(correction) if settle(ctx, self.runner.instance, progress).changed else progress
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return self.lake.now()
+
+    def busy(self, _progress: Progress, /) -> Collection[date]:
+        """None: a person who drives stages every day himself."""
+        return ()
+
+    def launch(self, progress: Progress, items: Sequence[WorkItem]) -> bool:
+        """Run work items one after the other, each requested in the ledger first; what others requested is theirs.
+
+        Raises:
+            RunFailed: when runs failed without leaving a word in the ledger.
+        """
+        correction = progress.plan.correction
+        requested = ((item, ask(self.step_context(), progress, item, this_process())) for item in items)
+        ran = [self._run(correction, item, pending) for item, pending in requested if pending is not None]
+        if ran and _stands_still(progress, self.progress(correction)):
+            raise RunFailed(correction, [error for one in ran for error in one.errors])
+        return True
 
     def take(self, correction: str, step: Step) -> RunResult:
         """Take one step by hand."""
@@ -88,33 +92,18 @@ class Driver:
         keys = [step_key(self.definition.table, step) for step in steps]
         return self.runner.run_partition(keys, correction, told)
 
-    def _run(self, progress: Progress, work_items: Sequence[WorkItem]) -> list[RunResult]:
-        """Run work_items one after the other, each asked for in the ledger first; what somebody else does is left."""
-        ran: list[RunResult] = []
-        correction = progress.plan.correction
-        for work_item in work_items:
-            asked = ask(self.step_context(), progress, work_item, this_process())
-            if asked is None:
-                continue
-            told = run_tags(correction, asked)
-            if work_item.wave is not None:
-                ran.append(self.runner.run_days([self.definition.asset.staged_key], work_item.wave, told))
-            else:
-                ran.append(self._take(correction, work_item.steps, told))
-        return ran
-
-    def _settled(self, correction: str) -> Progress:
-        """Where the correction stands, once the ends of runs are written down that said nothing themselves."""
-        ctx = self.step_context()
-        progress = ctx.progress(correction)
-        return ctx.progress(correction) if settle(ctx, self.runner.instance, progress).changed else progress
+    def _run(self, correction: str, item: WorkItem, pending: Pending) -> RunResult:
+        told = run_tags(correction, pending)
+        if item.wave is not None:
+            return self.runner.run_days([self.definition.asset.staged_key], item.wave, told)
+        return self._take(correction, item.steps, told)
 
     def _take_over(self, correction: str) -> None:
         """A person drives now: failures are forgotten, and what the daemon has not begun is taken from it."""
         instance, ctx = self.runner.instance, self.step_context()
         instance.add_dynamic_partitions(partitions_name(self.definition.table), [correction])
         fail_orphaned_runs(instance)
-        take_over(ctx, instance, self._settled(correction))
+        take_over(ctx, instance, self.progress(correction))
         progress = ctx.progress(correction)
         if progress.failures or progress.staging.tries:
             forget_failures(ctx, correction)

@@ -5,17 +5,27 @@ It keeps nothing of its own: a restart, a double tick, a lost code server or a d
 tick folds again. The command line goes through the same ledger, so the two never do the same thing twice.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, assert_never
 
 import dagster as dg
 
-from backfill_assets.core.events import Event
+from backfill_assets.core.advance import advance
 from backfill_assets.core.facts import StagingStopped
 from backfill_assets.core.in_flight import Pending
-from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, Stuck, TakeSteps, next_step, thawing
+from backfill_assets.core.next_step import (
+    Finished,
+    NextStep,
+    RebuildReports,
+    StageWaves,
+    Stuck,
+    TakeSteps,
+    WaitForPerson,
+    WaitForRuns,
+    WaitUntil,
+)
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
@@ -32,7 +42,6 @@ from backfill_assets.orchestration.instance.backfills import days_under_way, how
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext
-from backfill_assets.runbook.looking import looked
 from backfill_assets.runbook.watermark_steps import note_advanced
 
 SECONDS = 10
@@ -59,7 +68,7 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
         description=f"Takes every open correction of {definition.table} forward: requests its waves, steps, rebuilds.",
     )
     def drive(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-        result = Tick(definition, context.instance, definition.step_context(lake, driver_name(definition.table))).take()
+        result = tick(definition, context.instance, definition.step_context(lake, driver_name(definition.table)))
         known = set(context.instance.get_dynamic_partitions(partitions_name(definition.table)))
         partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
         new = [name for name in result.corrections if name not in known]
@@ -81,66 +90,62 @@ class TickResult:
     sentence: str
 
 
+def tick(definition: TableDefinition, instance: dg.DagsterInstance, ctx: StepContext) -> TickResult:
+    """Look at all corrections of a table and request the runs of what is next; deleting files is the daily sweep's."""
+    fail_orphaned_runs(instance)
+    note_advanced(ctx)
+    show_moved(ctx, published_root())
+    launcher = DaemonLauncher(definition, instance, ctx)
+    found = ctx.records.ledger.all_progress().items()
+    ours = {name: progress for name, progress in found if progress.plan.table == definition.table}
+    decided = {
+        name: advance(launcher, name, leaves={Step.DECOMMISSION})
+        for name, progress in ours.items()
+        if progress.publication.ending is not Ending.DECOMMISSIONED
+    }
+    sentences = [f"{name} {sentence_of(one)}" for name, one in decided.items()]
+    return TickResult(tuple(launcher.requests), tuple(ours), "; ".join(sentences) or "No correction is open.")
+
+
 @dataclass(frozen=True)
-class Tick:
-    """One look at all corrections of a table."""
+class DaemonLauncher:
+    """Requests runs of Dagster's daemon, each written into the ledger first."""
 
     definition: TableDefinition
     instance: dg.DagsterInstance
     ctx: StepContext
+    requests: list[dg.RunRequest] = field(default_factory=list[dg.RunRequest])
 
-    def take(self) -> TickResult:
-        """Hear what ended, fold, and ask for what is next."""
-        fail_orphaned_runs(self.instance)
-        note_advanced(self.ctx)
-        show_moved(self.ctx, published_root())
-        ledger = self.ctx.records.ledger
-        # In this order: a correction that is opened in between is taken up by the next tick.
-        all_progress, histories = ledger.all_progress(), ledger.histories()
-        folded = {name: (progress, histories[name]) for name, progress in all_progress.items()}
-        ours = {
-            name: (looked(self.ctx.records, progress), events)
-            for name, (progress, events) in folded.items()
-            if progress.plan.table == self.definition.table
-        }
-        requests: list[dg.RunRequest] = []
-        sentences: list[str] = []
-        for name, (progress, events) in ours.items():
-            if progress.publication.ending is Ending.DECOMMISSIONED:
-                continue
-            asked, decided = self._take(progress, events)
-            requests += asked
-            sentences.append(f"{name} {sentence_of(decided)}")
-        return TickResult(tuple(requests), tuple(ours), "; ".join(sentences) or "No correction is open.")
-
-    def _take(self, progress: Progress, events: Sequence[Event]) -> tuple[list[dg.RunRequest], NextStep]:
+    def progress(self, correction: str) -> Progress:
+        """Where the correction stands, once the ends of runs are written down; runs that never were are requested."""
+        progress = self.ctx.progress(correction)
         settled = settle(self.ctx, self.instance, progress)
-        stopped = self._tell_stopped_backfill(progress, events)
-        if settled.changed or stopped:
-            progress = self.ctx.progress(progress.plan.correction)
-        again = [self._request(progress, one) for one in settled.unlaunched]
-        decided = next_step(progress, self.ctx.now)
-        if isinstance(decided, StageWaves):
-            decided = next_step(progress, self.ctx.now, self._busy(progress))
-        asked = (ask(self.ctx, progress, work_item) for work_item in self._work_items(progress, decided))
-        return [*again, *(self._request(progress, one) for one in asked if one is not None)], decided
+        if self._tell_stopped_backfill(progress) or settled.changed:
+            progress = self.ctx.progress(correction)
+        self.requests.extend(self._request(correction, one) for one in settled.unlaunched)
+        return progress
 
-    def _work_items(self, progress: Progress, decided: NextStep) -> Sequence[WorkItem]:
-        match decided:
-            case TakeSteps(steps=(Step.DECOMMISSION,)) if progress.publication.planned is None:
-                return ()  # deleting what is due is the daily sweep's
-            case TakeSteps(steps=steps):
-                return (WorkItem(steps=steps),)
-            case StageWaves(waves=waves, at_once=at_once):
-                return tuple(WorkItem(wave=wave) for wave in waves[:at_once])
-            case RebuildReports():
-                return (WorkItem(steps=thawing(progress)),)
-            case _:
-                return ()
+    def now(self) -> datetime:
+        """The time of the tick."""
+        return self.ctx.now
 
-    def _request(self, progress: Progress, one: Pending) -> dg.RunRequest:
-        """The run of an work_item. Asked for again under the same key it is the same run."""
-        correction, table, work_item = progress.plan.correction, self.definition.table, one.item
+    def busy(self, progress: Progress) -> Collection[date]:
+        """Days that somebody's own backfill or run is staging for the correction."""
+        busy = set(days_under_way(self.instance, self.definition.asset.staged_key))
+        for run in unasked_runs(self.instance, progress):
+            if self.definition.asset.staged_key in (run.asset_selection or {self.definition.asset.staged_key}):
+                busy.update(days_of_tags(run.tags))
+        return busy
+
+    def launch(self, progress: Progress, items: Sequence[WorkItem]) -> bool:
+        """Request the runs of work items; what somebody else requested is left to him."""
+        asked = (ask(self.ctx, progress, item) for item in items)
+        self.requests.extend(self._request(progress.plan.correction, one) for one in asked if one is not None)
+        return False
+
+    def _request(self, correction: str, one: Pending) -> dg.RunRequest:
+        """The run of a work item. Requested again under the same key it is the same run."""
+        table, work_item = self.definition.table, one.item
         told = run_tags(correction, one)
         if work_item.wave is not None:
             return dg.RunRequest(one.key, job_name=staging_job_name(table), tags=told)
@@ -157,19 +162,12 @@ class Tick:
             asset_check_keys=check_keys(step_key(table, Step.VALIDATE)) if Step.VALIDATE in work_item.steps else [],
         )
 
-    def _busy(self, progress: Progress) -> frozenset[date]:
-        """Days that somebody's own backfill or run is staging for the correction."""
-        busy = set(days_under_way(self.instance, self.definition.asset.staged_key))
-        for run in unasked_runs(self.instance, progress):
-            if self.definition.asset.staged_key in (run.asset_selection or {self.definition.asset.staged_key}):
-                busy.update(days_of_tags(run.tags))
-        return frozenset(busy)
-
-    def _tell_stopped_backfill(self, progress: Progress, events: Sequence[Event]) -> bool:
+    def _tell_stopped_backfill(self, progress: Progress) -> bool:
         """Say once that the backfill whose launch opened the correction was stopped; a person goes on from there."""
         origin = progress.plan.request.origin
         if not origin or not progress.missing or not progress.accepts_stagings:
             return False
+        events = self.ctx.records.ledger.events(progress.plan.correction)
         stopped = (event.fact for event in events if isinstance(event.fact, StagingStopped))
         if any(fact.backfill == origin for fact in stopped):
             return False
@@ -199,5 +197,7 @@ def sentence_of(decided: NextStep) -> str:
             return f"goes on with {', '.join(steps)}"
         case Stuck(step=step, reason=reason):
             return f"is stuck at {step}, {reason}"
-        case _:
+        case StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | WaitUntil() | Finished():
             return type(decided).__name__
+        case _:
+            assert_never(decided)
