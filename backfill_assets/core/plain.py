@@ -9,14 +9,25 @@ _FORMULA = re.compile(r"^[\s\u00a0]*[=+\-@\uff0b\uff0d\uff1d\uff20]")
 _MARKDOWN = {"<": "&lt;", ">": "&gt;", "[": "\\[", "]": "\\]", "`": "'", "|": "\\|", "*": "\\*"}
 
 
+def visible(text: object) -> str:
+    r"""The text without control characters and without marks that turn the direction of writing, else as it is.
+
+    >>> visible("late\nfixings\u202e, ")
+    'late fixings, '
+    """
+    said = str(text)
+    if said.isascii() and said.isprintable():
+        return said
+    return "".join(char if _is_seen(char) else " " if char.isspace() else "" for char in said)
+
+
 def one_line(text: object) -> str:
     """The text on one line, without control characters and without marks that turn the direction of writing.
 
     >>> one_line(" late   fixings ")
     'late fixings'
     """
-    kept = "".join(" " if char.isspace() else char for char in str(text))
-    return " ".join("".join(char for char in kept if unicodedata.category(char) not in _INVISIBLE).split())
+    return " ".join(visible(text).split())
 
 
 def plain(text: object) -> str:
@@ -44,3 +55,7 @@ def neutral(text: str) -> str:
     "'=1+1"
     """
     return f"'{text}" if is_formula(text) else text
+
+
+def _is_seen(char: str) -> bool:
+    return unicodedata.category(char) not in _INVISIBLE

@@ -2,12 +2,13 @@
 
 import csv
 import io
-from html import escape
+from collections.abc import Sequence
 
 from backfill_assets.core.certificate import Certificate
-from backfill_assets.core.figures import Figures
-from backfill_assets.core.sampling import Sample, SampledRow
-from backfill_assets.pages.charts import chart_per_value, charts_per_day
+from backfill_assets.core.figures import ROWS, Figures, Line
+from backfill_assets.core.sampling import Sample
+from backfill_assets.pages.charts import Drawing, bars_both_ways, lines_and_changes
+from backfill_assets.pages.shell import rendered
 from backfill_assets.pages.tables import (
     LINES_SHOWN,
     table_of_checks,
@@ -18,22 +19,52 @@ from backfill_assets.pages.tables import (
 )
 
 SAMPLE_FILE = "sample.csv"
+MOST_DAYS_DRAWN = 400
+MOST_VALUES_DRAWN = 20
 
 
 def changes(figures: Figures, certificate: Certificate, sample: Sample | None) -> str:
     """Old against new per day, month, quarter and key, the checks, and the sample."""
-    parts = [
-        "<h2>Checks</h2>",
-        f'<div class="wrap">{table_of_checks(certificate.checks)}</div>',
-        "<h2>Old against new, day by day</h2>",
-        charts_per_day(figures),
-        _total(table_of_days(figures)) or f"<p>{_no_day_moves(certificate)}</p>",
-        "<h2>By month and quarter</h2>",
-        _total(table_of_lines(figures.months, figures, "month", "Months")),
-        _total(table_of_lines(figures.quarters, figures, "quarter", "Quarters")),
-        *[_per_key(figures, key) for key in figures.keys],
-    ]
-    return "".join([*parts, _sample(sample) if sample else ""])
+    moving = any(day.moves for day in figures.days)
+    return rendered(
+        "changes.html",
+        checks=table_of_checks(certificate.checks),
+        per_day=chart_per_day(figures),
+        days=table_of_days(figures) if moving else None,
+        differing=len(certificate.changed_days),
+        months=table_of_lines(figures.months, figures, "month", "Months"),
+        quarters=table_of_lines(figures.quarters, figures, "quarter", "Quarters"),
+        keys=[
+            (key, chart_per_value(lines, figures.main_measure, key), table_of_lines(lines, figures, key, f"By {key}"))
+            for key, lines in figures.keys.items()
+        ],
+        sample=sample,
+        sample_table=table_of_sample(sample) if sample else None,
+        transactions=[(row, table_of_transactions(row)) for row in (sample.rows if sample else ()) if row.lines],
+        lines_shown=LINES_SHOWN,
+        sample_file=SAMPLE_FILE,
+    )
+
+
+def chart_per_day(figures: Figures) -> Drawing:
+    """Old and new of the main measure per day above their difference; per month when there are too many days."""
+    by_day = len(figures.days) <= MOST_DAYS_DRAWN
+    measure, lines = figures.main_measure, figures.days if by_day else figures.months
+    title = measure or ROWS
+    about = f"{title} per {'day' if by_day else 'month'}, live before and corrected, and the change"
+    sums = [(line.name, line.of(measure)) for line in lines]
+    moved = [(name, float(one.old), float(one.new), float(one.change)) for name, one in sums]
+    return lines_and_changes(moved, title=title, about=about)
+
+
+def chart_per_value(lines: Sequence[Line], measure: str | None, column: str) -> Drawing | None:
+    """By how much each value of a key moves; None when none does."""
+    moving = [line for line in lines if line.of(measure).change][:MOST_VALUES_DRAWN]
+    if not moving:
+        return None
+    changed = [(line.name, float(line.of(measure).change)) for line in moving]
+    title = measure or ROWS
+    return bars_both_ways(changed, title=f"change of {title}", about=f"Change of {title} per {column}")
 
 
 def sample_csv(sample: Sample) -> str:
@@ -48,41 +79,6 @@ def sample_csv(sample: Sample) -> str:
         for line in row.lines:
             writer.writerow({name: _harmless(value) for name, value in {**row.key, **line}.items()})
     return text.getvalue()
-
-
-def _no_day_moves(certificate: Certificate) -> str:
-    differing = len(certificate.changed_days)
-    in_cells = f" {differing} days differ in cells that are not summed." if differing else ""
-    return f"No day moves in a sum or in its number of rows.{in_cells}"
-
-
-def _per_key(figures: Figures, key: str) -> str:
-    lines = figures.keys[key]
-    chart = chart_per_value(lines, figures.main_measure, key)
-    table = _total(table_of_lines(lines, figures, key, f"By {key}"))
-    return f'<h2>By {escape(key)}</h2><div class="{"pair" if chart else ""}">{chart}{table}</div>'
-
-
-def _sample(sample: Sample) -> str:
-    count = sum(len(row.lines) for row in sample.rows)
-    said = (
-        f"{sample.derived} of {sample.population} rows were derived a second time, from {sample.lines_derived:,} "
-        f"source rows, on a path that shares nothing with the pipeline. These {len(sample.rows)} were drawn at random, "
-        "seeded by the id of the correction; every source row behind them is in "
-        f'<a href="{SAMPLE_FILE}">{SAMPLE_FILE}</a>, {count:,} in all.'
-    )
-    details = "".join(_details(row) for row in sample.rows if row.lines)
-    return f"<h2>Sample</h2><p>{said}</p>{table_of_sample(sample)}<h3>Transaction by transaction</h3>{details}"
-
-
-def _details(row: SampledRow) -> str:
-    first = f", the first {LINES_SHOWN}" if len(row.lines) > LINES_SHOWN else ""
-    summary = f"{escape(' '.join(row.key.values()))}, {len(row.lines)} transactions{first}"
-    return f"<details><summary>{summary}</summary>{table_of_transactions(row)}</details>"
-
-
-def _total(table: str) -> str:
-    return f'<div class="total">{table}</div>' if table else ""
 
 
 def _harmless(value: str) -> str:

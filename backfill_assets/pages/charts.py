@@ -1,101 +1,245 @@
-"""Charts as inline SVG: Altair describes them, vl-convert draws them, nothing reaches for the network."""
+"""Charts as inline SVG, drawn by Altair and coloured by the page: light, dark and print are one drawing."""
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from html import escape
+import zlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from backfill_assets.core.figures import ROWS, Figures, Line
+import polars as pl
+from markupsafe import Markup
 
-WIDE, NARROW = 860, 330
-MOST_DAYS = 400
-# Colours that the style sheet decides on: Vega wants them fixed, so each stands in for a custom property.
-INK, FAINT, OLD, NEW, UP, DOWN = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
-PROPERTIES: Mapping[str, str] = {
-    INK: "var(--ink)",
-    FAINT: "var(--line)",
-    OLD: "var(--old)",
-    NEW: "var(--new)",
-    UP: "var(--up)",
-    DOWN: "var(--down)",
+from backfill_assets.core.plain import visible
+
+# Altair needs real colours; each stands for a custom property of the page and is replaced in the drawing.
+COLOURS = {
+    "#010101": "var(--ink)",
+    "#020202": "var(--quiet)",
+    "#030303": "var(--rule)",
+    "#040404": "var(--bar)",
+    "#050505": "var(--accent)",
+    "#060606": "var(--mark)",
+    "#070707": "var(--up)",
+    "#080808": "var(--down)",
 }
-FONT = "system-ui, sans-serif"
+INK, QUIET, RULE, BAR, ACCENT, MARK, UP, DOWN = COLOURS
+FONT = "sans-serif"
+WIDE, HALF, NARROW = 720, 500, 340
+BEFORE, NOW = "live before", "corrected"
 
 
-def charts_per_day(figures: Figures) -> str:
-    """Old and new of the main measure per day above their difference; per month when there are too many days."""
-    lines = figures.days if len(figures.days) <= MOST_DAYS else figures.months
-    measure = figures.main_measure
-    span = "day" if lines is figures.days else "month"
-    what = f"{measure or ROWS} per {span}, live before and corrected, and the change"
-    drawn = [(_per_day(lines, measure, width), size) for width, size in ((WIDE, "wide"), (NARROW, "narrow"))]
-    return "".join(_figure(chart, what, size) for chart, size in drawn)
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One chart at two widths, or one that fits everywhere; ``about`` says what it shows to who does not see it."""
+
+    wide: Markup
+    narrow: Markup
+    about: str
 
 
-def chart_per_value(lines: Sequence[Line], measure: str | None, column: str) -> str:
-    """By how much each value of a key moves, both ways from zero; empty when none does."""
-    moving = [line for line in lines if line.of(measure).change][:20]
-    if not moving:
-        return ""
-    import altair as alt  # noqa: PLC0415 - a second of imports that only a page needs
+def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collection[date], about: str) -> Drawing:
+    """A value of each ``day`` as bars, another as a line over them; marked days have another colour."""
+    import altair as alt  # noqa: PLC0415 - a second of imports that loading the code location does not need
 
-    rows = [{"name": line.name, "change": float(line.of(measure).change)} for line in moving]
+    rows = _floats(frame, value, line).with_columns(
+        state=pl.when(pl.col("day").is_in(list(marked))).then(pl.lit("marked")).otherwise(pl.lit("day"))
+    )
+    days = alt.X("day:T", axis=_bare_axis(format="%-d %b", tickCount=7, labelOverlap=True))
+    colours = alt.Scale(domain=["day", "marked"], range=[BAR, MARK])
+    height = alt.Y(f"{value}:Q", axis=_bare_axis(format="~s", grid=True, tickCount=4))
+
+    def layers(width: int) -> Any:
+        size = max(1.5, min(width / max(rows.height, 1) * 0.68, 14))
+        bars = alt.Chart(rows).mark_bar(size=size)
+        bars = bars.encode(x=days, y=height, color=alt.Color("state:N", scale=colours, legend=None))
+        mean = alt.Chart(rows).mark_line(color=ACCENT, strokeWidth=2.2, interpolate="monotone", strokeJoin="round")
+        return bars + mean.encode(x=days, y=f"{line}:Q")
+
+    return _fitted(layers, 230, about)
+
+
+def lines_by_day_of_month(frame: pl.DataFrame, *, now: str, then: str, about: str) -> Drawing:
+    """The ``total`` of each ``number`` of day, this ``month`` over the one before."""
+    import altair as alt  # noqa: PLC0415
+
+    rows = _floats(frame, "total")
+    days = alt.X("number:Q", axis=_bare_axis(tickCount=6, format="d"), scale=alt.Scale(domain=[1, 31], nice=False))
+    value = alt.Y("total:Q", axis=_bare_axis(format="~s", grid=True, tickCount=4))
+    colours = alt.Color("month:N", scale=alt.Scale(domain=[then, now], range=[QUIET, ACCENT]), legend=None)
+    widths = alt.StrokeWidth("month:N", scale=alt.Scale(domain=[then, now], range=[1.4, 2.6]), legend=None)
+
+    def layers(_width: int) -> Any:
+        lines = alt.Chart(rows).mark_line(strokeJoin="round").encode(x=days, y=value, color=colours, strokeWidth=widths)
+        ends = alt.Chart(rows.filter(pl.col("number") == pl.col("number").max().over("month")))
+        dots = ends.mark_point(filled=True, size=42, opacity=1).encode(x=days, y=value, color=colours)
+        return lines + dots
+
+    return _fitted(layers, 210, about, HALF)
+
+
+def bars_by_month(frame: pl.DataFrame, *, value: str, chosen: str, about: str, half: bool = False) -> Drawing:
+    """A value of each ``month``, which begins on ``day``: the chosen one accented, those not ``complete`` paler."""
+    import altair as alt  # noqa: PLC0415
+
+    rows = _floats(frame, value).with_columns(
+        kind=pl.when(pl.col("month") == chosen)
+        .then(pl.lit("chosen"))
+        .when(pl.col("complete"))
+        .then(pl.lit("month"))
+        .otherwise(pl.lit("partial"))
+    )
+    colours = alt.Scale(domain=["chosen", "month", "partial"], range=[ACCENT, BAR, RULE])
+    months = alt.X("yearmonth(day):O", axis=_bare_axis(format="%b %y", labelAngle=0, labelOverlap="parity"))
+
+    def layers(width: int) -> Any:
+        size = min(width / max(rows.height, 1) * 0.62, 34)
+        bars = alt.Chart(rows).mark_bar(size=size)
+        height = alt.Y(f"{value}:Q", axis=_bare_axis(format="~s", grid=True, tickCount=4))
+        return bars.encode(x=months, y=height, color=alt.Color("kind:N", scale=colours, legend=None))
+
+    return _fitted(layers, 210, about, HALF if half else WIDE)
+
+
+def lines_and_changes(changes: Sequence[tuple[str, float, float, float]], *, title: str, about: str) -> Drawing:
+    """Before and now of each day above their change: rows of day, before, now, change."""
+    wide, narrow = (_svg(_lines_and_changes(changes, title, width)) for width in (860, 330))
+    return Drawing(wide, narrow, about)
+
+
+def bars_both_ways(changes: Sequence[tuple[str, float]], *, title: str, about: str) -> Drawing:
+    """A change for each name, both ways from zero, in the order given."""
+    import altair as alt  # noqa: PLC0415
+
+    rows = [{"name": visible(name), "change": change} for name, change in changes]
     chart = (
-        alt.Chart(alt.Data(values=rows), height=alt.Step(17), width=NARROW - 60)
+        alt.Chart(alt.Data(values=rows), height=alt.Step(17), width=270)
         .mark_bar()
         .encode(
-            x=alt.X("change:Q", title=f"change of {measure or ROWS}"),
-            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=96)),
+            x=alt.X("change:Q", title=title, axis=_ruled_axis(grid=True)),
+            y=alt.Y("name:N", sort=None, title=None, axis=_ruled_axis(labelLimit=96)),
             color=alt.condition("datum.change >= 0", alt.value(UP), alt.value(DOWN)),
         )
     )
-    return _figure(chart, f"Change of {measure or ROWS} per {column}", "any")
+    return Drawing(_svg(chart), Markup(), about)
 
 
-def _per_day(lines: Sequence[Line], measure: str | None, width: int) -> Any:
+def spark(values: Sequence[float]) -> Markup:
+    """A line without axes, as wide as its place; decoration beside the numbers."""
+    if len(values) < 2 or not any(values):  # noqa: PLR2004 - a line has two ends
+        return Markup('<svg class="spark" viewBox="0 0 100 28" aria-hidden="true"></svg>')
+    top, low = max(values), min(0.0, *values)
+    height = (top - low) or 1.0
+    points = [(100 * i / (len(values) - 1), 26 - 24 * (value - low) / height) for i, value in enumerate(values)]
+    return Markup(
+        '<svg class="spark" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">'
+        '<polygon points="0,28 {0} 100,28"/><polyline points="{0}"/></svg>'
+    ).format(" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
+
+
+def _lines_and_changes(changes: Sequence[tuple[str, float, float, float]], title: str, width: int) -> Any:
     import altair as alt  # noqa: PLC0415
 
     rows = [
-        {"day": line.name, "side": side, "value": float(value)}
-        for line in lines
-        for side, value in (("live before", line.of(measure).old), ("corrected", line.of(measure).new))
+        {"day": day, "side": side, "value": value}
+        for day, before, now, _ in changes
+        for side, value in ((BEFORE, before), (NOW, now))
     ]
-    changes = [{"day": line.name, "change": float(line.of(measure).change)} for line in lines]
-    days = alt.X("day:T", title=None, axis=alt.Axis(format="%d %b %y", labelAngle=0, tickCount=width // 110))
-    sides = alt.Scale(domain=["live before", "corrected"], range=[OLD, NEW])
+    moved = [{"day": day, "change": change} for day, _, _, change in changes]
+    axis = _ruled_axis(grid=True, labelFlush=True, format="%d %b %y", labelAngle=0, tickCount=width // 110)
+    days = alt.X("day:T", title=None, axis=axis)
+    amounts = _ruled_axis(grid=True, format="~s")
+    legend = alt.Legend(title=None, orient="top", labelColor=INK, labelFontSize=12, symbolStrokeWidth=2.5)
     both = (
         alt.Chart(alt.Data(values=rows), height=190, width=width - 70)
         .mark_line(strokeWidth=1.8)
         .encode(
             x=days,
-            y=alt.Y("value:Q", title=measure or ROWS, axis=alt.Axis(format="~s")),
-            color=alt.Color("side:N", scale=sides, legend=alt.Legend(title=None, orient="top")),
+            y=alt.Y("value:Q", title=title, axis=amounts),
+            color=alt.Color("side:N", scale=alt.Scale(domain=[BEFORE, NOW], range=[MARK, ACCENT]), legend=legend),
             strokeDash=alt.StrokeDash("side:N", legend=None, scale=alt.Scale(range=[[4, 3], [1, 0]])),
         )
     )
     change = (
-        alt.Chart(alt.Data(values=changes), height=110, width=width - 70)
-        .mark_bar(size=max(1.5, min(14.0, 0.7 * (width - 70) / max(len(lines), 1))))
+        alt.Chart(alt.Data(values=moved), height=110, width=width - 70)
+        .mark_bar(size=max(1.5, min(14.0, 0.7 * (width - 70) / max(len(changes), 1))))
         .encode(
             x=days,
-            y=alt.Y("change:Q", title="change", axis=alt.Axis(format="~s")),
+            y=alt.Y("change:Q", title="change", axis=amounts),
             color=alt.condition("datum.change >= 0", alt.value(UP), alt.value(DOWN)),
         )
     )
     return alt.vconcat(both, change, spacing=14)
 
 
-def _figure(chart: Any, what: str, size: str) -> str:
-    """The chart as SVG in a figure that a screen reader hears as one sentence."""
+def _floats(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
+    return frame.with_columns(pl.col(*names).cast(pl.Float64))
+
+
+def _bare_axis(*, grid: bool = False, **options: Any) -> Any:
+    """Labels and nothing else."""
+    import altair as alt  # noqa: PLC0415
+
+    return alt.Axis(
+        title=None, domain=False, ticks=False, grid=grid, gridColor=RULE, labelColor=QUIET, labelPadding=7, **options
+    )
+
+
+def _ruled_axis(**options: Any) -> Any:
+    """Labels, ticks and a title."""
+    import altair as alt  # noqa: PLC0415
+
+    told = {"labelFontSize": 11, "titleFontSize": 11, "titlePadding": 12, "labelFlush": False, **options}
+    rules = {"domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
+    return alt.Axis(labelColor=INK, titleColor=INK, **rules, **told)
+
+
+def _fitted(layers: Callable[[int], Any], height: int, about: str, wide: int = WIDE) -> Drawing:
+    """A chart that fits into its width, at two widths."""
+
+    def drawn(width: int) -> Markup:
+        fit = {"type": "fit", "contains": "padding"}
+        return _svg(layers(width).properties(width=width, height=height, padding=2, autosize=fit))
+
+    return Drawing(drawn(wide), drawn(NARROW), about)
+
+
+def _svg(chart: Any) -> Markup:
+    spec = {**chart.to_dict(validate=False), "background": "transparent"}
+    spec["config"] = {
+        "aria": False,
+        "font": FONT,
+        "view": {"stroke": None},
+        "axis": {"labelFontSize": 11.5, "labelFlush": True},
+    }
+    # What Vega drew is markup, in which it has escaped every label.
+    return Markup(_for_page(_converted(json.dumps(spec))))  # noqa: S704
+
+
+@lru_cache(maxsize=64)
+def _converted(spec: str) -> str:
+    """The SVG of a Vega-Lite specification. Most pages are made again because a banner came or went."""
     import vl_convert  # noqa: PLC0415
 
-    configured = chart.configure(background="transparent", font=FONT).configure_view(stroke=None)
-    axis = {"labelColor": INK, "titleColor": INK, "domainColor": FAINT, "tickColor": FAINT, "gridColor": FAINT}
-    configured = configured.configure_axis(**axis, labelFontSize=11, titleFontSize=11, titlePadding=12)
-    configured = configured.configure_legend(labelColor=INK, labelFontSize=12, symbolStrokeWidth=2.5)
-    svg: str = vl_convert.vegalite_to_svg(configured.to_dict(validate=False))
-    for stand_in, custom in PROPERTIES.items():
-        svg = svg.replace(stand_in, custom)
-    svg = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", svg)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(what)}" ', 1)
-    return f'<figure class="{size}">{svg}<figcaption>{escape(what)}.</figcaption></figure>'
+    return vl_convert.vegalite_to_svg(spec, vl_version="6.1")
+
+
+def _for_page(svg: str) -> str:
+    """The page's colours and font, no size of its own, and no name that another drawing has too."""
+    number = format(zlib.crc32(svg.encode()), "x")
+    # Tag by tag: a label may hold what looks like an attribute.
+    svg = re.sub(r"<[^>]*>", lambda tag: _tag_for_page(tag[0], number), svg)
+    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def _tag_for_page(tag: str, number: str) -> str:
+    for colour, variable in COLOURS.items():
+        tag = tag.replace(colour, variable)
+    tag = re.sub(r'(id="|url\(#)(clip|gradient)', rf"\g<1>d{number}\g<2>", tag)
+    tag = re.sub(r' (class|role|aria-[a-z]+|pointer-events|xmlns:xlink|version)="[^"]*"', "", tag)
+    tag = re.sub(r'<path d="[^"]*" display="none"/>', "", tag)
+    tag = re.sub(r"(\.\d\d)\d+", r"\1", tag)
+    tag = re.sub(r'<svg ([^>]*?)width="[\d.]+" height="[\d.]+"', r"<svg \1", tag)
+    return re.sub(r'font-family="[^"]*"', 'font-family="inherit"', tag)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 
+from markupsafe import Markup
+
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
@@ -15,6 +17,7 @@ from backfill_assets.core.fold import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.pages.changes import SAMPLE_FILE, changes, sample_csv
 from backfill_assets.pages.page import PageContent, page, state_of
+from backfill_assets.pages.shell import drawn_by
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.figures import KeptFigures
@@ -89,7 +92,7 @@ def write_page(ctx: StepContext, correction: str, root: Path, *, fresh: bool = F
     found = _figures(ctx, certificate, fresh=fresh) if certificate else None
     sample = Samples(ctx.records.lake).latest(correction)
     target = page_path(root, correction)
-    html = _changes(target, found, certificate, ctx) if found and certificate else ""
+    html = _changes(target, found, certificate, ctx) if found and certificate else Markup()
     replace_text(target, page(PageContent(progress, events, certificate, found, sample, ctx.now), html))
     return target
 
@@ -113,14 +116,13 @@ def _figures(ctx: StepContext, certificate: Certificate, *, fresh: bool) -> Figu
     return found
 
 
-def _changes(target: Path, found: Figures, certificate: Certificate, ctx: StepContext) -> str:
+def _changes(target: Path, found: Figures, certificate: Certificate, ctx: StepContext) -> Markup:
     """The part that validation fixes, drawn once for each certificate and kept beside the page."""
-    drawn = target.with_name(f".changes-{certificate.digest[:16]}.html")
-    if drawn.exists():
-        return drawn.read_text(encoding="utf-8")
-    sample = Samples(ctx.records.lake).latest(certificate.correction)
-    html = changes(found, certificate, sample)
-    if sample:
-        replace_text(target.with_name(SAMPLE_FILE), sample_csv(sample))
-    replace_text(drawn, html)
-    return html
+    drawn = target.with_name(f".changes-{certificate.digest[:16]}-{drawn_by()[:8]}.html")
+    if not drawn.exists():
+        sample = Samples(ctx.records.lake).latest(certificate.correction)
+        if sample:
+            replace_text(target.with_name(SAMPLE_FILE), sample_csv(sample))
+        replace_text(drawn, changes(found, certificate, sample))
+    # A template made it, by this very code.
+    return Markup(drawn.read_text(encoding="utf-8"))  # noqa: S704

@@ -23,8 +23,8 @@ from backfill_assets.core.expectation import Estimate
 from backfill_assets.core.notice import change
 from backfill_assets.core.onset import Cause, Observation, findings
 from backfill_assets.orchestration.asset.wave import ComputeSpec
+from backfill_assets.pages.formats import growth, money, share
 from backfill_assets.revenue.landing import Arrival
-from backfill_assets.revenue.pages.words import growth, money, share
 from backfill_assets.revenue.raw_files import frames_of
 from backfill_assets.revenue.schemas import MODELS, checked, schema_of
 from backfill_assets.storage.layout import Lake

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from backfill_assets.core.window import Window
+from markupsafe import Markup
+
+from backfill_assets.pages.words import days_counted, said
 from backfill_assets.revenue.pages.state import State
-from backfill_assets.revenue.pages.words import DASH, day_told, days_counted, said
 from backfill_assets.runbook.context import iso
 
 
@@ -47,20 +48,21 @@ class Basis:
             return "mixed"
         return "corrected" if self.corrected else "original"
 
-    def line(self) -> str:
-        """All of it in one line of HTML."""
+    def line(self) -> Markup:
+        """All of it in one line."""
         number = len(self.present)
-        parts = [f"{number:,} of {days_counted(len(self.expected))}"]
+        days = f"{number:,} of {days_counted(len(self.expected))}"
         if self.missing and self.expected:
             named = ", ".join(iso(self.missing)[:3]) + (" …" if len(self.missing) > 3 else "")  # noqa: PLR2004
-            parts[0] += f" (without {named})"
-        parts.append({"original": "as first published", "corrected": "corrected", "mixed": "mixed basis"}[self.name])
-        parts += [f"{days_counted(number)} by correction {said(one)}" for one, number in self.corrected.items()]
+            days += f" (without {named})"
+        parts = [days, {"original": "as first published", "corrected": "corrected", "mixed": "mixed basis"}[self.name]]
+        for one, changed in self.corrected.items():
+            parts.append(Markup("{} by correction {}").format(days_counted(changed), said(one)))
         if self.commit is not None:
             parts.append(f"fact commit {self.commit}")
         if self.code:
-            parts.append(f"code {', '.join(said(one[:12]) for one in self.code)}")
-        return " · ".join(parts)
+            parts.append(Markup("code {}").format(Markup(", ").join(said(one[:12]) for one in self.code)))
+        return Markup(" · ").join(parts)
 
 
 def basis_of(state: State, expected: Iterable[date]) -> Basis:
@@ -96,15 +98,3 @@ def _half(state: State, present: Collection[date], by: dict[date, str]) -> tuple
         if done and done != changed:
             half.append(name)
     return tuple(half)
-
-
-def span_told(days: Collection[date]) -> str:
-    """From the first day to the last.
-
-    >>> span_told([date(2026, 1, 2), date(2026, 1, 4)])
-    '2 Jan 2026 \u2013 4 Jan 2026'
-    """
-    if not days:
-        return "no days"
-    window = Window.spanning(days)
-    return f"{day_told(window.first)} {DASH} {day_told(window.last)}"

@@ -1,18 +1,21 @@
 """The executive dashboard: revenue by day with its trailing mean, month to date, by currency and by country."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
+from markupsafe import Markup
 
 from backfill_assets.core.periods import month_of
 from backfill_assets.core.window import Window
-from backfill_assets.revenue.pages.basis import Basis, basis_of, span_told
-from backfill_assets.revenue.pages.charts import daily_chart, month_to_date_chart, months_chart, spark
-from backfill_assets.revenue.pages.shell import Page, dollars, head, row, table, tiles, titled
+from backfill_assets.pages.charts import Drawing, bars_by_day, bars_by_month, lines_by_day_of_month, spark
+from backfill_assets.pages.formats import against, count, dollars, growth, share
+from backfill_assets.pages.words import day_told, span_told
+from backfill_assets.revenue.pages.basis import basis_of
+from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import State, summed
-from backfill_assets.revenue.pages.words import against, count, day_told, growth, money, month_told, said, share
 
 DAYS_SHOWN = 91
 RECENT = 28
@@ -23,34 +26,32 @@ def render_dashboard(state: State) -> str:
     """The page, as one document."""
     frame = state.dashboard.frame
     basis = basis_of(state, Window.spanning(frame["day"]) if frame.height else ())
-    sections = _sections(state, frame) if frame.height else ["<p>Nothing was published yet.</p>"]
-    return Page(
-        title="Daily revenue",
-        eyebrow='<a href="../index.html">All reports</a>, executive dashboard',
-        lead=f"In US dollars, {span_told(basis.present)}. Every figure is rounded here and exact in the tables.",
-        basis=basis,
-        hold=state.dashboard.hold,
-        sections=sections,
-        foot=_foot(basis),
-    ).html()
-
-
-def _foot(basis: Basis) -> str:
-    return (
-        f"Data as of {day_told(basis.as_of)}, {'complete' if basis.is_complete else 'incomplete'}. Cross rates and "
-        "carried-forward rates are derived from the euro reference rates of the European Central Bank."
+    sections = _sections(state, frame) if frame.height else {}
+    return rendered_report(
+        "dashboard.html", basis, state.dashboard.hold, title="Daily revenue", is_empty=not frame.height, **sections
     )
 
 
-def _sections(state: State, frame: pl.DataFrame) -> list[str]:
-    return [
-        _tiles(frame),
-        _by_day(state, frame),
-        f'<div class="pair"><div>{_month_to_date(frame)}</div><div>{_months(frame)}</div></div>',
-        _by_currency(state, frame),
-        _by_country(state, frame),
-        _days(frame),
-    ]
+def _sections(state: State, frame: pl.DataFrame) -> dict[str, object]:
+    last: date = frame["day"][-1]
+    recent, months = frame.tail(DAYS_SHOWN), by_month(frame).tail(13)
+    corrected = [day for day in recent["day"] if day in state.builds and state.builds[day].correction]
+    return {
+        "last": last,
+        "first": _month_before(last)[0],
+        "recent": RECENT,
+        "tiles": _tiles(frame),
+        "days_shown": list(recent["day"]),
+        "by_day": _by_day(recent, corrected),
+        "has_corrected": bool(corrected),
+        "month_to_date": _month_to_date(frame),
+        "months_shown": months.height,
+        "by_month": months_chart(months, month_of(last), half=True),
+        "has_partial": not months["complete"].all(),
+        "currencies": _by_currency(state, last),
+        "countries": _by_country(state, last),
+        "months": _days(frame),
+    }
 
 
 def _total(frame: pl.DataFrame, first: date, last: date, name: str = "revenue_usd") -> Decimal:
@@ -64,7 +65,7 @@ def _month_before(day: date) -> tuple[date, date]:
     return last.replace(day=1), last.replace(day=min(day.day, last.day))
 
 
-def _tiles(frame: pl.DataFrame) -> str:
+def _tiles(frame: pl.DataFrame) -> list[tuple[str, Markup, Markup | str]]:
     last: dict[str, Any] = frame.row(-1, named=True)
     day: date = last["day"]
     first, same = _month_before(day)
@@ -75,26 +76,21 @@ def _tiles(frame: pl.DataFrame) -> str:
     before_first = _month_before(first)[0]
     whole_then = _total(frame, before_first, first - timedelta(days=1))
     mean = last["trailing_mean_7d_usd"]
-    return tiles(
-        [
-            (f"{day:%B} so far", dollars(so_far), against(so_far, then, f"against {span_told([first, same])}")),
-            (day_told(day), dollars(last["revenue_usd"]), f"{count(last['transactions'])} transactions"),
-            ("Mean of seven days", dollars(mean), against(mean, mean_then, "on the week")),
-            (f"{first:%B %Y}", dollars(whole), against(whole, whole_then, f"on {before_first:%B}")),
-        ]
-    )
+    transactions = Markup("{} transactions").format(count(last["transactions"]))
+    return [
+        (f"{day:%B} so far", dollars(so_far), against(so_far, then, f"against {span_told([first, same])}")),
+        (day_told(day), dollars(last["revenue_usd"]), transactions),
+        ("Mean of seven days", dollars(mean), against(mean, mean_then, "on the week")),
+        (f"{first:%B %Y}", dollars(whole), against(whole, whole_then, f"on {before_first:%B}")),
+    ]
 
 
-def _by_day(state: State, frame: pl.DataFrame) -> str:
-    recent = frame.tail(DAYS_SHOWN)
-    corrected = [day for day in recent["day"] if day in state.builds and state.builds[day].correction]
-    caption = '<span class="key"></span>a day <span class="key mean"></span>mean of seven days'
-    caption += ' <span class="key corrected"></span>a corrected day' if corrected else ""
-    drawing = daily_chart(recent, corrected)
-    return titled("Revenue by day", drawing.html(caption), span_told(list(recent["day"])))
+def _by_day(recent: pl.DataFrame, corrected: list[date]) -> Drawing:
+    about = f"Revenue in US dollars for each of {recent.height} days, with the mean of the trailing seven days."
+    return bars_by_day(recent, value="revenue_usd", line="trailing_mean_7d_usd", marked=corrected, about=about)
 
 
-def _month_to_date(frame: pl.DataFrame) -> str:
+def _month_to_date(frame: pl.DataFrame) -> Drawing:
     day: date = frame["day"][-1]
     first, _ = _month_before(day)
     rows = frame.filter(pl.col("day") >= first).select(
@@ -103,9 +99,14 @@ def _month_to_date(frame: pl.DataFrame) -> str:
         total=pl.col("revenue_usd").cum_sum().over(pl.col("day").dt.truncate("1mo")),
     )
     now, then = f"{day:%B}", f"{first:%B}"
-    caption = f'<span class="key now"></span>{now} <span class="key then"></span>{then}'
-    figure = month_to_date_chart(rows, now, then).html(caption)
-    return titled(f"{now} against {then}", figure, "Added up by day of the month")
+    about = f"Revenue added up day by day, {now} beside {then}."
+    return lines_by_day_of_month(rows, now=now, then=then, about=about)
+
+
+def months_chart(months: pl.DataFrame, chosen: str, *, half: bool = False) -> Drawing:
+    """Revenue of each month, the chosen one accented."""
+    about = f"Revenue in US dollars of each of {months.height} months."
+    return bars_by_month(months, value="revenue_usd", chosen=chosen, about=about, half=half)
 
 
 def by_month(frame: pl.DataFrame) -> pl.DataFrame:
@@ -118,17 +119,20 @@ def by_month(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _months(frame: pl.DataFrame) -> str:
-    months = by_month(frame).tail(13)
-    drawing = months_chart(months, month_of(frame["day"][-1]), half=True)
-    partial = any(not complete for complete in months["complete"])
-    caption = "The month under way is blue" + (", months that lack days are pale." if partial else ".")
-    return titled("Revenue by month", drawing.html(caption), f"The last {months.height}")
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one currency or country has of the revenue of the recent days."""
+
+    name: str
+    total: Decimal
+    share: str
+    growth: Markup
+    spark: Markup | None = None
+    width: str = ""
 
 
-def _by_currency(state: State, frame: pl.DataFrame) -> str:
+def _by_currency(state: State, last: date) -> list[Part]:
     export = state.export.frame.select("day", "currency", pl.col("revenue_usd").fill_null(0))
-    last: date = frame["day"][-1]
     export = export.filter(pl.col("day") <= last)
     first = last - timedelta(days=RECENT - 1)
     recent = export.filter(pl.col("day") >= first).group_by("currency").agg(pl.col("revenue_usd").sum())
@@ -136,14 +140,10 @@ def _by_currency(state: State, frame: pl.DataFrame) -> str:
     then = dict(before.group_by("currency").agg(pl.col("revenue_usd").sum()).iter_rows())
     whole = Decimal(recent["revenue_usd"].sum() or 0)
     weeks = _weeks(export, last)
-    parts = [
-        f'<div class="multiple"><div><h3>{said(currency)}</h3><span>{money(total, places=0)}</span></div>'
-        f"{spark(weeks.get(currency, []))}<div><p>{share(total, whole)} of all</p>"
-        f"<p>{growth(total, then.get(currency))}</p></div></div>"
-        for currency, total in recent.sort("revenue_usd", descending=True).iter_rows()
+    return [
+        Part(name, total, share(total, whole), growth(total, then.get(name)), spark(weeks.get(name, [])))
+        for name, total in recent.sort("revenue_usd", descending=True).iter_rows()
     ]
-    lead = f"The {RECENT} days up to {day_told(last)} in US dollars, against the {RECENT} before; the lines are weeks"
-    return titled("By currency", f'<div class="multiples">{"".join(parts)}</div>', lead)
 
 
 def _weeks(export: pl.DataFrame, last: date, number: int = 26) -> dict[str, list[float]]:
@@ -159,68 +159,63 @@ def _weeks(export: pl.DataFrame, last: date, number: int = 26) -> dict[str, list
     return found
 
 
-def _by_country(state: State, frame: pl.DataFrame) -> str:
-    last: date = frame["day"][-1]
+@dataclass(frozen=True, slots=True)
+class Countries:
+    """The countries with the largest revenue, and how many others have how much."""
+
+    largest: list[Part]
+    others: int
+    rest: Decimal
+    rest_share: str
+
+
+def _by_country(state: State, last: date) -> Countries | None:
     first = last - timedelta(days=RECENT - 1)
     fact = state.fact.snapshot
     if fact is None:
-        return ""
+        return None
     days = Window(first - timedelta(days=RECENT), last).days
     rows = fact.scan([day for day in days if day in fact.days]).group_by("country", recent=pl.col("day") >= first)
     sums = rows.agg(pl.col("revenue_usd").sum()).collect()
     now = sums.filter(pl.col("recent")).sort("revenue_usd", "country", descending=[True, False])
     then = dict(sums.filter(~pl.col("recent")).select("country", "revenue_usd").iter_rows())
-    return _country_table(now.select("country", "revenue_usd"), then, last)
+    return _countries(now.select("country", "revenue_usd"), then)
 
 
-def _country_table(now: pl.DataFrame, then: dict[str, Decimal], last: date) -> str:
+def _countries(now: pl.DataFrame, then: dict[str, Decimal]) -> Countries:
     whole = Decimal(now["revenue_usd"].sum() or 0)
     largest = max((value for value in now["revenue_usd"]), default=Decimal(0)) or Decimal(1)
-
-    def line(country: str, total: Decimal) -> str:
-        width = max(float(total / largest * 100), 0.0)
-        return (
-            f'<tr><th scope="row">{said(country)}</th><td class="bar"><i style="width:{width:.1f}%"></i></td>'
-            f'<td class="n">{money(total, places=0)}</td><td class="n">{share(total, whole)}</td>'
-            f'<td class="n optional">{growth(total, then.get(country))}</td></tr>'
+    parts = [
+        Part(
+            name=country,
+            total=total,
+            share=share(total, whole),
+            growth=growth(total, then.get(country)),
+            width=f"{max(float(total / largest * 100), 0.0):.1f}%",
         )
-
-    rows = [line(country, total) for country, total in now.head(COUNTRIES).iter_rows()]
-    others = now.slice(COUNTRIES)
-    heads = [
-        head("Country"),
-        '<th scope="col" class="bar"><span class="unseen">Compared</span></th>',
-        head("Revenue", "n"),
-        head("Share", "n"),
-        head(f"Against the {RECENT} days before", "n optional"),
+        for country, total in now.head(COUNTRIES).iter_rows()
     ]
-    foot = ""
-    if others.height:
-        rest = Decimal(others["revenue_usd"].sum())
-        foot = (
-            f'<tr><th scope="row">{others.height} others</th><td></td><td class="n">{money(rest, places=0)}</td>'
-            f'<td class="n">{share(rest, whole)}</td><td class="optional"></td></tr>'
-        )
-    lead = f"The {RECENT} days up to {day_told(last)}, in US dollars"
-    return titled("By country", table(heads, rows, foot=foot, name="Revenue by country"), lead)
+    others = now.slice(COUNTRIES)
+    rest = Decimal(others["revenue_usd"].sum() or 0)
+    return Countries(parts, others.height, rest, share(rest, whole))
 
 
-def _days(frame: pl.DataFrame) -> str:
-    heads = [head("Day"), head("Transactions", "n"), head("Revenue", "n"), head("Mean of seven days", "n")]
-    months = []
-    for month, rows in _months_of(frame):
-        lines = [
-            row(day_told(day), count(transactions), money(revenue), money(mean))
-            for day, transactions, revenue, mean in rows.select(
-                "day", "transactions", "revenue_usd", "trailing_mean_7d_usd"
-            ).iter_rows()
-        ]
-        total = row(
-            "Month", count(int(rows["transactions"].sum())), money(summed(rows, "revenue_usd")), "", kind="total"
-        )
-        inside = table(heads, lines, foot=total, name=f"Days of {month_told(month)}")
-        months.append(f"<details><summary>{month_told(month)}</summary>{inside}</details>")
-    return titled("Every day", "".join(months), "In US dollars, newest month first")
+@dataclass(frozen=True, slots=True)
+class DaysOfMonth:
+    """The days of a month: day, transactions, revenue, mean of seven days; and their sums."""
+
+    name: str
+    days: list[tuple[date, int, Decimal, Decimal]]
+    transactions: int
+    revenue: Decimal
+
+
+def _days(frame: pl.DataFrame) -> list[DaysOfMonth]:
+    columns = ("day", "transactions", "revenue_usd", "trailing_mean_7d_usd")
+    return [
+        DaysOfMonth(month, rows.select(columns).rows(), int(rows["transactions"].sum()), summed(rows, "revenue_usd"))
+        for month, rows in _months_of(frame)
+    ]
 
 
 def _months_of(frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:

@@ -1,19 +1,21 @@
 """The index: the reports and their state, corrections that are open, and what past ones did."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import polars as pl
+from markupsafe import Markup
 
 from backfill_assets.core.next_step import next_step
-from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import NINE_STEPS, Step
 from backfill_assets.core.window import Window
-from backfill_assets.revenue.pages.basis import basis_of, span_told
+from backfill_assets.pages.formats import money
+from backfill_assets.pages.words import day_told, days_counted
+from backfill_assets.revenue.pages.basis import basis_of
 from backfill_assets.revenue.pages.pack import Month
-from backfill_assets.revenue.pages.shell import Page, head, table, titled
+from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import Shown, State, summed
-from backfill_assets.revenue.pages.words import count, day_told, days_counted, moment_told, money, month_told, said
 from backfill_assets.storage.outbox import Delivery
 
 
@@ -22,146 +24,99 @@ def render_index(
 ) -> str:
     """The page, as one document; ``files`` are the paths that may be linked, relative to it."""
     days = state.dashboard.days
-    corrections = state.corrections.values()
-    still = [one for one in corrections if not one.is_closed]
-    past = [one for one in corrections if one.is_closed]
-    sections = [
-        _reports(state),
-        _corrections("Open corrections", still, state, deliveries, "No correction is open."),
-        _months(months, files),
-        _corrections("Past corrections", past, state, deliveries, "None yet."),
-    ]
-    return Page(
+    newest_first = sorted(state.corrections.values(), key=lambda one: one.plan.opened_at, reverse=True)
+    told = [(one.is_closed, _correction(one, state, deliveries)) for one in newest_first]
+    return rendered_report(
+        "index.html",
+        basis_of(state, Window.spanning(days) if days else ()),
+        None,
         title="Revenue reports",
-        eyebrow="Published pages and files",
-        lead="Every page carries the state of its data. A page under correction says so at its top.",
-        basis=basis_of(state, Window.spanning(days) if days else ()),
-        hold=None,
-        sections=sections,
-        foot="Figures are in US dollars. Notices about corrections are in the folder notices.",
-    ).html()
-
-
-def _reports(state: State) -> str:
-    items = [
-        ("Executive dashboard", "executive_dashboard/index.html", state.dashboard),
-        ("Finance reconciliation export", "", state.export),
-        ("Board pack", "", state.board),
-    ]
-    told = "".join(
-        f'<li><h3>{_linked(name, place)} {_flag(shown)}</h3><p class="basis">{_standing(shown)}</p></li>'
-        for name, place, shown in items
+        reports=[
+            ReportLine("Executive dashboard", "executive_dashboard/index.html", state.dashboard),
+            ReportLine("Finance reconciliation export", "", state.export),
+            ReportLine("Board pack", "", state.board),
+        ],
+        months=[(month, _links(name, files)) for name, month in reversed(list(months.items()))],
+        open_corrections=[one for is_closed, one in told if not is_closed],
+        past_corrections=[one for is_closed, one in told if is_closed],
     )
-    return f'<h2>Reports</h2><ul class="plain">{told}</ul>'
 
 
-def _linked(name: str, place: str) -> str:
-    return f'<a href="{place}">{name}</a>' if place else name
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """A report and what it shows; ``place`` is what it links to."""
+
+    name: str
+    place: str
+    shown: Shown
+
+    @property
+    def newest(self) -> str:
+        """Up to when it shows."""
+        last = self.shown.days[-1]
+        return day_told(last) if self.shown.report != "board_pack" else f"{last:%B %Y}"
 
 
-def _flag(shown: Shown) -> str:
-    return '<span class="flag">frozen</span>' if shown.hold else ""
-
-
-def _standing(shown: Shown) -> str:
-    if not shown.days:
-        return "Never built."
-    newest = f"up to {day_told(shown.days[-1])}" if shown.report != "board_pack" else f"up to {shown.days[-1]:%B %Y}"
-    if shown.hold is None:
-        return f"Shows its newest state, {newest}."
-    hold = shown.hold
-    return f"Shows the state before correction {said(hold.correction)}, {newest}, since {moment_told(hold.since)}."
-
-
-def _months(months: Mapping[str, Month], files: Collection[str]) -> str:
-    heads = [head("Month"), head("Revenue", "n"), head("Days", "n"), head("Files")]
-    rows = [
-        f'<tr><th scope="row">{month_told(name)} {month.flags}</th><td class="n">{money(month.revenue)}</td>'
-        f'<td class="n">{count(len(month.basis.present))}</td><td><p class="links">{_links(name, files)}</p></td></tr>'
-        for name, month in reversed(list(months.items()))
-    ]
-    if not rows:
-        return "<h2>Months</h2><p>None yet.</p>"
-    return titled("Months", table(heads, rows, name="Months and their files"))
-
-
-def _links(month: str, files: Collection[str]) -> str:
+def _links(month: str, files: Collection[str]) -> list[tuple[str, str]]:
     known = {
         "board pack": f"board_pack/{month}.html",
         "PDF": f"board_pack/{month}.pdf",
         "workbook": f"finance_reconciliation_export/{month}.xlsx",
     }
-    about = month_told(month)
-    return " ".join(
-        f'<a href="{path}" aria-label="{name} of {about}">{name}</a>' for name, path in known.items() if path in files
-    )
+    return [(name, path) for name, path in known.items() if path in files]
 
 
-def _corrections(
-    title: str, found: Collection[Progress], state: State, deliveries: Collection[Delivery], none: str
-) -> str:
-    if not found:
-        return f"<h2>{title}</h2><p>{none}</p>"
-    newest_first = sorted(found, key=lambda one: one.plan.opened_at, reverse=True)
-    items = "".join(f"<li>{_correction(one, state, deliveries)}</li>" for one in newest_first)
-    return f'<h2>{title}</h2><ul class="plain">{items}</ul>'
+@dataclass(frozen=True, slots=True)
+class CorrectionLines:
+    """A correction as the index tells of it: how far it is, what it waits for, its effect, who was told."""
+
+    progress: Progress
+    step: str
+    waits: str
+    effect: Markup | str
+    told: list[tuple[str, list[str]]]
 
 
-def _correction(progress: Progress, state: State, deliveries: Collection[Delivery]) -> str:
-    plan = progress.plan
-    effect = state.entries.filter(pl.col("correction") == plan.correction)
-    told = [
-        f"{_window(plan)}, opened {moment_told(plan.opened_at)} by {said(plan.opened_by)}.",
-        f"{_step(progress)} {_effect(effect)}",
-        _told(plan.correction, deliveries),
-    ]
-    lines = "".join(f'<p class="basis">{line}</p>' for line in told if line)
-    return f"<h3>{said(plan.correction)}: {said(plan.request.reason)}</h3>{lines}"
+def _correction(progress: Progress, state: State, deliveries: Collection[Delivery]) -> CorrectionLines:
+    name = progress.plan.correction
+    effect = state.entries.filter(pl.col("correction") == name)
+    return CorrectionLines(progress, *_step(progress), _effect(effect), _told(name, deliveries))
 
 
-def _window(plan: Plan) -> str:
-    return f"{span_told(plan.days)}, {days_counted(len(plan.days))}"
-
-
-def _step(progress: Progress) -> str:
+def _step(progress: Progress) -> tuple[str, str]:
+    """How far it is, and in the runbook's words what it waits for."""
     if progress.publication.ending:
-        return f"It is {progress.publication.ending}."
+        return f"It is {progress.publication.ending}.", ""
     done = [step for step in NINE_STEPS if step in progress.done]
     if progress.publication.moved:
-        return said(getattr(next_step(progress, progress.plan.opened_at), "reason", ""))
+        return "", getattr(next_step(progress, progress.plan.opened_at), "reason", "")
     if Step.CUT_OVER in progress.done:
         live = days_counted(len(progress.publication.swapped))
-        return f"Published, {live} live; step {len(done)} of {len(NINE_STEPS)} is done."
+        return f"Published, {live} live; step {len(done)} of {len(NINE_STEPS)} is done.", ""
     if progress.publication.swapped:
         live, back = days_counted(len(progress.publication.swapped)), days_counted(len(progress.taken_back))
-        return f"Published in part, {live} live and {back} rolled back."
+        return f"Published in part, {live} live and {back} rolled back.", ""
     waiting = next_step(progress, progress.plan.opened_at)
     sentence = getattr(waiting, "sentence", "") or getattr(waiting, "reason", "")
     after = f" after {done[-1].replace('_', ' ')}" if done else ""
-    return f"Not published, step {len(done)} of {len(NINE_STEPS)}{after}. {said(sentence) if sentence else ''}"
+    return f"Not published, step {len(done)} of {len(NINE_STEPS)}{after}.", sentence
 
 
-def _effect(entries: pl.DataFrame) -> str:
+def _effect(entries: pl.DataFrame) -> Markup | str:
     if not entries.height:
         return ""
     moved = entries.group_by("day", "currency").agg(pl.col("delta_usd").sum()).filter(pl.col("delta_usd") != 0)
     if not moved.height:
         return "What it restated was taken back."
     days, delta = moved["day"].n_unique(), summed(moved, "delta_usd")
-    return f"It restates {days_counted(days)} by {money(delta, sign=True)}."
+    return Markup("It restates {} by {}.").format(days_counted(days), money(delta, sign=True))
 
 
-def _told(correction: str, deliveries: Collection[Delivery]) -> str:
+def _told(correction: str, deliveries: Collection[Delivery]) -> list[tuple[str, list[str]]]:
     """Who was told of what, and who was not."""
     mine = [one for one in deliveries if one.notice.correction == correction]
-    if not mine:
-        return ""
     sent = sorted({one.notice.audience for one in mine if one.sent_at})
     waits = sorted({f"{one.notice.audience} ({one.notice.event.replace('_', ' ')})" for one in mine if one.is_pending})
     only = sorted({one.notice.audience for one in mine if not one.channel} - set(sent))
-    parts = [
-        f"Told: {', '.join(said(name) for name in sent)}." if sent else "",
-        f"Not told yet: {', '.join(said(name) for name in waits)}." if waits else "",
-        f"In the notices folder only: {', '.join(said(name) for name in only)}." if only else "",
-    ]
-    return " ".join(part for part in parts if part)
+    parts = [("Told", sent), ("Not told yet", waits), ("In the notices folder only", only)]
+    return [(what, names) for what, names in parts if names]

@@ -11,14 +11,15 @@ from importlib.resources import files
 import polars as pl
 
 from backfill_assets.core.periods import month_of, quarter_of
+from backfill_assets.pages.shell import drawn_by
+from backfill_assets.pages.words import moment_told
 from backfill_assets.revenue import exports
 from backfill_assets.revenue.pages.basis import Basis, basis_of
 from backfill_assets.revenue.pages.dashboard import render_dashboard
 from backfill_assets.revenue.pages.index import render_index
 from backfill_assets.revenue.pages.pack import Month, board_months, month_days, render_pack
-from backfill_assets.revenue.pages.shell import banner_sentences
+from backfill_assets.revenue.pages.report import PACKAGE, banner_of
 from backfill_assets.revenue.pages.state import Hold, Shown, State
-from backfill_assets.revenue.pages.words import moment_told
 from backfill_assets.storage.outbox import Delivery
 
 MIXED = "BACKFILL_BOARD_PACK_MIXED"
@@ -111,9 +112,8 @@ def _cover(basis: Basis, rows: pl.DataFrame, entries: pl.DataFrame) -> list[tupl
 
 
 def _plain_banner(hold: Hold, basis: Basis) -> tuple[str, str]:
-    heading, _ = banner_sentences(hold, basis)
     until = f", expected by {moment_told(hold.until)}" if hold.until else ""
-    return heading, (
+    return banner_of(hold, basis).heading, (
         f"Frozen since {moment_told(hold.since)} by correction {', '.join(hold.corrections)}. {hold.reason} "
         f"These numbers stay until the correction is published here or given up{until}."
     )
@@ -174,7 +174,5 @@ def _digest(*parts: str) -> str:
 @cache
 def _drawn_by() -> str:
     """The code that makes the files: another code makes other files."""
-    here = files("backfill_assets.revenue.pages")
-    sources = [part.read_bytes() for part in sorted(here.iterdir(), key=str) if part.name.endswith((".py", ".css"))]
-    sources.append((files("backfill_assets.revenue") / "exports.py").read_bytes())
-    return hashlib.sha256(b"".join(sources)).hexdigest()
+    book = (files("backfill_assets.revenue") / "exports.py").read_bytes()
+    return hashlib.sha256(drawn_by(PACKAGE).encode() + book).hexdigest()

@@ -1,0 +1,78 @@
+"""Numbers as a page shows them: rounded for the eye, exact for whoever reads the page by program."""
+
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from backfill_assets.core.exact import exactly
+from backfill_assets.pages.words import DASH
+
+MINUS = "\u2212"
+NONE = Markup('<span class="none">\u2013</span>')
+
+
+@exactly
+def money(value: Decimal | None, *, sign: bool = False, places: int = 2) -> Markup:
+    """An amount with its exact value beside the rounded one.
+
+    >>> money(Decimal("-1234.5678"))
+    Markup('<data class="neg" value="-1234.5678">\u22121,234.57</data>')
+    """
+    if value is None:
+        return NONE
+    text = f"{value:{'+' if sign else ''},.{places}f}".replace("-", MINUS)
+    if value < 0:
+        return Markup('<data class="neg" value="{}">{}</data>').format(f"{value:f}", text)
+    return Markup('<data value="{}">{}</data>').format(f"{value:f}", text)
+
+
+def dollars(value: Decimal) -> Markup:
+    """An amount as a headline has it: whole dollars, exact in its value."""
+    return Markup("<small>$</small>{}").format(money(value, places=0))
+
+
+def count(value: int | None) -> Markup:
+    """A number of things.
+
+    >>> count(1234)
+    Markup('<data value="1234">1,234</data>')
+    """
+    return NONE if value is None else Markup('<data value="{}">{}</data>').format(value, f"{value:,}")
+
+
+@exactly
+def share(part: Decimal, whole: Decimal) -> str:
+    """A part of a whole in percent; a dash where there is no whole.
+
+    >>> share(Decimal(1), Decimal(8))
+    '12.5\u00a0%'
+    """
+    return f"{part / whole * 100:z.1f}\u00a0%".replace("-", MINUS) if whole else DASH
+
+
+@exactly
+def growth(now: Decimal, then: Decimal | None, places: int = 1) -> Markup:
+    """By how many percent now is more than then, marked by sign and colour.
+
+    >>> growth(Decimal(110), Decimal(100))
+    Markup('<span class="up">+10.0\u00a0%</span>')
+    """
+    if not then or then < 0:
+        return NONE
+    percent = f"{(now - then) / then * 100:+.{places}f}\u00a0%"
+    kind = "down" if percent.startswith("-") else "up"
+    return Markup('<span class="{}">{}</span>').format(kind, percent.replace("-", MINUS))
+
+
+def against(now: Decimal, then: Decimal | None, what: str) -> Markup | str:
+    """By how much more than what it was then; in words when there is nothing to hold it against.
+
+    >>> against(Decimal(110), None, "on May")
+    'no figure to compare with'
+    """
+    return Markup("{} {}").format(growth(now, then), what) if then and then > 0 else "no figure to compare with"
+
+
+def amount(value: Decimal, *, signed: bool = False) -> str:
+    """An amount with thousands set apart and all its digits."""
+    return f"{value:+,f}" if signed else f"{value:,f}"

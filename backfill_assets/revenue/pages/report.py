@@ -1,0 +1,48 @@
+"""What all reports share: what they say of themselves to people and to programs, and the banner of one that is held."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from backfill_assets.pages.shell import rendered
+from backfill_assets.pages.words import day_told, moment_told, said
+from backfill_assets.revenue.pages.basis import Basis
+from backfill_assets.revenue.pages.state import Hold
+
+PACKAGE = "backfill_assets.revenue.pages"
+
+
+def rendered_report(template: str, basis: Basis, hold: Hold | None, **values: object) -> str:
+    """A report as one document, with the line of completeness, and the banner while it is held."""
+    attributes = {
+        "as-of": basis.as_of or "",
+        "complete": "true" if basis.is_complete else "false",
+        "basis": basis.name,
+        **({"frozen-by": " ".join(hold.corrections)} if hold else {}),
+    }
+    banner = banner_of(hold, basis) if hold else None
+    return rendered(template, PACKAGE, attributes=attributes, basis=basis, line=basis.line(), banner=banner, **values)
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What a frozen report says of itself: which state it shows, since when, why, and until when."""
+
+    heading: str
+    sentence: Markup
+
+
+def banner_of(hold: Hold, basis: Basis) -> Banner:
+    """The banner of a report that is held."""
+    shown = basis.as_of
+    sentence = Markup(
+        "Frozen since {} by correction {}. {} These are the last good numbers, up to {}. They stay until the "
+        "correction is published here or given up{}."
+    ).format(
+        moment_told(hold.since),
+        Markup(", ").join(said(one) for one in hold.corrections),
+        said(hold.reason),
+        day_told(shown),
+        f", expected by {moment_told(hold.until)}" if hold.until else "",
+    )
+    return Banner(f"As of {shown or 'no day'}, correction in flight", sentence)
