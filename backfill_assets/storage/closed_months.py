@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -10,26 +11,29 @@ from backfill_assets.core.people import is_person
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.publication import MonthUnreadable
-from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable
 
-SCHEMA = pl.Schema(
-    {
-        "month": pl.String(),
-        "closed": pl.Boolean(),
-        "by": pl.String(),
-        "at": pl.Datetime("us", "UTC"),
-        "sequence": pl.Int64(),
-    }
-)
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """That a month was closed, or opened again."""
+
+    month: str
+    closed: bool
+    by: str
+    at: datetime
+    sequence: int
 
 
 class ClosedMonths:
     """Which months finance has closed, and who said so."""
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "closed_months", SCHEMA)
+        self._rows = RowTable(lake, "closed_months", Said)
 
     def current(self) -> frozenset[str]:
         """The months that are closed now, such as ``2026-01``."""
@@ -59,15 +63,12 @@ class ClosedMonths:
         if not is_person(by):
             raise NameNeeded(f"{'close' if closed else 'reopen'} {listed(months)}", by)
 
-        def rows(known: pl.DataFrame) -> pl.DataFrame:
-            said = [
-                {"month": month, "closed": closed, "by": by, "at": at, "sequence": known.height + number}
-                for number, month in enumerate(months, start=1)
-            ]
-            return pl.DataFrame(said, schema=SCHEMA)
+        def decide(known: pl.DataFrame) -> Decision[Sequence[Said], None]:
+            numbered = enumerate(months, start=known.height + 1)
+            return Decision([Said(month, closed, by, at, sequence) for sequence, month in numbered], None)
 
         if months:
-            self._rows.append(rows)
+            self._rows.append_decided(decide)
 
 
 def refuse_unreadable(months: Sequence[str]) -> None:

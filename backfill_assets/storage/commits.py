@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import simplejson
 from deltalake import CommitProperties, PostCommitHookProperties, Transaction
@@ -23,6 +23,9 @@ from backfill_assets.storage.snapshot import Snapshot
 LONGEST_PAUSE_SECONDS = 1.0
 # The unique mark of one attempt to commit, by which it is known again when the answer was lost on the way.
 ATTEMPT = "backfill_assets/attempt"
+
+Write_co = TypeVar("Write_co", covariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
 
 AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)
 
@@ -50,6 +53,22 @@ class Commit:
     at: datetime
     retries: int
     milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[Write_co, Result_co]):
+    """What was decided over the newest state: what to write, and the result for whoever asked for the decision."""
+
+    write: Write_co
+    result: Result_co
+
+
+@dataclass(frozen=True, slots=True)
+class Committed(Generic[Result_co]):
+    """The result of the decision that stands, and the commit that was made of it, None when it was to write nothing."""
+
+    commit: Commit | None
+    result: Result_co
 
 
 def attempt(snapshot: Snapshot, change: Change) -> datetime | None:

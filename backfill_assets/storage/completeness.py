@@ -1,19 +1,17 @@
 """Completeness: of which days each report partition was built, from which commit, in ``_control/completeness``."""
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 import polars as pl
 
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.storage.builds import Builds
-from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable, as_text, values_of
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -25,24 +23,16 @@ class Basis(StrEnum):
     MIXED = "mixed"
 
 
-SCHEMA = pl.Schema(
-    {
-        "report": pl.String(),
-        "partition": pl.String(),
-        "table": pl.String(),
-        "expected": pl.String(),
-        "expected_days": pl.Int64(),
-        "present_days": pl.Int64(),
-        "missing": pl.String(),
-        "commit": pl.Int64(),
-        "fingerprint": pl.String(),
-        "code_versions": pl.String(),
-        "basis": pl.String(),
-        "corrections": pl.String(),
-        "run_id": pl.String(),
-        "built_at": pl.Datetime("us", "UTC"),
-    }
-)
+def _windows(days: Collection[date]) -> str:
+    return ", ".join(str(window) for window in contiguous(days))
+
+
+def _days(windows: str) -> tuple[date, ...]:
+    ends = [window.split("..") for window in windows.split(", ") if window]
+    return tuple(day for first, last in ends for day in Window(date.fromisoformat(first), date.fromisoformat(last)))
+
+
+WINDOWS = as_text(_windows, _days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +46,11 @@ class Completeness:
     report: str
     partition: str
     table: str
-    expected: tuple[date, ...]
-    missing: tuple[date, ...]
+    expected: tuple[date, ...] = field(metadata=WINDOWS)
+    # Made of the others, for those who read the table with another tool.
+    expected_days: int = field(init=False)
+    present_days: int = field(init=False)
+    missing: tuple[date, ...] = field(metadata=WINDOWS)
     commit: int
     fingerprint: str
     code_versions: tuple[str, ...]
@@ -66,10 +59,9 @@ class Completeness:
     run_id: str
     built_at: datetime
 
-    @property
-    def present(self) -> int:
-        """How many of the expected days were there."""
-        return len(self.expected) - len(self.missing)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expected_days", len(self.expected))
+        object.__setattr__(self, "present_days", len(self.expected) - len(self.missing))
 
     @property
     def is_complete(self) -> bool:
@@ -85,13 +77,11 @@ class BuiltReports:
     """Every build of every report partition; the newest counts."""
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "completeness", SCHEMA)
+        self._rows = RowTable(lake, "completeness", Completeness)
 
     def record(self, built: Iterable[Completeness]) -> None:
         """Write down what partitions were built from."""
-        rows = pl.DataFrame([_row(one) for one in built], schema=SCHEMA)
-        if len(rows):
-            self._rows.append(lambda _: rows)
+        self._rows.append(built)
 
     def tables_of(self, report: str) -> tuple[str, ...]:
         """The correctable tables that builds of a report were made of."""
@@ -104,7 +94,7 @@ class BuiltReports:
         if table is not None:
             rows = rows.filter(pl.col("table") == table)
         newest = rows.sort("built_at", "commit").unique("partition", keep="last", maintain_order=True)
-        return {row["partition"]: _read(row) for row in newest.sort("partition").iter_rows(named=True)}
+        return {one.partition: one for one in values_of(Completeness, newest.sort("partition"))}
 
 
 def measure(  # noqa: PLR0913 - everything that is written down
@@ -174,48 +164,3 @@ def _basis(corrections: Sequence[str]) -> Basis:
     if not any(corrections):
         return Basis.ORIGINAL
     return Basis.CORRECTED if all(corrections) else Basis.MIXED
-
-
-def _row(one: Completeness) -> dict[str, Any]:
-    return {
-        "report": one.report,
-        "partition": one.partition,
-        "table": one.table,
-        "expected": _windows(one.expected),
-        "expected_days": len(one.expected),
-        "present_days": one.present,
-        "missing": _windows(one.missing),
-        "commit": one.commit,
-        "fingerprint": one.fingerprint,
-        "code_versions": json.dumps(one.code_versions),
-        "basis": str(one.basis),
-        "corrections": json.dumps(one.corrections),
-        "run_id": one.run_id,
-        "built_at": one.built_at,
-    }
-
-
-def _read(row: Mapping[str, Any]) -> Completeness:
-    return Completeness(
-        report=row["report"],
-        partition=row["partition"],
-        table=row["table"],
-        expected=_days(row["expected"]),
-        missing=_days(row["missing"]),
-        commit=row["commit"],
-        fingerprint=row["fingerprint"],
-        code_versions=tuple(json.loads(row["code_versions"])),
-        basis=Basis(row["basis"]),
-        corrections=tuple(json.loads(row["corrections"])),
-        run_id=row["run_id"],
-        built_at=row["built_at"],
-    )
-
-
-def _windows(days: Collection[date]) -> str:
-    return ", ".join(str(window) for window in contiguous(days))
-
-
-def _days(windows: str) -> tuple[date, ...]:
-    ends = [window.split("..") for window in windows.split(", ") if window]
-    return tuple(day for first, last in ends for day in Window(date.fromisoformat(first), date.fromisoformat(last)))

@@ -6,16 +6,17 @@ from typing import TypeVar
 
 import polars as pl
 
-from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.commits import Change, Decision
 from backfill_assets.storage.latest import Latest, latest
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.table import PROPERTIES, Change, Snapshot, Table
+from backfill_assets.storage.table import PROPERTIES, Snapshot, Table
 
 MOST_FILES = 24
 # Many small commits: without a checkpoint every few, opening the table takes longer than anything else.
 COMMITS_PER_CHECKPOINT = "10"
 
 Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class ControlTable:
@@ -45,34 +46,45 @@ class ControlTable:
         rows = self._rows_of(found, columns)
         return make(rows) if found is None else found.once((make, *columns), lambda _: make(rows))
 
-    def append(self, decide: Callable[[pl.DataFrame], pl.DataFrame | None]) -> pl.DataFrame | None:
-        """Add the rows that ``decide`` makes of the newest rows; it may raise to refuse, or return None.
+    def append(self, make: Callable[[pl.DataFrame], pl.DataFrame | None]) -> pl.DataFrame | None:
+        """Add the rows that ``make`` makes of the newest rows, and return them; it may raise to refuse, or return None.
 
-        ``decide`` is called again when another writer came first.
+        ``make`` is called again when another writer came first.
+        """
+
+        def decide(known: pl.DataFrame) -> Decision[pl.DataFrame | None, pl.DataFrame | None]:
+            rows = make(known)
+            return Decision(rows, rows)
+
+        return self.append_decided(decide)
+
+    def append_decided(self, decide: Callable[[pl.DataFrame], Decision[pl.DataFrame | None, Result]]) -> Result:
+        """Add the rows that are decided on over the newest ones; returns the result of that decision.
+
+        ``decide`` may raise to refuse, and is called again when another writer came first.
         """
         self._table.create()
-        appended: list[pl.DataFrame | None] = [None]
-        grown: list[pl.DataFrame] = []
-        written: list[DataFile] = []
-
-        def change(snapshot: Snapshot) -> Change | None:
-            rows = self._rows_at(snapshot)
-            new = decide(rows)
-            appended[0] = new
-            if new is None or new.is_empty():
-                return None
-            all_rows = pl.concat([rows, new.select(rows.columns)], how="vertical_relaxed")
-            grown[:] = [all_rows] if all_rows.schema == self.schema else []
-            folds = len(snapshot.names(None)) >= MOST_FILES
-            adds = tuple(self._table.write_files({None: all_rows if folds else new}).values())
-            written.extend(adds)
-            return Change(adds=adds, removes=snapshot.files.get(None, ()) if folds else ())
-
         # Every attempt writes a file of its own; those of refused attempts go.
-        commit = self._table.commit_written(change, lambda: written)
-        if commit is not None and grown:
-            self._keep(commit.number, grown[0])
-        return appended[0]
+        done = self._table.commit_written(lambda snapshot: self._change(snapshot, decide))
+        result, all_rows = done.result
+        if done.commit is not None and all_rows is not None:
+            self._keep(done.commit.number, all_rows)
+        return result
+
+    def _change(
+        self, snapshot: Snapshot, decide: Callable[[pl.DataFrame], Decision[pl.DataFrame | None, Result]]
+    ) -> Decision[Change | None, tuple[Result, pl.DataFrame | None]]:
+        """The commit of what is decided on; with the result all rows after it, where they are known to be readable."""
+        rows = self._rows_at(snapshot)
+        decision = decide(rows)
+        new = decision.write
+        if new is None or new.is_empty():
+            return Decision(None, (decision.result, None))
+        all_rows = pl.concat([rows, new.select(rows.columns)], how="vertical_relaxed")
+        folds = len(snapshot.names(None)) >= MOST_FILES
+        adds = tuple(self._table.write_files({None: all_rows if folds else new}).values())
+        change = Change(adds, removes=snapshot.files.get(None, ()) if folds else ())
+        return Decision(change, (decision.result, all_rows if all_rows.schema == self.schema else None))
 
     def _keep(self, commit: int, rows: pl.DataFrame) -> None:
         """What is known to be all rows at a commit need not be read back, unless another one came already."""

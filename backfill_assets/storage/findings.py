@@ -1,28 +1,17 @@
 """Findings: where live and a ledger kept by somebody else disagree, and since when, in ``_control/findings``."""
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
-from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable, values_of
 
 OPEN, CLOSED = "open", "closed"
-SCHEMA = pl.Schema(
-    {
-        "table": pl.String(),
-        "finding": pl.String(),
-        "state": pl.String(),
-        "since": pl.Date(),
-        "last": pl.Date(),
-        "detail": pl.String(),
-        "at": pl.Datetime("us", "UTC"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +35,7 @@ class Findings:
     """Every finding of every table: a row each time it was opened, changed or closed."""
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "findings", SCHEMA)
+        self._rows = RowTable(lake, "findings", Stored)
 
     def latest(self, table: str) -> tuple[Stored, ...]:
         """Each finding of a table as it stands, oldest first."""
@@ -70,19 +59,16 @@ class Findings:
         ``seen`` are id, first day, last day and detail. An open finding that is not seen any more is closed, unless it
         reaches beyond the day, or ``stays``: what could not be looked at is not gone. One that has not changed is left.
         """
-        closed: list[str] = []
+        names = {one[0] for one in seen}
 
-        def rows(known: pl.DataFrame) -> pl.DataFrame | None:
+        def decide(known: pl.DataFrame) -> Decision[Sequence[Stored], tuple[str, ...]]:
             standing = {found.finding: found for found in _latest(known, table) if found.state == OPEN}
-            gone_by = {name for name, one in standing.items() if _is_gone(one, {of[0] for of in seen}, through)}
-            closed[:] = [name for name, one in standing.items() if name in gone_by and not stays(one)]
-            new = [_row(Stored(table, *one[:1], OPEN, *one[1:], at)) for one in seen if _is_news(one, standing)]
-            gone = [standing[name] for name in closed]
-            new += [_row(Stored(table, one.finding, CLOSED, one.since, one.last, one.detail, at)) for one in gone]
-            return pl.DataFrame(new, schema=SCHEMA) if new else None
+            gone = [one for one in standing.values() if _is_gone(one, names, through) and not stays(one)]
+            new = [Stored(table, *one[:1], OPEN, *one[1:], at) for one in seen if _is_news(one, standing)]
+            closed = [replace(one, state=CLOSED, at=at) for one in gone]
+            return Decision([*new, *closed], tuple(one.finding for one in closed))
 
-        self._rows.append(rows)
-        return tuple(closed)
+        return self._rows.append_decided(decide)
 
 
 def _is_gone(found: Stored, seen: set[str], through: date) -> bool:
@@ -98,17 +84,5 @@ def _is_news(seen: tuple[str, date, date, Mapping[str, Any]], standing: Mapping[
 def _latest(rows: pl.DataFrame, table: str) -> tuple[Stored, ...]:
     """By time; of two rows of one moment the closing one stands."""
     ordered = rows.filter(pl.col("table") == table).sort("at", pl.col("state") == CLOSED)
-    found = {row["finding"]: Stored(**{**row, "detail": json.loads(row["detail"])}) for row in ordered.to_dicts()}
+    found = {one.finding: one for one in values_of(Stored, ordered)}
     return tuple(sorted(found.values(), key=lambda one: (one.since, one.finding)))
-
-
-def _row(stored: Stored) -> dict[str, Any]:
-    return {
-        "table": stored.table,
-        "finding": stored.finding,
-        "state": stored.state,
-        "since": stored.since,
-        "last": stored.last,
-        "detail": json.dumps(dict(stored.detail)),
-        "at": stored.at,
-    }

@@ -1,20 +1,30 @@
 """The first day for which anything ever landed, by table, in ``_control/first_days``; the earliest row counts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 
-from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable
 
-SCHEMA = pl.Schema({"table": pl.String(), "first": pl.Date(), "at": pl.Datetime("us", "UTC")})
+
+@dataclass(frozen=True, slots=True)
+class FirstDay:
+    """A day that landed, earlier than every one before it."""
+
+    table: str
+    first: date
+    at: datetime
 
 
 class FirstDays:
     """Where the history of each table begins."""
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "first_days", SCHEMA)
+        self._rows = RowTable(lake, "first_days", FirstDay)
 
     def known(self, table: str) -> date | None:
         """The first day of a table; None when nothing of it ever landed."""
@@ -26,13 +36,11 @@ class FirstDays:
         if known is not None and known <= day:
             return
 
-        def earlier(rows: pl.DataFrame) -> pl.DataFrame | None:
+        def decide(rows: pl.DataFrame) -> Decision[Sequence[FirstDay], None]:
             first = _first(rows, table)
-            if first is not None and first <= day:
-                return None
-            return pl.DataFrame([{"table": table, "first": day, "at": at}], schema=SCHEMA)
+            return Decision([FirstDay(table, day, at)] if first is None or day < first else (), None)
 
-        self._rows.append(earlier)
+        self._rows.append_decided(decide)
 
 
 def _first(rows: pl.DataFrame, table: str) -> date | None:

@@ -1,8 +1,9 @@
 """The ledger: the append-only record of what happened in every correction, in ``_control/ledger``."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -14,25 +15,51 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Histories, Nothing, Requirement, holds
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.request import CorrectionUnknown
-from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable, row_schema, values_of
 from backfill_assets.storage.swap import Manifest
 
-SCHEMA = pl.Schema(
-    {
-        "correction": pl.String(),
-        "sequence": pl.Int64(),
-        "table": pl.String(),
-        "step": pl.String(),
-        "outcome": pl.String(),
-        "at": pl.Datetime("us", "UTC"),
-        "actor": pl.String(),
-        "run_id": pl.String(),
-        "detail": pl.String(),
-        "manifest": pl.String(),
-    }
-)
-WITHOUT_MANIFEST = [name for name in SCHEMA if name != "manifest"]
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as it is stored; ``manifest`` is the JSON of a planned swap's, empty for every other event."""
+
+    correction: str
+    sequence: int
+    table: str
+    step: Step
+    outcome: Outcome
+    at: datetime
+    actor: str
+    run_id: str
+    detail: Mapping[str, Any]
+    manifest: str = ""
+
+    @classmethod
+    def of(cls, event: Event, table: str, manifest: Manifest | None) -> "Entry":
+        """How an event is stored."""
+        return cls(
+            correction=event.correction,
+            sequence=event.sequence,
+            table=table,
+            step=event.step,
+            outcome=event.outcome,
+            at=event.at,
+            actor=event.actor,
+            run_id=event.run_id,
+            detail=event.detail,
+            manifest=json.dumps(manifest.as_json()) if manifest else "",
+        )
+
+    @property
+    def event(self) -> Event:
+        """The event that is stored."""
+        fact = fact_of(self.step, self.outcome, self.detail)
+        return Event(self.correction, fact, self.at, self.actor, self.run_id, self.sequence)
+
+
+WITHOUT_MANIFEST = [name for name in row_schema(Entry) if name != "manifest"]
 
 
 class Ledger:
@@ -42,7 +69,7 @@ class Ledger:
     """
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "ledger", SCHEMA)
+        self._rows = RowTable(lake, "ledger", Entry)
 
     def histories(self) -> Histories:
         """The events of every correction, by id, each in sequence."""
@@ -83,15 +110,14 @@ class Ledger:
         hold any more.
         """
 
-        def rows(known: pl.DataFrame) -> pl.DataFrame | None:
+        def decide(known: pl.DataFrame) -> Decision[Sequence[Entry], Event | None]:
             histories = _histories(known)
             if not holds(required, histories):
-                return None
+                return Decision((), None)
             numbered = replace(event, sequence=len(histories.get(event.correction, ())) + 1)
-            return pl.DataFrame([_row(numbered, table, manifest)], schema=SCHEMA)
+            return Decision([Entry.of(numbered, table, manifest)], numbered)
 
-        appended = self._rows.append(rows)
-        return None if appended is None else replace(event, sequence=int(appended["sequence"][0]))
+        return self._rows.append_decided(decide)
 
     def append(self, event: Event, *, table: str, manifest: Manifest | None = None) -> Event:
         """Append an event that is true whatever else was written; returns it with its sequence."""
@@ -109,35 +135,12 @@ class Ledger:
         return manifests
 
 
-def _row(event: Event, table: str, manifest: Manifest | None) -> dict[str, Any]:
-    return {
-        "correction": event.correction,
-        "sequence": event.sequence,
-        "table": table,
-        "step": str(event.step),
-        "outcome": str(event.outcome),
-        "at": event.at,
-        "actor": event.actor,
-        "run_id": event.run_id,
-        "detail": json.dumps(event.detail),
-        "manifest": json.dumps(manifest.as_json()) if manifest else "",
-    }
-
-
 def _progress_by_correction(rows: pl.DataFrame) -> dict[str, Progress]:
     return {correction: history(events) for correction, events in _histories(rows).items()}
 
 
 def _histories(rows: pl.DataFrame) -> dict[str, tuple[Event, ...]]:
     histories: dict[str, list[Event]] = {}
-    for row in rows.sort("correction", "sequence").iter_rows(named=True):
-        event = Event(
-            correction=row["correction"],
-            fact=fact_of(Step(row["step"]), Outcome(row["outcome"]), json.loads(row["detail"])),
-            at=row["at"],
-            actor=row["actor"],
-            run_id=row["run_id"],
-            sequence=row["sequence"],
-        )
-        histories.setdefault(event.correction, []).append(event)
+    for entry in values_of(Entry, rows.sort("correction", "sequence")):
+        histories.setdefault(entry.correction, []).append(entry.event)
     return {correction: tuple(events) for correction, events in histories.items()}

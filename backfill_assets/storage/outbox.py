@@ -1,33 +1,58 @@
 """The outbox: every notice and what became of it, in ``_control/outbox``. Recorded before it is sent."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
 from backfill_assets.core.notice import Notice
-from backfill_assets.storage.control import ControlTable
+from backfill_assets.core.steps import NoticeKind
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable, values_of
 
-SCHEMA = pl.Schema(
-    {
-        "message_id": pl.String(),
-        "channel": pl.String(),
-        "state": pl.String(),
-        "correction": pl.String(),
-        "event": pl.String(),
-        "number": pl.Int64(),
-        "audience": pl.String(),
-        "subject": pl.String(),
-        "body": pl.String(),
-        "why": pl.String(),
-        "at": pl.Datetime("us", "UTC"),
-    }
-)
 RECORDED, SENT, FAILED = "recorded", "sent", "failed"
 NO_CHANNEL = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What happened to a notice on one channel; the text of one that is recorded already is not repeated."""
+
+    message_id: str
+    channel: str
+    state: str
+    correction: str
+    event: NoticeKind
+    number: int
+    audience: str
+    subject: str
+    body: str
+    why: str
+    at: datetime
+
+    @classmethod
+    def of(cls, notice: Notice, channel: str, state: str, at: datetime, why: str = "") -> "Sending":
+        """A notice that came to a state."""
+        return cls(
+            message_id=notice.message_id,
+            channel=channel,
+            state=state,
+            correction=notice.correction,
+            event=notice.event,
+            number=notice.number,
+            audience=notice.audience,
+            subject=notice.subject,
+            body=notice.body if state == RECORDED else "",
+            why=why,
+            at=at,
+        )
+
+    @property
+    def notice(self) -> Notice:
+        """The notice as it is recorded."""
+        return Notice(self.correction, self.event, self.audience, self.subject, self.body, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +80,30 @@ class Outbox:
     """What was to be told, to whom, on which channels, and what became of it."""
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "outbox", SCHEMA)
+        self._rows = RowTable(lake, "outbox", Sending)
 
     def record(self, notice: Notice, channels: Collection[str], at: datetime) -> None:
         """Write down that a notice is to be sent on these channels; one that is recorded already is left as it is."""
         wanted = list(channels) or [NO_CHANNEL]
-        rows = pl.DataFrame([_row(notice, channel, RECORDED, at) for channel in wanted], schema=SCHEMA)
+        rows = [Sending.of(notice, channel, RECORDED, at) for channel in wanted]
 
-        def new(known: pl.DataFrame) -> pl.DataFrame | None:
-            return None if notice.message_id in set(known["message_id"]) else rows
+        def decide(known: pl.DataFrame) -> Decision[Sequence[Sending], None]:
+            return Decision(() if notice.message_id in set(known["message_id"]) else rows, None)
 
-        self._rows.append(new)
+        self._rows.append_decided(decide)
 
     def tell(self, delivery: Delivery, at: datetime, why: str = "") -> None:
         """Write down that a notice was sent on a channel, or with a reason that it was not."""
-        row = _row(delivery.notice, delivery.channel, FAILED if why else SENT, at, why)
-        self._rows.append(lambda _: pl.DataFrame([row], schema=SCHEMA))
+        self._rows.append([Sending.of(delivery.notice, delivery.channel, FAILED if why else SENT, at, why)])
 
     def deliveries(self, correction: str = "") -> tuple[Delivery, ...]:
         """Every notice on every channel, of one correction or of all, in the order they were recorded."""
         rows = self._rows.rows()
         if correction:
             rows = rows.filter(pl.col("correction") == correction)
-        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in rows.sort("at", maintain_order=True).iter_rows(named=True):
-            found.setdefault((row["message_id"], row["channel"]), []).append(row)
+        found: dict[tuple[str, str], list[Sending]] = {}
+        for one in values_of(Sending, rows.sort("at", maintain_order=True)):
+            found.setdefault((one.message_id, one.channel), []).append(one)
         return tuple(sorted((_delivery(of_one) for of_one in found.values()), key=_order))
 
     def pending(self) -> tuple[Delivery, ...]:
@@ -91,34 +115,14 @@ def _order(delivery: Delivery) -> tuple[datetime, str, str]:
     return (delivery.recorded_at, delivery.notice.name, delivery.channel)
 
 
-def _delivery(rows: list[dict[str, Any]]) -> Delivery:
-    first = next((row for row in rows if row["state"] == RECORDED), rows[0])
-    sent = [row["at"] for row in rows if row["state"] == SENT]
-    failed = [row for row in rows if row["state"] == FAILED]
-    notice = Notice(
-        first["correction"], first["event"], first["audience"], first["subject"], first["body"], first["number"]
-    )
+def _delivery(sendings: Sequence[Sending]) -> Delivery:
+    first = next((one for one in sendings if one.state == RECORDED), sendings[0])
+    failed = [one for one in sendings if one.state == FAILED]
     return Delivery(
-        notice=notice,
-        channel=first["channel"],
-        recorded_at=first["at"],
-        sent_at=min(sent, default=None),
+        notice=first.notice,
+        channel=first.channel,
+        recorded_at=first.at,
+        sent_at=min((one.at for one in sendings if one.state == SENT), default=None),
         failures=len(failed),
-        why=failed[-1]["why"] if failed else "",
+        why=failed[-1].why if failed else "",
     )
-
-
-def _row(notice: Notice, channel: str, state: str, at: datetime, why: str = "") -> dict[str, Any]:
-    return {
-        "message_id": notice.message_id,
-        "channel": channel,
-        "state": state,
-        "correction": notice.correction,
-        "event": notice.event,
-        "number": notice.number,
-        "audience": notice.audience,
-        "subject": notice.subject,
-        "body": notice.body if state == RECORDED else "",
-        "why": why,
-        "at": at,
-    }

@@ -8,10 +8,11 @@ from typing import Any
 
 from backfill_assets.errors.lake import StagedVersionKept
 from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.commits import Change, Commit, Decision
 from backfill_assets.storage.layout import LOG, STAGED_PREFIX, staged_folder
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
-from backfill_assets.storage.table import Change, Commit, Table
+from backfill_assets.storage.table import Table
 
 RETIRED = "retired by the correction"
 LEFTOVER = "staged and not live"
@@ -181,17 +182,16 @@ def _compact(live: Table, keep_days: Collection[date | None]) -> tuple[tuple[dat
     if not days:
         return (), None
     written = live.write_files({day: before.scan(None if day is None else [day]).collect() for day in days})
-    still: list[date | None] = []
 
-    def decide(snapshot: Snapshot) -> Change | None:
-        still[:] = [day for day in days if snapshot.names(day) == before.names(day)]
+    def decide(snapshot: Snapshot) -> Decision[Change | None, tuple[date | None, ...]]:
+        still = tuple(day for day in days if snapshot.names(day) == before.names(day))
         adds: tuple[DataFile, ...] = tuple(written[day] for day in still)
         removes = tuple(file for day in still for file in snapshot.files[day])
         metadata: Mapping[str, Any] = {"backfill_assets/maintenance": "compaction"}
-        return Change(adds, removes, metadata=metadata, data_change=False) if still else None
+        return Decision(Change(adds, removes, metadata=metadata, data_change=False) if still else None, still)
 
-    commit = live.commit_written(decide, written.values)
-    return tuple(still), commit
+    done = live.commit_written(decide, written.values())
+    return done.result, done.commit
 
 
 def _both(swap: Manifest) -> tuple[DataFile, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import count
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable
@@ -16,17 +16,20 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
 from backfill_assets.errors.lake import CommitContended, CommitUnknown, FrameUnfit, LakeUnreachable, RowsOfOtherDays
 from backfill_assets.storage.actions import DataFile, milliseconds, statistics
-from backfill_assets.storage.commits import AFTER_COMMIT, Change, Commit, attempt, pause
+from backfill_assets.storage.commits import AFTER_COMMIT, Change, Commit, Committed, Decision, attempt, pause
 from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.opened import open_table
+from backfill_assets.storage.replacement import Replacement
 from backfill_assets.storage.schema import delta_schema, fitted, missing_columns, refuse_unsafe
-from backfill_assets.storage.snapshot import Snapshot, same_rows
+from backfill_assets.storage.snapshot import Snapshot
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
 
 DEADLINE_SECONDS = 120.0
+
+Result = TypeVar("Result")
 
 # Time travel is part of the design, so nothing is cleaned without being asked.
 PROPERTIES: Mapping[str, str] = {
@@ -39,6 +42,28 @@ PROPERTIES: Mapping[str, str] = {
 
 def _allow(_: Snapshot) -> None:
     """Allow every write."""
+
+
+class _Attempts(Generic[Result]):
+    """A decision that remembers the files of every change it made, and which of them the last one kept."""
+
+    def __init__(
+        self, decide: Callable[[Snapshot], Decision[Change | None, Result]], written: Collection[DataFile]
+    ) -> None:
+        self._decide = decide
+        self._written = {file.path: file for file in written}
+        self.kept: tuple[DataFile, ...] = ()
+
+    def __call__(self, snapshot: Snapshot) -> Decision[Change | None, Result]:
+        decision = self._decide(snapshot)
+        self.kept = decision.write.adds if decision.write else ()
+        self._written |= {file.path: file for file in self.kept}
+        return decision
+
+    def spare(self) -> list[DataFile]:
+        """The files that are of no use."""
+        kept = {file.path for file in self.kept}
+        return [file for path, file in self._written.items() if path not in kept]
 
 
 class Table:
@@ -111,9 +136,22 @@ class Table:
     def commit(
         self, decide: Callable[[Snapshot], Change | None], *, deadline_seconds: float = DEADLINE_SECONDS
     ) -> Commit | None:
+        """Make one commit of what is decided over the newest one; None when there was nothing to do.
+
+        ``decide`` raises to refuse, and returns None when there is nothing to do. See :meth:`commit_decided`.
+        """
+        done = self.commit_decided(lambda there: Decision(decide(there), None), deadline_seconds=deadline_seconds)
+        return done.commit
+
+    def commit_decided(
+        self,
+        decide: Callable[[Snapshot], Decision[Change | None, Result]],
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Committed[Result]:
         """Read the newest commit, decide on it, and commit from that very handle; when refused, all of it again.
 
-        ``decide`` raises to refuse, and returns None when there is nothing to do. It may be called many times.
+        ``decide`` raises to refuse. It may be called many times; the result is that of its last call.
         A column that the table lacks is added first, by a commit of its own.
 
         Raises:
@@ -126,16 +164,16 @@ class Table:
             snapshot = self.snapshot()
             refuse_unsafe(self.uri, snapshot.handle)
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, by_day=self.by_day)
-            change = decide(snapshot)
-            if change is None:
-                return None
+            decision = decide(snapshot)
+            if decision.write is None:
+                return Committed(None, decision.result)
             if lacking:
                 self.add_nullable_columns()
                 continue
-            at = attempt(snapshot, change)
+            at = attempt(snapshot, decision.write)
             taken = time.monotonic() - started
             if at is not None:
-                return Commit(snapshot.commit + 1, at, refused, taken * 1000)
+                return Committed(Commit(snapshot.commit + 1, at, refused, taken * 1000), decision.result)
             if taken > deadline_seconds:
                 raise CommitContended(self.uri, refused + 1, taken)
             pause(refused)
@@ -188,46 +226,33 @@ class Table:
         ``allow`` raises to refuse, on the snapshot the write is committed from. With ``skip_equal`` days that hold
         the same rows already are left out; None when that is all of them.
         """
-        fitting: dict[date, pl.DataFrame] = {day: self._fitted(day, frame) for day, frame in frames.items()}
-        written: dict[date | None, DataFile] = {} if skip_equal else self.write_files({**fitting})
-        compared: dict[date, tuple[str, bool]] = {}
+        fitting = {day: self._fitted(day, frame) for day, frame in frames.items()}
+        replacement = Replacement(fitting, self.write_files, skip_equal=skip_equal)
 
-        def decide(snapshot: Snapshot) -> Change | None:
+        def decide(snapshot: Snapshot) -> Decision[Change | None, None]:
             allow(snapshot)
-            if skip_equal:
-                compared.update(_compared(snapshot, fitting, compared))
-            days = [day for day in fitting if not (skip_equal and compared[day][1])]
-            if not days:
-                return None
-            written.update(self.write_files({day: fitting[day] for day in days if day not in written}))
-            adds = tuple(written[day] for day in days)
-            removes = tuple(file for files in snapshot.files_of(days).values() for file in files)
-            return Change(adds, removes, metadata=metadata or {})
+            return Decision(replacement.change(snapshot, metadata or {}), None)
 
-        return self.commit_written(decide, written.values)
+        return self.commit_written(decide, replacement.written.values()).commit
 
     def commit_written(
-        self, decide: Callable[[Snapshot], Change | None], written: Callable[[], Collection[DataFile]]
-    ) -> Commit | None:
-        """Commit, and delete those of the written files that did not become part of the commit."""
-        kept: set[str] = set()
+        self, decide: Callable[[Snapshot], Decision[Change | None, Result]], written: Collection[DataFile] = ()
+    ) -> Committed[Result]:
+        """Commit, and delete those files that did not become part of the commit.
 
-        def recorded(snapshot: Snapshot) -> Change | None:
-            change = decide(snapshot)
-            kept.clear()
-            kept.update(file.path for file in (change.adds if change else ()))
-            return change
-
+        ``written`` are files that are there already; what the changes of refused attempts add goes too.
+        """
+        attempts = _Attempts(decide, written)
         try:
-            return self.commit(recorded)
+            return self.commit_decided(attempts)
         except CommitUnknown:
             # It may have happened: then its files stay.
             raise
         except BackfillAssetsError:
-            kept.clear()
+            attempts.kept = ()
             raise
         finally:
-            self._delete_quietly([file for file in written() if file.path not in kept])
+            self._delete_quietly(attempts.spare())
 
     def append(
         self,
@@ -243,11 +268,11 @@ class Table:
             frames = {key: rows for (key,), rows in frame.partition_by(DAY, as_dict=True).items()}
         files = self.write_files(frames)
 
-        def decide(snapshot: Snapshot) -> Change:
+        def decide(snapshot: Snapshot) -> Decision[Change, None]:
             allow(snapshot)
-            return Change(tuple(files.values()), metadata=metadata or {})
+            return Decision(Change(tuple(files.values()), metadata=metadata or {}), None)
 
-        return cast("Commit", self.commit_written(decide, files.values))  # a change is never nothing
+        return cast("Commit", self.commit_written(decide, files.values()).commit)  # a change is never nothing
 
     def _fitted(self, day: date | None, frame: pl.DataFrame) -> pl.DataFrame:
         if not self.by_day:
@@ -271,17 +296,3 @@ class Table:
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
         with suppress(DeltaError, OSError):
             self.folder.delete([file.path for file in files])
-
-
-def _compared(
-    snapshot: Snapshot, frames: Mapping[date, pl.DataFrame], known: Mapping[date, tuple[str, bool]]
-) -> dict[date, tuple[str, bool]]:
-    """By day the fingerprint of its files and whether they hold the frame's rows; only what is not known yet."""
-    prints = {day: snapshot.fingerprint(day) for day in frames}
-    open_days = [day for day in frames if day not in known or known[day][0] != prints[day]]
-    rows = {day: [file.rows for file in files] for day, files in snapshot.files_of(open_days).items()}
-    alike = [day for day in open_days if rows[day] and (sum(rows[day]) == frames[day].height or min(rows[day]) < 0)]
-    there = snapshot.scan(alike).collect().partition_by(DAY, as_dict=True) if alike else {}
-    nothing = pl.DataFrame(schema=snapshot.schema)
-    equal = {day for day in alike if same_rows(there.get((day,), nothing), frames[day])}
-    return {day: (prints[day], day in equal) for day in open_days}

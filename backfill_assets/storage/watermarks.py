@@ -5,18 +5,22 @@ minimum of the mark and the holds, so overlapping corrections, progress meanwhil
 right in every order: they add and release holds and restore nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import TypeVar, assert_never, cast
 
 import polars as pl
 
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.errors.watermarks import HolderUnknown, MarkBackwards, MarkBeyondData
-from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable, values_of
+
+Result = TypeVar("Result")
 
 
 class Fact(StrEnum):
@@ -29,21 +33,21 @@ class Fact(StrEnum):
     WAIVED = "waived"
 
 
-SCHEMA = pl.Schema(
-    {
-        "sequence": pl.Int64(),
-        "holder": pl.String(),
-        "table": pl.String(),
-        "fact": pl.String(),
-        "day": pl.Date(),
-        "through": pl.Date(),
-        "correction": pl.String(),
-        "by": pl.String(),
-        "note": pl.String(),
-        "at": pl.Datetime("us", "UTC"),
-        "external": pl.Boolean(),
-    }
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A fact about a holder, counted from 1 over all tables; what it does not speak of has its default."""
+
+    sequence: int = 0
+    holder: str
+    table: str
+    fact: Fact
+    day: date | None = None
+    through: date | None = None
+    correction: str = ""
+    by: str
+    note: str = ""
+    at: datetime
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,14 @@ class Holder:
         return replace(self, mark=far, holds=holds)
 
 
+Holders = Mapping[str, Holder]
+
+
 class Watermarks:
     """The state of every holder of a lake."""
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "watermarks", SCHEMA)
+        self._rows = RowTable(lake, "watermarks", Entry)
 
     def holders(self, table: str) -> dict[str, Holder]:
         """Every known holder of the table, by name."""
@@ -104,22 +111,16 @@ class Watermarks:
 
     def register(self, holder: str, table: str, *, by: str, at: datetime, external: bool = False) -> None:
         """Make a holder known; a known one is left as it is."""
-
-        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            if holder in known:
-                return []
-            return [_fact(holder, table, Fact.REGISTERED, by=by, at=at, external=external)]
-
-        self._append(table, facts)
+        entry = Entry(holder=holder, table=table, fact=Fact.REGISTERED, by=by, at=at, external=external)
+        self._append(table, lambda known: Decision(() if holder in known else [entry], None))
 
     def advance(self, holder: str, table: str, day: date, *, by: str, at: datetime) -> None:
         """Move a holder's own mark forward; a day it had reached already changes nothing."""
 
-        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            there = known.get(holder, Holder(holder, table))
-            return [] if there.moved(day) == there else [_fact(holder, table, Fact.MARK, by=by, at=at, day=day)]
+        def decide(known: Holders) -> Decision[Sequence[Entry], Holder]:
+            return _moved(known.get(holder, Holder(holder, table)), day, by=by, at=at)
 
-        self._append(table, facts)
+        self._append(table, decide)
 
     def advance_verified(  # noqa: PLR0913 - keyword-only from the fifth
         self, holder: str, table: str, day: date, newest: date | None, *, by: str, at: datetime
@@ -131,9 +132,8 @@ class Watermarks:
             MarkBeyondData: when the day lies after the newest published one.
             MarkBackwards: when the day lies before what the holder has processed.
         """
-        moved: list[Holder] = []
 
-        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
+        def decide(known: Holders) -> Decision[Sequence[Entry], Holder]:
             if holder not in known:
                 raise HolderUnknown(holder, table, known)
             if newest is None or day > newest:
@@ -141,11 +141,9 @@ class Watermarks:
             there = known[holder]
             if there.effective is not None and day < there.effective:
                 raise MarkBackwards(holder, table, day, there.effective)
-            moved[:] = [there.moved(day)]
-            return [] if moved[0] == there else [_fact(holder, table, Fact.MARK, by=by, at=at, day=day)]
+            return _moved(there, day, by=by, at=at)
 
-        self._append(table, facts)
-        return moved[0]
+        return self._append(table, decide)
 
     def hold(  # noqa: PLR0913 - keyword-only from the fifth
         self, correction: str, table: str, holders: Collection[str], window: Window, *, by: str, at: datetime
@@ -154,28 +152,28 @@ class Watermarks:
 
         Unknown holders become known by it. One that is held as far back already is left as it is.
         """
-        wanted, marks = Hold(window.first - ONE_DAY, window.last), dict[str, date | None]()
+        wanted = Hold(window.first - ONE_DAY, window.last)
+        held = partial(
+            Entry,
+            table=table,
+            fact=Fact.HOLD,
+            by=by,
+            at=at,
+            correction=correction,
+            day=wanted.before,
+            through=wanted.through,
+        )
 
-        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
+        def decide(known: Holders) -> Decision[Sequence[Entry], dict[str, date | None]]:
             there = {name: known.get(name, Holder(name, table)) for name in sorted(holders)}
-            marks.update({name: holder.mark for name, holder in there.items()})
-            return [
-                _fact(
-                    name,
-                    table,
-                    Fact.HOLD,
-                    by=by,
-                    at=at,
-                    correction=correction,
-                    day=wanted.before,
-                    through=wanted.through,
-                )
+            new = [
+                held(holder=name)
                 for name, holder in there.items()
                 if wanted.with_(holder.holds.get(correction, wanted)) != holder.holds.get(correction)
             ]
+            return Decision(new, {name: holder.mark for name, holder in there.items()})
 
-        self._append(table, facts)
-        return marks
+        return self._append(table, decide)
 
     def rewind(self, correction: str, table: str, window: Window, *, by: str, at: datetime) -> tuple[str, ...]:
         """Set every external holder that has processed days of a window back before it; returns who has to read again.
@@ -194,87 +192,71 @@ class Watermarks:
     def release(self, correction: str, table: str, *, by: str, at: datetime) -> None:
         """Let go of the internal holders that this correction holds; external ones read what was published again."""
 
-        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            return [
-                _fact(name, table, Fact.RELEASE, by=by, at=at, correction=correction)
+        def decide(known: Holders) -> Decision[Sequence[Entry], None]:
+            released = [
+                Entry(holder=name, table=table, fact=Fact.RELEASE, by=by, at=at, correction=correction)
                 for name, holder in known.items()
                 if correction in holder.holds and not holder.external
             ]
+            return Decision(released, None)
 
-        self._append(table, facts)
+        self._append(table, decide)
 
     def waive(  # noqa: PLR0913 - keyword-only from the fourth
         self, correction: str, table: str, holder: str, *, by: str, note: str, at: datetime
     ) -> bool:
         """Stop waiting for a holder to read again, by name and reason; returns whether it was waited for."""
-        waived: list[bool] = []
+        entry = Entry(holder=holder, table=table, fact=Fact.WAIVED, by=by, at=at, correction=correction, note=note)
 
-        def facts(known: Mapping[str, Holder]) -> list[dict[str, Any]]:
-            held = holder in known and correction in known[holder].holds
-            waived[:] = [held]
-            return [_fact(holder, table, Fact.WAIVED, by=by, at=at, correction=correction, note=note)] if held else []
+        def decide(known: Holders) -> Decision[Sequence[Entry], bool]:
+            is_held = holder in known and correction in known[holder].holds
+            return Decision([entry] if is_held else (), is_held)
 
-        self._append(table, facts)
-        return waived[0]
+        return self._append(table, decide)
 
-    def _append(self, table: str, facts: Callable[[Mapping[str, Holder]], Sequence[Mapping[str, Any]]]) -> None:
-        """Append the facts that are made of the newest state of the holders, by compare and swap."""
+    def _append(self, table: str, decide: Callable[[Holders], Decision[Sequence[Entry], Result]]) -> Result:
+        """Append what is decided on over the newest state of the holders; returns the decision's result."""
 
-        def rows(known: pl.DataFrame) -> pl.DataFrame | None:
-            new = facts(folded(known, table))
-            numbered = [{"sequence": len(known) + number, **fact} for number, fact in enumerate(new, start=1)]
-            return pl.DataFrame(numbered, schema=SCHEMA) if numbered else None
+        def numbered(rows: pl.DataFrame) -> Decision[Sequence[Entry], Result]:
+            decision = decide(folded(rows, table))
+            entries = enumerate(decision.write, start=len(rows) + 1)
+            return Decision([replace(entry, sequence=sequence) for sequence, entry in entries], decision.result)
 
-        self._rows.append(rows)
+        return self._rows.append_decided(numbered)
+
+
+def _moved(holder: Holder, day: date, *, by: str, at: datetime) -> Decision[Sequence[Entry], Holder]:
+    """A holder after it has processed everything up to a day, and the fact to be written, if that changes anything."""
+    moved = holder.moved(day)
+    entry = Entry(holder=holder.name, table=holder.table, fact=Fact.MARK, by=by, at=at, day=day)
+    return Decision(() if moved == holder else [entry], moved)
 
 
 def folded(rows: pl.DataFrame, table: str) -> dict[str, Holder]:
     """The state of a table's holders, from its rows of facts."""
     known: dict[str, Holder] = {}
-    facts: Iterable[Mapping[str, Any]] = rows.filter(pl.col("table") == table).sort("sequence").iter_rows(named=True)
-    for row in facts:
-        name = row["holder"]
-        known[name] = _after(known.get(name, Holder(name, table, external=row["external"])), row)
+    for entry in values_of(Entry, rows.filter(pl.col("table") == table).sort("sequence")):
+        holder = known.get(entry.holder, Holder(entry.holder, table, external=entry.external))
+        known[entry.holder] = _after(holder, entry)
     return known
 
 
-def _after(holder: Holder, row: Mapping[str, Any]) -> Holder:
-    holds, correction = dict(holder.holds), row["correction"]
-    match Fact(row["fact"]):
+def _after(holder: Holder, entry: Entry) -> Holder:
+    holds = dict(holder.holds)
+    match entry.fact:
         case Fact.MARK:
-            return holder.moved(row["day"])
+            return holder.moved(_day(entry.day))
         case Fact.HOLD:
-            wanted = Hold(row["day"], row["through"])
-            holds[correction] = wanted.with_(holds.get(correction, wanted))
+            wanted = Hold(_day(entry.day), _day(entry.through))
+            holds[entry.correction] = wanted.with_(holds.get(entry.correction, wanted))
         case Fact.RELEASE | Fact.WAIVED:
-            holds.pop(correction, None)
+            holds.pop(entry.correction, None)
         case Fact.REGISTERED:
-            return replace(holder, external=row["external"])
+            return replace(holder, external=entry.external)
+        case _:
+            assert_never(entry.fact)
     return replace(holder, holds=holds)
 
 
-def _fact(  # noqa: PLR0913 - one argument a column
-    holder: str,
-    table: str,
-    fact: Fact,
-    *,
-    by: str,
-    at: datetime,
-    day: date | None = None,
-    through: date | None = None,
-    correction: str = "",
-    note: str = "",
-    external: bool = False,
-) -> dict[str, Any]:
-    return {
-        "holder": holder,
-        "table": table,
-        "fact": str(fact),
-        "day": day,
-        "through": through,
-        "correction": correction,
-        "by": by,
-        "note": note,
-        "at": at,
-        "external": external,
-    }
+def _day(day: date | None) -> date:
+    return cast("date", day)  # marks and holds have theirs

@@ -193,7 +193,7 @@ def test_every_build_of_a_report_says_of_which_days_it_is_also_through_another_r
     assert built["2026-03-12"].is_of(lake.records().snapshot("daily_orders"))
     march = lake.records().completeness.of_report("pack")["2026-03-01"]
     assert (march.expected[0], march.expected[-1]) == (date(2026, 2, 23), date(2026, 3, 31))
-    assert (march.present, march.missing[0], march.basis) == (18, date(2026, 3, 13), Basis.ORIGINAL)
+    assert (march.present_days, march.missing[0], march.basis) == (18, date(2026, 3, 13), Basis.ORIGINAL)
     assert not march.is_of(lake.records().snapshot("daily_orders"))
     metadata = told.get_asset_materialization_events()[0].materialization.metadata
     assert metadata[tags.DAYS_PRESENT].value == 18

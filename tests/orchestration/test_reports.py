@@ -153,7 +153,7 @@ def test_completeness_tells_original_from_corrected_and_mixed(tmp_path):
     }
     assert [told[name].basis for name in ("early", "late", "all")] == [Basis.ORIGINAL, Basis.CORRECTED, Basis.MIXED]
     assert told["all"].corrections == ("a",)
-    assert (told["all"].present, len(told["all"].expected), told["all"].missing) == (6, 8, (day(11), day(12)))
+    assert (told["all"].present_days, len(told["all"].expected), told["all"].missing) == (6, 8, (day(11), day(12)))
     assert told["all"].code_versions == ("v1", "v2")
     world.records.completeness.record(told.values())
     assert world.records.completeness.of_report(REPORT) == told

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from backfill_assets.core.window import Window
 from backfill_assets.errors.watermarks import HolderUnknown, MarkBackwards, MarkBeyondData
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.watermarks import SCHEMA, Watermarks
+from backfill_assets.storage.row_table import frame_of, row_schema
+from backfill_assets.storage.watermarks import Entry, Watermarks
 from tests.profiles import share_of_examples
 
 TABLE = "sales"
@@ -33,15 +34,15 @@ class RowsInMemory:
     """A control table without files, for many examples."""
 
     def __init__(self) -> None:
-        self.known = pl.DataFrame(schema=SCHEMA)
+        self.known = pl.DataFrame(schema=row_schema(Entry))
 
     def rows(self) -> pl.DataFrame:
         return self.known
 
-    def append(self, decide) -> None:
-        new = decide(self.known)
-        if new is not None:
-            self.known = pl.concat([self.known, new])
+    def append_decided(self, decide):
+        decision = decide(self.known)
+        self.known = pl.concat([self.known, frame_of(Entry, decision.write)])
+        return decision.result
 
 
 def marks_at(folder) -> Watermarks:

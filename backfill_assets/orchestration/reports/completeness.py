@@ -56,7 +56,7 @@ def shown(measured: Collection[Completeness]) -> dict[str, dg.MetadataValue]:
     """What a build says of itself: how complete it is, and on which basis."""
     if not measured:
         return {}
-    expected, present = sum(len(one.expected) for one in measured), sum(one.present for one in measured)
+    expected, present = sum(len(one.expected) for one in measured), sum(one.present_days for one in measured)
     bases = {one.basis for one in measured}
     basis = bases.pop() if len(bases) == 1 else Basis.MIXED
     days = sorted({day for one in measured for day in one.expected if day not in one.missing})

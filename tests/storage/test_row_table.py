@@ -1,0 +1,208 @@
+"""Control tables of dataclasses: what is stored, under which names and types, and what is read of older rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfill_assets.storage import (
+    builds,
+    certificates,
+    closed_months,
+    completeness,
+    figures,
+    findings,
+    first_days,
+    ledger,
+    outbox,
+    samples,
+    watermarks,
+)
+from backfill_assets.storage.commits import Decision
+from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.row_table import RowTable, as_text, frame_of, row_schema, values_of
+
+TEXT, WHOLE, TRUTH, DAY, TIME = pl.String(), pl.Int64(), pl.Boolean(), pl.Date(), pl.Datetime("us", "UTC")
+
+# As lakes hold them: a name or a type that changes here is one that older rows do not have.
+STORED = {
+    ledger.Entry: {
+        "correction": TEXT,
+        "sequence": WHOLE,
+        "table": TEXT,
+        "step": TEXT,
+        "outcome": TEXT,
+        "at": TIME,
+        "actor": TEXT,
+        "run_id": TEXT,
+        "detail": TEXT,
+        "manifest": TEXT,
+    },
+    watermarks.Entry: {
+        "sequence": WHOLE,
+        "holder": TEXT,
+        "table": TEXT,
+        "fact": TEXT,
+        "day": DAY,
+        "through": DAY,
+        "correction": TEXT,
+        "by": TEXT,
+        "note": TEXT,
+        "at": TIME,
+        "external": TRUTH,
+    },
+    completeness.Completeness: {
+        "report": TEXT,
+        "partition": TEXT,
+        "table": TEXT,
+        "expected": TEXT,
+        "expected_days": WHOLE,
+        "present_days": WHOLE,
+        "missing": TEXT,
+        "commit": WHOLE,
+        "fingerprint": TEXT,
+        "code_versions": TEXT,
+        "basis": TEXT,
+        "corrections": TEXT,
+        "run_id": TEXT,
+        "built_at": TIME,
+    },
+    builds.Build: {
+        "table": TEXT,
+        "file": TEXT,
+        "day": DAY,
+        "inputs": TEXT,
+        "code_version": TEXT,
+        "git_commit": TEXT,
+        "run_id": TEXT,
+        "correction": TEXT,
+        "at": TIME,
+        "seconds": pl.Float64(),
+    },
+    certificates.Kept: {"correction": TEXT, "digest": TEXT, "certificate": TEXT, "at": TIME},
+    outbox.Sending: {
+        "message_id": TEXT,
+        "channel": TEXT,
+        "state": TEXT,
+        "correction": TEXT,
+        "event": TEXT,
+        "number": WHOLE,
+        "audience": TEXT,
+        "subject": TEXT,
+        "body": TEXT,
+        "why": TEXT,
+        "at": TIME,
+    },
+    findings.Stored: {
+        "table": TEXT,
+        "finding": TEXT,
+        "state": TEXT,
+        "since": DAY,
+        "last": DAY,
+        "detail": TEXT,
+        "at": TIME,
+    },
+    samples.Drawn: {"correction": TEXT, "number": WHOLE, "sample": TEXT},
+    figures.Kept: {"correction": TEXT, "certificate": TEXT, "figures": TEXT},
+    closed_months.Said: {"month": TEXT, "closed": TRUTH, "by": TEXT, "at": TIME, "sequence": WHOLE},
+    first_days.FirstDay: {"table": TEXT, "first": DAY, "at": TIME},
+}
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One field of every kind."""
+
+    name: str
+    count: int
+    share: float
+    sound: bool
+    day: date
+    at: datetime
+    colour: Colour
+    until: date | None
+    days: tuple[date, ...]
+    detail: Mapping[str, Any]
+    initials: tuple[str, ...] = field(metadata=as_text("".join, tuple))
+    length: int = field(init=False)
+    note: str = "none"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", len(self.days))
+
+
+DAYS = st.dates(date(1970, 1, 1), date(2100, 1, 1))
+THINGS = st.builds(
+    Thing,
+    name=st.text(st.characters(exclude_categories=["Cs"])),
+    count=st.integers(-(2**63), 2**63 - 1),
+    share=st.floats(allow_nan=False),
+    sound=st.booleans(),
+    day=DAYS,
+    at=st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    colour=st.sampled_from(Colour),
+    until=st.none() | DAYS,
+    days=st.lists(DAYS, max_size=4).map(tuple),
+    detail=st.dictionaries(st.text(max_size=3), st.none() | st.integers() | st.lists(st.booleans()), max_size=3),
+    initials=st.lists(st.sampled_from("abc")).map(tuple),
+)
+
+
+@pytest.mark.parametrize("kind", STORED, ids=lambda kind: f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}")
+def test_the_columns_of_a_control_table_are_those_that_lakes_have(kind: type):
+    assert list(row_schema(kind).items()) == list(STORED[kind].items())
+
+
+@given(things=st.lists(THINGS, max_size=3))
+def test_what_is_stored_is_read_back(things: list[Thing]):
+    assert values_of(Thing, frame_of(Thing, things)) == things
+
+
+@given(thing=THINGS)
+def test_a_column_that_is_not_there_or_null_has_the_default_of_its_field(thing: Thing):
+    stored = frame_of(Thing, [thing])
+
+    for older in (stored.drop("note"), stored.with_columns(note=pl.lit(None, pl.String))):
+        assert values_of(Thing, older) == [thing]
+
+
+def test_a_value_made_of_the_others_is_stored_for_those_who_read_the_table_with_another_tool():
+    assert [one.name for one in fields(Thing) if not one.init] == ["length"]
+    assert "length" in row_schema(Thing)
+
+
+def test_the_result_is_that_of_the_decision_that_stands(tmp_path):
+    table = RowTable(Lake(str(tmp_path)), "first_days", first_days.FirstDay)
+    row = first_days.FirstDay("fct", date(2026, 1, 1), datetime(2026, 1, 23, tzinfo=UTC))
+    seen: list[int] = []
+
+    def decide(known: pl.DataFrame) -> Decision[list[first_days.FirstDay], int]:
+        if not seen:
+            table.append([row])
+        seen.append(known.height)
+        return Decision([row], known.height)
+
+    assert table.append_decided(decide) == 1
+    assert seen == [0, 1]
+    assert table.rows().height == 2
+
+
+def test_a_decision_to_write_nothing_has_its_result(tmp_path):
+    table = RowTable(Lake(str(tmp_path)), "first_days", first_days.FirstDay)
+
+    assert table.append_decided(lambda known: Decision((), known.height)) == 0
+    assert table.append([]) is None
+    assert table.rows().is_empty()
+    assert ControlTable(Lake(str(tmp_path)), "first_days", table.rows().schema).rows().is_empty()
