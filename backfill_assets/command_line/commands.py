@@ -141,7 +141,7 @@ def cut_over(correction: Id, json: Json = False) -> None:
 
 
 @app.command("roll-back", epilog="Example: backfill-assets roll-back 20260123 --all --by Ada")
-def roll_back(  # noqa: PLR0913, PLR0917 - an option each
+def roll_back(
     correction: Id,
     day: Annotated[list[str] | None, typer.Option("--day", help="Only this day; may be repeated.")] = None,
     all_days: Annotated[bool, typer.Option("--all", help="Every day that the correction has live.")] = False,
@@ -198,7 +198,7 @@ def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool
             ended = drive(session, correction, answer, config["by"])
             waits_for = printing.next_step_json(correction, ended)["waits_for"]
         told = printing.status_json(statuses(session, correction)[0])
-        answer.give(told, lambda console: console.print(printing.sentence_of(told)))
+        answer.give(told, lambda console: console.print(told["sentence"]))
     raise typer.Exit(REFUSED if waits_for == "repair" else DONE)
 
 

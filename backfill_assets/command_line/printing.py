@@ -21,40 +21,25 @@ from backfill_assets.core.next_step import (
     WaitUntil,
 )
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.sentences import sentence_of, waits_for
 from backfill_assets.core.steps import LANES, NINE_STEPS
-from backfill_assets.errors.base import days_listed, listed
+from backfill_assets.errors.base import days_listed
 
 if TYPE_CHECKING:
     from backfill_assets.command_line.work import CorrectionStatus
     from backfill_assets.orchestration.nightly.publish import Nightly
 
 
-def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:  # noqa: PLR0911 - one arm a next step
+def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
     """What a correction waits for: nothing, time, a person, repair, or a run."""
-    told = {"correction": correction, "waits_for": "", "sentence": ""}
+    told = {"correction": correction, "waits_for": str(waits_for(step)), "sentence": sentence_of(correction, step)}
     match step:
-        case Finished(ending=ending):
-            return {**told, "waits_for": "nothing", "sentence": f"Correction {correction} is {ending}."}
-        case WaitUntil(deadline=deadline, holders=holders):
-            waiting = f" and for {', '.join(sorted(holders))}" if holders else ""
-            sentence = f"Correction {correction} is live. It may be rolled back until {deadline:%Y-%m-%d}{waiting}."
-            return {**told, "waits_for": "time", "deadline": deadline.isoformat(), "sentence": sentence}
-        case WaitForPerson(sentence=sentence):
-            return {**told, "waits_for": "person", "sentence": sentence}
-        case Stuck(step=at, reason=reason):
-            sentence = f"Correction {correction} is stuck at {at}. {reason}"
-            return {**told, "waits_for": "repair", "step": str(at), "sentence": sentence}
-        case TakeSteps(steps=steps):
-            named = ", ".join(steps)
-            return {**told, "waits_for": "run", "sentence": f"Correction {correction} goes on with {named}."}
-        case StageWaves(waves=waves):
-            days = sum(len(wave) for wave in waves)
-            return {**told, "waits_for": "run", "sentence": f"Correction {correction} has {days} days to stage."}
-        case RebuildReports():
-            return {**told, "waits_for": "run", "sentence": f"Correction {correction} has reports to rebuild."}
-        case WaitForRuns(keys=keys):
-            named = listed(keys) or "a backfill that somebody launched"
-            return {**told, "waits_for": "run", "sentence": f"Correction {correction} is under way in {named}."}
+        case WaitUntil(deadline=deadline):
+            return {**told, "deadline": deadline.isoformat()}
+        case Stuck(step=at):
+            return {**told, "step": str(at)}
+        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | Finished():
+            return told
         case _:
             assert_never(step)
 
@@ -91,11 +76,6 @@ def status_json(found: "CorrectionStatus") -> dict[str, Any]:
 def statuses_json(found: Sequence["CorrectionStatus"]) -> dict[str, Any]:
     """All corrections."""
     return {"corrections": [status_json(one) for one in found]}
-
-
-def sentence_of(told: dict[str, Any]) -> str:
-    """The sentence of what is next."""
-    return str(told["sentence"])
 
 
 def print_statuses(console: Console, found: Sequence["CorrectionStatus"], *, whole: bool) -> None:

@@ -2,15 +2,27 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 
 from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.events import Event
-from backfill_assets.core.next_step import NextStep, RebuildReports, StageWaves, TakeSteps, next_step
-from backfill_assets.core.progress import Progress as Standing
+from backfill_assets.core.next_step import (
+    Finished,
+    NextStep,
+    RebuildReports,
+    StageWaves,
+    Stuck,
+    TakeSteps,
+    WaitForPerson,
+    WaitForRuns,
+    WaitUntil,
+    next_step,
+)
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
@@ -32,7 +44,7 @@ from backfill_assets.runbook.looking import looked
 class CorrectionStatus:
     """A correction with its events, its progress, and what is next."""
 
-    progress: Standing
+    progress: Progress
     events: tuple[Event, ...]
     next_step: NextStep
 
@@ -148,8 +160,8 @@ def _refuse_failed(correction: str, ran: RunResult) -> None:
         raise RunFailed(correction, ran.errors)
 
 
-def _bar(console: Console) -> Progress:
-    return Progress(
+def _bar(console: Console) -> ProgressBar:
+    return ProgressBar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -162,7 +174,7 @@ def _bar(console: Console) -> Progress:
 class _Reporter:
     """Shows every next step before it is taken: a line a step, a bar for the days and for the report partitions."""
 
-    def __init__(self, bar: Progress, correction: str) -> None:
+    def __init__(self, bar: ProgressBar, correction: str) -> None:
         self.bar = bar
         self.correction = correction
         self.days: Any = None
@@ -178,11 +190,21 @@ class _Reporter:
             case TakeSteps(steps=steps):
                 for one in steps:
                     self.bar.console.print(f"  {one}", style="bold")
-            case StageWaves() if self.days is None:
-                total = len(progress.plan.days)
-                self.days = self.bar.add_task("  staging days", total=total, completed=len(progress.staging.staged))
-            case RebuildReports(partitions=partitions) if self.reports is None:
-                self.owed = sum(len(keys) for keys in partitions.values())
-                self.reports = self.bar.add_task("  rebuilding report partitions", total=self.owed)
+            case StageWaves():
+                self._show_days(progress)
+            case RebuildReports(partitions=partitions):
+                self._show_reports(sum(map(len, partitions.values())))
+            case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+                pass  # the command says it at its end
             case _:
-                pass
+                assert_never(step)
+
+    def _show_days(self, progress: Progress) -> None:
+        if self.days is None:
+            total, staged = len(progress.plan.days), len(progress.staging.staged)
+            self.days = self.bar.add_task("  staging days", total=total, completed=staged)
+
+    def _show_reports(self, owed: int) -> None:
+        if self.reports is None:
+            self.owed = owed
+            self.reports = self.bar.add_task("  rebuilding report partitions", total=owed)

@@ -30,7 +30,7 @@ def stored_as(key: str = "", *, omit: bool = False, flat: bool = False) -> dict[
     return {KEY: key, OMIT: omit, FLAT: flat}
 
 
-def encoded(value: Any) -> Any:  # noqa: PLR0911 - one arm a kind
+def encoded(value: Any) -> Any:
     """A value as JSON has it: dates and times in ISO, decimals as text, sets sorted.
 
     Raises:
@@ -124,7 +124,7 @@ def _annotations(kind: Any) -> dict[str, Any]:
 
 
 @cache
-def _reader(kind: Any) -> Callable[[Any], Any]:  # noqa: PLR0911 - one arm a kind
+def _reader(kind: Any) -> Callable[[Any], Any]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any or kind is object:
         return lambda stored: stored

@@ -52,7 +52,7 @@ class _Side:
     rows: dict[date, int]
 
 
-def compare(  # noqa: PLR0913  keyword-only, each with one meaning
+def compare(
     old: pl.LazyFrame,
     new: pl.LazyFrame,
     *,

@@ -69,7 +69,7 @@ def refuse_undecided(condition: str, columns: Mapping[str, Any] | Collection[str
 def rows_where(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
     """The rows of a frame that meet an SQL condition; a condition that is null is not met."""
     # Not pl.sql_expr, which cannot parse IN (…) without knowing the columns.
-    return frame.sql(f"SELECT * FROM self WHERE ({condition})")  # noqa: S608  lazily, on this frame alone
+    return frame.sql(f"SELECT * FROM self WHERE ({condition})")  # noqa: S608 - lazily, on this frame alone
 
 
 def counted_where(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
@@ -80,7 +80,7 @@ def counted_where(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
 
 def _with_answer(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
     """The frame with the condition's answer for each row beside it."""
-    return frame.sql(f'SELECT ({condition}) AS "{_ANSWER}", * FROM self')  # noqa: S608
+    return frame.sql(f'SELECT ({condition}) AS "{_ANSWER}", * FROM self')  # noqa: S608 - as above
 
 
 def _refuse_foreign(condition: str) -> None:

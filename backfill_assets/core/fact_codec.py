@@ -21,6 +21,14 @@ _BY_KIND: Mapping[tuple[Step, Outcome], type[facts.Fact]] = {
     for kind in get_args(facts.Fact)
     if isinstance(kind.step, Step) and isinstance(kind.outcome, Outcome)
 }
+# A failure that is more than a reason, by the key that only its own detail has.
+_FAILURES: tuple[tuple[Step, str, type[facts.Fact], Mapping[str, Any]], ...] = (
+    (Step.STAGE, "backfill", facts.StagingStopped, {}),
+    (Step.STAGE, "days", facts.DaysFailed, {}),
+    (Step.VALIDATE, "certificate", facts.Validated, {"passed": False}),
+    (Step.CUT_OVER, "closed_months", facts.CutOverHeld, {}),
+    (Step.VERIFY_SOURCE, "problems", facts.SourceUnfit, {}),
+)
 
 
 def detail_of(fact: facts.Fact) -> dict[str, Any]:
@@ -56,16 +64,7 @@ def _read_as(step: Step, outcome: Outcome, detail: Detail) -> tuple[type[facts.F
 
 
 def _failure(step: Step, detail: Detail) -> tuple[type[facts.Fact], dict[str, Any]]:
-    match step:
-        case Step.STAGE if "backfill" in detail:
-            return facts.StagingStopped, {}
-        case Step.STAGE if "days" in detail:
-            return facts.DaysFailed, {}
-        case Step.VALIDATE if "certificate" in detail:
-            return facts.Validated, {"passed": False}
-        case Step.CUT_OVER if "closed_months" in detail:
-            return facts.CutOverHeld, {}
-        case Step.VERIFY_SOURCE if "problems" in detail:
-            return facts.SourceUnfit, {}
-        case _:
-            return (facts.RunFailed if "request" in detail else facts.StepFailed), {"step": step}
+    for of, key, kind, given in _FAILURES:
+        if of is step and key in detail:
+            return kind, dict(given)
+    return (facts.RunFailed if "request" in detail else facts.StepFailed), {"step": step}

@@ -42,7 +42,7 @@ def after(progress: Progress, event: Event) -> Progress:
     return _after_run(progress, fact)
 
 
-def _after_preparation(progress: Progress, fact: facts.PreparationFact) -> Progress:  # noqa: C901, PLR0911 - one arm a fact
+def _after_preparation(progress: Progress, fact: facts.PreparationFact) -> Progress:  # noqa: C901 - one arm a fact
     match fact:
         case facts.Opened():
             return progress

@@ -6,6 +6,7 @@ Sensor, command line and tests call the same function, so a correction does not 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import assert_never
 
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.plan import Plan
@@ -108,8 +109,10 @@ def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) ->
             return _waves_not_asked(progress, busy)
         case RebuildReports():
             return _waiting(progress.runs.step_runs) or decided
-        case _:
+        case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
             return decided
+        case _:
+            assert_never(decided)
 
 
 def _waiting(pending: Collection[Pending]) -> WaitForRuns | None:

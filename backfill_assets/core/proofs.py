@@ -82,7 +82,7 @@ def _stated_alike(control: Control, found: Comparison, held: Held, coarse: Mappi
     return Check.passing(Clause.CONTROL_TOTALS, sentence, detail)
 
 
-def closer_to_ledger(  # noqa: PLR0913  three frames and how to read them
+def closer_to_ledger(
     live: pl.LazyFrame,
     staged: pl.LazyFrame,
     ledger: pl.LazyFrame,

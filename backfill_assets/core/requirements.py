@@ -88,7 +88,7 @@ Requirement = (
 )
 
 
-def holds(required: Requirement, histories: Histories) -> bool:  # noqa: PLR0911 - one arm a requirement
+def holds(required: Requirement, histories: Histories) -> bool:
     """Whether it is true of these events."""
     match required:
         case Nothing():

@@ -16,7 +16,7 @@ from backfill_assets.errors.base import days_listed
 
 
 @exactly
-def validate(  # noqa: PLR0913  keyword-only, each piece of evidence may be missing
+def validate(  # noqa: PLR0913 - keyword-only, each piece of evidence may be missing
     expectation: Expectation,
     comparison: Comparison,
     old: pl.LazyFrame,
@@ -53,7 +53,7 @@ def validate(  # noqa: PLR0913  keyword-only, each piece of evidence may be miss
 
 
 @exactly
-def validate_days(  # noqa: PLR0913  keyword-only
+def validate_days(
     expectation: Expectation,
     comparison: Comparison,
     old: pl.LazyFrame,

@@ -26,7 +26,7 @@ from backfill_assets.orchestration.watching.maintenance import maintenance_defin
 from backfill_assets.runbook.correctable_table import Prove, Verify
 
 
-def build_correction_definitions(  # noqa: PLR0913 - keyword-only, each with one meaning
+def build_correction_definitions(
     asset: CorrectableAsset,
     *,
     sources: Sequence[dg.AssetsDefinition] = (),
@@ -106,7 +106,7 @@ def _asset_jobs(definition: TableDefinition) -> list[Any]:
     ]
 
 
-def build_table_definition(  # noqa: PLR0913 - keyword-only, each with one meaning
+def build_table_definition(
     asset: CorrectableAsset,
     *,
     sources: Sequence[dg.AssetsDefinition],

@@ -42,7 +42,7 @@ class Drawing:
 
 def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collection[date], about: str) -> Drawing:
     """A value of each ``day`` as bars, another as a line over them; marked days have another colour."""
-    import altair as alt  # noqa: PLC0415 - a second of imports that loading the code location does not need
+    import altair as alt
 
     rows = _floats(frame, value, line).with_columns(
         state=pl.when(pl.col("day").is_in(list(marked))).then(pl.lit("marked")).otherwise(pl.lit("day"))
@@ -63,7 +63,7 @@ def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collectio
 
 def lines_by_day_of_month(frame: pl.DataFrame, *, now: str, then: str, about: str) -> Drawing:
     """The ``total`` of each ``number`` of day, this ``month`` over the one before."""
-    import altair as alt  # noqa: PLC0415
+    import altair as alt
 
     rows = _floats(frame, "total")
     days = alt.X("number:Q", axis=_bare_axis(tickCount=6, format="d"), scale=alt.Scale(domain=[1, 31], nice=False))
@@ -82,7 +82,7 @@ def lines_by_day_of_month(frame: pl.DataFrame, *, now: str, then: str, about: st
 
 def bars_by_month(frame: pl.DataFrame, *, value: str, chosen: str, about: str, half: bool = False) -> Drawing:
     """A value of each ``month``, which begins on ``day``: the chosen one accented, those not ``complete`` paler."""
-    import altair as alt  # noqa: PLC0415
+    import altair as alt
 
     rows = _floats(frame, value).with_columns(
         kind=pl.when(pl.col("month") == chosen)
@@ -111,7 +111,7 @@ def lines_and_changes(changes: Sequence[tuple[str, float, float, float]], *, tit
 
 def bars_both_ways(changes: Sequence[tuple[str, float]], *, title: str, about: str) -> Drawing:
     """A change for each name, both ways from zero, in the order given."""
-    import altair as alt  # noqa: PLC0415
+    import altair as alt
 
     rows = [{"name": visible(name), "change": change} for name, change in changes]
     chart = (
@@ -140,7 +140,7 @@ def spark(values: Sequence[float]) -> Markup:
 
 
 def _lines_and_changes(changes: Sequence[tuple[str, float, float, float]], title: str, width: int) -> Any:
-    import altair as alt  # noqa: PLC0415
+    import altair as alt
 
     rows = [
         {"day": day, "side": side, "value": value}
@@ -180,7 +180,7 @@ def _floats(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
 
 def _bare_axis(*, grid: bool = False, **options: Any) -> Any:
     """Labels and nothing else."""
-    import altair as alt  # noqa: PLC0415
+    import altair as alt
 
     return alt.Axis(
         title=None, domain=False, ticks=False, grid=grid, gridColor=RULE, labelColor=QUIET, labelPadding=7, **options
@@ -189,7 +189,7 @@ def _bare_axis(*, grid: bool = False, **options: Any) -> Any:
 
 def _ruled_axis(**options: Any) -> Any:
     """Labels, ticks and a title."""
-    import altair as alt  # noqa: PLC0415
+    import altair as alt
 
     told = {"labelFontSize": 11, "titleFontSize": 11, "titlePadding": 12, "labelFlush": False, **options}
     rules = {"domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
@@ -215,13 +215,13 @@ def _svg(chart: Any) -> Markup:
         "axis": {"labelFontSize": 11.5, "labelFlush": True},
     }
     # What Vega drew is markup, in which it has escaped every label.
-    return Markup(_for_page(_converted(json.dumps(spec))))  # noqa: S704
+    return Markup(_for_page(_converted(json.dumps(spec))))  # noqa: S704 - an SVG of our own
 
 
 @lru_cache(maxsize=64)
 def _converted(spec: str) -> str:
     """The SVG of a Vega-Lite specification. Most pages are made again because a banner came or went."""
-    import vl_convert  # noqa: PLC0415
+    import vl_convert
 
     return vl_convert.vegalite_to_svg(spec, vl_version="6.1")
 

@@ -50,7 +50,7 @@ class Book:
 
 def workbook(book: Book) -> bytes:
     """The workbook, the same bytes for the same content."""
-    import xlsxwriter  # noqa: PLC0415 - only what writes one needs it
+    import xlsxwriter
 
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as made:

@@ -122,7 +122,7 @@ def _started(command: str) -> Iterator[_Chromium]:
     out, write_theirs = os.pipe()
     with tempfile.TemporaryDirectory(prefix="backfill-print-", ignore_cleanup_errors=True) as profile:
         sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 - no shell, and the program is configuration's
             [
                 *(sys.executable, "-I", "-S", "-c", WIRED, str(read_theirs), str(write_theirs)),
                 *(command, *OPTIONS, *sandbox, f"--user-data-dir={profile}"),

@@ -98,7 +98,7 @@ def notes(records: Records) -> Mapping[str, str]:
     return dict(told.sort("at", "file").select("file", "note").iter_rows())
 
 
-def ingest_days(  # noqa: PLR0913, PLR0917 - what landed, where, and how it is to be read
+def ingest_days(
     records: Records,
     landing: Path,
     days: Collection[date],

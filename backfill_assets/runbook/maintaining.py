@@ -85,7 +85,7 @@ def kept_of(ctx: StepContext, table: str, all_progress: Collection[Progress]) ->
     )
 
 
-def _maintained(  # noqa: PLR0913, PLR0917 - the table, what is kept of it, and three times
+def _maintained(
     name: str, table: Table, kept: Kept, retention: timedelta, now: datetime, before: datetime
 ) -> Maintained:
     found = maintain(

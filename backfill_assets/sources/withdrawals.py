@@ -50,9 +50,7 @@ class WithdrawalDecisions:
         rows = self._rows.rows().sort("sequence")
         return {(what, sha256): accepted for what, sha256, accepted in rows.select(*DECISIONS.names()[:3]).iter_rows()}
 
-    def record(  # noqa: PLR0913 - everything that is written down
-        self, what: str, sha256: str, *, accepted: bool, by: str, note: str, at: datetime
-    ) -> None:
+    def record(self, what: str, sha256: str, *, accepted: bool, by: str, note: str, at: datetime) -> None:
         """Write a decision down.
 
         Raises:
@@ -64,7 +62,7 @@ class WithdrawalDecisions:
         self._rows.append(lambda known: pl.DataFrame([{**decided, "sequence": known.height + 1}], schema=DECISIONS))
 
 
-def decide(  # noqa: PLR0913 - a decision and everything that stands behind it
+def decide(
     records: Records, there: Collection[WaitingFile], what: str, *, accepted: bool, by: str, note: str, at: datetime
 ) -> WaitingFile:
     """Write down what a person decides about a file that waits; the next ingestion goes by it.

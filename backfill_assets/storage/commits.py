@@ -133,4 +133,5 @@ def _texts(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def pause(attempt: int) -> None:
     """Wait a moment, longer and less predictably after every refusal."""
-    time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))))  # noqa: S311
+    longest = min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))
+    time.sleep(random.uniform(0, longest))  # noqa: S311 - jitter, no secret

@@ -97,7 +97,7 @@ class BuiltReports:
         return {one.partition: one for one in values_of(Completeness, newest.sort("partition"))}
 
 
-def measure(  # noqa: PLR0913 - everything that is written down
+def measure(
     report: str,
     partitions: Mapping[str, Collection[date]],
     table: str,

@@ -114,7 +114,7 @@ class Folder:
     def find(self, paths: Collection[str]) -> list[Found]:
         """Those of the files that exist."""
         if self.local is None and len(paths) > MOST_QUESTIONS:
-            below = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
+            below = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120 - an object store's path is no Path
             there = {found.path: found for found in self.listing(below)}
             return [there[path] for path in paths if path in there]
         if self.local is None:
@@ -129,7 +129,7 @@ class Folder:
     def listing(self, below: str = "") -> list[Found]:
         """Every file below a path, however deep; none when there is no such path."""
         if self.local is None:
-            from pyarrow.fs import FileSelector  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+            from pyarrow.fs import FileSelector  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
             return _found(
                 self._store().get_file_info_selector(FileSelector(below, allow_not_found=True, recursive=True))
@@ -184,7 +184,7 @@ class Folder:
 
     def _store(self) -> Any:
         # It imports pyarrow, a third of a second that no process of a lake on disk has to wait for.
-        from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415
+        from deltalake.fs import DeltaStorageHandler
 
         return DeltaStorageHandler(self.uri, self.storage_options)
 
@@ -204,7 +204,7 @@ def _below(root: Path, below: str) -> Iterator[str]:
 def _on_disk(root: Path, path: str) -> Found | None:
     try:
         # A swap of ten years looks for thousands of files, and joining paths with pathlib doubles what that takes.
-        stat = os.stat(f"{root}/{path}")  # noqa: PTH116
+        stat = os.stat(f"{root}/{path}")  # noqa: PTH116 - a path of the table's log, as it is
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Found(path, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))

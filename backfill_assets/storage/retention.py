@@ -127,7 +127,7 @@ class Maintenance:
     deleted: tuple[str, ...]
 
 
-def maintain(  # noqa: PLR0913  # everything that keeps a file is named
+def maintain(  # everything that keeps a file is named
     live: Table,
     *,
     keep_days: Collection[date | None],

@@ -86,7 +86,7 @@ def app_id(correction: str) -> str:
     return f"correction/{correction}"
 
 
-def plan_cut_over(  # noqa: PLR0913  # both sides and both certificates, all named
+def plan_cut_over(  # both sides and both certificates, all named
     live: Snapshot,
     staged: Snapshot,
     *,

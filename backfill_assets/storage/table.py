@@ -122,7 +122,7 @@ class Table:
                 # Another creator came first, or is about to: then the table exists the next time round.
                 if time.monotonic() > deadline:
                     raise LakeUnreachable(self.uri, in_one_line(str(error))) from error
-                time.sleep(random.uniform(0, 0.1))  # noqa: S311
+                time.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter, no secret
 
     def snapshot(self, commit: int | None = None) -> Snapshot:
         """The newest commit, or an earlier one.

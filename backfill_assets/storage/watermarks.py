@@ -122,7 +122,7 @@ class Watermarks:
 
         self._append(table, decide)
 
-    def advance_verified(  # noqa: PLR0913 - keyword-only from the fifth
+    def advance_verified(
         self, holder: str, table: str, day: date, newest: date | None, *, by: str, at: datetime
     ) -> Holder:
         """Move the mark of a holder as it reports it, if that can be true; returns the holder afterwards.
@@ -145,7 +145,7 @@ class Watermarks:
 
         return self._append(table, decide)
 
-    def hold(  # noqa: PLR0913 - keyword-only from the fifth
+    def hold(
         self, correction: str, table: str, holders: Collection[str], window: Window, *, by: str, at: datetime
     ) -> dict[str, date | None]:
         """Set holders back before a window, whatever they have processed. Returns their marks as they were.
@@ -202,9 +202,7 @@ class Watermarks:
 
         self._append(table, decide)
 
-    def waive(  # noqa: PLR0913 - keyword-only from the fourth
-        self, correction: str, table: str, holder: str, *, by: str, note: str, at: datetime
-    ) -> bool:
+    def waive(self, correction: str, table: str, holder: str, *, by: str, note: str, at: datetime) -> bool:
         """Stop waiting for a holder to read again, by name and reason; returns whether it was waited for."""
         entry = Entry(holder=holder, table=table, fact=Fact.WAIVED, by=by, at=at, correction=correction, note=note)
 

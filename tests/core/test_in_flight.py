@@ -132,12 +132,12 @@ def test_abandoning_forgets_what_was_asked_for():
 
 
 @pytest.mark.parametrize("work_item", [STEPS, wave(1, 3)])
-def test_an_errand_is_read_back_as_it_was_written(work_item):
+def test_a_work_item_is_read_back_as_it_was_written(work_item):
     assert WorkItem.from_json(work_item.as_json()) == work_item
 
 
 @given(st.lists(st.sampled_from(["ask", "end", "die", "stage"]), max_size=20))
-def test_whatever_happens_an_errand_is_pending_once_at_most_and_its_keys_never_repeat(actions):
+def test_whatever_happens_a_work_item_is_pending_once_at_most_and_its_keys_never_repeat(actions):
     progress, keys = folded(*PREPARED), []
     told = [*PREPARED]
     work_item = wave(1, 3)

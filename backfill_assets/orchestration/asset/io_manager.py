@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import cast
+from typing import assert_never, cast
 
 import dagster as dg
 import polars as pl
@@ -66,8 +66,10 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 self._write_wave(context, obj)
             case pl.LazyFrame():
                 self._write_frame(context, obj.collect(engine="streaming"))
-            case _:
+            case pl.DataFrame():
                 self._write_frame(context, obj)
+            case _:
+                assert_never(obj)
 
     def _write_wave(self, context: dg.OutputContext, wave: Wave) -> None:
         records = self.lake.records()

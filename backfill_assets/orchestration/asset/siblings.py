@@ -45,7 +45,7 @@ class CorrectableAsset:
         return dg.AssetKey(["backfill", *self.live.key.path])
 
 
-def correctable_asset(  # noqa: PLR0913 - keyword-only, as Dagster's own decorator
+def correctable_asset(
     *,
     partitions_def: dg.DailyPartitionsDefinition,
     keys: Sequence[str],

@@ -122,7 +122,7 @@ def _metadata_of_fact(event: Event) -> Shown:
     return metadata_of(event.detail)
 
 
-def _taken(  # noqa: PLR0911 - one arm a step
+def _taken(
     context: dg.AssetExecutionContext, definition: TableDefinition, ctx: StepContext, step: Step, correction: str
 ) -> Event:
     match step:

@@ -115,7 +115,7 @@ def _tell_ended_run(
     _tell_end(ctx, progress, one, RunEnded if again else RunFailed, reason, run.run_id)
 
 
-def _tell_end(  # noqa: PLR0913, PLR0917 - one argument a column
+def _tell_end(
     ctx: StepContext, progress: Progress, one: Pending, ended: type[RunEnded | RunFailed], reason: str, run: str
 ) -> None:
     """Write the end of a run down once, whoever else sees it."""

@@ -8,25 +8,15 @@ tick folds again. The command line goes through the same ledger, so the two neve
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, assert_never
+from typing import Any
 
 import dagster as dg
 
 from backfill_assets.core.advance import advance
 from backfill_assets.core.facts import StagingStopped
 from backfill_assets.core.in_flight import Pending
-from backfill_assets.core.next_step import (
-    Finished,
-    NextStep,
-    RebuildReports,
-    StageWaves,
-    Stuck,
-    TakeSteps,
-    WaitForPerson,
-    WaitForRuns,
-    WaitUntil,
-)
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
 from backfill_assets.core.work import WorkItem
@@ -103,8 +93,8 @@ def tick(definition: TableDefinition, instance: dg.DagsterInstance, ctx: StepCon
         for name, progress in ours.items()
         if progress.publication.ending is not Ending.DECOMMISSIONED
     }
-    sentences = [f"{name} {sentence_of(one)}" for name, one in decided.items()]
-    return TickResult(tuple(launcher.requests), tuple(ours), "; ".join(sentences) or "No correction is open.")
+    sentences = [sentence_of(name, one) for name, one in decided.items()]
+    return TickResult(tuple(launcher.requests), tuple(ours), " ".join(sentences) or "No correction is open.")
 
 
 @dataclass(frozen=True)
@@ -188,16 +178,3 @@ def days_of_tags(run_tags: Mapping[str, str]) -> tuple[date, ...]:
     first = run_tags.get(tags.RANGE_START) or run_tags.get(tags.PARTITION)
     last = run_tags.get(tags.RANGE_END) or first
     return Window(date.fromisoformat(first), date.fromisoformat(last)).days if first and last else ()
-
-
-def sentence_of(decided: NextStep) -> str:
-    """A few words on what is next, for the sensor's page."""
-    match decided:
-        case TakeSteps(steps=steps):
-            return f"goes on with {', '.join(steps)}"
-        case Stuck(step=step, reason=reason):
-            return f"is stuck at {step}, {reason}"
-        case StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | WaitUntil() | Finished():
-            return type(decided).__name__
-        case _:
-            assert_never(decided)

@@ -105,7 +105,7 @@ def _with_header(url: str, message_id: str) -> str:
 @contextmanager
 def _silent_apprise() -> Iterator[Any]:
     """Apprise without its log, which names hosts and targets."""
-    import apprise  # noqa: PLC0415 - slow, and needed by nobody who loads the code location
+    import apprise
 
     logger = logging.getLogger("apprise")
     before = logger.disabled

@@ -157,21 +157,23 @@ def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg
     return dg.Definitions(jobs=[retention_sweep], schedules=[schedule])
 
 
+_DELETED_WITHOUT_WINDOW = {
+    Ending.ABANDONED: "it was abandoned and nothing of it is live",
+    Ending.UNCHANGED: "no day of it had to change",
+}
+
+
 def due(ctx: StepContext) -> Iterator[tuple[Progress, str]]:
     """The corrections of the table whose files may go, and why, oldest first."""
     for _, progress in sorted(ctx.records.ledger.all_progress().items()):
         if progress.plan.table != ctx.table.name:
             continue
-        match next_step(looked(ctx.records, progress), ctx.now):
-            case TakeSteps(steps=(Step.DECOMMISSION,)):
-                deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
-                yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
-            case Finished(ending=Ending.ABANDONED):
-                yield progress, "it was abandoned and nothing of it is live"
-            case Finished(ending=Ending.UNCHANGED):
-                yield progress, "no day of it had to change"
-            case _:
-                continue
+        decided = next_step(looked(ctx.records, progress), ctx.now)
+        if decided == TakeSteps((Step.DECOMMISSION,)):
+            deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
+            yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
+        if isinstance(decided, Finished) and (why := _DELETED_WITHOUT_WINDOW.get(decided.ending)):
+            yield progress, why
 
 
 def _decommission(context: dg.OpExecutionContext, ctx: StepContext, progress: Progress, why: str) -> dict[str, Any]:

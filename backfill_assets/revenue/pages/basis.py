@@ -53,7 +53,7 @@ class Basis:
         number = len(self.present)
         days = f"{number:,} of {days_counted(len(self.expected))}"
         if self.missing and self.expected:
-            named = ", ".join(iso(self.missing)[:3]) + (" …" if len(self.missing) > 3 else "")  # noqa: PLR2004
+            named = ", ".join(iso(self.missing)[:3]) + (" …" if self.missing[3:] else "")
             days += f" (without {named})"
         parts = [days, {"original": "as first published", "corrected": "corrected", "mixed": "mixed basis"}[self.name]]
         for one, changed in self.corrected.items():

@@ -128,7 +128,7 @@ def _packs(state: State, months: dict[str, Month]) -> Iterator[Output]:
         parts += [state.dashboard.fingerprint(day) for one in beside for day in month_days(one)]
         parts += [_held(state.board.hold), str(allow), _rows(_entries(state, name)), _facts(state, name)]
         digest = _digest(*parts, month.name)
-        make = lambda name=name: render_pack(state, months, name, allow_mixed=allow).encode()  # noqa: E731
+        make = lambda name=name: render_pack(state, months, name, allow_mixed=allow).encode()  # noqa: E731 - binds the name of this turn
         yield Output(f"board_pack/{name}.html", digest, make, prints=True)
 
 

@@ -1,0 +1,72 @@
+"""What a correction waits for, in one word and in one sentence: what sensor, command line and pages say of it."""
+
+from enum import StrEnum
+from typing import assert_never
+
+from backfill_assets.core.next_step import (
+    Finished,
+    NextStep,
+    RebuildReports,
+    StageWaves,
+    Stuck,
+    TakeSteps,
+    WaitForPerson,
+    WaitForRuns,
+    WaitUntil,
+)
+from backfill_assets.errors.base import counted, listed
+
+
+class WaitsFor(StrEnum):
+    """Who or what moves a correction on."""
+
+    NOTHING = "nothing"
+    TIME = "time"
+    PERSON = "person"
+    REPAIR = "repair"
+    RUN = "run"
+
+
+def waits_for(step: NextStep) -> WaitsFor:
+    """What a correction waits for whose next step this is."""
+    match step:
+        case Finished():
+            return WaitsFor.NOTHING
+        case WaitUntil():
+            return WaitsFor.TIME
+        case WaitForPerson():
+            return WaitsFor.PERSON
+        case Stuck():
+            return WaitsFor.REPAIR
+        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns():
+            return WaitsFor.RUN
+        case _:
+            assert_never(step)
+
+
+def sentence_of(correction: str, step: NextStep) -> str:
+    """The sentence of a correction's next step; that of one which is stuck has its reason behind it."""
+    match step:
+        case WaitForPerson(sentence=sentence):
+            return sentence
+        case WaitUntil() | WaitForRuns():
+            return f"Correction {correction} {_waiting(step)}."
+        case Stuck(step=at, reason=reason):
+            return f"Correction {correction} is stuck at {at}. {reason}"
+        case TakeSteps(steps=steps):
+            return f"Correction {correction} goes on with {', '.join(steps)}."
+        case StageWaves(waves=waves):
+            return f"Correction {correction} has {counted(sum(map(len, waves)), 'day')} to stage."
+        case RebuildReports():
+            return f"Correction {correction} has reports to rebuild."
+        case Finished(ending=ending):
+            return f"Correction {correction} is {ending}."
+        case _:
+            assert_never(step)
+
+
+def _waiting(step: WaitUntil | WaitForRuns) -> str:
+    if isinstance(step, WaitForRuns):
+        return f"is under way in {listed(step.keys) or 'a backfill that somebody launched'}"
+    holders = f" and for {', '.join(sorted(step.holders))}" if step.holders else ""
+    return f"is live. It may be rolled back until {step.deadline:%Y-%m-%d}{holders}"
