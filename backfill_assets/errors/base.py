@@ -40,8 +40,9 @@ class Unforeseen(BackfillAssetsError):
 
     def __init__(self, what: str, fault: str) -> None:
         super().__init__(
-            f"{what} failed by an error that was not foreseen ({fault}). Nothing of it was written, the rest went on. "
-            "Mend the cause and run it again, or report this sentence where the cause is not yours."
+            f"{what} failed with an unexpected error ({fault}). "
+            "Nothing of it was written, and everything else went on. "
+            "Repair the cause and run it again, or report this message if the cause is not yours."
         )
 
 
@@ -102,7 +103,25 @@ def days_listed(days: Collection[date], of: int | None = None) -> str:
     """
     total = "" if of is None else f" of {of}"
     noun = "day" if len(days) == 1 and of is None else "days"
-    return f"{len(days)}{total} {noun} ({listed(days)})"
+    return f"{len(days):,}{total} {noun} ({listed(days)})"
+
+
+def verb(number: int, singular: str, plural: str) -> str:
+    """The form of a verb, or of a noun that ``counted`` cannot make, that fits a number.
+
+    >>> verb(1, "is", "are"), verb(2, "is", "are")
+    ('is', 'are')
+    """
+    return singular if number == 1 else plural
+
+
+def corrections_listed(corrections: Collection[str]) -> str:
+    """Corrections by their ids, as they stand within a sentence.
+
+    >>> corrections_listed(["20260123"]), corrections_listed(["20260124", "20260123"])
+    ('correction 20260123', 'corrections 20260123, 20260124')
+    """
+    return f"{verb(len(corrections), 'correction', 'corrections')} {listed(corrections)}"
 
 
 def retold(class_name: str, message: str) -> BackfillAssetsError | None:

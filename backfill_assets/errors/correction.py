@@ -3,7 +3,17 @@
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
-from backfill_assets.errors.base import MOST_CULPRITS, BackfillAssetsError, BadInput, Refused, days_listed, listed
+from backfill_assets.errors.base import (
+    MOST_CULPRITS,
+    BackfillAssetsError,
+    BadInput,
+    Refused,
+    corrections_listed,
+    counted,
+    days_listed,
+    listed,
+    verb,
+)
 
 # Each day has its own cause, and this message is all that a run leaves of it.
 MOST_REASONS = 100
@@ -14,9 +24,9 @@ class LiveWriteRefused(Refused):
 
     def __init__(self, table: str, days: Collection[date], why: str) -> None:
         super().__init__(
-            f"This run would overwrite {days_listed(days)} of {table} that {'is' if len(days) == 1 else 'are'} "
-            f"published, {why}. Nothing was computed or written, live is untouched. "
-            f"To recompute history launch the same partitions on backfill/{table}, which stages them for a correction."
+            f"This run would overwrite {days_listed(days)} of {table} that {verb(len(days), 'is', 'are')} "
+            f"published, {why}. Nothing was computed or written, and live is untouched. "
+            f"To recompute history, launch the same partitions on backfill/{table}, which stages them for a correction."
         )
 
 
@@ -24,10 +34,12 @@ class ReportFrozen(Refused):
     """A report was asked to rebuild while a correction holds it."""
 
     def __init__(self, report: str, partitions: Collection[str], corrections: Collection[str]) -> None:
+        by = corrections_listed(corrections)
         super().__init__(
-            f"{report} is frozen by correction {listed(corrections)}, so {listed(partitions)} cannot be built now. "
-            "The report keeps its last good state, and what was refused is remembered. "
-            f"It is built by itself when {listed(corrections)} has rebuilt downstream or is abandoned."
+            f"{report} is frozen by {by}, so {listed(partitions)} cannot be built now. "
+            "The report keeps its last good state, and what was refused is recorded. "
+            f"It is built by itself when {by} {verb(len(corrections), 'has', 'have')} rebuilt downstream or "
+            f"{verb(len(corrections), 'is', 'are')} abandoned."
         )
 
 
@@ -39,9 +51,16 @@ class DaysFailed(BackfillAssetsError):
         shown = " ".join(f"[{day}] {why}" for day, why in sorted(reasons.items())[:MOST_REASONS])
         super().__init__(
             f"{days_listed(reasons)} of {table} could not be computed. "
-            f"The other {written} of the wave are written, these are as they were. "
-            f"Mend the cause and run again. {shown}"
+            f"{_others_written(written)}, and the failed "
+            f"{verb(len(reasons), 'day is as it was', 'days are as they were')}. "
+            f"Repair the cause and run again. {shown}"
         )
+
+
+def _others_written(written: int) -> str:
+    if not written:
+        return "No other day of the wave was written"
+    return f"The other {counted(written, 'day')} of the wave {verb(written, 'was', 'were')} written"
 
 
 class SourceDayMissing(BackfillAssetsError):
@@ -50,7 +69,7 @@ class SourceDayMissing(BackfillAssetsError):
     def __init__(self, source: str, day: date) -> None:
         super().__init__(
             f"{source} has no {day}. The day was not written and keeps what it had. "
-            f"Materialize {source} for {day} first, an empty day counts as there."
+            f"Materialize {source} for {day} first; a day without rows is enough."
         )
 
 
@@ -62,8 +81,9 @@ class SourceUnfit(Refused):
             f"{problem} on {days_listed(days)}" for problem, days in list(problems.items())[:MOST_CULPRITS]
         )
         super().__init__(
-            f"The source of correction {correction} is not fit, {shown}. Nothing was staged and live is untouched. "
-            f"Mend the source and run {correction} again, or open a correction for {recoverable}."
+            f"The source of correction {correction} cannot be used, because {shown}. "
+            "Nothing was staged and live is untouched. "
+            f"Repair the source and run {correction} again, or open a correction for {recoverable}."
         )
 
 
@@ -72,8 +92,8 @@ class StagingIncomplete(Refused):
 
     def __init__(self, correction: str, missing: Collection[date], of: int) -> None:
         super().__init__(
-            f"Correction {correction} has {days_listed(missing, of)} not staged yet. Live is untouched. "
-            f"Run {correction} to stage them."
+            f"{days_listed(missing, of)} of correction {correction} {verb(len(missing), 'is', 'are')} not staged yet. "
+            f"Live is untouched. Run {correction} to stage {verb(len(missing), 'it', 'them')}."
         )
 
 
@@ -94,7 +114,8 @@ class DaysOutsideCorrection(BadInput):
 
     def __init__(self, correction: str, days: Collection[date], window: object) -> None:
         super().__init__(
-            f"{days_listed(days)} lie outside correction {correction}, whose window is {window}. "
+            f"{days_listed(days)} {verb(len(days), 'lies', 'lie')} outside correction {correction}, whose window is "
+            f"{window}. "
             "Nothing was computed or written. Launch days inside the window, or open another correction."
         )
 
@@ -115,7 +136,7 @@ class NotApproved(Refused):
 
     def __init__(self, correction: str, why: str) -> None:
         super().__init__(
-            f"Correction {correction} may not cut over, {why}. Live is untouched. "
+            f"Correction {correction} cannot be cut over, because {why}. Live is untouched. "
             f"Approve {correction} with your name and a note."
         )
 
@@ -124,7 +145,7 @@ class ApprovalPremature(Refused):
     """There is nothing to approve yet, or what there is has failed."""
 
     def __init__(self, correction: str, why: str, move: str) -> None:
-        super().__init__(f"Correction {correction} cannot be approved, {why}. Nothing was recorded. {move}.")
+        super().__init__(f"Correction {correction} cannot be approved, because {why}. Nothing was recorded. {move}.")
 
 
 class CertificateUnknown(Refused):
@@ -142,8 +163,8 @@ class CertificateOutdated(Refused):
     def __init__(self, correction: str, days: Collection[date]) -> None:
         self.days = frozenset(days)
         super().__init__(
-            f"{days_listed(days)} of correction {correction} moved since validation. Live is untouched. "
-            f"Run {correction}, exactly these days are staged and validated again."
+            f"{days_listed(days)} of correction {correction} changed since validation. Live is untouched. "
+            f"Run {correction}, which stages and validates exactly these days again."
         )
 
 
@@ -152,17 +173,22 @@ class SwappedDaysMoved(Refused):
 
     def __init__(self, correction: str, days: Collection[date], *, swapped: bool) -> None:
         self.days = frozenset(days)
+        are, them = verb(len(days), "is", "are"), verb(len(days), "it", "them")
         if swapped:
-            what = f"of correction {correction} in live are not what it swapped in, somebody changed them since"
+            what = f"of correction {correction} in live {are} not what it swapped in, because somebody changed {them}"
             move = (
-                f"Swap them in again with cut-over {correction}, let them go with roll-back {correction} --day, "
-                "or correct them by a new correction."
+                f"Swap {them} in again with cut-over {correction}, accept the change with roll-back {correction} "
+                "--day, "
+                f"or correct {them} with a new correction."
             )
         else:
-            what = f"that correction {correction} rolled back are not what they were before it, somebody changed them"
-            move = f"Bring them back once more with roll-back {correction} --all."
+            what = (
+                f"that correction {correction} rolled back {are} not what {verb(len(days), 'it was', 'they were')} "
+                f"before it, because somebody changed {them}"
+            )
+            move = f"Bring {them} back once more with roll-back {correction} --all."
         super().__init__(
-            f"{days_listed(days)} {what}. Its reports and notices wait, nothing was built, told or deleted. {move}"
+            f"{days_listed(days)} {what}. Its reports and notices wait, and nothing was built, sent or deleted. {move}"
         )
 
 
@@ -172,7 +198,7 @@ class ManifestsMissing(Refused):
     def __init__(self, correction: str, days: Collection[date]) -> None:
         super().__init__(
             f"The ledger holds no manifest of the swap of {days_listed(days)} by correction {correction}. "
-            "Live is untouched. Correct these days by a new correction."
+            f"Live is untouched. Correct {verb(len(days), 'this day', 'these days')} with a new correction."
         )
 
 
@@ -180,9 +206,9 @@ class NothingToRollBack(Refused):
     """No day of the correction is live."""
 
     def __init__(self, correction: str, days: Collection[date]) -> None:
-        which = f"none of {days_listed(days)}" if days else "no day"
+        which = f"None of {days_listed(days)}" if days else "No day"
         super().__init__(
-            f"Correction {correction} has {which} live. Nothing was changed. See its status for the days it swapped."
+            f"{which} of correction {correction} is live. Nothing was changed. See its status for the days it swapped."
         )
 
 
@@ -191,7 +217,8 @@ class RollBackClosed(Refused):
 
     def __init__(self, correction: str) -> None:
         super().__init__(
-            f"Correction {correction} is decommissioned or about to be, its retired files may be gone. "
+            f"Correction {correction} is decommissioned or about to be decommissioned, so its retired files may be "
+            "gone. "
             "Live is untouched. Open a new correction to change these days again."
         )
 
@@ -201,8 +228,8 @@ class RetirementPremature(Refused):
 
     def __init__(self, correction: str, why: str) -> None:
         super().__init__(
-            f"Correction {correction} cannot be decommissioned, {why}. Nothing was deleted. "
-            "Wait, or decommission it now by saying so."
+            f"Correction {correction} cannot be decommissioned, because {why}. Nothing was deleted. "
+            "Wait, or decommission it now with --now."
         )
 
 
@@ -242,7 +269,7 @@ class RebuildIncomplete(BackfillAssetsError):
     def __init__(self, correction: str, owed: Collection[tuple[str, str]]) -> None:
         names = listed([f"{report} {key}" for report, key in owed])
         super().__init__(
-            f"Correction {correction} still owes {names}. The reports stay frozen at their last good state. "
+            f"Correction {correction} has not rebuilt {names} yet. The reports stay frozen at their last good state. "
             f"Run {correction} again to build them."
         )
 
@@ -253,8 +280,8 @@ class RunFailed(BackfillAssetsError):
     def __init__(self, correction: str, errors: Collection[str]) -> None:
         shown = " ".join(errors) or "Dagster gives no reason."
         super().__init__(
-            f"A run of correction {correction} failed. Live is as its ledger says, see the status of {correction}. "
-            f"Mend the cause and run {correction} again. {shown}"
+            f"A run of correction {correction} failed. Live is as its ledger says; see the status of {correction}. "
+            f"Repair the cause and run {correction} again. {shown}"
         )
 
 
@@ -263,8 +290,9 @@ class DayBeforeFirst(BadInput):
 
     def __init__(self, days: Collection[date], first: date) -> None:
         super().__init__(
-            f"{days_listed(days)} lie before {first}, the first day of the loaded definitions. "
-            "They were not published. Set BACKFILL_FIRST_DAY to the earliest of them where it is set, "
+            f"{days_listed(days)} {verb(len(days), 'lies', 'lie')} before {first}, the first day of the loaded "
+            "definitions. "
+            "Nothing of them was published. Set BACKFILL_FIRST_DAY to the earliest of them where it is set, "
             "reload the code location where it is not, or take their files out of the landing."
         )
 
@@ -274,6 +302,6 @@ class DayNotOver(BadInput):
 
     def __init__(self, days: Collection[date], now: datetime) -> None:
         super().__init__(
-            f"{days_listed(days)} are not over, it is {now:%Y-%m-%d %H.%M} UTC. They were not published. "
-            "Wait until they are over, or correct the day by which they are named."
+            f"{days_listed(days)} {verb(len(days), 'is', 'are')} not over at {now:%Y-%m-%d %H.%M} UTC. "
+            "Nothing of them was published. Wait until they are over, or correct the day in their name."
         )

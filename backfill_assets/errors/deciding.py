@@ -27,7 +27,7 @@ class ExtentUnsaid(BadInput):
 
     def __init__(self, correction: str) -> None:
         super().__init__(
-            f"It is not said which days of correction {correction} are to go back. Nothing was changed. "
+            f"It is not stated which days of correction {correction} are to be rolled back. Nothing was changed. "
             "Name the days, or say all of them, by all_days in the form or --all on the command line."
         )
 
@@ -37,6 +37,6 @@ class ExtentContradictory(BadInput):
 
     def __init__(self, correction: str, days: Collection[date]) -> None:
         super().__init__(
-            f"All days of correction {correction} are to go back, and {days_listed(days)} besides. "
+            f"Correction {correction} is asked to roll back all days and also {days_listed(days)} by name. "
             "Nothing was changed. Name the days or say all of them, not both."
         )

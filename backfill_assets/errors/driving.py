@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import BackfillAssetsError, Refused, days_listed, listed
+from backfill_assets.errors.base import BackfillAssetsError, Refused, counted, days_listed, listed, verb
 
 
 class StepClosed(Refused):
@@ -11,7 +11,7 @@ class StepClosed(Refused):
 
     def __init__(self, correction: str, step: str, ending: str) -> None:
         super().__init__(
-            f"Correction {correction} is {ending} and takes no {step} any more. Nothing was done. "
+            f"Correction {correction} is {ending}, so its step {step} cannot be taken. Nothing was done. "
             "Open a new correction for these days."
         )
 
@@ -21,8 +21,9 @@ class StagedByOtherCode(Refused):
 
     def __init__(self, correction: str, days: Collection[date], versions: Collection[str], current: str) -> None:
         super().__init__(
-            f"{days_listed(days)} of correction {correction} were staged by code version {listed(versions)}, others by "
-            f"another. Live is untouched. Exactly these days are staged again by {current or 'the current code'}."
+            f"{days_listed(days)} of correction {correction} {verb(len(days), 'was', 'were')} staged by code version "
+            f"{listed(versions)}, and the other days by another. Live is untouched. "
+            f"Exactly these days are staged again by {current or 'the current code'}."
         )
 
 
@@ -32,8 +33,9 @@ class NightlyIncomplete(BackfillAssetsError):
     def __init__(self, table: str, what: Collection[object], why: Collection[BackfillAssetsError]) -> None:
         reasons = " ".join(str(error) for error in why)
         super().__init__(
-            f"Nightly of {table} could not build {listed(what)}. Everything else is published, these are as they were. "
-            f"Mend the cause, the next nightly takes them up by itself. {reasons}"
+            f"Nightly of {table} could not build {listed(what)}. "
+            "Everything else is published, and these are as they were. "
+            f"Repair the cause; the next nightly builds them by itself. {reasons}"
         )
 
 
@@ -43,6 +45,7 @@ class SweepIncomplete(BackfillAssetsError):
     def __init__(self, table: str, why: Collection[BackfillAssetsError]) -> None:
         reasons = " ".join(str(error) for error in why)
         super().__init__(
-            f"{len(why)} corrections of {table} could not be decommissioned. Their files are all there. "
-            f"Mend the cause, the next sweep takes them up by itself. {reasons}"
+            f"{counted(len(why), 'correction')} of {table} could not be decommissioned. "
+            "All their files are still there. "
+            f"Repair the cause; the next sweep tries again by itself. {reasons}"
         )

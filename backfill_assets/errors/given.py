@@ -22,7 +22,7 @@ class TimeUnreadable(BadInput):
 
     def __init__(self, given: str, field: str) -> None:
         super().__init__(
-            f"{field} is {given!r}, which is no time with its offset from UTC. Nothing was done. "
+            f"{field} is {given!r}, which is not a time with its offset from UTC. Nothing was done. "
             "Write it as YYYY-MM-DDThh:mm:ss+00:00."
         )
 
@@ -32,8 +32,8 @@ class NumberUnreadable(BadInput):
 
     def __init__(self, given: object, field: str, least: int) -> None:
         super().__init__(
-            f"{field} is {given!r}, which is no whole number from {least}. Nothing was changed. "
-            f"Write a number from {least} in digits."
+            f"{field} is {given!r}, which is not a whole number of at least {least}. Nothing was changed. "
+            f"Write a number of at least {least} in digits."
         )
 
 
@@ -42,7 +42,7 @@ class CorrectionUnnamed(BadInput):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"It is not said which correction to {what}. Nothing was changed. "
+            f"It is not stated which correction to {what}. Nothing was changed. "
             "Launch the job for the partition that bears the correction's id."
         )
 
@@ -59,6 +59,6 @@ class PlaceUnusable(BadInput):
 
     def __init__(self, variable: str, place: str, why: str) -> None:
         super().__init__(
-            f"{variable} names {place}, which cannot be used as a folder, {why}. Nothing was done. "
+            f"{variable} names {place}, which cannot be used as a folder ({why}). Nothing was done. "
             f"Let {variable} name a folder that can be written to."
         )

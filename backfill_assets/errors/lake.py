@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, listed
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, counted, listed
 
 
 class NameUnfit(BadInput):
@@ -45,7 +45,7 @@ class LogDamaged(Unusable):
 
     def __init__(self, uri: str, what: str) -> None:
         super().__init__(
-            f"The log of {uri} is damaged, {what}. Nothing was read or written. "
+            f"The log of {uri} is damaged ({what}). Nothing was read or written. "
             "Bring that entry back from a copy of the lake, because later ones are built on it."
         )
 
@@ -55,7 +55,7 @@ class CommitGone(Unusable):
 
     def __init__(self, uri: str, commit: int) -> None:
         super().__init__(
-            f"Of {uri}, commit {commit} is no longer in the log. Nothing was read or written. "
+            f"Commit {commit} of {uri} is no longer in the log. Nothing was read or written. "
             "Bring its entries back from a copy of the lake, or abandon what is pinned to it and open it anew."
         )
 
@@ -68,7 +68,7 @@ class LakeUnreachable(Refused):
     def __init__(self, uri: str, why: str) -> None:
         super().__init__(
             f"{uri} cannot be reached ({why}). Nothing was read or written. "
-            "See to the store and to the rights on it, then run the same again."
+            "Check the store and the rights on it, then run the same again."
         )
 
 
@@ -90,7 +90,7 @@ class NotByDay(Unusable):
     def __init__(self, uri: str, partitions: Collection[str]) -> None:
         by = f"by {listed(partitions)}" if partitions else "by nothing"
         super().__init__(
-            f"The table {uri} is partitioned {by}, so its rows cannot be told apart by day. Nothing was read. "
+            f"The table {uri} is partitioned {by}, so its rows cannot be assigned to days. Nothing was read. "
             "Read it whole, or write it into a table that is partitioned by a date column named day."
         )
 
@@ -121,8 +121,8 @@ class RowsWithoutDay(Unusable):
 
     def __init__(self, table: str, rows: int) -> None:
         super().__init__(
-            f"The table {table} has {rows} {'row' if rows == 1 else 'rows'} without a day, in no day's figures. "
-            "Nothing was opened or staged. Give them their day or delete them where day is null, then ask again."
+            f"The table {table} has {counted(rows, 'row')} without a day, in no day's figures. "
+            "Nothing was opened or staged. Give every row its day or delete those where day is null, then ask again."
         )
 
 
@@ -132,7 +132,7 @@ class FeatureUnsupported(Unusable):
     def __init__(self, uri: str, features: Collection[str]) -> None:
         super().__init__(
             f"The table {uri} has {listed(features)}, with which rows would be lost, doubled or misread. "
-            "Nothing was read or written. Rewrite it into a table without, and use that one."
+            "Nothing was read or written. Rewrite it into a table without them, and use that one."
         )
 
 
@@ -142,7 +142,7 @@ class SchemasDiffer(Refused):
     def __init__(self, uri: str, columns: Collection[str]) -> None:
         super().__init__(
             f"The schema of {uri} differs from the code's in {listed(columns)}. Nothing was written. "
-            "Only a new nullable column can be added to a live table, any other change needs a new table."
+            "Only a new nullable column can be added to a live table; any other change needs a new table."
         )
 
 
@@ -173,7 +173,8 @@ class CommitContended(Refused):
 
     def __init__(self, uri: str, attempts: int, seconds: float) -> None:
         super().__init__(
-            f"Other writers came first in each of {attempts} attempts within {seconds:.0f} seconds to commit to {uri}. "
+            f"Other writers came first in {counted(attempts, 'attempt')} within {seconds:.0f} seconds to commit to "
+            f"{uri}. "
             "The table holds none of this write. Run the same call again when fewer writers are at work."
         )
 

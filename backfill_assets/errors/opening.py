@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from backfill_assets.errors.base import BadInput, days_listed, listed
+from backfill_assets.errors.base import BadInput, counted, days_listed, listed
 from backfill_assets.errors.request import Window
 
 
@@ -36,7 +36,7 @@ class LiveTypesUnfit(BadInput):
         culprits = [f"{column} {dtype}" for column, dtype in types.items()]
         super().__init__(
             f"Columns of live {table} cannot be staged as they are ({listed(culprits)}). Nothing was opened. "
-            "Write the table anew with the types that the code gives, a correction changes no column type."
+            "Write the table anew with the types that the code gives; a correction changes no column type."
         )
 
 
@@ -44,7 +44,7 @@ class LiveKeysNull(BadInput):
     """Live rows of the window have no value in a key column, and cannot be matched."""
 
     def __init__(self, table: str, counts: Mapping[str, int], days: Collection[date]) -> None:
-        culprits = [f"{column} in {count} rows" for column, count in counts.items()]
+        culprits = [f"{column} in {counted(count, 'row')}" for column, count in counts.items()]
         super().__init__(
             f"Live rows of {table} have null keys ({listed(culprits)}) on {days_listed(days)}. Nothing was opened. "
             "Declare keys that every row has, or leave these days out."
@@ -63,7 +63,7 @@ class LiveKeysDoubled(BadInput):
 
 
 class LiveUnreadable(BadInput):
-    """Live files of the window cannot be read, so that nothing could be held against them."""
+    """Live files of the window cannot be read, so that nothing could be compared with them."""
 
     def __init__(self, table: str, days: Collection[date]) -> None:
         super().__init__(
@@ -77,6 +77,6 @@ class DaysNotPartitions(BadInput):
 
     def __init__(self, table: str, days: Collection[date], window: Window) -> None:
         super().__init__(
-            f"The window {window} holds {days_listed(days)} that are no partitions of {table}. Nothing was opened. "
+            f"The window {window} holds {days_listed(days)} without a partition of {table}. Nothing was opened. "
             "Narrow the window to its partitions, or let its partitions definition begin earlier."
         )

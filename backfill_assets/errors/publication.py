@@ -31,6 +31,6 @@ class PrintingFailed(BackfillAssetsError):
 
     def __init__(self, pages: Collection[str], why: str) -> None:
         super().__init__(
-            f"The browser did not print {listed(pages)}, {why}. The earlier PDF stays as it is. "
+            f"The browser did not print {listed(pages)} ({why}). The earlier PDF stays as it is. "
             "Render the pages again, or set BACKFILL_CHROMIUM to a browser that runs here."
         )

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Protocol
 
-from backfill_assets.errors.base import BadInput, Refused, listed
+from backfill_assets.errors.base import BadInput, Refused, corrections_listed, counted, listed, verb
 
 
 class Window(Protocol):
@@ -57,7 +57,8 @@ class RequestFaulty(BadInput):
         told = "; ".join(_within_a_list(str(fault)) for fault in self.faults)
         beyond = f" and {len(ordered) - MOST_FAULTS} more" if len(ordered) > MOST_FAULTS else ""
         super().__init__(
-            f"The request has {len(ordered)} faults ({told}{beyond}). Nothing was opened. Mend them all, in one go."
+            f"The request has {counted(len(ordered), 'fault')} ({told}{beyond}). Nothing was opened. "
+            "Correct all of them."
         )
 
 
@@ -81,7 +82,7 @@ class RequestAmbiguous(BadInput):
     """
 
     def __init__(self, what: str, instead: str) -> None:
-        super().__init__(f"The request is not plain, {what}. Nothing was opened. {instead}.")
+        super().__init__(f"The request is ambiguous ({what}). Nothing was opened. {instead}.")
 
 
 class RequestFieldEmpty(BadInput):
@@ -122,7 +123,7 @@ class RequestUnreadable(BadInput):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
-            f"The request file {path} cannot be read, {why}. Nothing was opened. "
+            f"The request file {path} cannot be read ({why}). Nothing was opened. "
             "Give the path of a YAML file such as the README shows."
         )
 
@@ -143,8 +144,8 @@ class WindowOutsideData(BadInput):
     def __init__(self, table: str, window: Window, published: Window | None) -> None:
         there = f"{table} is published for {published}" if published else f"{table} has no published day yet"
         super().__init__(
-            f"The window {window} reaches beyond the data, {there}. Nothing was opened. "
-            "Narrow the window to published days, new days are nightly's."
+            f"The window {window} reaches beyond the data, because {there}. Nothing was opened. "
+            "Narrow the window to published days; nightly publishes new days."
         )
 
 
@@ -185,8 +186,9 @@ class CorrectedFirst(Refused):
 
     def __init__(self, table: str, corrections: Collection[str]) -> None:
         super().__init__(
-            f"{table} reads what correction {listed(corrections)} is about to replace. Nothing was opened. "
-            f"Let {listed(corrections)} cut over or abandon it, then open this one."
+            f"{table} reads days that {corrections_listed(corrections)} {verb(len(corrections), 'is', 'are')} about "
+            "to replace. "
+            f"Nothing was opened. Cut over or abandon {listed(corrections)} first, then open this one."
         )
 
 
@@ -196,5 +198,5 @@ class CodeVersionUnknown(BadInput):
     def __init__(self, code_version: str, table: str, known: Collection[str]) -> None:
         super().__init__(
             f"No live day of {table} was built by code version {code_version}. Nothing was proposed. "
-            f"Name one of {listed(known) or 'nothing, no day has lineage yet'}."
+            f"{f'Name one of {listed(known)}' if known else 'No day has lineage yet'}."
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from backfill_assets.errors.base import BackfillAssetsError, BadInput, listed
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, listed, verb
 
 
 class ReportUnreachable(BadInput):
@@ -20,7 +20,8 @@ class SourcesUnknown(BadInput):
 
     def __init__(self, table: str, unknown: Collection[str]) -> None:
         super().__init__(
-            f"{table} reads {listed(unknown)}, which is not among the sources given. Nothing was loaded. "
+            f"{table} reads {listed(unknown)}, which {verb(len(unknown), 'is', 'are')} not among its sources. "
+            "Nothing was loaded. "
             "Pass the asset of each parameter of the function in sources."
         )
 
@@ -39,7 +40,7 @@ class PartitionsUnusable(BadInput):
     """An asset is partitioned in a way that is not honoured; ``what`` and ``instead`` are parts of sentences."""
 
     def __init__(self, asset: str, what: str, instead: str) -> None:
-        super().__init__(f"{asset} is {what}, which is not honoured here. Nothing was done. {instead}.")
+        super().__init__(f"{asset} is {what}, which is not supported here. Nothing was done. {instead}.")
 
 
 class PartitionsApart(BadInput):
@@ -48,7 +49,7 @@ class PartitionsApart(BadInput):
     def __init__(self, asset: str, parent: str, why: str) -> None:
         reason = " ".join(why.replace(": ", ", ").split()).rstrip(".")[:300]
         super().__init__(
-            f"Partitions of {asset} cannot be told from those of {parent}, because Dagster says {reason!r}. "
+            f"Partitions of {asset} cannot be mapped to those of {parent}, because Dagster says {reason!r}. "
             f"Nothing was loaded. Give both the same time zone, or the dependency a partition mapping."
         )
 
@@ -59,7 +60,7 @@ class PartitionUnknown(BadInput):
     def __init__(self, asset: str, keys: Collection[str], definition: str) -> None:
         known = definition.rstrip(".").replace(": ", ", ")
         super().__init__(
-            f"{asset} has no partition {listed(keys)}, it is partitioned as {known}. Nothing of it was built. "
+            f"{asset} has no partition {listed(keys)}, because it is partitioned as {known}. Nothing of it was built. "
             "Where its definition has changed meanwhile, put the earlier one back or build it by hand."
         )
 
@@ -166,8 +167,8 @@ class SourceLimitInvalid(BadInput):
 
     def __init__(self, source: str, limit: str, value: object) -> None:
         super().__init__(
-            f"{source} declares {limit} as {value!r}, which is no positive number. Nothing was loaded. "
-            "Give a number from 1, or leave it out."
+            f"{source} declares {limit} as {value!r}, which is not a positive number. Nothing was loaded. "
+            "Give a number of at least 1, or leave it out."
         )
 
 
@@ -186,8 +187,8 @@ class FirstDayUnreadable(BadInput):
 
     def __init__(self, variable: str, told: str) -> None:
         super().__init__(
-            f"{variable} is {told!r}, which is no day of the form YYYY-MM-DD. Nothing was loaded. "
-            "Give the first day that shall be published, or leave it out for the earliest that landed."
+            f"{variable} is {told!r}, which is not a day of the form YYYY-MM-DD. Nothing was loaded. "
+            "Give the first day to publish, or leave it out for the earliest that landed."
         )
 
 
@@ -207,7 +208,7 @@ class InputsApart(BadInput):
 
     def __init__(self, table: str, asset: str) -> None:
         super().__init__(
-            f"{asset} has not the partitions of {table}, which nightly takes through the same days. "
+            f"{asset} and {table} have different partitions, although nightly builds both for the same days. "
             "Nothing was loaded. Give both the same partitions definition."
         )
 

@@ -4,11 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
-from backfill_assets.errors.base import BackfillAssetsError, BadInput, as_words, days_listed, fault_told, listed
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+from backfill_assets.errors.base import (
+    BackfillAssetsError,
+    BadInput,
+    as_words,
+    counted,
+    days_listed,
+    fault_told,
+    listed,
+)
 
 
 class BadLanding(BadInput):
@@ -36,10 +40,10 @@ class UnreadableFile(BadLanding):
 class UnforeseenInFile(BadLanding):
     """A file of one day failed in a way that nobody foresaw."""
 
-    advice = "Ask upstream for a corrected file of the day, and report this sentence where the file is right."
+    advice = "Ask upstream for a corrected file of the day, and report this message if the file is right."
 
     def __init__(self, file: str, day: date, error: BaseException) -> None:
-        super().__init__(file, day, f"cannot be used, by an error that was not foreseen ({fault_told(error)})")
+        super().__init__(file, day, f"cannot be used because of an unexpected error ({fault_told(error)})")
 
 
 class WrongColumns(BadLanding):
@@ -63,7 +67,7 @@ class MissingValues(BadLanding):
     """Required values are absent; ``columns`` maps each column to the number of rows."""
 
     def __init__(self, file: str, day: date, columns: Mapping[str, int]) -> None:
-        gaps = listed([f"{column} in {_counted(rows, 'row')}" for column, rows in columns.items()])
+        gaps = listed([f"{column} in {counted(rows, 'row')}" for column, rows in columns.items()])
         super().__init__(file, day, f"lacks values ({gaps})")
 
 
@@ -71,7 +75,7 @@ class DuplicateTransactions(BadLanding):
     """Transaction ids occur more than once in one file."""
 
     def __init__(self, file: str, day: date, ids: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {_counted(len(ids), 'transaction id')} more than once ({listed(ids)})")
+        super().__init__(file, day, f"holds {counted(len(ids), 'transaction id')} more than once ({listed(ids)})")
 
 
 class UnusableAmounts(BadLanding):
@@ -80,14 +84,14 @@ class UnusableAmounts(BadLanding):
     advice = "Ask upstream for exact amounts, at most 14 digits before the point and four after it."
 
     def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {_counted(len(culprits), 'unusable amount')} ({listed(culprits)})")
+        super().__init__(file, day, f"holds {counted(len(culprits), 'unusable amount')} ({listed(culprits)})")
 
 
 class UnknownCurrencies(BadLanding):
     """Currency codes that are not three capital letters."""
 
     def __init__(self, file: str, day: date, codes: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {_counted(len(codes), 'unknown currency code')} ({listed(codes)})")
+        super().__init__(file, day, f"holds {counted(len(codes), 'unknown currency code')} ({listed(codes)})")
 
 
 class UnusableTimes(BadLanding):
@@ -96,7 +100,7 @@ class UnusableTimes(BadLanding):
     advice = "Ask upstream for ISO 8601 times that end in Z or an offset."
 
     def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
-        super().__init__(file, day, f"holds {_counted(len(culprits), 'unusable time')} ({listed(culprits)})")
+        super().__init__(file, day, f"holds {counted(len(culprits), 'unusable time')} ({listed(culprits)})")
 
 
 class OutsideDay(BadLanding):
@@ -104,7 +108,7 @@ class OutsideDay(BadLanding):
 
     def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
         super().__init__(
-            file, day, f"holds {_counted(len(culprits), 'transaction')} of another UTC day ({listed(culprits)})"
+            file, day, f"holds {counted(len(culprits), 'transaction')} of another UTC day ({listed(culprits)})"
         )
 
 
@@ -144,7 +148,7 @@ class UnusableFixings(BadInput):
 
     def __init__(self, file: str, culprits: Collection[str]) -> None:
         super().__init__(
-            f"`{file}` holds {_counted(len(culprits), 'unusable fixing')} ({listed(culprits)}). "
+            f"`{file}` holds {counted(len(culprits), 'unusable fixing')} ({listed(culprits)}). "
             "The fixings known before stay in force. Land the ECB's history file again, as published."
         )
 
@@ -155,8 +159,9 @@ class SeveralFixings(BadInput):
     def __init__(self, problems: Mapping[str, BackfillAssetsError]) -> None:
         self.problems = dict(problems)
         super().__init__(
-            f"{len(problems)} files of fixings cannot be used ({listed(problems)}). What the other files say is known, "
-            f"nothing of these was appended. Mend each of them. {' '.join(map(str, problems.values()))}"
+            f"{counted(len(problems), 'file')} of fixings cannot be used ({listed(problems)}). "
+            "The other files were read, and nothing of these was appended. Repair each of them. "
+            f"{' '.join(map(str, problems.values()))}"
         )
 
 
@@ -180,7 +185,7 @@ class MissingRates(BadInput):
         self.gaps = frozenset(gaps)
         named = listed([f"{currency} on {day}" for day, currency in self.gaps])
         super().__init__(
-            f"No rate is in force for {_counted(len(self.gaps), 'traded currency-day')} ({named}). "
+            f"No rate is in force for {counted(len(self.gaps), 'traded currency-day')} ({named}). "
             "No revenue was computed. Land the fixings of these days, or of the last day before on which any were "
             "published, or correct the currency in a new file."
         )
@@ -192,7 +197,7 @@ class AmbiguousRates(BadInput):
     def __init__(self, culprits: Collection[tuple[date, str]]) -> None:
         named = listed([f"{currency} on {day}" for day, currency in culprits])
         super().__init__(
-            f"More than one rate is in force for {_counted(len(culprits), 'currency-day')} ({named}). "
+            f"More than one rate is in force for {counted(len(culprits), 'currency-day')} ({named}). "
             "No revenue was computed. Rebuild fx_rates for these days."
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import Refused, days_listed, listed
+from backfill_assets.errors.base import Refused, corrections_listed, days_listed
 
 
 class SwapUnverified(Refused):
@@ -21,7 +21,7 @@ class LiveDaysMoved(Refused):
 
     def __init__(self, correction: str, days: Collection[date]) -> None:
         super().__init__(
-            f"Live moved under correction {correction} on {days_listed(days)} since it was validated or planned. "
+            f"Live changed on {days_listed(days)} after correction {correction} was validated or planned. "
             "Live is untouched. Stage and validate these days again."
         )
 
@@ -72,7 +72,7 @@ class LaterCorrectionFirst(Refused):
 
     def __init__(self, correction: str, later: Collection[str], days: Collection[date]) -> None:
         super().__init__(
-            f"Correction {listed(later)} has swapped {days_listed(days)} after correction {correction}. "
+            f"Live holds {days_listed(days)} of {corrections_listed(later)}, swapped in after correction {correction}. "
             "Live is untouched. Roll back the later correction first, or leave these days out."
         )
 
@@ -92,7 +92,7 @@ class SwapNumberTaken(Refused):
 
     def __init__(self, correction: str, swap_count: int, days: Collection[date]) -> None:
         super().__init__(
-            f"Swap {swap_count} of correction {correction} was another one, which did not swap {days_listed(days)}. "
+            f"Swap {swap_count} of correction {correction} is another swap, without {days_listed(days)}. "
             "Live is untouched by this one. Plan it again with the next number."
         )
 
@@ -105,5 +105,5 @@ class RollBackOvertaken(Refused):
     def __init__(self, correction: str, days: Collection[date]) -> None:
         super().__init__(
             f"Live was written on {days_listed(days)} after the roll back of correction {correction} was planned. "
-            "Live is untouched by the roll back. Plan it again, which finds out whether the rows are the same."
+            "Live is untouched by the roll back. Plan it again, which checks whether the rows are the same."
         )

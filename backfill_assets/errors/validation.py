@@ -1,4 +1,4 @@
-"""Refusals around validation: frames that cannot be compared, expectations that cannot be held, certificates.
+"""Refusals around validation: frames that cannot be compared, expectations that cannot be evaluated, certificates.
 
 A side is "old" (what readers see) or "new" (what was staged).
 """
@@ -6,7 +6,7 @@ A side is "old" (what readers see) or "new" (what was staged).
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from backfill_assets.errors.base import BadInput, Refused, days_listed, listed
+from backfill_assets.errors.base import BadInput, Refused, counted, days_listed, listed
 from backfill_assets.errors.request import Window
 
 Row = Mapping[str, object]
@@ -30,7 +30,7 @@ class TypesDiffer(BadInput):
     """A column has one type on one side and another on the other."""
 
     def __init__(self, types: Mapping[str, tuple[str, str]]) -> None:
-        culprits = [f"{column} {old} against {new}" for column, (old, new) in types.items()]
+        culprits = [f"{column} {old} and {new}" for column, (old, new) in types.items()]
         super().__init__(
             f"Columns have different types on the old and the new side ({listed(culprits)}). Nothing was compared, "
             "because a cast could hide a difference. Give both sides the same type."
@@ -42,7 +42,7 @@ class DayNotDate(BadInput):
 
     def __init__(self, column: str, dtype: str) -> None:
         super().__init__(
-            f"The column {column} is a {dtype}, and a comparison goes day by day along a Date. Nothing was compared. "
+            f"The column {column} is a {dtype}, but a comparison by day needs a Date. Nothing was compared. "
             "Cast it to Date, or name the column that holds the day."
         )
 
@@ -72,7 +72,7 @@ class KeysNull(BadInput):
     """Rows without a value in a key column cannot be matched."""
 
     def __init__(self, side: str, counts: Mapping[str, int]) -> None:
-        culprits = [f"{column} in {count} rows" for column, count in counts.items()]
+        culprits = [f"{column} in {counted(count, 'row')}" for column, count in counts.items()]
         super().__init__(
             f"Key columns are null on the {side} side ({listed(culprits)}). Nothing was concluded from the comparison. "
             "Fill them upstream, or name keys that every row has."
@@ -158,12 +158,13 @@ class KeysCannotDiffer(BadInput):
     def __init__(self, keys: Collection[str]) -> None:
         super().__init__(
             f"The clause columns names keys of the table ({listed(keys)}), and a row whose key differs is another row. "
-            "Nothing was opened or written. Leave the keys out, and leave same_rows out if rows may come and go."
+            "Nothing was opened or written. Leave the keys out, and leave same_rows out if rows may appear and "
+            "disappear."
         )
 
 
 class ClauseHoldsNothing(BadInput):
-    """A clause is met whatever happens, because the table has nothing that it could be held against.
+    """A clause is met whatever happens, because the table has nothing that it could be compared with.
 
     Args:
         clauses: those that are met whatever happens.
@@ -182,13 +183,13 @@ class EstimateOutsideWindow(BadInput):
 
     def __init__(self, days: Collection[date]) -> None:
         super().__init__(
-            f"The clause estimate predicts changes of {days_listed(days)} that the window does not hold. Nothing was "
+            f"The clause estimate predicts changes of {days_listed(days)} outside the window. Nothing was "
             "opened or written. Widen the window, or leave these days out."
         )
 
 
 class NothingHeldUnchanged(BadInput):
-    """No live row of the window meets the condition of ``unchanged_where``, so that it would hold nothing."""
+    """No live row of the window meets the condition of ``unchanged_where``, so that it would compare nothing."""
 
     def __init__(self, condition: str, table: str, window: Window, undecided: int) -> None:
         null = f", and is null for {undecided} of them" if undecided else ""
@@ -219,5 +220,5 @@ class CertificateAltered(Refused):
     def __init__(self, correction: str) -> None:
         super().__init__(
             f"The certificate of correction {correction} was altered after it was written. Live is untouched, and the "
-            "certificate opens no gate. Validate the correction again."
+            "certificate is not accepted. Validate the correction again."
         )

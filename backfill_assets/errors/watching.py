@@ -13,7 +13,7 @@ class FoundWrong(BackfillAssetsError):
 
     def __init__(self, found: str, requests: Collection[str]) -> None:
         move = f"Open the proposed request ({listed(requests)})" if requests else "Look at the check on the asset"
-        super().__init__(f"{found.rstrip('.')}. Nothing was changed. {move}, or mend what it was held against.")
+        super().__init__(f"{found.rstrip('.')}. Nothing was changed. {move}, or correct what it was compared with.")
 
 
 class NothingLookedAt(BackfillAssetsError):
@@ -21,7 +21,7 @@ class NothingLookedAt(BackfillAssetsError):
 
     def __init__(self, table: str) -> None:
         super().__init__(
-            f"No published day of {table} was looked at. Nothing was changed, and nothing is known of it. "
+            f"No published day of {table} was examined. Nothing was changed, and nothing is known about it. "
             "Check BACKFILL_LAKE and the days asked for."
         )
 

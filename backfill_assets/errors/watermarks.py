@@ -12,7 +12,7 @@ class HolderUnknown(BadInput):
     def __init__(self, holder: str, table: str, known: Collection[str]) -> None:
         super().__init__(
             f"{holder} keeps no watermark on {table}. Nothing was recorded. "
-            f"Register it first, or name one of {listed(known) or 'nobody yet'}."
+            f"Register it first{f', or name one of {listed(known)}' if known else ''}."
         )
 
 
@@ -22,7 +22,7 @@ class HolderUnnamed(BadInput):
     def __init__(self, table: str, given: str) -> None:
         super().__init__(
             f"A reader of {table} cannot be called {given!r}. Nothing was recorded. "
-            "Give it a name that can be read, every correction waits for it by that name."
+            "Give it a readable name; every correction waits for it by that name."
         )
 
 
@@ -48,12 +48,12 @@ class MarkBeyondData(BadInput):
 
 
 class MarkBackwards(BadInput):
-    """A holder says it has processed less than it told before."""
+    """A holder says it has processed less than it reported before."""
 
     def __init__(self, holder: str, table: str, day: date, effective: date) -> None:
         super().__init__(
-            f"{holder} has told already that it processed {table} up to {effective}, so {day} would set it back. "
-            "Its mark is as it was. Marks go forward, a correction sets them back by itself."
+            f"{holder} has already reported that it processed {table} up to {effective}, so {day} would set it back. "
+            "Its mark is as it was. Marks only move forward; a correction sets them back by itself."
         )
 
 

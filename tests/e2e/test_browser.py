@@ -34,7 +34,7 @@ def test_a_range_on_the_live_table_is_refused_and_names_the_way(story):
         run = analyst.wait(lambda: _ended(server, backfill), 150, "the end of the run")
         assert run["status"] == "FAILURE"
         analyst.go(f"/runs/{run['runId']}")
-        page.get_by_text(f"To recompute history launch the same partitions on backfill/{FACT}").first.wait_for()
+        page.get_by_text(f"To recompute history, launch the same partitions on backfill/{FACT}").first.wait_for()
         page.wait_for_timeout(1000)
         analyst.see("run")
     assert lake.records.snapshot(FACT).commit == commit

@@ -187,7 +187,7 @@ def test_what_fails_together_is_run_apart_until_the_bad_ones_are_alone(bad: set[
 
     assert {day for days, _ in failed for day in days} == bad
     assert sorted([*ran, *bad]) == [*range(90)]
-    assert why(failed[0][1]).startswith("Unforeseen The run failed by an error that was not foreseen (PanicException")
+    assert why(failed[0][1]).startswith("Unforeseen The run failed with an unexpected error (PanicException")
 
 
 def test_when_all_is_down_the_tries_end():
@@ -241,10 +241,8 @@ def test_nightly_publishes_every_day_but_those_that_nobody_foresaw(shop: House, 
     assert told.keys() >= {BAD, panics, no_rates}
     assert told.keys() <= {BAD, panics, *days[6:]}
     assert f"transactions/{BAD}.ndjson" in told[BAD]
-    assert told[panics].startswith("Unforeseen The day failed by an error that was not foreseen (PanicException")
-    assert told[no_rates].startswith(
-        "Unforeseen The run failed by an error that was not foreseen (pandera.errors.SchemaError"
-    )
+    assert told[panics].startswith("Unforeseen The day failed with an unexpected error (PanicException")
+    assert told[no_rates].startswith("Unforeseen The run failed with an unexpected error (pandera.errors.SchemaError")
     assert answered.told["published"]
     assert "Traceback" not in answered.text
     for reason in told.values():

@@ -84,7 +84,7 @@ def test_a_step_of_an_abandoned_correction_does_nothing(daemon):
     by_hand(daemon, "abandon", "mine", by="Ada", note="wrong analysis")
     before = len(daemon.lake.records.ledger.events("mine"))
     ran = take(daemon, Step.FREEZE_REPORTS, "mine")
-    assert "is abandoned and takes no freeze_reports any more" in ran.errors[0]
+    assert "is abandoned, so its step freeze_reports cannot be taken" in ran.errors[0]
     assert len(daemon.lake.records.ledger.events("mine")) == before
 
 

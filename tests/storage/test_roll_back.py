@@ -102,7 +102,7 @@ def test_a_later_correction_must_be_rolled_back_first(tmp_path):
     live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     two = done_cut_over(live, staged_with(live, "b", {day(1): [200]}), "b")
-    with pytest.raises(LaterCorrectionFirst, match=r"Correction b has swapped 1 day \(2026-01-02"):
+    with pytest.raises(LaterCorrectionFirst, match=r"Live holds 1 day \(2026-01-02"):
         plan_roll_back(live.snapshot(), [one], correction="a", swap_count=2)
     done_roll_back(live, [two], "b")
     assert content(live) == {day(0): [10], day(1): [20]}
