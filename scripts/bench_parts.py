@@ -125,7 +125,7 @@ def stage_through_dagster() -> None:
 
     def stage() -> None:
         for wave in waves:
-            ran = runner.run_days([DAILY_REVENUE.asset.staged_key], wave, {tags.CORRECTION: plan.correction})
+            ran = runner.run_days([DAILY_REVENUE.staged_key], wave, {tags.CORRECTION: plan.correction})
             if not ran.success:
                 raise SystemExit(str(ran.errors))
 

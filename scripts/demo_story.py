@@ -102,7 +102,7 @@ def _publish_history() -> None:
     revenue, defs = revenue_now(), load_definitions()
     right = NightlyRun(revenue.nightly, Runner(defs, instance), LAKE)
     made = revenue.assets
-    fact = with_the_bug(revenue.definition.asset.partitions_def)
+    fact = with_the_bug(revenue.definition.partitions_def)
     definition = build_table_definition(fact, sources=made.sources, reports=made.reports)
     resources = {key: (defs.resources or {})[key] for key in ("lake", "lake_io_manager", "landing_zone")}
     wrong_defs = dg.Definitions.merge(
@@ -166,9 +166,7 @@ def _measured() -> dict[str, Any]:
         event for event in records.ledger.events(CORRECTION) if event.step == "cut_over" and "commit" in event.detail
     )
     runs = dg.DagsterInstance.get().get_run_records(dg.RunsFilter(tags={tags.CORRECTION: CORRECTION}))
-    staged = [
-        run for run in runs if revenue_now().definition.asset.staged_key in (run.dagster_run.asset_selection or ())
-    ]
+    staged = [run for run in runs if revenue_now().definition.staged_key in (run.dagster_run.asset_selection or ())]
     return {
         "validated": events["validate", "done"],
         "swap": first_swap.detail,

@@ -142,3 +142,35 @@ def test_a_run_within_a_run_leaves_the_outer_one_alone():
     with dg.DagsterInstance.ephemeral() as instance:
         assert dg.materialize([outer], instance=instance).success
         assert instance.get_latest_materialization_event(dg.AssetKey("told")) is not None
+
+
+def test_an_assets_op_is_handed_on_by_whatever_makes_another_asset_of_it():
+    """What we know of an asset hangs on its op; there is no public place for it."""
+    vars(fact.op)["known"] = "of the op"
+    group = {"group_name": "other"}
+    others = [
+        fact.map_asset_specs(lambda spec: spec.replace_attributes(**group)),
+        dg.map_asset_specs(lambda spec: spec.replace_attributes(**group), [fact])[0],
+        dg.Definitions(assets=[fact]).map_asset_specs(func=lambda spec: spec.replace_attributes(**group)).assets[0],
+        fact.with_attributes(tags_by_key={ASSET: {"other": "tag"}}),
+        fact.with_resources({"io_manager": dg.mem_io_manager}),
+        fact.with_hooks(set()),
+    ]
+    assert {vars(other.op)["known"] for other in others} == {"of the op"}
+    assert all(other is not fact for other in others)
+
+
+def test_a_subclass_of_an_asset_is_an_asset_but_what_dagster_makes_of_it_is_none_of_that_class():
+    """Calling a correctable asset with frames is promised of the original only."""
+
+    class Callable(dg.AssetsDefinition):
+        def __call__(self, *args: object, **kwargs: object) -> object:
+            return "called"
+
+    made = Callable.__new__(Callable)
+    vars(made).update(vars(fact))
+    assert made() == "called"
+    mapped = made.map_asset_specs(lambda spec: spec.replace_attributes(group_name="other"))
+    assert type(mapped) is type(made.with_attributes(hook_defs=set())) is dg.AssetsDefinition
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize([made], instance=instance, partition_key="2026-01-01").success

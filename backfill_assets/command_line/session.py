@@ -122,7 +122,7 @@ class Session:
         Raises:
             NoTableCorrectable: when there is none.
         """
-        from backfill_assets.orchestration.asset.registry import tables_in
+        from backfill_assets.orchestration.asset.table_definition import tables_in
 
         if not (found := tables_in(self.definitions)):
             raise NoTableCorrectable

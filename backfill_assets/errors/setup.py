@@ -15,6 +15,16 @@ class ReportUnreachable(BadInput):
         )
 
 
+class AssetNotCorrectable(BadInput):
+    """An asset was given as correctable that is not; ``why`` is the middle of a sentence."""
+
+    def __init__(self, asset: str, why: str) -> None:
+        super().__init__(
+            f"{asset} {why}, so its history cannot be corrected. Nothing was loaded. "
+            "Give what correctable_asset made, and name it there, by name, key_prefix or key."
+        )
+
+
 class SourcesUnknown(BadInput):
     """The compute function's parameters do not name the sources given."""
 

@@ -7,8 +7,7 @@ import dagster as dg
 
 from backfill_assets.core.steps import NINE_STEPS
 from backfill_assets.errors.setup import SourcesUnknown
-from backfill_assets.orchestration.asset.registry import remember
-from backfill_assets.orchestration.asset.siblings import IO_MANAGER, CorrectableAsset
+from backfill_assets.orchestration.asset.siblings import IO_MANAGER, declaration_of
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
 from backfill_assets.orchestration.asset.surroundings import Render
@@ -27,7 +26,7 @@ from backfill_assets.runbook.correctable_table import Prove, Verify
 
 
 def build_correction_definitions(
-    asset: CorrectableAsset,
+    asset: dg.AssetsDefinition,
     *,
     sources: Sequence[dg.AssetsDefinition] = (),
     reports: Sequence[dg.AssetsDefinition] = (),
@@ -78,8 +77,8 @@ def correction_definitions(definition: TableDefinition) -> dg.Definitions:
     by_hand = manual_jobs(definition)
     made = dg.Definitions(
         assets=[
-            definition.asset.live,
-            remember(staged_sibling(definition), definition),
+            definition.asset,
+            staged_sibling(definition),
             opening_asset(definition),
             *steps,
         ],
@@ -100,14 +99,14 @@ def _asset_jobs(definition: TableDefinition) -> list[Any]:
         ),
         dg.define_asset_job(
             staging_job_name(table),
-            selection=[definition.asset.staged_key],
+            selection=[definition.staged_key],
             description=f"The waves of the corrections of {table}, as their driver asks for them.",
         ),
     ]
 
 
 def build_table_definition(
-    asset: CorrectableAsset,
+    asset: dg.AssetsDefinition,
     *,
     sources: Sequence[dg.AssetsDefinition],
     reports: Sequence[dg.AssetsDefinition],
@@ -118,14 +117,15 @@ def build_table_definition(
     render: Render | None = None,
 ) -> TableDefinition:
     """The definition behind the definitions; see :func:`build_correction_definitions`."""
+    declaration = declaration_of(asset)
     read = [key for source in sources for key in source.keys]
-    refuse_names(asset.live.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
+    refuse_names(asset.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
     given = {table_of(key) for source in sources for key in source.keys}
-    if sources and (unknown := set(asset.compute_spec.sources.values()) - given):
-        raise SourcesUnknown(asset.table, unknown)
+    if sources and (unknown := set(declaration.compute_spec.sources.values()) - given):
+        raise SourcesUnknown(declaration.table, unknown)
     for source in sources:
-        refuse_source(asset.live, source, IO_MANAGER)
-    known = Reports(asset.live.key, asset.partitions_def, in_order(asset.live.key, reports))
+        refuse_source(asset, source, IO_MANAGER)
+    known = Reports(asset.key, declaration.partitions_def, in_order(asset.key, reports))
     definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.partitions_def}
     for report in known.assets:
         refuse_report(report, definitions)

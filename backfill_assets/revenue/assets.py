@@ -196,7 +196,7 @@ def revenue_assets(days: dg.DailyPartitionsDefinition, months: dg.MonthlyPartiti
         group_name="revenue",
         owners=ENGINEERS,
     )(fct_daily_revenue)
-    return RevenueAssets((undated,), (raw, rates), fact, _reports(fact.live, days, months))
+    return RevenueAssets((undated,), (raw, rates), fact, _reports(fact, days, months))
 
 
 def _reports(

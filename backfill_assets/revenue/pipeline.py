@@ -160,7 +160,7 @@ def revenue_now() -> Revenue:
         FirstDayUnreadable, FirstDayUnknown: when the first day cannot be told.
     """
     first, today = known_days()
-    return REVENUE if covers(REVENUE.definition.asset.partitions_def, first, today) else revenue_since(first, today)
+    return REVENUE if covers(REVENUE.definition.partitions_def, first, today) else revenue_since(first, today)
 
 
 def published_pages(definition: TableDefinition, reports: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:

@@ -109,7 +109,7 @@ def publish_rates(lake: SmallLake, days: Collection[date]) -> None:
 
 def publish(lake: SmallLake, days: Collection[date], spoil: Spoil = lambda rows: rows) -> None:
     """Publish the fact as nightly would, spoiled or not."""
-    wave = DAILY_REVENUE.asset.compute_spec.wave(lake.records, days)
+    wave = DAILY_REVENUE.compute_spec.wave(lake.records, days)
     assert not wave.reasons, wave.reasons
     frame = spoil(pl.concat(wave.frames.values()))
     _write_built(lake, wave, frame, "")
@@ -125,7 +125,7 @@ def write(lake: SmallLake, table: str, frame: pl.DataFrame, days: Collection[dat
 def stage(lake: SmallLake, plan: Plan, spoil: Spoil = lambda rows: rows, days: Collection[date] = ()) -> None:
     """Stage days of a correction (all unless told otherwise), spoiled or not."""
     wanted = sorted(days or plan.days)
-    wave = DAILY_REVENUE.asset.compute_spec.wave(lake.records, wanted, correction=plan.correction, pins=plan.pins)
+    wave = DAILY_REVENUE.compute_spec.wave(lake.records, wanted, correction=plan.correction, pins=plan.pins)
     assert not wave.reasons, wave.reasons
     _write_built(lake, wave, spoil(pl.concat(wave.frames.values())), plan.correction)
     detail = {"days": [str(day) for day in wanted], "code_version": wave.code_version}

@@ -115,7 +115,7 @@ def _see_the_rest(analyst: Analyst, correction: str, done: Progress) -> None:
 
 def _is_right(lake: SmallLake, server: Server, correction: str, done: Progress, told: dict[str, Decimal]) -> None:
     """The numbers of the screen are those of the ledger are those of the table, and there was one swap."""
-    compute_spec = DAILY_REVENUE.asset.compute_spec
+    compute_spec = DAILY_REVENUE.compute_spec
     right = pl.concat(compute_spec.wave(lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
     assert_frame_equal(lake.live(), right)
     sums = lake.live().filter(pl.col("day").is_between(WRONG.first, WRONG.last))["revenue_usd"].sum()

@@ -64,7 +64,7 @@ def test_ninety_days_beside_nightly_and_everything_killed_while_staging_and_at_t
 
 def assert_is_corrected_once(lake, correction):
     """Right numbers, one swap, one notice, and the killed runs written down as what they were."""
-    compute_spec = DAILY_REVENUE.asset.compute_spec
+    compute_spec = DAILY_REVENUE.compute_spec
     right = pl.concat(compute_spec.wave(lake.records, MONTHS.days).frames.values()).sort(TABLE_KEYS)
     assert_frame_equal(lake.live(), right)
     assert lake.records.snapshot(FACT).transaction_version(f"correction/{correction}") == 1

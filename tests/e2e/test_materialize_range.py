@@ -81,12 +81,12 @@ def test_a_launch_on_the_live_table_is_refused_before_any_compute(
     from backfill_assets.revenue.definitions import defs
 
     house = published.copy(tmp_path / "house")
-    compute_spec, computed = DAILY_REVENUE.asset.compute_spec, []
+    compute_spec, computed = DAILY_REVENUE.compute_spec, []
     compute = compute_spec.compute
     object.__setattr__(compute_spec, "compute", lambda **inputs: computed.append(inputs))
     try:
         with house.entered():
-            ran = Runner(defs, DagsterInstance.get()).run_days([DAILY_REVENUE.asset.live.key], PUBLISHED, tags)
+            ran = Runner(defs, DagsterInstance.get()).run_days([DAILY_REVENUE.asset.key], PUBLISHED, tags)
     finally:
         object.__setattr__(compute_spec, "compute", compute)
 

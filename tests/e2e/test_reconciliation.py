@@ -209,7 +209,7 @@ def half_up(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 def test_half_up_for_half_even_is_reported_and_the_first_version_that_differs_is_named(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     monkeypatch.setattr(transforms, "divided_half_even", half_up)
-    compute_spec = DAILY_REVENUE.asset.compute_spec
+    compute_spec = DAILY_REVENUE.compute_spec
     published_by = compute_spec.code_version
     object.__setattr__(compute_spec, "code_version", "refactored")
     try:
@@ -227,7 +227,7 @@ def test_a_job_that_reads_other_days_is_found_out(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     original = transforms.daily_revenue
     monkeypatch.setattr(
-        DAILY_REVENUE.asset.compute_spec.compute,
+        DAILY_REVENUE.compute_spec.compute,
         "__code__",
         (lambda raw_transactions, fx_rates: transforms.nosy(raw_transactions, fx_rates)).__code__,  # noqa: PLW0108
     )
@@ -245,7 +245,7 @@ def test_a_job_that_is_not_deterministic_is_found_out(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     original, calls = transforms.daily_revenue, iter(range(1000))
     monkeypatch.setattr(
-        DAILY_REVENUE.asset.compute_spec.compute,
+        DAILY_REVENUE.compute_spec.compute,
         "__code__",
         (lambda raw_transactions, fx_rates: transforms.fickle(raw_transactions, fx_rates)).__code__,  # noqa: PLW0108
     )

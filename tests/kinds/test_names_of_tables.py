@@ -12,8 +12,8 @@ from backfill_assets import DeltaLakeIOManager, LakeResource, build_correction_d
 from backfill_assets.core.plan import Request
 from backfill_assets.core.window import Window
 from backfill_assets.errors.setup import SourcesUnknown, TableNameUnfit, TablesAlike
-from backfill_assets.orchestration.asset.registry import tables_in
-from backfill_assets.orchestration.asset.siblings import CorrectableAsset
+from backfill_assets.orchestration.asset.siblings import CorrectableAsset, declaration_of
+from backfill_assets.orchestration.asset.table_definition import tables_in
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import key_of, table_of
@@ -145,10 +145,10 @@ KEYS: dict[str, tuple[dict[str, object], str]] = {
 def test_the_whole_key_names_the_table_its_sibling_its_steps_and_its_jobs(called: dict[str, object], table: str):
     made = correctable("log", **called)
     defs = build_correction_definitions(made, sources=[source(["log"])])
-    assert made.table == table == table_of(made.live.key)
-    assert made.staged_key == dg.AssetKey(["backfill", *made.live.key.path])
+    assert declaration_of(made).table == table == table_of(made.key)
+    assert declaration_of(made).staged_key == dg.AssetKey(["backfill", *made.key.path])
     resolved = [asset.key for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)]
-    assert {made.live.key, made.staged_key, dg.AssetKey([f"{table}__correction", "stage"])} <= set(resolved)
+    assert {made.key, declaration_of(made).staged_key, dg.AssetKey([f"{table}__correction", "stage"])} <= set(resolved)
     assert {one.name for one in [*(defs.jobs or ()), *(defs.sensors or ())] if not one.name.startswith(table)} == set()
 
 
@@ -157,8 +157,8 @@ def test_the_whole_key_names_the_table_its_sibling_its_steps_and_its_jobs(called
 )
 def test_a_source_is_named_by_its_whole_key(given):
     made = correctable(given)
-    assert made.compute_spec.sources == {"log": "finance__log"}
-    assert key_of(given) in made.live.asset_deps[made.live.key]
+    assert declaration_of(made).compute_spec.sources == {"log": "finance__log"}
+    assert key_of(given) in made.asset_deps[made.key]
     build_correction_definitions(made, sources=[source(["finance", "log"])])
 
 

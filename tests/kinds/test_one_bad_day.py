@@ -218,7 +218,7 @@ def test_nightly_publishes_every_day_but_those_that_nobody_foresaw(shop: House, 
     drop_parquet(house.landing, BAD, []).unlink()
     half_an_emoji(house.landing)
     panics, no_rates = days[3], days[6]
-    compute_spec = DAILY_REVENUE.asset.compute_spec
+    compute_spec = DAILY_REVENUE.compute_spec
     compute = compute_spec.compute
 
     def panicking(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:

@@ -35,8 +35,8 @@ from backfill_assets.errors.setup import (
     PartitionUnknown,
     ReportUnreachable,
 )
-from backfill_assets.orchestration.asset.registry import tables_in
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER
+from backfill_assets.orchestration.asset.table_definition import tables_in
 from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance import tags
@@ -93,7 +93,7 @@ def location(days=DAYS, source=DAYS, reports=None, **of_source) -> dg.Definition
         price = pl.col("price") * int(os.environ.get("TIMES", "1"))
         return orders_log.group_by("day", "market").agg(revenue=price.sum())
 
-    made = [report_on(daily_orders.live, name, partitions) for name, partitions in (reports or {}).items()]
+    made = [report_on(daily_orders, name, partitions) for name, partitions in (reports or {}).items()]
     return dg.Definitions.merge(
         dg.Definitions(
             assets=[orders_log, *made],

@@ -71,7 +71,7 @@ def test_new_days_go_out_a_claimed_day_waits_and_its_late_row_comes_in_once_the_
     assert fingerprints(daemon) == before
 
     runner = Runner(defs, daemon.instance)
-    refused = runner.run_days([DAILY_REVENUE.asset.live.key], Window(LATE, LATE), MARKED)
+    refused = runner.run_days([DAILY_REVENUE.asset.key], Window(LATE, LATE), MARKED)
     assert not refused.success
     assert f"correction {correction} has claimed" in str(refused.refusal)
     assert fingerprints(daemon) == before
@@ -112,7 +112,7 @@ def test_the_swap_and_every_staged_day_say_by_which_code_run_and_correction(daem
     approve(DAILY_REVENUE.step_context(LAKE, "ada"), correction, "looked")
     drive(daemon, correction)
     git_commit.cache_clear()
-    version = DAILY_REVENUE.asset.compute_spec.code_version
+    version = DAILY_REVENUE.compute_spec.code_version
     for build in builds.values():
         assert (build.code_version, build.git_commit, build.correction) == (version, "abcdef123456", correction)
         assert build.run_id

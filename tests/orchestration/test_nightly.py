@@ -131,7 +131,7 @@ def test_a_correction_opened_while_nightly_computes_keeps_its_days(published: Ho
     """Nightly has passed the guard and is about to commit; the claim comes first."""
     house = published.copy(tmp_path / "house")
     drop_parquet(house.landing, LATEST, trade(LATEST, "99.0000"))
-    compute_spec, opened = DAILY_REVENUE.asset.compute_spec, []
+    compute_spec, opened = DAILY_REVENUE.compute_spec, []
     compute = compute_spec.compute
 
     def overtaken(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:

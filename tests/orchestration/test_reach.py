@@ -51,7 +51,7 @@ def asset_of(name: str, partitions_def, *deps, **options) -> dg.AssetsDefinition
 
 
 def trailing() -> dg.AssetsDefinition:
-    return asset_of("trailing", DAYS, dg.AssetDep(daily_orders.live, partition_mapping=BEFORE))
+    return asset_of("trailing", DAYS, dg.AssetDep(daily_orders, partition_mapping=BEFORE))
 
 
 def reached(*reports: dg.AssetsDefinition, days: list[date], live: list[date] | None = None):
@@ -60,7 +60,7 @@ def reached(*reports: dg.AssetsDefinition, days: list[date], live: list[date] | 
 
 
 def test_a_corrected_day_reaches_itself_and_the_six_after_it_of_a_trailing_mean_and_its_month():
-    pack = asset_of("pack", MONTHS, daily_orders.live)
+    pack = asset_of("pack", MONTHS, daily_orders)
     assert reached(trailing(), pack, days=[date(2026, 1, 29)]) == {
         "trailing": tuple(str(date(2026, 1, 29) + timedelta(days=offset)) for offset in range(7)),
         "pack": ("2026-01-01",),
@@ -72,7 +72,7 @@ def test_days_that_are_not_live_yet_are_not_reached():
 
 
 def test_a_day_reaches_its_week_and_the_week_in_progress_counts():
-    weekly = asset_of("weekly", WEEKS, daily_orders.live)
+    weekly = asset_of("weekly", WEEKS, daily_orders)
     assert reached(weekly, days=[date(2026, 1, 14)]) == {"weekly": ("2026-01-12",)}
     assert reached(weekly, days=[date(2026, 1, 18), date(2026, 1, 19)]) == {"weekly": ("2026-01-12", "2026-01-19")}
 
@@ -85,7 +85,7 @@ def test_a_report_of_a_report_is_reached_through_it():
 
 def test_a_report_comes_after_every_report_it_reads_whatever_the_order_given():
     mean = trailing()
-    pack = asset_of("pack", MONTHS, mean, daily_orders.live)
+    pack = asset_of("pack", MONTHS, mean, daily_orders)
     last = asset_of("last", MONTHS, pack)
     definition = build_table_definition(daily_orders, sources=[orders_log], reports=[last, pack, mean])
     assert [report.name for report in definition.reports.assets] == ["trailing", "pack", "last"]
@@ -94,7 +94,7 @@ def test_a_report_comes_after_every_report_it_reads_whatever_the_order_given():
 def two_at_once(*, can_subset: bool) -> dg.AssetsDefinition:
     if not can_subset:
         return subsets_refused()
-    specs = [dg.AssetSpec(name, deps=[daily_orders.live], partitions_def=DAYS) for name in ("north", "south")]
+    specs = [dg.AssetSpec(name, deps=[daily_orders], partitions_def=DAYS) for name in ("north", "south")]
 
     @dg.multi_asset(specs=specs, can_subset=True)
     def made(): ...
@@ -103,7 +103,7 @@ def two_at_once(*, can_subset: bool) -> dg.AssetsDefinition:
 
 
 def subsets_refused() -> dg.AssetsDefinition:
-    specs = [dg.AssetSpec(name, deps=[daily_orders.live], partitions_def=DAYS) for name in ("north", "south")]
+    specs = [dg.AssetSpec(name, deps=[daily_orders], partitions_def=DAYS) for name in ("north", "south")]
 
     @dg.multi_asset(specs=specs)
     def made(): ...
@@ -127,20 +127,20 @@ def test_reports_that_cannot_be_built_apart_are_selected_together():
 
 
 def test_a_report_without_partitions_or_without_the_table_is_refused_at_load():
-    for report in (asset_of("all", None, daily_orders.live), asset_of("other", DAYS)):
+    for report in (asset_of("all", None, daily_orders), asset_of("other", DAYS)):
         with pytest.raises(ReportUnreachable):
             build_correction_definitions(daily_orders, sources=[orders_log], reports=[report])
 
 
 def test_a_report_declares_whether_it_tolerates_a_changing_history():
-    tolerant = asset_of("tolerant", DAYS, daily_orders.live, tags={tags.HISTORY: tags.TOLERATE})
+    tolerant = asset_of("tolerant", DAYS, daily_orders, tags={tags.HISTORY: tags.TOLERATE})
     definition = build_table_definition(daily_orders, sources=[orders_log], reports=[trailing(), tolerant])
     assert definition.reports.tolerant == ("tolerant",)
     with pytest.raises(HistoryPolicyUnknown, match="perhaps"):
         build_table_definition(
             daily_orders,
             sources=[orders_log],
-            reports=[asset_of("odd", DAYS, daily_orders.live, tags={tags.HISTORY: "perhaps"})],
+            reports=[asset_of("odd", DAYS, daily_orders, tags={tags.HISTORY: "perhaps"})],
         )
 
 
@@ -177,10 +177,10 @@ def test_every_build_of_a_report_says_of_which_days_it_is_also_through_another_r
     live = lake.records().table("daily_orders", pl.Schema({"day": pl.Date(), "revenue": pl.Int64()}))
     live.create()
     live.replace_days({day: pl.DataFrame({"revenue": [1]}) for day in LIVE})
-    mean = running_report("mean", DAYS, dg.AssetDep(daily_orders.live, partition_mapping=BEFORE))
+    mean = running_report("mean", DAYS, dg.AssetDep(daily_orders, partition_mapping=BEFORE))
     pack = running_report("pack", MONTHS, mean)
     defs = dg.Definitions(
-        assets=[orders_log, daily_orders.live, mean, pack],
+        assets=[orders_log, daily_orders, mean, pack],
         resources={"lake": lake, IO_MANAGER: DeltaLakeIOManager(lake=lake)},
     )
     with dg.DagsterInstance.ephemeral() as instance:

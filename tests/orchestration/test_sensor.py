@@ -36,7 +36,7 @@ def opened(daemon, **fields):
 
 
 def is_right(daemon):
-    compute_spec = DAILY_REVENUE.asset.compute_spec
+    compute_spec = DAILY_REVENUE.compute_spec
     right = pl.concat(compute_spec.wave(daemon.lake.records, HISTORY.days).frames.values()).sort(TABLE_KEYS)
     assert_frame_equal(daemon.lake.live(), right)
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.dagster
 
 def staged_by(lake, plan, days, version):
     """Days staged by some version of the code."""
-    compute_spec = replace(DAILY_REVENUE.asset.compute_spec, code_version=version)
+    compute_spec = replace(DAILY_REVENUE.compute_spec, code_version=version)
     wave = compute_spec.wave(lake.records, days, correction=plan.correction, pins=plan.pins)
     small_lake._write_built(lake, wave, pl.concat(wave.frames.values()), plan.correction)
     told = {"days": [str(day) for day in days], "code_version": version}
@@ -38,7 +38,7 @@ def staged_by(lake, plan, days, version):
 def test_waves_that_other_code_built_are_named_and_staged_again(daemon):
     lake, ctx = daemon.lake, daemon.lake.step_context(NOW)
     plan = open_correction(ctx, Request(FACT, WRONG, "Wrong rates."))
-    current = DAILY_REVENUE.asset.compute_spec.code_version
+    current = DAILY_REVENUE.compute_spec.code_version
     staged_by(lake, plan, WRONG.days[:4], "older")
     staged_by(lake, plan, WRONG.days[4:], current)
     with pytest.raises(StagedByOtherCode, match="older"):

@@ -8,7 +8,10 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from backfill_assets.errors.setup import AssetNotCorrectable
+from backfill_assets.orchestration.asset.attached import attach, attached
 from backfill_assets.orchestration.asset.declared import refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
 from backfill_assets.orchestration.asset.wave import Compute, ComputeSpec, FrameSchema, Wave, source_version
@@ -24,10 +27,10 @@ DAYS_PER_RUN = 15
 
 
 @dataclass(frozen=True)
-class CorrectableAsset:
-    """What :func:`correctable_asset` makes: the live asset, and all that its sibling needs."""
+class Declaration:
+    """What :func:`correctable_asset` was told: all that the staged sibling and the corrections of a table need."""
 
-    live: dg.AssetsDefinition
+    key: dg.AssetKey
     compute_spec: ComputeSpec
     partitions_def: dg.DailyPartitionsDefinition
     keys: tuple[str, ...]
@@ -42,7 +45,35 @@ class CorrectableAsset:
     @property
     def staged_key(self) -> dg.AssetKey:
         """The key under which history is recomputed."""
-        return dg.AssetKey(["backfill", *self.live.key.path])
+        return dg.AssetKey(["backfill", *self.key.path])
+
+
+class CorrectableAsset(dg.AssetsDefinition):
+    """The live asset that :func:`correctable_asset` makes. Called with frames, it computes rows without a run.
+
+    What Dagster makes of it, as by ``map_asset_specs``, is a plain asset of the same op: still correctable, but not to
+    be called with frames.
+    """
+
+    def __call__(self, *sources: object, **named: object) -> Any:
+        """Rows for the days of the sources' rows, as the function returns them; eager frames are read as lazy ones."""
+        compute = declaration_of(self).compute_spec.compute
+        return compute(*map(_lazy, sources), **{name: _lazy(frame) for name, frame in named.items()})
+
+
+def declaration_of(asset: dg.AssetsDefinition) -> Declaration:
+    """What was declared of a correctable asset, also when Dagster has made another of it meanwhile.
+
+    Raises:
+        AssetNotCorrectable: when :func:`correctable_asset` did not make it, or its key was changed afterwards.
+    """
+    declaration = attached(asset, Declaration)
+    if declaration is None:
+        raise AssetNotCorrectable(asset.key.to_user_string(), "was not made by correctable_asset")
+    if asset.key != declaration.key:
+        why = f"was declared as {declaration.key.to_user_string()} and renamed afterwards"
+        raise AssetNotCorrectable(asset.key.to_user_string(), why)
+    return declaration
 
 
 def correctable_asset(
@@ -102,9 +133,9 @@ def correctable_asset(
             "description": inspect.getdoc(compute),
             **others,
         }
-        live = _live(key, compute_spec, shared)
         by = tuple(column for column in keys if column != DAY)
-        return CorrectableAsset(live, compute_spec, partitions_def, by, tuple(measures), shared)
+        declaration = Declaration(key, compute_spec, partitions_def, by, tuple(measures), shared)
+        return _correctable(_live(key, compute_spec, shared), declaration)
 
     return made
 
@@ -134,6 +165,18 @@ def _key(compute: Compute, options: Mapping[str, Any]) -> tuple[dg.AssetKey, dic
     prefix = options.get("key_prefix") or ()
     parts = [prefix] if isinstance(prefix, str) else [*prefix]
     return dg.AssetKey([*parts, options.get("name") or getattr(compute, "__name__", "")]), others
+
+
+def _correctable(live: dg.AssetsDefinition, declaration: Declaration) -> CorrectableAsset:
+    """The live asset, in the class that can be called with frames."""
+    asset = CorrectableAsset.__new__(CorrectableAsset)
+    vars(asset).update(vars(live))
+    attach(asset, declaration)
+    return asset
+
+
+def _lazy(frame: object) -> object:
+    return frame.lazy() if isinstance(frame, pl.DataFrame) else frame
 
 
 def _live(key: dg.AssetKey, compute_spec: ComputeSpec, options: Mapping[str, Any]) -> dg.AssetsDefinition:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.window import Window
+from backfill_assets.orchestration.asset.attached import attach
 from backfill_assets.orchestration.asset.siblings import days_of_run
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
@@ -21,13 +22,13 @@ POOL = "backfill"
 
 def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
     """The asset ``backfill/<table>``: same function, same partitions, written beside live."""
-    compute_spec = definition.asset.compute_spec
+    compute_spec = definition.compute_spec
     about = (
         f"Recomputes days of {definition.table} beside the live table. Nothing launched here can touch published "
         "numbers; "
         "the days wait in a staged version for their correction to be validated, approved and cut over."
     )
-    options = {**definition.asset.options, "description": about, "group_name": "backfill", "pool": POOL}
+    options = {**definition.declaration.options, "description": about, "group_name": "backfill", "pool": POOL}
 
     def staged(context: dg.AssetExecutionContext) -> Wave:
         ctx, days = definition.step_context_of(context), days_of_run(context)
@@ -38,7 +39,8 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         _hold_place(plan, wave)
         return wave
 
-    made: dg.AssetsDefinition = dg.asset(key=definition.asset.staged_key, **options)(staged)
+    made: dg.AssetsDefinition = dg.asset(key=definition.staged_key, **options)(staged)
+    attach(made, definition)
     return made
 
 

@@ -6,10 +6,12 @@ from datetime import datetime
 import dagster as dg
 
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.orchestration.asset.attached import attached
 from backfill_assets.orchestration.asset.declared import declared_columns
-from backfill_assets.orchestration.asset.siblings import CorrectableAsset
+from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of
 from backfill_assets.orchestration.asset.source_limits import SourceLimits
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings, Render, published_root
+from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit, now_utc
 from backfill_assets.orchestration.reports.reach import Reports
@@ -24,7 +26,7 @@ from backfill_assets.storage.records import Records
 class TableDefinition:
     """A correctable asset with its reports and its proofs: everything a ctx needs but the run."""
 
-    asset: CorrectableAsset
+    asset: dg.AssetsDefinition
     reports: Reports
     rollback_days: int = 14
     verify: tuple[Verify, ...] = ()
@@ -34,26 +36,46 @@ class TableDefinition:
     render: Render | None = None
 
     @property
+    def declaration(self) -> Declaration:
+        """What was declared of the asset."""
+        return declaration_of(self.asset)
+
+    @property
+    def compute_spec(self) -> ComputeSpec:
+        """How the table is computed."""
+        return self.declaration.compute_spec
+
+    @property
+    def partitions_def(self) -> dg.DailyPartitionsDefinition:
+        """The days that the table is partitioned by."""
+        return self.declaration.partitions_def
+
+    @property
+    def staged_key(self) -> dg.AssetKey:
+        """The key under which history is recomputed."""
+        return self.declaration.staged_key
+
+    @property
     def table(self) -> str:
         """The correctable table."""
-        return self.asset.table
+        return self.declaration.table
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The correctable table and its sources."""
-        return tuple(dict.fromkeys([self.table, *self.asset.compute_spec.sources.values()]))
+        return tuple(dict.fromkeys([self.table, *self.compute_spec.sources.values()]))
 
     @property
     def correctable_table(self) -> CorrectableTable:
         """The table as the runbook knows it."""
         return CorrectableTable(
             name=self.table,
-            keys=self.asset.keys,
-            measures=self.asset.measures,
-            declared=declared_columns(self.asset.compute_spec.schema),
-            code=CodeVersion(self.asset.compute_spec.code_version, git_commit()),
+            keys=self.declaration.keys,
+            measures=self.declaration.measures,
+            declared=declared_columns(self.compute_spec.schema),
+            code=CodeVersion(self.compute_spec.code_version, git_commit()),
             sources=Sources(
-                tuple(dict.fromkeys(self.asset.compute_spec.sources.values())),
+                tuple(dict.fromkeys(self.compute_spec.sources.values())),
                 self.limits.days_per_minute,
                 self.limits.retention_days,
                 self.verify,
@@ -109,3 +131,9 @@ class TableDefinition:
     def step_context_of(self, context: dg.AssetExecutionContext) -> StepContext:
         """The ctx of a run."""
         return self.step_context(context.resources.lake, actor_of(context.run.tags), context.run.run_id)
+
+
+def tables_in(definitions: dg.Definitions) -> dict[str, TableDefinition]:
+    """Every table definition that was built into the definitions, by table."""
+    found = [attached(asset, TableDefinition) for asset in definitions.assets or ()]
+    return {definition.table: definition for definition in found if definition is not None}

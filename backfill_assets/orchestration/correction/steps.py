@@ -65,7 +65,7 @@ def _step_asset(
     upstream = [] if before is None else [dg.AssetDep(step_key(definition.table, before))]
     if step is Step.STAGE:
         # By day on one side, by correction on the other: which days a correction has is the ledger's to say.
-        upstream.append(dg.AssetDep(definition.asset.staged_key, partition_mapping=dg.AllPartitionMapping()))
+        upstream.append(dg.AssetDep(definition.staged_key, partition_mapping=dg.AllPartitionMapping()))
 
     key = step_key(definition.table, step)
 
@@ -204,7 +204,7 @@ def tell_changed(
     for day in event.fact.swap.days if isinstance(event.fact, Swapped) else ():
         log_event(
             dg.AssetMaterialization(
-                definition.asset.live.key,
+                definition.asset.key,
                 partition=str(day),
                 metadata={"correction": event.correction, "step": str(event.step)},
             )

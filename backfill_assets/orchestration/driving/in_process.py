@@ -95,7 +95,7 @@ class Driver:
     def _run(self, correction: str, item: WorkItem, pending: Pending) -> RunResult:
         told = run_tags(correction, pending)
         if item.wave is not None:
-            return self.runner.run_days([self.definition.asset.staged_key], item.wave, told)
+            return self.runner.run_days([self.definition.staged_key], item.wave, told)
         return self._take(correction, item.steps, told)
 
     def _take_over(self, correction: str) -> None:

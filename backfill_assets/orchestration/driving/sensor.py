@@ -121,9 +121,9 @@ class DaemonLauncher:
 
     def busy(self, progress: Progress) -> Collection[date]:
         """Days that somebody's own backfill or run is staging for the correction."""
-        busy = set(days_under_way(self.instance, self.definition.asset.staged_key))
+        busy = set(days_under_way(self.instance, self.definition.staged_key))
         for run in unasked_runs(self.instance, progress):
-            if self.definition.asset.staged_key in (run.asset_selection or {self.definition.asset.staged_key}):
+            if self.definition.staged_key in (run.asset_selection or {self.definition.staged_key}):
                 busy.update(days_of_tags(run.tags))
         return busy
 
@@ -164,7 +164,7 @@ class DaemonLauncher:
         how = how_stopped(self.instance, origin)
         if not how:
             return False
-        launched = self.definition.asset.staged_key.to_user_string()
+        launched = self.definition.staged_key.to_user_string()
         reason = (
             f"Backfill {origin}, whose launch opened the correction, {how} with {len(progress.missing)} days not "
             f"staged. What is staged stays. Launch the missing days on {launched}, or try again."

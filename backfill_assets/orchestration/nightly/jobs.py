@@ -75,7 +75,7 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
     """
     table = pipeline.definition.table
     for asset in pipeline.inputs:
-        if asset.partitions_def != pipeline.definition.asset.partitions_def:
+        if asset.partitions_def != pipeline.definition.partitions_def:
             raise InputsApart(table, asset.key.to_user_string())
 
     @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})

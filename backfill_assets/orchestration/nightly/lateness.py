@@ -17,7 +17,7 @@ CHECK = "is_computed_from_the_newest_inputs"
 
 def stale_days(definition: TableDefinition, records: Records, live: Collection[date]) -> list[date]:
     """Those of some published days that were computed from other inputs than there are now, oldest first."""
-    compute_spec = definition.asset.compute_spec
+    compute_spec = definition.compute_spec
     if not records.exists(compute_spec.table):
         return []
     snapshot = records.snapshot(compute_spec.table)
@@ -45,7 +45,7 @@ def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetChe
         said = f"{days_listed(late)} have late data and are too old for nightly. Open a correction of {window}."
         told = {**told, "window": dg.MetadataValue.text(str(window))}
     return dg.AssetCheckEvaluation(
-        asset_key=definition.asset.live.key,
+        asset_key=definition.asset.key,
         check_name=CHECK,
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
@@ -58,7 +58,7 @@ def lateness_check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     """The same, evaluated whenever somebody asks; days that an open correction has claimed are left out."""
 
     @dg.asset_check(
-        asset=definition.asset.live.key,
+        asset=definition.asset.key,
         name=CHECK,
         description="No published day has late data that waits for a correction.",
         required_resource_keys={"lake"},

@@ -42,7 +42,7 @@ class Pipeline:
     @property
     def first(self) -> date:
         """The first day that the definitions have."""
-        return self.definition.asset.partitions_def.start.date()
+        return self.definition.partitions_def.start.date()
 
     def files_waiting(self, records: Records) -> Sequence[WaitingFile]:
         """The landed files that wait for a person's decision now."""

@@ -141,7 +141,7 @@ class NightlyRun:
 
     def _look_back(self, live: Collection[date], claimed: Collection[date]) -> list[date]:
         """The published days that nightly may still rewrite, oldest first."""
-        oldest = self.lake.now().date() - timedelta(days=self.pipeline.definition.asset.compute_spec.look_back_days)
+        oldest = self.lake.now().date() - timedelta(days=self.pipeline.definition.compute_spec.look_back_days)
         return sorted(day for day in live if day >= oldest and day not in claimed)
 
     def _refresh(self, days: Sequence[date]) -> None:
@@ -163,7 +163,7 @@ class NightlyRun:
 
     def _is_broken(self, lacking: Sequence[str], wave: Window) -> bool:
         """Run a wave; whether days of it are worth another try in a smaller one. Those that are not have failed."""
-        assets = [*self.pipeline.inputs, self.pipeline.definition.asset.live]
+        assets = [*self.pipeline.inputs, self.pipeline.definition.asset]
         self.pipeline.on_wave("publishing", wave)
         keys = [asset.key for asset in assets if table_of(asset.key) in lacking]
         ran = guarded(lambda: self.runner.run_days(keys, wave, MARKED))
@@ -226,7 +226,7 @@ class NightlyRun:
         rebuilt: list[date] = []
         for window in contiguous(days, DAYS_PER_WAVE):
             self.pipeline.on_wave("rebuilding late days", window)
-            failed = self._run_whole(self.pipeline.definition.asset.live.key, window)
+            failed = self._run_whole(self.pipeline.definition.asset.key, window)
             rebuilt += [day for day in window if day not in failed]
         return rebuilt
 

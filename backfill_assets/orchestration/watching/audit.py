@@ -61,7 +61,7 @@ def audit_table(definition: TableDefinition, records: Records, *, days: int, see
     depends on the company is one that reads more than its own day's inputs. Days that an open correction has claimed
     are left out.
     """
-    compute_spec, seed = definition.asset.compute_spec, seed_of(seed, today)
+    compute_spec, seed = definition.compute_spec, seed_of(seed, today)
     if not records.exists(compute_spec.table):
         return Audit(compute_spec.table, seed, compute_spec.code_version, ())
     live = records.snapshot(compute_spec.table)
@@ -129,10 +129,10 @@ def _replay(
 
 def _difference(definition: TableDefinition, old: pl.DataFrame, new: pl.DataFrame) -> str:
     """How much of a day differs, in a few words."""
-    keys = [DAY, *definition.asset.keys]
+    keys = [DAY, *definition.declaration.keys]
     if old.schema != new.schema or any(frame.select(keys).is_duplicated().any() for frame in (old, new)):
         return f"{old.height} rows against {new.height}"
-    found = compare(old.lazy(), new.lazy(), keys=definition.asset.keys, measures=definition.asset.measures)
+    found = compare(old.lazy(), new.lazy(), keys=definition.declaration.keys, measures=definition.declaration.measures)
     moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
     rows = found.differing + found.only_old + found.only_new
     return f"{rows} of {max(old.height, new.height)} rows" + (f", {' and '.join(moved)}" if moved else "")
@@ -171,7 +171,7 @@ def _propose(found: Audit) -> str:
 
 def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=definition.asset.live.key,
+        asset=definition.asset.key,
         name=CHECK,
         description="The last replay audit found nothing.",
         required_resource_keys={"lake"},
@@ -209,7 +209,7 @@ def _verdict(told: Mapping[str, Any]) -> Verdict:
 
 def _evaluation(definition: TableDefinition, verdict: Verdict, told: Mapping[str, Any]) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        asset_key=definition.asset.live.key,
+        asset_key=definition.asset.key,
         check_name=CHECK,
         passed=verdict.sound,
         severity=verdict.severity,

@@ -27,7 +27,7 @@ def freshness_definitions(definition: TableDefinition, *, most_days_old: int = M
     says nothing about tonight's.
     """
     checks = [_fresh(definition, most_days_old), _usual(definition)]
-    selection = dg.AssetSelection.checks_for_assets(definition.asset.live.key)
+    selection = dg.AssetSelection.checks_for_assets(definition.asset.key)
     told = f"Evaluates the checks on {definition.table}, also when nothing was published."
     job = dg.define_asset_job(watch_job_name(definition.table), selection=selection, description=told)
     schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
@@ -60,7 +60,7 @@ def rows_of(live: Snapshot, days: Sequence[date]) -> dict[date, int]:
 
 def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=definition.asset.live.key,
+        asset=definition.asset.key,
         name=FRESH,
         description="The newest published day is there; a correction of older ones changes nothing about that.",
         required_resource_keys={"lake"},
@@ -79,7 +79,7 @@ def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDef
 
 def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=definition.asset.live.key,
+        asset=definition.asset.key,
         name=USUAL,
         description="The newest published day has about as many rows as its weekday usually has.",
         required_resource_keys={"lake"},

@@ -119,7 +119,7 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
 
 def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=definition.asset.live.key,
+        asset=definition.asset.key,
         name=CHECK,
         description="Nothing that the last reconciliation found is still open.",
         required_resource_keys={"lake"},
@@ -154,7 +154,7 @@ def _evaluation(
     definition: TableDefinition, verdict: Verdict, findings: Sequence[Mapping[str, Any]]
 ) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        asset_key=definition.asset.live.key,
+        asset_key=definition.asset.key,
         check_name=CHECK,
         passed=verdict.sound,
         severity=verdict.severity,
