@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, listed
+from backfill_assets.errors.base import BadInput, Refused, listed
 
 
 class MonthUnreadable(BadInput):
@@ -21,16 +21,4 @@ class SecondNameNeeded(Refused):
         super().__init__(
             f"{by} has approved correction {correction} already, and it changes closed months ({listed(months)}). "
             "Nothing was recorded. Somebody else has to approve it too."
-        )
-
-
-class PrintingFailed(BackfillAssetsError):
-    """The browser could not make a PDF."""
-
-    retryable = True
-
-    def __init__(self, pages: Collection[str], why: str) -> None:
-        super().__init__(
-            f"The browser did not print {listed(pages)} ({why}). The earlier PDF stays as it is. "
-            "Render the pages again, or set BACKFILL_CHROMIUM to a browser that runs here."
         )

@@ -182,16 +182,6 @@ class SourceLimitInvalid(BadInput):
         )
 
 
-class SettingUnreadable(BadInput):
-    """A variable of the environment says something that it cannot mean."""
-
-    def __init__(self, name: str, value: str, wanted: str) -> None:
-        super().__init__(
-            f"{name} is {value!r}, which is not {wanted}. Nothing was compared with it. "
-            "Set it as the README says, or leave it out."
-        )
-
-
 class FirstDayUnreadable(BadInput):
     """The first day was given as something else than a day."""
 

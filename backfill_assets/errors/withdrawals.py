@@ -1,6 +1,6 @@
 """Refusals around what an upstream file no longer holds, and the word of a person that it waits for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date
 
 from backfill_assets.errors.base import BackfillAssetsError, BadInput, listed
@@ -17,23 +17,6 @@ class WithdrawalWaits(BackfillAssetsError):
             f"`{file}` no longer holds {len(lost):,} of the {of:,} transactions known of {day} ({listed(lost)}). "
             "Nothing of the file was taken in and what was known stays. Land the whole day again, or say that it is "
             f'meant with `backfill-assets withdrawals --accept {day} --by "your name"`.'
-        )
-
-
-class FixingWithdrawalWaits(BackfillAssetsError):
-    """A file of fixings says N/A for so many known ones of a currency that a person has to say that this is meant.
-
-    ``lost`` maps a currency to the number of its fixings that would go, and that of those known.
-    """
-
-    exit_code = 3
-
-    def __init__(self, file: str, lost: Mapping[str, tuple[int, int]]) -> None:
-        named = listed([f"{gone:,} of {known:,} of {currency}" for currency, (gone, known) in lost.items()])
-        super().__init__(
-            f"`{file}` says N/A for fixings that are known ({named}). Nothing of the file was taken in and what was "
-            "known stays. Land the ECB's file again, as published, or say that it is meant with "
-            f'`backfill-assets withdrawals --accept {file} --by "your name"`.'
         )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 import polars as pl
 
 from backfill_assets.core.precision import Precision, half_unit
-from backfill_assets.errors.setup import SettingUnreadable
+from backfill_assets.revenue.errors import SettingUnreadable
 from backfill_assets.revenue.landing import LEDGER, FinanceLedger
 
 SCALE, ROUNDS = "BACKFILL_LEDGER_SCALE", "BACKFILL_LEDGER_ROUNDS"

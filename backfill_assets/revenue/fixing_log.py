@@ -14,11 +14,10 @@ import polars as pl
 
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.errors.base import BackfillAssetsError, fault_told, listed
-from backfill_assets.errors.source import SeveralFixings, StaleFixings, UnusableFixings
-from backfill_assets.errors.withdrawals import FixingWithdrawalWaits
 from backfill_assets.orchestration.asset.wave import validated
 from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.declared import Declaration
+from backfill_assets.revenue.errors import FixingWithdrawalWaits, SeveralFixings, StaleFixings, UnusableFixings
 from backfill_assets.revenue.fixings import (
     fixings_known,
     new_fixings,

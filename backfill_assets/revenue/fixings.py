@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from backfill_assets.errors.source import StaleFixings, UnusableFixings
 from backfill_assets.revenue.conversions import conversion_table
+from backfill_assets.revenue.errors import StaleFixings, UnusableFixings
 from backfill_assets.revenue.landing_formats import damage, names_given_twice, ragged_lines, short_lines
 from backfill_assets.revenue.schemas import CURRENCY, MAX_FIXING_AGE_DAYS, schema_of
 

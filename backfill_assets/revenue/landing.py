@@ -20,7 +20,7 @@ import polars as pl
 
 from backfill_assets.core.precision import agrees, scales_of
 from backfill_assets.errors.base import fault_told
-from backfill_assets.errors.source import (
+from backfill_assets.revenue.errors import (
     AmbiguousDay,
     BadLanding,
     MissingDays,

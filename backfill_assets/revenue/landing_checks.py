@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from backfill_assets.errors.source import (
+from backfill_assets.revenue.errors import (
     BadLanding,
     DuplicateTransactions,
     MissingValues,

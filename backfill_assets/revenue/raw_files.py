@@ -8,8 +8,8 @@ import polars as pl
 
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.source import UnforeseenInFile
 from backfill_assets.orchestration.asset.wave import said, validated
+from backfill_assets.revenue.errors import UnforeseenInFile
 from backfill_assets.revenue.landing import Arrival, as_raw, files_of, read_day
 from backfill_assets.revenue.schemas import RawTransactions
 from backfill_assets.storage.actions import DataFile

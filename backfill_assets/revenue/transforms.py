@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from backfill_assets.errors.source import AmbiguousRates, MissingRates, RevenueTooLarge
+from backfill_assets.revenue.errors import AmbiguousRates, MissingRates, RevenueTooLarge
 from backfill_assets.revenue.schemas import FACT_KEY, schema_of
 
 LARGEST_SUM = 1e33

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill_assets.errors.source import BadLanding, UnusableFixings
+from backfill_assets.revenue.errors import BadLanding, UnusableFixings
 from backfill_assets.revenue.fixings import read_fixings
 from backfill_assets.revenue.landing import LANDED, LEDGER, read_day, read_ledger
 from backfill_assets.revenue.landing_checks import as_landed

@@ -9,11 +9,11 @@ import pytest
 from polars.exceptions import PanicException
 
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.source import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.nightly.day_runs import Apart, guarded, why
 from backfill_assets.revenue import fixing_log, raw_log
+from backfill_assets.revenue.errors import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
 from backfill_assets.revenue.landing import LEDGER, read_ledger
 from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.source_checks import verify_sources

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.errors.source import StaleFixings, UnusableFixings
 from backfill_assets.revenue.conversions import CONVERSIONS
+from backfill_assets.revenue.errors import StaleFixings, UnusableFixings
 from backfill_assets.revenue.fixings import fixings_known, new_fixings, rates_in_force, read_fixings
 from backfill_assets.revenue.schemas import checked, schema_of
 from tests.profiles import share_of_examples

@@ -3,7 +3,7 @@ import hmac
 import polars as pl
 import pytest
 
-from backfill_assets.errors.source import MissingKey
+from backfill_assets.revenue.errors import MissingKey
 from backfill_assets.revenue.tokens import tokenised
 from tests.scenarios import KEY
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backfill_assets.errors.source import AmbiguousRates, MissingRates, RevenueTooLarge
+from backfill_assets.revenue.errors import AmbiguousRates, MissingRates, RevenueTooLarge
 from backfill_assets.revenue.schemas import checked
 from backfill_assets.revenue.transforms import control_totals, daily_revenue, latest_transactions
 from tests.profiles import share_of_examples

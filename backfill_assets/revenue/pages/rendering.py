@@ -11,7 +11,7 @@ from pathlib import Path
 from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.steps import Ending
-from backfill_assets.errors.publication import PrintingFailed
+from backfill_assets.revenue.errors import PrintingFailed
 from backfill_assets.revenue.journal import Journal
 from backfill_assets.revenue.pages.outputs import Output, outputs
 from backfill_assets.revenue.pages.state import FACT, State, read_state

@@ -1,4 +1,4 @@
-"""Refusals of what landed: transactions, fixings and the rates made of them, finance's ledger."""
+"""Refusals of the example: landed files, fixings, rates, finance's ledger, and the printed pack."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
@@ -229,4 +229,43 @@ class MissingKey(BadInput):
         super().__init__(
             "The key that tokenises customers is empty. No customer was read or written. "
             "Set the key to at least 16 random bytes, and keep it as long as the tokens must match."
+        )
+
+
+class FixingWithdrawalWaits(BackfillAssetsError):
+    """A file of fixings says N/A for so many known ones of a currency that a person has to say that this is meant.
+
+    ``lost`` maps a currency to the number of its fixings that would go, and that of those known.
+    """
+
+    exit_code = 3
+
+    def __init__(self, file: str, lost: Mapping[str, tuple[int, int]]) -> None:
+        named = listed([f"{gone:,} of {known:,} of {currency}" for currency, (gone, known) in lost.items()])
+        super().__init__(
+            f"`{file}` says N/A for fixings that are known ({named}). Nothing of the file was taken in and what was "
+            "known stays. Land the ECB's file again, as published, or say that it is meant with "
+            f'`backfill-assets withdrawals --accept {file} --by "your name"`.'
+        )
+
+
+class PrintingFailed(BackfillAssetsError):
+    """The browser could not make a PDF."""
+
+    retryable = True
+
+    def __init__(self, pages: Collection[str], why: str) -> None:
+        super().__init__(
+            f"The browser did not print {listed(pages)} ({why}). The earlier PDF stays as it is. "
+            "Render the pages again, or set BACKFILL_CHROMIUM to a browser that runs here."
+        )
+
+
+class SettingUnreadable(BadInput):
+    """A variable of the environment says something that it cannot mean."""
+
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        super().__init__(
+            f"{name} is {value!r}, which is not {wanted}. Nothing was compared with it. "
+            "Set it as the README says, or leave it out."
         )
