@@ -7,26 +7,90 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backfill_assets.errors.base import BackfillAssetsError, BadInput
+    from backfill_assets.errors.correction import DaysFailed
+    from backfill_assets.errors.setup import FirstDayUnknown, FirstDayUnreadable
     from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
-    from backfill_assets.orchestration.asset.siblings import correctable_asset
-    from backfill_assets.orchestration.build import build_correction_definitions
-    from backfill_assets.orchestration.instance.resources import LakeResource
+    from backfill_assets.orchestration.asset.siblings import (
+        IO_MANAGER,
+        CorrectableAsset,
+        correctable_asset,
+        days_of_run,
+    )
+    from backfill_assets.orchestration.asset.surroundings import published_root
+    from backfill_assets.orchestration.asset.table_definition import TableDefinition
+    from backfill_assets.orchestration.asset.wave import source_version, validated
+    from backfill_assets.orchestration.build import (
+        build_correction_definitions,
+        build_table_definition,
+        correction_definitions,
+    )
+    from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc, place
+    from backfill_assets.orchestration.nightly.jobs import nightly_definitions
+    from backfill_assets.orchestration.nightly.pipeline import Pipeline
     from backfill_assets.orchestration.reports.begin import begin_report
+    from backfill_assets.orchestration.watching.audit import audit_definitions
+    from backfill_assets.orchestration.watching.freshness import freshness_definitions
+    from backfill_assets.orchestration.watching.reconciliation import reconciliation_definitions
 
 _HOMES = {
+    "BackfillAssetsError": "backfill_assets.errors.base",
+    "BadInput": "backfill_assets.errors.base",
+    "CorrectableAsset": "backfill_assets.orchestration.asset.siblings",
+    "DaysFailed": "backfill_assets.errors.correction",
     "DeltaLakeIOManager": "backfill_assets.orchestration.asset.io_manager",
+    "FirstDayUnknown": "backfill_assets.errors.setup",
+    "FirstDayUnreadable": "backfill_assets.errors.setup",
+    "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
+    "Pipeline": "backfill_assets.orchestration.nightly.pipeline",
+    "TableDefinition": "backfill_assets.orchestration.asset.table_definition",
+    "audit_definitions": "backfill_assets.orchestration.watching.audit",
     "begin_report": "backfill_assets.orchestration.reports.begin",
     "build_correction_definitions": "backfill_assets.orchestration.build",
+    "build_table_definition": "backfill_assets.orchestration.build",
+    "clock_told": "backfill_assets.orchestration.instance.resources",
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
+    "correction_definitions": "backfill_assets.orchestration.build",
+    "days_of_run": "backfill_assets.orchestration.asset.siblings",
+    "freshness_definitions": "backfill_assets.orchestration.watching.freshness",
+    "nightly_definitions": "backfill_assets.orchestration.nightly.jobs",
+    "now_utc": "backfill_assets.orchestration.instance.resources",
+    "place": "backfill_assets.orchestration.instance.resources",
+    "published_root": "backfill_assets.orchestration.asset.surroundings",
+    "reconciliation_definitions": "backfill_assets.orchestration.watching.reconciliation",
+    "source_version": "backfill_assets.orchestration.asset.wave",
+    "validated": "backfill_assets.orchestration.asset.wave",
 }
 
 __all__ = [
+    "IO_MANAGER",
+    "BackfillAssetsError",
+    "BadInput",
+    "CorrectableAsset",
+    "DaysFailed",
     "DeltaLakeIOManager",
+    "FirstDayUnknown",
+    "FirstDayUnreadable",
     "LakeResource",
+    "Pipeline",
+    "TableDefinition",
+    "audit_definitions",
     "begin_report",
     "build_correction_definitions",
+    "build_table_definition",
+    "clock_told",
     "correctable_asset",
+    "correction_definitions",
+    "days_of_run",
+    "freshness_definitions",
+    "nightly_definitions",
+    "now_utc",
+    "place",
+    "published_root",
+    "reconciliation_definitions",
+    "source_version",
+    "validated",
 ]
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from backfill_assets.core.precision import Precision, half_unit
+from backfill_assets.checks import Precision, half_unit
 from backfill_assets.revenue.errors import SettingUnreadable
 from backfill_assets.revenue.landing import LEDGER, FinanceLedger
 

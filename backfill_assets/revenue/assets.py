@@ -10,11 +10,18 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from backfill_assets.errors.correction import DaysFailed
-from backfill_assets.orchestration.asset.siblings import IO_MANAGER, CorrectableAsset, correctable_asset, days_of_run
-from backfill_assets.orchestration.asset.wave import source_version, validated
-from backfill_assets.orchestration.instance.resources import LakeResource, place
-from backfill_assets.orchestration.reports.begin import begin_report
+from backfill_assets import (
+    IO_MANAGER,
+    CorrectableAsset,
+    DaysFailed,
+    LakeResource,
+    begin_report,
+    correctable_asset,
+    days_of_run,
+    place,
+    source_version,
+    validated,
+)
 from backfill_assets.revenue import fixing_log, fixings, landing, raw_log, reports, transforms
 from backfill_assets.revenue.declared import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
 from backfill_assets.revenue.schemas import (

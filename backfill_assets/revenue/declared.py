@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import polars as pl
 
-from backfill_assets.errors.withdrawals import DeclarationUnknown
 from backfill_assets.revenue.schemas import schema_of
+from backfill_assets.sources import DeclarationUnknown
 
 WHOLE_DAY, ADDITION = "whole-day", "addition"
 MOST_WITHDRAWN = "10%"

@@ -4,10 +4,7 @@ from functools import lru_cache
 
 import dagster as dg
 
-from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
-from backfill_assets.orchestration.build import correction_definitions
-from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.nightly.jobs import nightly_definitions
+from backfill_assets import DeltaLakeIOManager, LakeResource, correction_definitions, nightly_definitions
 from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.pipeline import Revenue, pipeline_definitions, revenue_now
 

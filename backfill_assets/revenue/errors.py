@@ -4,15 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
-from backfill_assets.errors.base import (
-    BackfillAssetsError,
-    BadInput,
-    as_words,
-    counted,
-    days_listed,
-    fault_told,
-    listed,
-)
+from backfill_assets import BackfillAssetsError, BadInput
+from backfill_assets.text import as_words, counted, days_listed, fault_told, listed
 
 
 class BadLanding(BadInput):

@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.plain import is_formula, neutral, one_line
 from backfill_assets.revenue.schemas import REASONS
+from backfill_assets.text import is_formula, neutral, one_line
 
 NUMBER = "#,##0.0000"
 RESTATEMENT = ["at", "entry", "day", "currency", "old_usd", "new_usd", "delta_usd", "reason", "correction"]

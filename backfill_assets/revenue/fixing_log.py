@@ -12,25 +12,17 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.faults import FAULTS
-from backfill_assets.errors.base import BackfillAssetsError, fault_told, listed
-from backfill_assets.orchestration.asset.wave import validated
+from backfill_assets import BackfillAssetsError, validated
+from backfill_assets.lake import Change, Records, Snapshot
 from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.declared import Declaration
 from backfill_assets.revenue.errors import FixingWithdrawalWaits, SeveralFixings, StaleFixings, UnusableFixings
-from backfill_assets.revenue.fixings import (
-    fixings_known,
-    new_fixings,
-    stated_fixings,
-    unmentioned_fixings,
-)
+from backfill_assets.revenue.fixings import fixings_known, new_fixings, stated_fixings, unmentioned_fixings
 from backfill_assets.revenue.landing import fixing_files
 from backfill_assets.revenue.raw_log import FIXINGS, MANIFEST, file_hashes, raw_manifest, visible
 from backfill_assets.revenue.schemas import RawFixings, schema_of
-from backfill_assets.sources.withdrawals import WithdrawalDecisions
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.snapshot import Snapshot
-from backfill_assets.storage.table import Change
+from backfill_assets.sources import WithdrawalDecisions
+from backfill_assets.text import FAULTS, fault_told, listed
 
 
 @dataclass(frozen=True, slots=True)

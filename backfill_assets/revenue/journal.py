@@ -10,16 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Swapped
-from backfill_assets.core.plain import one_line
-from backfill_assets.core.plan import Plan
-from backfill_assets.core.steps import Step
+from backfill_assets.corrections import Event, Plan, Step, Swapped
+from backfill_assets.lake import ControlTable, DataFile, Manifest, Records
 from backfill_assets.revenue.schemas import schema_of
-from backfill_assets.storage.actions import DataFile
-from backfill_assets.storage.control import ControlTable
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.swap import Manifest
+from backfill_assets.text import one_line
 
 MONEY = pl.Decimal(38, 4)
 SCHEMA = pl.Schema(

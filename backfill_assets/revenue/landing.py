@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from backfill_assets.core.precision import agrees, scales_of
-from backfill_assets.errors.base import fault_told
+from backfill_assets.checks import agrees, scales_of
 from backfill_assets.revenue.errors import (
     AmbiguousDay,
     BadLanding,
@@ -32,6 +31,7 @@ from backfill_assets.revenue.landing_checks import LANDED, as_landed
 from backfill_assets.revenue.landing_formats import PARSERS
 from backfill_assets.revenue.schemas import CURRENCY, schema_of
 from backfill_assets.revenue.tokens import tokenised
+from backfill_assets.text import fault_told
 
 FOLDER = "transactions"
 LEDGER = pl.Schema(

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from backfill_assets.core.plain import one_line
+from backfill_assets.text import one_line
 
 LINES_AT_ONCE = 20_000
 END, NUL = b"\n", b"\0"

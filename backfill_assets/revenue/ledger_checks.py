@@ -6,12 +6,10 @@ from datetime import date
 
 import polars as pl
 
-from backfill_assets.core.check import Check, Clause, counted
-from backfill_assets.core.proofs import closer_to_ledger
+from backfill_assets.checks import Check, Clause, Evidence, closer_to_ledger, counted
 from backfill_assets.revenue.against_ledger import beside
 from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
-from backfill_assets.runbook import Evidence
 
 
 def prove_ledger(evidence: Evidence) -> Sequence[Check]:

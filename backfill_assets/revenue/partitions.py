@@ -10,9 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.setup import FirstDayUnknown, FirstDayUnreadable
-from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets import BackfillAssetsError, FirstDayUnknown, FirstDayUnreadable, LakeResource
 from backfill_assets.revenue.landing import ISO_DAY, landed_days
 
 VARIABLE = "BACKFILL_FIRST_DAY"

@@ -11,14 +11,18 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from backfill_assets.core.check import Check
-from backfill_assets.core.plan import Plan
-from backfill_assets.core.proofs import Control, control_totals
-from backfill_assets.orchestration.asset.surroundings import published_root
-from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.build import build_table_definition
-from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc
-from backfill_assets.orchestration.nightly.pipeline import Pipeline
+from backfill_assets import (
+    LakeResource,
+    Pipeline,
+    TableDefinition,
+    build_table_definition,
+    clock_told,
+    now_utc,
+    published_root,
+)
+from backfill_assets.checks import Check, Control, Evidence, control_totals
+from backfill_assets.corrections import Plan
+from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets, revenue_assets
 from backfill_assets.revenue.conversions import conversion_table
@@ -32,9 +36,7 @@ from backfill_assets.revenue.sample import prove_sample
 from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.revenue.watching import watching_definitions
 from backfill_assets.revenue.withdrawals import waiting
-from backfill_assets.runbook import Evidence
-from backfill_assets.sources.withdrawals import WaitingFile
-from backfill_assets.storage.records import Records
+from backfill_assets.sources import WaitingFile
 
 STATED = pl.Schema({"day": pl.Date(), "currency": pl.String(), "stated": pl.Decimal(38, 4)})
 

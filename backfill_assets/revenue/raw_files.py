@@ -6,14 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from backfill_assets.core.faults import FAULTS
-from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.orchestration.asset.wave import said, validated
+from backfill_assets import BackfillAssetsError, validated
+from backfill_assets.lake import DataFile, Table
 from backfill_assets.revenue.errors import UnforeseenInFile
 from backfill_assets.revenue.landing import Arrival, as_raw, files_of, read_day
 from backfill_assets.revenue.schemas import RawTransactions
-from backfill_assets.storage.actions import DataFile
-from backfill_assets.storage.table import Table
+from backfill_assets.text import FAULTS, said
 
 
 def read_days(landing: Path, days: Collection[date]) -> tuple[list[Arrival], dict[date, str]]:

@@ -15,21 +15,15 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.errors.base import BackfillAssetsError, listed
-from backfill_assets.errors.withdrawals import ArrivalUnannounced, WithdrawalWaits
-from backfill_assets.orchestration.asset.wave import said
+from backfill_assets import BackfillAssetsError
+from backfill_assets.lake import Change, ControlTable, DataFile, Folder, Records, Snapshot, in_threads
 from backfill_assets.revenue.declared import WHOLE_DAY, Declaration, lost_transactions, withdrawal_rows
 from backfill_assets.revenue.landing import Arrival, files_of
 from backfill_assets.revenue.raw_files import frames_of, read_days, written
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.transforms import latest_transactions
-from backfill_assets.sources.withdrawals import WithdrawalDecisions
-from backfill_assets.storage.actions import DataFile
-from backfill_assets.storage.control import ControlTable
-from backfill_assets.storage.files import Folder, in_threads
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.snapshot import Snapshot
-from backfill_assets.storage.table import Change
+from backfill_assets.sources import ArrivalUnannounced, WithdrawalDecisions, WithdrawalWaits
+from backfill_assets.text import listed, said
 
 RAW = "raw_transactions"
 FIXINGS = "raw_fixings"

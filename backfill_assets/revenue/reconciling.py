@@ -9,18 +9,14 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.exact import exactly
-from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
-from backfill_assets.core.window import ONE_DAY, Window
-from backfill_assets.orchestration.asset.surroundings import published_root
-from backfill_assets.orchestration.watching.reconciliation import Reconciled
+from backfill_assets import published_root, watch
+from backfill_assets.checks import exactly
+from backfill_assets.corrections import ONE_DAY, Window
+from backfill_assets.lake import Records, replace_text
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
-from backfill_assets.runbook import request as requests
-from backfill_assets.storage.findings import Findings, Stored
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.replacing import replace_text
+from backfill_assets.watch import Cause, Finding, Findings, Observation, Reconciled, Stored, findings, tolerance_of
 
 FACT = "fct_daily_revenue"
 TOLERANCES: Mapping[str, Decimal] = {"*": Decimal(0)}
@@ -191,7 +187,7 @@ def request_text(finding: Finding, books: Books, now: datetime) -> str:
         f"affected with {finding.confidence:.0%} confidence.\n"
         f"# backfill-assets open {finding.id}.yaml\n"
     )
-    return requests.request_text(head, fields)
+    return watch.request_text(head, fields)
 
 
 _WHAT = {Cause.AMOUNTS: "the amounts", Cause.ROWS: "the numbers of transactions"}

@@ -11,18 +11,23 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.check import Check
-from backfill_assets.core.plan import Plan
-from backfill_assets.core.proofs import sample_rederived
-from backfill_assets.core.sampling import Cell, Sample, SampledRow, sample_size, sampling_order
-from backfill_assets.core.window import Window
+from backfill_assets.checks import (
+    Cell,
+    Check,
+    Evidence,
+    Sample,
+    SampledRow,
+    Samples,
+    sample_rederived,
+    sample_size,
+    sampling_order,
+)
+from backfill_assets.corrections import Plan, Window
+from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.declared import WHOLE_DAY
 from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
-from backfill_assets.runbook import Evidence
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.samples import Samples
 
 # A quotient that is a tie has few digits and is exact at this precision; any other is at least 1e-23 away from a tie.
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])

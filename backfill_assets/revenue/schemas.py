@@ -10,7 +10,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.model_config import BaseConfig
 
-from backfill_assets.orchestration.asset.wave import validated
+from backfill_assets import validated
 
 CURRENCY = r"^[A-Z]{3}$"
 MAX_FIXING_AGE_DAYS = 7

@@ -13,13 +13,12 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.faults import FAULTS
-from backfill_assets.core.plan import Plan
+from backfill_assets.checks import Problem
+from backfill_assets.corrections import Plan
+from backfill_assets.lake import Records, Snapshot
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.transforms import control_totals, latest_transactions
-from backfill_assets.runbook import Problem
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.text import FAULTS
 
 RAW, RATES = raw_log.RAW, "fx_rates"
 THREADS = 4

@@ -4,13 +4,16 @@ from datetime import date
 
 import dagster as dg
 
-from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.watching.audit import audit_definitions
-from backfill_assets.orchestration.watching.freshness import freshness_definitions
-from backfill_assets.orchestration.watching.reconciliation import Reconciled, reconciliation_definitions
+from backfill_assets import (
+    LakeResource,
+    TableDefinition,
+    audit_definitions,
+    freshness_definitions,
+    reconciliation_definitions,
+)
 from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.reconciling import reconcile
+from backfill_assets.watch import Reconciled
 
 
 def reconcile_lake(lake: LakeResource, through: date | None) -> Reconciled:

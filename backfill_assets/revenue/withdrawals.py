@@ -3,14 +3,13 @@
 import hashlib
 from pathlib import Path
 
-from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.withdrawals import WithdrawalWaits
+from backfill_assets import BackfillAssetsError
+from backfill_assets.lake import Records
 from backfill_assets.revenue import fixing_log, raw_log
 from backfill_assets.revenue.declared import Declaration
 from backfill_assets.revenue.errors import FixingWithdrawalWaits
 from backfill_assets.revenue.landing import fixing_files, read_day
-from backfill_assets.sources.withdrawals import WaitingFile, WithdrawalDecisions
-from backfill_assets.storage.records import Records
+from backfill_assets.sources import WaitingFile, WithdrawalDecisions, WithdrawalWaits
 
 
 def waiting(records: Records, landing: Path, declaration: Declaration) -> tuple[WaitingFile, ...]:

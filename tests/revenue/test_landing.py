@@ -5,7 +5,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from backfill_assets.errors import source
+from backfill_assets.revenue import errors as source
 from backfill_assets.revenue.landing import LANDED, as_raw, landed_days, missing_days, read_day, read_ledger
 from backfill_assets.revenue.schemas import checked
 from tests.scenarios import (

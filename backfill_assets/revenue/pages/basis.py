@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from backfill_assets.pages.words import days_counted, said
 from backfill_assets.revenue.pages.state import State
-from backfill_assets.runbook.context import iso
+from backfill_assets.text import iso
 
 
 @dataclass(frozen=True, slots=True)

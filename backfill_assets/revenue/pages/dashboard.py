@@ -8,14 +8,14 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from backfill_assets.core.periods import month_of
-from backfill_assets.core.window import Window
+from backfill_assets.corrections import Window
 from backfill_assets.pages.charts import Drawing, bars_by_day, bars_by_month, lines_by_day_of_month, spark
 from backfill_assets.pages.formats import against, count, dollars, growth, share
 from backfill_assets.pages.words import day_told, span_told
 from backfill_assets.revenue.pages.basis import basis_of
 from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import State, summed
+from backfill_assets.text import month_of
 
 DAYS_SHOWN = 91
 RECENT = 28

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 import polars as pl
 from markupsafe import Markup
 
-from backfill_assets.core.next_step import next_step
-from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import NINE_STEPS, Step
-from backfill_assets.core.window import Window
+from backfill_assets.corrections import NINE_STEPS, Progress, Step, Window, next_step
+from backfill_assets.lake import Delivery
 from backfill_assets.pages.formats import money
 from backfill_assets.pages.words import day_told, days_counted
 from backfill_assets.revenue.pages.basis import basis_of
 from backfill_assets.revenue.pages.pack import Month
 from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import Shown, State, summed
-from backfill_assets.storage.outbox import Delivery
 
 
 def render_index(

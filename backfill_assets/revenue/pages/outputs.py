@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import polars as pl
 
-from backfill_assets.core.periods import month_of, quarter_of
+from backfill_assets.lake import Delivery
 from backfill_assets.pages.shell import drawn_by
 from backfill_assets.pages.words import moment_told
 from backfill_assets.revenue import exports
@@ -20,7 +20,7 @@ from backfill_assets.revenue.pages.index import render_index
 from backfill_assets.revenue.pages.pack import Month, board_months, month_days, render_pack
 from backfill_assets.revenue.pages.report import PACKAGE, banner_of
 from backfill_assets.revenue.pages.state import Hold, Shown, State
-from backfill_assets.storage.outbox import Delivery
+from backfill_assets.text import month_of, quarter_of
 
 MIXED = "BACKFILL_BOARD_PACK_MIXED"
 EXPORTS = "finance_reconciliation_export"

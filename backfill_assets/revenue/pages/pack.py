@@ -8,8 +8,7 @@ from decimal import Decimal
 import polars as pl
 from markupsafe import Markup
 
-from backfill_assets.core.periods import month_of, quarter_of
-from backfill_assets.core.window import Window
+from backfill_assets.corrections import Window
 from backfill_assets.pages.charts import Drawing
 from backfill_assets.pages.formats import count, dollars, growth, money, share
 from backfill_assets.pages.words import days_counted, month_told
@@ -17,6 +16,7 @@ from backfill_assets.revenue.pages.basis import Basis, basis_of
 from backfill_assets.revenue.pages.dashboard import by_month, months_chart
 from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import State, summed
+from backfill_assets.text import month_of, quarter_of
 
 RESTATED, PARTIAL, MIXED = "restated", "incomplete", "mixed basis"
 # Its name, its figure, and what it is compared with.

@@ -8,16 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backfill_assets.core.events import Event
-from backfill_assets.core.exact import exactly
-from backfill_assets.core.steps import Ending
+from backfill_assets.checks import exactly
+from backfill_assets.corrections import Ending, Event
+from backfill_assets.lake import Records, replace_files
 from backfill_assets.revenue.errors import PrintingFailed
 from backfill_assets.revenue.journal import Journal
 from backfill_assets.revenue.pages.outputs import Output, outputs
 from backfill_assets.revenue.pages.state import FACT, State, read_state
 from backfill_assets.revenue.printing_pdf import browser, print_pages
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.replacing import replace_files
 
 STAMPS = ".rendered.json"
 LOCK = ".rendering"

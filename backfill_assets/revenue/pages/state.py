@@ -8,17 +8,20 @@ from functools import cached_property
 
 import polars as pl
 
-from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Abandoned, ReportsFrozen, ReportsRebuilt, Swapped
-from backfill_assets.core.fold import history
-from backfill_assets.core.plain import one_line
-from backfill_assets.core.progress import Progress
+from backfill_assets.corrections import (
+    Abandoned,
+    Event,
+    Progress,
+    ReportsFrozen,
+    ReportsRebuilt,
+    Swapped,
+    history,
+    looked,
+)
+from backfill_assets.lake import Build, Records, Snapshot
 from backfill_assets.revenue.journal import ORDER, Journal
 from backfill_assets.revenue.schemas import schema_of
-from backfill_assets.runbook.looking import looked
-from backfill_assets.storage.builds import Build
-from backfill_assets.storage.records import Records
-from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.text import one_line
 
 FACT, DASHBOARD, EXPORT, BOARD = (
     "fct_daily_revenue",

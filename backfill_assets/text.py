@@ -1,0 +1,24 @@
+"""Words for people: what strangers wrote, made harmless; errors, counts and periods as they are told."""
+
+from backfill_assets.core.faults import FAULTS
+from backfill_assets.core.periods import month_of, quarter_of
+from backfill_assets.core.plain import is_formula, neutral, one_line
+from backfill_assets.errors.base import as_words, counted, days_listed, fault_told, listed
+from backfill_assets.orchestration.asset.wave import said
+from backfill_assets.runbook.context import iso
+
+__all__ = [
+    "FAULTS",
+    "as_words",
+    "counted",
+    "days_listed",
+    "fault_told",
+    "is_formula",
+    "iso",
+    "listed",
+    "month_of",
+    "neutral",
+    "one_line",
+    "quarter_of",
+    "said",
+]

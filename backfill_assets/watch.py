@@ -1,0 +1,18 @@
+"""What looks at published days: audit, freshness, and reconciliation with figures kept by somebody else."""
+
+from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
+from backfill_assets.orchestration.watching.reconciliation import Reconciled
+from backfill_assets.runbook.request import request_text
+from backfill_assets.storage.findings import Findings, Stored
+
+__all__ = [
+    "Cause",
+    "Finding",
+    "Findings",
+    "Observation",
+    "Reconciled",
+    "Stored",
+    "findings",
+    "request_text",
+    "tolerance_of",
+]
