@@ -115,3 +115,34 @@ def test_the_lint_is_switched_off_seldom_and_never_without_a_reason() -> None:
 
     assert len(switches) < 30
     assert [switch for switch in switches if not re.search(r"# noqa: [A-Z0-9, ]+ - \w", switch)] == []
+
+
+# Values that may be wide: a row has as many fields as its table columns, a request as many as its file.
+ROWS_AND_REQUESTS = {"Build", "Completeness", "Entry", "Request", "Sending"}
+MOST_FIELDS, MOST_PARAMETERS = 9, 8
+
+
+def fields_of(value: ast.ClassDef) -> list[str]:
+    """What is annotated in a class, variables of the class itself left out."""
+    annotated = [node for node in value.body if isinstance(node, ast.AnnAssign)]
+    return [ast.unparse(node.target) for node in annotated if "ClassVar" not in ast.unparse(node.annotation)]
+
+
+def parameters_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    given = function.args
+    named = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return [name for name in named if name not in {"self", "cls"}]
+
+
+def test_no_value_and_no_parameter_list_is_wide() -> None:
+    classes = [node for module in MODULES for node in ast.walk(ast.parse(module.read_text()))]
+    wide = {node.name for node in classes if isinstance(node, ast.ClassDef) and len(fields_of(node)) > MOST_FIELDS}
+    long = [
+        f"{module.relative_to(ROOT)} {function.name}"
+        for module in MODULES
+        for function in functions(module)
+        if len(parameters_of(function)) > MOST_PARAMETERS
+    ]
+
+    assert wide <= ROWS_AND_REQUESTS
+    assert long == []

@@ -70,7 +70,7 @@ def only_step_context(session: Session, table: str, by: str = "command line") ->
 def waves_of(plan: Plan) -> Estimate:
     """The waves of a plan, laid out in time as it was estimated."""
     policy = plan.request.waves
-    past = [PastRun(1, plan.seconds_per_day)] if plan.seconds_per_day else []
+    past = [PastRun(1, plan.cost.seconds_per_day)] if plan.cost.seconds_per_day else []
     return estimate(ordered_waves(plan.days, policy), policy, past)
 
 
@@ -98,16 +98,17 @@ def print_waves(console: Console, plan: Plan) -> None:
     console.print(table)
     if len(laid.waves) > MOST_WAVES:
         console.print(f"and {len(laid.waves) - MOST_WAVES} waves more.")
-    known = f"by {plan.runs_seen} runs of the past" if plan.runs_seen else "a guess, no run was measured yet"
+    cost = plan.cost
+    known = f"by {cost.runs_seen} runs of the past" if cost.runs_seen else "a guess, no run was measured yet"
     at_once = plan.request.waves.at_once
     console.print(
-        f"Staging takes about {_took(plan.seconds)}, {at_once} at once, {_took(plan.run_seconds)} of runs, {known}.",
+        f"Staging takes about {_took(cost.seconds)}, {at_once} at once, {_took(cost.run_seconds)} of runs, {known}.",
     )
     if plan.request.waves.days_per_minute:
         console.print(f"A source bears {plan.request.waves.days_per_minute:g} days a minute.")
-    if plan.after:
+    if plan.inputs.after:
         console.print(
-            f"First {', '.join(plan.after)} has to be live, this table reads what it corrects.", style="yellow"
+            f"First {', '.join(plan.inputs.after)} has to be live, this table reads what it corrects.", style="yellow"
         )
 
 

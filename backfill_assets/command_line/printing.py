@@ -135,7 +135,7 @@ def print_plan(console: Console, plan: Plan) -> None:
     for report, keys in plan.reports.items():
         table.add_row("rebuilds", f"{report}, {len(keys)} partitions, {keys[0]}..{keys[-1]}")
     table.add_row("watermarks", ", ".join(plan.holders))
-    table.add_row("replaces", f"{plan.bytes_staged / 1e6:.1f} MB")
+    table.add_row("replaces", f"{plan.cost.bytes_staged / 1e6:.1f} MB")
     console.print(table)
 
 

@@ -84,7 +84,7 @@ def compare(
     sides = (_side("old", old, shape), _side("new", new, shape))
     present = (set(old_days) | sides[0].rows.keys(), set(new_days) | sides[1].rows.keys())
     sums, every = dict.fromkeys(measures, Sums()), set[date]().union(*present)
-    found = {day: DayComparison(day, day in present[0], day in present[1], sums=sums) for day in every}
+    found = {day: DayComparison(day, (day in present[0], day in present[1]), sums=sums) for day in every}
     examples: list[pl.DataFrame] = []
     for where in _slices(sides, shape, slice_rows):
         parts, rows = _compare_slice(sides, where, shape, slice_rows)

@@ -87,13 +87,12 @@ class Cells:
 class DayComparison:
     """One day, old against new.
 
-    ``in_old`` and ``in_new`` say whether the day exists on a side, which a day without rows may. ``differing`` counts
-    rows present on both sides of which some cell differs. ``sums`` holds every measure, ``cells`` what differs.
+    ``exists`` says of the old and the new side whether the day is there, which a day without rows may be. ``differing``
+    counts rows present on both sides of which some cell differs. ``sums`` holds every measure, ``cells`` what differs.
     """
 
     day: date
-    in_old: bool = True
-    in_new: bool = True
+    exists: tuple[bool, bool] = (True, True)
     rows_old: int = 0
     rows_new: int = 0
     only_old: int = 0
@@ -106,8 +105,7 @@ class DayComparison:
         """Two parts of the same day as one."""
         return DayComparison(
             self.day,
-            self.in_old,
-            self.in_new,
+            self.exists,
             self.rows_old + other.rows_old,
             self.rows_new + other.rows_new,
             self.only_old + other.only_old,
@@ -119,6 +117,16 @@ class DayComparison:
                 for name in {**self.cells, **other.cells}
             },
         )
+
+    @property
+    def in_old(self) -> bool:
+        """Whether the old side has the day."""
+        return self.exists[0]
+
+    @property
+    def in_new(self) -> bool:
+        """Whether the new side has the day."""
+        return self.exists[1]
 
     @property
     def equal(self) -> int:

@@ -56,21 +56,39 @@ class Finding:
 
     ``since`` is the first day that differs, ``last`` the last one; ``days`` those in between that do. ``groups`` are
     those that differ. ``confidence`` is how likely it is, between 0 and 1, that no day of evidence before ``since`` was
-    affected without showing it. ``difference`` adds up without sign, ``net`` with it. ``precision`` is the largest
-    difference of one figure that would have been put down to the ledger's rounding, ``rounding`` that of all together.
+    affected without showing it. ``by_day`` has the difference of each without sign, ``net`` adds them up with it.
+    ``precision`` is the largest difference of one figure that would have been put down to the ledger's rounding,
+    ``rounding`` that of all together.
     """
 
     table: str
     cause: Cause
-    days: tuple[date, ...]
+    by_day: Mapping[date, Decimal]
     groups: tuple[str, ...]
-    difference: Decimal
     net: Decimal
-    largest_day: date
-    largest: Decimal
     confidence: float = field(compare=False)
     precision: Decimal = NOTHING
     rounding: Decimal = NOTHING
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days that differ, oldest first."""
+        return tuple(self.by_day)
+
+    @property
+    def difference(self) -> Decimal:
+        """By how much the days differ, added up without sign."""
+        return _total(self.by_day.values())
+
+    @property
+    def largest_day(self) -> date:
+        """The day that differs most, the last one of equals."""
+        return max(self.by_day, key=lambda day: (self.by_day[day], day))
+
+    @property
+    def largest(self) -> Decimal:
+        """By how much it differs, without sign."""
+        return self.by_day[self.largest_day]
 
     @property
     def since(self) -> date:
@@ -145,19 +163,15 @@ def _runs(differing: Sequence[date], evidence: Sequence[date]) -> list[list[date
 def _finding(
     table: str, cause: Cause, days: Sequence[date], evidence: Sequence[date], differing: Sequence[Observation]
 ) -> Finding:
-    per_day: dict[date, Decimal] = {}
+    by_day = dict.fromkeys(days, NOTHING)
     for one in differing:
-        per_day[one.day] = EXACT.add(per_day.get(one.day, NOTHING), abs(one.difference))
-    largest = max(per_day, key=lambda day: (per_day[day], day))
+        by_day[one.day] = EXACT.add(by_day[one.day], abs(one.difference))
     return Finding(
         table=table,
         cause=cause,
-        days=tuple(days),
+        by_day=by_day,
         groups=tuple(sorted({one.group for one in differing if one.group})),
-        difference=_total(per_day.values()),
         net=_total(one.difference for one in differing),
-        largest_day=largest,
-        largest=per_day[largest],
         confidence=onset_confidence(evidence, days, days[0]),
         precision=max(one.within for one in differing),
         rounding=_total(one.within for one in differing),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -51,31 +51,58 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedInputs:
+    """What the days are computed from.
+
+    ``pins`` are the commits of the sources. ``after`` names corrections of tables that this one reads, which have to be
+    live first.
+    """
+
+    pins: Mapping[str, int] = field(default_factory=dict[str, int])
+    code_version: str = ""
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCost:
+    """What staging is expected to take: ``seconds`` on the wall and ``run_seconds`` of all runs together.
+
+    Both are estimates from ``runs_seen`` runs of the past, a guess with none. ``bytes_staged`` is one from what is
+    live.
+    """
+
+    bytes_staged: int = 0
+    seconds: float = 0.0
+    run_seconds: float = 0.0
+    seconds_per_day: float = 0.0
+    runs_seen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the correction will do, frozen at its opening.
 
-    ``pins`` are the commits of the sources that the days are staged from. ``reports`` maps each report to the
-    partition keys that the window reaches. ``origin`` names the Dagster backfill or run whose launch opened the
-    correction, empty for a request. ``bytes_staged`` is an estimate from what is live; ``seconds`` on the wall and
-    ``run_seconds`` of all runs are estimates from ``runs_seen`` runs of the past. ``after`` names corrections of tables
-    that this one reads, which have to be live first.
+    ``reports`` maps each report to the partition keys that the window reaches.
     """
 
     correction: str
     request: Request
     opened_at: datetime
     opened_by: str
-    pins: Mapping[str, int] = field(default_factory=dict[str, int])
+    inputs: PlannedInputs = field(default_factory=PlannedInputs)
+    cost: PlannedCost = field(default_factory=PlannedCost)
     reports: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     holders: tuple[str, ...] = ()
     rollback_days: int = 14
-    code_version: str = ""
-    bytes_staged: int = 0
-    seconds: float = 0.0
-    run_seconds: float = 0.0
-    seconds_per_day: float = 0.0
-    runs_seen: int = 0
-    after: tuple[str, ...] = ()
+
+    @property
+    def pins(self) -> Mapping[str, int]:
+        """The commits of the sources that the days are staged from."""
+        return self.inputs.pins
+
+    def pinned_at(self, pins: Mapping[str, int]) -> Self:
+        """The same plan, staged from other commits of its sources."""
+        return replace(self, inputs=replace(self.inputs, pins=dict(pins)))
 
     @property
     def table(self) -> str:
@@ -132,13 +159,13 @@ class Plan:
             "reports": {report: list(keys) for report, keys in self.reports.items()},
             "holders": list(self.holders),
             "rollback_days": self.rollback_days,
-            "code_version": self.code_version,
-            "bytes_staged": self.bytes_staged,
-            "seconds": self.seconds,
-            "run_seconds": self.run_seconds,
-            "seconds_per_day": self.seconds_per_day,
-            "runs_seen": self.runs_seen,
-            "after": list(self.after),
+            "code_version": self.inputs.code_version,
+            "bytes_staged": self.cost.bytes_staged,
+            "seconds": self.cost.seconds,
+            "run_seconds": self.cost.run_seconds,
+            "seconds_per_day": self.cost.seconds_per_day,
+            "runs_seen": self.cost.runs_seen,
+            "after": list(self.inputs.after),
         }
 
     @classmethod
@@ -169,15 +196,15 @@ class Plan:
             request=request,
             opened_at=datetime.fromisoformat(value["opened_at"]),
             opened_by=value["opened_by"],
-            pins=dict(value["pins"]),
+            inputs=PlannedInputs(dict(value["pins"]), value["code_version"], tuple(value.get("after", ()))),
+            cost=PlannedCost(
+                bytes_staged=value["bytes_staged"],
+                seconds=value["seconds"],
+                run_seconds=value.get("run_seconds", 0.0),
+                seconds_per_day=value.get("seconds_per_day", 0.0),
+                runs_seen=value.get("runs_seen", 0),
+            ),
             reports={report: tuple(keys) for report, keys in value["reports"].items()},
             holders=tuple(value["holders"]),
             rollback_days=value["rollback_days"],
-            code_version=value["code_version"],
-            bytes_staged=value["bytes_staged"],
-            seconds=value["seconds"],
-            run_seconds=value.get("run_seconds", 0.0),
-            seconds_per_day=value.get("seconds_per_day", 0.0),
-            runs_seen=value.get("runs_seen", 0),
-            after=tuple(value.get("after", ())),
         )

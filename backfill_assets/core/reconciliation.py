@@ -40,7 +40,7 @@ class Comparison:
 
     def day(self, day: date) -> DayComparison:
         """What was found on a day; a day that is on neither side when nothing was."""
-        return next((found for found in self.days if found.day == day), DayComparison(day, in_old=False, in_new=False))
+        return next((found for found in self.days if found.day == day), DayComparison(day, (False, False)))
 
     # ---- what differs
 

@@ -56,7 +56,7 @@ def after_verified(progress: Progress, pins: Mapping[str, int]) -> Progress:
     settled = done(progress, Step.VERIFY_SOURCE)
     if progress.staging.staged or not pins or pins == progress.plan.pins:
         return settled
-    return replace(settled, plan=replace(progress.plan, pins=dict(pins)))
+    return replace(settled, plan=progress.plan.pinned_at(pins))
 
 
 def no_longer_awaited(progress: Progress, holders: Iterable[str]) -> Progress:

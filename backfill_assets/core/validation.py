@@ -10,46 +10,8 @@ from backfill_assets.core.clauses import only_expected_columns_differ, same_rows
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.movements import change_per_day, change_total, estimate, sign
-from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import days_listed
-
-
-@exactly
-def validate(  # noqa: PLR0913 - keyword-only, each piece of evidence may be missing
-    expectation: Expectation,
-    comparison: Comparison,
-    old: pl.LazyFrame,
-    new: pl.LazyFrame,
-    *,
-    days: Collection[date],
-    excluded: Collection[date] = (),
-    control: Control | None = None,
-    ledger: pl.LazyFrame | None = None,
-    sample: pl.LazyFrame | None = None,
-) -> tuple[Check, ...]:
-    """Check old against new, and new against the source; evidence that is not given yields no check.
-
-    Args:
-        expectation: what may differ.
-        comparison: of the same two frames.
-        old: what readers see.
-        new: what was staged.
-        days: every planned day.
-        excluded: days whose old rows were built on other inputs; held against the source alone.
-        control: totals that the source itself states.
-        ledger: somebody else's daily totals, with the day and one or more of the measures.
-        sample: cells computed a second time, as :func:`sample_rederived` takes them.
-    """
-    checks = list(validate_days(expectation, comparison, old, new, days=days, excluded=excluded))
-    if control is not None:
-        checks.append(control_totals(new, control, by=comparison.by, days=days))
-    if ledger is not None:
-        measures = [name for name in comparison.measures if name in ledger.collect_schema()]
-        checks.append(closer_to_ledger(old, new, ledger, measures=measures, by=comparison.by, excluded=excluded))
-    if sample is not None:
-        checks.append(sample_rederived(sample, by=comparison.by, nothing_to_sample=not comparison.rows_new))
-    return tuple(checks)
 
 
 @exactly
@@ -62,7 +24,16 @@ def validate_days(
     days: Collection[date],
     excluded: Collection[date] = (),
 ) -> tuple[Check, ...]:
-    """Check that every planned day is staged, and each declared clause; arguments as for :func:`validate`."""
+    """Check that every planned day is staged, and each declared clause.
+
+    Args:
+        expectation: what may differ.
+        comparison: of the same two frames.
+        old: what readers see.
+        new: what was staged.
+        days: every planned day.
+        excluded: days whose old rows were built on other inputs; compared with the source alone.
+    """
     kept = comparison.without(excluded)
     held = {clause: hold for clause, hold in _declared(expectation, kept, old, new, excluded).items() if hold}
     if kept.days or not days:

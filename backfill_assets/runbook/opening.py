@@ -7,7 +7,7 @@ from datetime import date
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Abandoned, Opened, RetryRequested
 from backfill_assets.core.fold import history
-from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.plan import Plan, PlannedCost, PlannedInputs, Request
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Histories, OpeningIsFree, opened_by
 from backfill_assets.core.steps import Step
@@ -158,12 +158,11 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
         request=request,
         opened_at=ctx.now,
         opened_by=ctx.actor,
-        pins=pins,
+        inputs=PlannedInputs(pins, table.code.version),
+        cost=PlannedCost(bytes_staged=sum(file.size for file in files)),
         reports=ctx.surroundings.reach(request.all_days),
         holders=holders_of(ctx),
         rollback_days=table.rollback_days,
-        code_version=table.code.version,
-        bytes_staged=sum(file.size for file in files),
     )
     return estimated(ctx, plan)
 

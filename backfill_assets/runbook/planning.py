@@ -23,11 +23,14 @@ def estimated(ctx: StepContext, plan: Plan) -> Plan:
     return replace(
         plan,
         request=replace(plan.request, waves=policy),
-        seconds=round(expected.seconds, 1),
-        run_seconds=round(expected.run_seconds, 1),
-        seconds_per_day=round(expected.seconds_per_day, 4),
-        runs_seen=expected.runs_seen,
-        after=corrected_first(ctx, plan.days),
+        inputs=replace(plan.inputs, after=corrected_first(ctx, plan.days)),
+        cost=replace(
+            plan.cost,
+            seconds=round(expected.seconds, 1),
+            run_seconds=round(expected.run_seconds, 1),
+            seconds_per_day=round(expected.seconds_per_day, 4),
+            runs_seen=expected.runs_seen,
+        ),
     )
 
 
@@ -85,5 +88,5 @@ def refuse_early(plan: Plan) -> None:
     Raises:
         CorrectedFirst: naming them.
     """
-    if plan.after:
-        raise CorrectedFirst(plan.table, plan.after)
+    if plan.inputs.after:
+        raise CorrectedFirst(plan.table, plan.inputs.after)

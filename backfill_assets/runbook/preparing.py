@@ -1,7 +1,6 @@
 """Steps 1 to 3: freeze the reports, verify the source, reset the watermarks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 
 from backfill_assets.core import facts as core_facts
@@ -57,7 +56,7 @@ def verify_source(ctx: StepContext, correction: str) -> Event:
     problems = _problems(ctx, plan)
     if problems and not progress.staging.staged:
         newest = {source: ctx.records.snapshot(source).commit for source in plan.pins}
-        plan = replace(plan, pins=newest) if newest != plan.pins else plan
+        plan = plan.pinned_at(newest) if newest != plan.pins else plan
         problems = _problems(ctx, plan) if newest != progress.plan.pins else problems
     if problems:
         named: dict[str, list[date]] = {}

@@ -74,8 +74,15 @@ def test_every_day_is_in_exactly_one_wave_and_no_wave_is_too_long(policy, days):
 def test_a_rate_limit_survives_the_plan_in_the_ledger():
     from datetime import UTC, datetime
 
-    from backfill_assets.core.plan import Plan, Request
+    from backfill_assets.core.plan import Plan, PlannedCost, PlannedInputs, Request
 
     request = Request("t", Window(FIRST, FIRST), "wrong", correction="a", waves=within_rate(WavePolicy(), 3.0))
-    plan = Plan("a", request, datetime(2026, 1, 1, tzinfo=UTC), "ada", after=("b",), seconds_per_day=2.0)
+    plan = Plan(
+        "a",
+        request,
+        datetime(2026, 1, 1, tzinfo=UTC),
+        "ada",
+        PlannedInputs(after=("b",)),
+        PlannedCost(seconds_per_day=2.0),
+    )
     assert Plan.from_json(plan.as_json()) == plan

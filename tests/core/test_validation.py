@@ -14,9 +14,9 @@ from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
-from backfill_assets.core.validation import validate
 from backfill_assets.errors.validation import ExpectedColumnsUnknown, KeysNotUnique, TypesDiffer
 from tests.core.strategies import histories
+from tests.core.validated import validate
 from tests.scenarios_comparison import (
     DAYS,
     KEYS,

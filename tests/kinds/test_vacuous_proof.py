@@ -14,9 +14,9 @@ from backfill_assets.core.comparison import compare
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
 from backfill_assets.core.replay import Replay, Verdict, conclude
-from backfill_assets.core.validation import validate
 from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.validation import ColumnsMissing
+from tests.core.validated import validate
 from tests.e2e.house import House
 from tests.e2e.shop import open_shop
 from tests.kinds.stranger import FACTOR, FIRST, NOW, TABLE, Stranger, days, location, orders, stranger_at

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.window import Window
 from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.withdrawals import DeclarationUnknown, NothingWaits
@@ -72,7 +72,7 @@ class Upstream:
         rates.create()
         rates.replace_days({day: fx_rates({(day, "EUR"): "1", (day, "USD"): "1.1"})})
         pins = {name: self.records.snapshot(name).commit for name in ("raw_transactions", "fx_rates")}
-        plan = Plan("a", Request("fct_daily_revenue", Window(day, day), "wrong"), AT, "ada", pins=pins)
+        plan = Plan("a", Request("fct_daily_revenue", Window(day, day), "wrong"), AT, "ada", PlannedInputs(pins))
         assert list(verify_sources(self.records, plan)) == []
         stated = source_totals(self.records, plan)
         assert stated["transactions"].sum() == len(by_transform)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import SourceUnfit
@@ -46,7 +46,7 @@ def source(root: Path, days=DAYS, without=()) -> Records:
 def plan_of(records: Records, days=DAYS) -> Plan:
     pins = {name: records.snapshot(name).commit for name in ("raw_transactions", "fx_rates")}
     request = Request("fct_daily_revenue", Window(days[0], days[-1]), "wrong")
-    return Plan("a", request, AT, "ada", pins=pins)
+    return Plan("a", request, AT, "ada", PlannedInputs(pins))
 
 
 def problems(records: Records, days=DAYS) -> dict[date, list[str]]:

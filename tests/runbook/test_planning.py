@@ -43,11 +43,11 @@ def measured(world: World, seconds: float) -> None:
 
 def test_a_plan_knows_how_long_it_takes_from_runs_of_the_past_and_says_when_it_guesses(tmp_path):
     world = world_at(tmp_path)
-    assert plan_correction(world.step_context(), request()).runs_seen == 0
+    assert plan_correction(world.step_context(), request()).cost.runs_seen == 0
     measured(world, 60.0)
     plan = plan_correction(world.step_context(), request(waves=WavePolicy(max_days=2, at_once=1)))
-    assert (plan.runs_seen, plan.seconds_per_day) == (1, 60.0)
-    assert plan.seconds == plan.run_seconds > 5 * 60
+    assert (plan.cost.runs_seen, plan.cost.seconds_per_day) == (1, 60.0)
+    assert plan.cost.seconds == plan.cost.run_seconds > 5 * 60
 
 
 def test_a_plan_has_no_side_effect(tmp_path):
@@ -64,7 +64,7 @@ def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
     plan = open_correction(slow, request(waves=WavePolicy(max_days=15, at_once=4)))
     policy = world.progress(plan.correction).plan.request.waves
     assert (policy.max_days, policy.at_once, policy.days_per_minute) == (2, 1, 2.0)
-    assert plan.seconds >= 5 * 30
+    assert plan.cost.seconds >= 5 * 30
 
 
 def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
@@ -72,11 +72,11 @@ def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
     ctx = summary_context(world)
     first = open_correction(world.step_context(), request(5, 9))
     wanted = request(8, 10, SUMMARY)
-    assert plan_correction(ctx, wanted).after == (first.correction,)
+    assert plan_correction(ctx, wanted).inputs.after == (first.correction,)
     with pytest.raises(CorrectedFirst, match=first.correction):
         open_correction(ctx, wanted)
     assert set(world.records.ledger.histories()) == {first.correction}
-    assert plan_correction(ctx, request(10, 10, SUMMARY)).after == ()
+    assert plan_correction(ctx, request(10, 10, SUMMARY)).inputs.after == ()
 
 
 @pytest.mark.parametrize("ending", ["cut over", "abandoned"])

@@ -117,7 +117,7 @@ def plan_metadata(plan: Plan) -> Shown:
                 "approval": str(plan.request.approval),
                 "expected": plan.request.expectation.as_json() or "nothing declared",
                 "watermark_holders": ", ".join(plan.holders),
-                "bytes_replaced": plan.bytes_staged,
+                "bytes_replaced": plan.cost.bytes_staged,
             }
         ),
         "reports_reached": dg.MetadataValue.md(table_of(reached)),
