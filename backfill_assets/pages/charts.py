@@ -113,7 +113,7 @@ def bars_both_ways(changes: Sequence[tuple[str, float]], *, title: str, about: s
     """A change for each name, both ways from zero, in the order given."""
     import altair as alt
 
-    rows = [{"name": visible(name), "change": change} for name, change in changes]
+    rows = [{"name": name, "change": change} for name, change in changes]
     chart = (
         alt.Chart(alt.Data(values=rows), height=alt.Step(17), width=270)
         .mark_bar()
@@ -215,7 +215,16 @@ def _svg(chart: Any) -> Markup:
         "axis": {"labelFontSize": 11.5, "labelFlush": True},
     }
     # What Vega drew is markup, in which it has escaped every label.
-    return Markup(_for_page(_converted(json.dumps(spec))))  # noqa: S704 - an SVG of our own
+    return Markup(_for_page(_converted(json.dumps(_visible(spec)))))  # noqa: S704 - an SVG of our own
+
+
+def _visible(spec: Any) -> Any:
+    """The specification with nothing but visible text: a null character in a label aborts the whole process."""
+    if isinstance(spec, dict):
+        return {name: _visible(value) for name, value in spec.items()}
+    if isinstance(spec, list):
+        return [_visible(value) for value in spec]
+    return visible(spec) if isinstance(spec, str) else spec
 
 
 @lru_cache(maxsize=64)
