@@ -23,7 +23,7 @@ from rich.table import Table
 
 from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
-from backfill_assets.orchestration.asset.siblings import CorrectableAsset, correctable_asset
+from backfill_assets.orchestration.asset.siblings import correctable_asset
 from backfill_assets.orchestration.build import build_table_definition, correction_definitions
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
@@ -60,7 +60,7 @@ def fct_daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) ->
     return transforms.daily_revenue(raw_transactions, demo_data.wrong_rates_in_force(fixings, days).lazy())
 
 
-def with_the_bug(days: dg.DailyPartitionsDefinition) -> CorrectableAsset:
+def with_the_bug(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """The fact as an asset, with the bug of the story."""
     return correctable_asset(
         partitions_def=days,
