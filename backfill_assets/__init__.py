@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc, place
     from backfill_assets.orchestration.nightly.jobs import nightly_definitions
-    from backfill_assets.orchestration.nightly.pipeline import Pipeline
+    from backfill_assets.orchestration.nightly.pipeline import NightlySpec, Pipeline
     from backfill_assets.orchestration.reports.begin import begin_report
     from backfill_assets.orchestration.watching.audit import audit_definitions
     from backfill_assets.orchestration.watching.freshness import freshness_definitions
@@ -43,6 +43,7 @@ _HOMES = {
     "FirstDayUnreadable": "backfill_assets.errors.setup",
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
+    "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
     "Pipeline": "backfill_assets.orchestration.nightly.pipeline",
     "TableDefinition": "backfill_assets.orchestration.asset.table_definition",
     "audit_definitions": "backfill_assets.orchestration.watching.audit",
@@ -73,6 +74,7 @@ __all__ = [
     "FirstDayUnknown",
     "FirstDayUnreadable",
     "LakeResource",
+    "NightlySpec",
     "Pipeline",
     "TableDefinition",
     "audit_definitions",

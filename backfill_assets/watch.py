@@ -2,6 +2,7 @@
 
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
 from backfill_assets.orchestration.watching.reconciliation import Reconciled
+from backfill_assets.orchestration.watching.watches import audit, freshness, reconcile
 from backfill_assets.runbook.request import request_text
 from backfill_assets.storage.findings import Findings, Stored
 
@@ -12,7 +13,10 @@ __all__ = [
     "Observation",
     "Reconciled",
     "Stored",
+    "audit",
     "findings",
+    "freshness",
+    "reconcile",
     "request_text",
     "tolerance_of",
 ]

@@ -18,14 +18,16 @@ from backfill_assets.orchestration.correction.steps import job_name, step_assets
 from backfill_assets.orchestration.driving.sensor import driver_sensor, staging_job_name
 from backfill_assets.orchestration.instance.limits import warn_without_limits
 from backfill_assets.orchestration.instance.naming import refuse_names, table_of
-from backfill_assets.orchestration.nightly.jobs import sweep_definitions
+from backfill_assets.orchestration.nightly.jobs import nightly_definitions, sweep_definitions
+from backfill_assets.orchestration.nightly.pipeline import NightlySpec
 from backfill_assets.orchestration.reports.honoured import refuse_report, refuse_source
 from backfill_assets.orchestration.reports.reach import Reports, in_order
 from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
+from backfill_assets.orchestration.watching.watches import Watch
 from backfill_assets.runbook.correctable_table import Prove, Verify
 
 
-def build_correction_definitions(
+def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-only, each with one meaning
     asset: dg.AssetsDefinition,
     *,
     sources: Sequence[dg.AssetsDefinition] = (),
@@ -35,6 +37,8 @@ def build_correction_definitions(
     prove: Sequence[Prove] = (),
     holders: Sequence[str] = (),
     render: Render | None = None,
+    nightly: NightlySpec | None = None,
+    watch: Sequence[Watch] = (),
 ) -> dg.Definitions:
     """Everything that makes a table's history correctable, without resources; merge it with your own definitions.
 
@@ -50,23 +54,27 @@ def build_correction_definitions(
         prove: further checks of the staged days against the source, at step 5.
         holders: consumers outside that keep a watermark on the table; a correction asks them to read again.
         render: brings what people read in line with tables and ledger; called before a freeze or thaw is written down.
+        nightly: how its days are published each night; None where something else publishes them.
+        watch: what looks at published days: ``audit()``, ``freshness()``, ``reconcile(...)``.
 
     Raises:
         TableNameUnfit, TablesAlike, SourcesUnknown, ReportUnreachable: when these definitions cannot work.
         PartitionsUnusable, PartitionsApart: when their partitions cannot.
     """
-    return correction_definitions(
-        build_table_definition(
-            asset,
-            sources=sources,
-            reports=reports,
-            rollback_days=rollback_days,
-            verify=verify,
-            prove=prove,
-            holders=holders,
-            render=render,
-        )
+    definition = build_table_definition(
+        asset,
+        sources=sources,
+        reports=reports,
+        rollback_days=rollback_days,
+        verify=verify,
+        prove=prove,
+        holders=holders,
+        render=render,
     )
+    made = [correction_definitions(definition), *(watched(definition) for watched in watch)]
+    if nightly is not None:
+        made.append(nightly_definitions(nightly.pipeline(definition, sources), nightly.cron))
+    return dg.Definitions.merge(*made)
 
 
 def correction_definitions(definition: TableDefinition) -> dg.Definitions:

@@ -60,6 +60,8 @@ class ClosedMonths:
 
     def _say(self, months: Sequence[str], *, closed: bool, by: str, at: datetime) -> None:
         refuse_unreadable(months)
+        if not months:
+            return
         if not is_person(by):
             raise NameNeeded(f"{'close' if closed else 'reopen'} {listed(months)}", by)
 
@@ -67,8 +69,7 @@ class ClosedMonths:
             numbered = enumerate(months, start=known.height + 1)
             return Decision([Said(month, closed, by, at, sequence) for sequence, month in numbered], None)
 
-        if months:
-            self._rows.append_decided(decide)
+        self._rows.append_decided(decide)
 
 
 def refuse_unreadable(months: Sequence[str]) -> None:

@@ -26,12 +26,11 @@ from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.orchestration.nightly.lateness import lateness_check
-from backfill_assets.orchestration.nightly.pipeline import Pipeline
+from backfill_assets.orchestration.nightly.pipeline import NIGHTLY_CRON, Pipeline
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
 
-NIGHTLY_CRON = "15 2 * * *"
 SWEEP_CRON = "30 5 * * *"
 FIRST_IN_THE_QUEUE = "10"
 

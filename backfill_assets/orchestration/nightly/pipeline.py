@@ -11,8 +11,11 @@ from backfill_assets.errors.correction import DayBeforeFirst, DayNotOver
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.orchestration.instance.resources import now_utc
 from backfill_assets.sources.withdrawals import WaitingFile
 from backfill_assets.storage.records import Records
+
+NIGHTLY_CRON = "15 2 * * *"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,47 @@ class Pipeline:
     def files_waiting(self, records: Records) -> Sequence[WaitingFile]:
         """The landed files that wait for a person's decision now."""
         return self.waiting(records) if self.waiting is not None else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightlySpec:
+    """What the builder makes a table's nightly of; by default every day that is over is published from its sources.
+
+    Args:
+        inputs: the assets that are built by day before the table, in order; its sources where none are given.
+        undated: assets without partitions, refreshed once before all days.
+        landed: the days that have landed; every day of the table that is over where it is not given.
+        moved: those of some published days for which there is more, or something else, than the inputs hold.
+        notes: all that was ever to be told of what was taken in, by a name that no two share, oldest first.
+        waiting: the landed files that wait for a person's decision, for the command ``withdrawals``.
+        cron: when it runs, UTC.
+    """
+
+    inputs: Sequence[dg.AssetsDefinition] = ()
+    undated: Sequence[dg.AssetsDefinition] = ()
+    landed: Callable[[], frozenset[date]] | None = None
+    moved: Callable[[Records, Collection[date]], frozenset[date]] = field(default=lambda _records, _days: frozenset())
+    notes: Callable[[Records], Mapping[str, str]] = field(default=lambda _records: {})
+    waiting: Callable[[Records], Sequence[WaitingFile]] | None = None
+    cron: str = NIGHTLY_CRON
+
+    def pipeline(self, definition: TableDefinition, sources: Sequence[dg.AssetsDefinition]) -> Pipeline:
+        """The pipeline of a table that is computed from these sources."""
+        return Pipeline(
+            definition,
+            tuple(self.undated),
+            tuple(self.inputs or sources),
+            landed=self.landed or (lambda: days_over(definition)),
+            moved=self.moved,
+            notes=self.notes,
+            waiting=self.waiting,
+        )
+
+
+def days_over(definition: TableDefinition) -> frozenset[date]:
+    """Every day of a table that is over."""
+    keys = definition.partitions_def.get_partition_keys(current_time=now_utc())
+    return frozenset(date.fromisoformat(key) for key in keys)
 
 
 def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozenset[date], dict[date, str]]:

@@ -1,0 +1,32 @@
+"""What may look at a table day after day, as it is given to the builder."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.watching.audit import audit_definitions
+from backfill_assets.orchestration.watching.freshness import MOST_DAYS_OLD, freshness_definitions
+from backfill_assets.orchestration.watching.reconciliation import Reconcile, reconciliation_definitions
+
+Watch = Callable[[TableDefinition], dg.Definitions]
+
+
+def audit() -> Watch:
+    """Compute a few published days again each night and compare them with live; the command ``audit`` does it too."""
+    return audit_definitions
+
+
+def freshness(most_days_old: int = MOST_DAYS_OLD) -> Watch:
+    """Check that the newest published day is there and has as many rows as its weekday usually has."""
+    return lambda definition: freshness_definitions(definition, most_days_old=most_days_old)
+
+
+def reconcile(compare: Reconcile) -> Watch:
+    """Compare live with figures that somebody else keeps, each morning and by the command ``reconcile``.
+
+    Args:
+        compare: is given the lake and the last day to look at (None for the newest published one), and returns what
+            it found.
+    """
+    return lambda definition: reconciliation_definitions(definition, compare)
