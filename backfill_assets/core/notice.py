@@ -146,6 +146,7 @@ def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str
     reports = [f"{report} ({_span(keys)})" for report, keys in sorted(reach.items()) if keys]
     facts = {
         "Correction": f"{plan.correction} of `{plan.table}`",
+        "What happened": plain(figures.get("happened", "")),
         "What was wrong": plain(plan.request.reason),
         "Since": f"{plan.window.first}, until {plan.window.last} ({len(plan.days)} days)",
         _COUNTED.get(event, "Days changed"): _counted(days, figures),

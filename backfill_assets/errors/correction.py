@@ -1,7 +1,7 @@
 """Refusals on the way of a correction: its gate, its guard, its steps."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date
 
 from backfill_assets.errors.base import (
     MOST_CULPRITS,
@@ -282,26 +282,4 @@ class RunFailed(BackfillAssetsError):
         super().__init__(
             f"A run of correction {correction} failed. Live is as its ledger says; see the status of {correction}. "
             f"Repair the cause and run {correction} again. {shown}"
-        )
-
-
-class DayBeforeFirst(BadInput):
-    """Days landed, or were asked for, that lie before the first day of the definitions."""
-
-    def __init__(self, days: Collection[date], first: date) -> None:
-        super().__init__(
-            f"{days_listed(days)} {verb(len(days), 'lies', 'lie')} before {first}, the first day of the loaded "
-            "definitions. "
-            "Nothing of them was published. Set BACKFILL_FIRST_DAY to the earliest of them where it is set, "
-            "reload the code location where it is not, or take their files out of the landing."
-        )
-
-
-class DayNotOver(BadInput):
-    """Days landed, or were asked for, that are not over yet by the clock."""
-
-    def __init__(self, days: Collection[date], now: datetime) -> None:
-        super().__init__(
-            f"{days_listed(days)} {verb(len(days), 'is', 'are')} not over at {now:%Y-%m-%d %H.%M} UTC. "
-            "Nothing of them was published. Wait until they are over, or correct the day in their name."
         )

@@ -1,8 +1,9 @@
 """Refusals of what people write into a command, a form or the environment: days, times, months, numbers, ids."""
 
 from collections.abc import Collection
+from datetime import date, datetime
 
-from backfill_assets.errors.base import BadInput, listed
+from backfill_assets.errors.base import BadInput, days_listed, listed, verb
 
 
 class DaysUnreadable(BadInput):
@@ -61,4 +62,25 @@ class PlaceUnusable(BadInput):
         super().__init__(
             f"{variable} names {place}, which cannot be used as a folder ({why}). Nothing was done. "
             f"Let {variable} name a folder that can be written to."
+        )
+
+
+class DayBeforeFirst(BadInput):
+    """Days landed, or were asked for, that lie before the first day of the definitions."""
+
+    def __init__(self, days: Collection[date], first: date) -> None:
+        super().__init__(
+            f"{days_listed(days)} {verb(len(days), 'lies', 'lie')} before {first}, the first day of the loaded "
+            "definitions. Nothing of them was published. Set BACKFILL_FIRST_DAY to the earliest of them where it is "
+            "set, reload the code location where it is not, or take their files out of the landing."
+        )
+
+
+class DayNotOver(BadInput):
+    """Days landed, or were asked for, that are not over yet by the clock."""
+
+    def __init__(self, days: Collection[date], now: datetime) -> None:
+        super().__init__(
+            f"{days_listed(days)} {verb(len(days), 'is', 'are')} not over at {now:%Y-%m-%d %H.%M} UTC. "
+            "Nothing of them was published. Wait until they are over, or correct the day in their name."
         )

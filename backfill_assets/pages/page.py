@@ -13,6 +13,7 @@ from backfill_assets.core.figures import ROWS, Figures
 from backfill_assets.core.next_step import Stuck, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.sampling import Sample
+from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import LANES, NINE_STEPS, Lane, Outcome, Step
 from backfill_assets.errors.base import days_listed
 from backfill_assets.pages.formats import amount
@@ -47,6 +48,7 @@ def page(content: PageContent, changes: Markup) -> str:
         plan=plan,
         deadline=_deadline(content),
         moved=_moved(content.progress, content.now),
+        next=sentence_of(plan.correction, next_step(content.progress, content.now)),
         in_short=_in_short(content),
         part_back=days_listed(content.progress.taken_back, len(content.progress.gate.changed)),
         lanes=[LANE_NAMES[lane] for lane in Lane],
@@ -57,6 +59,7 @@ def page(content: PageContent, changes: Markup) -> str:
         if content.certificate
         else [],
         decisions=list(_decisions(content)),
+        events=content.events,
         now=content.now,
     )
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from backfill_assets.core.day_comparison import NOTHING, Sums
 from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Abandoned, Swapped, Validated
+from backfill_assets.core.facts import Abandoned, Fact, Opened, Swapped, Validated
 from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
 from backfill_assets.core.periods import months_of
@@ -29,6 +29,12 @@ from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.swap import Manifest
 
+_TELLS_OF: Mapping[NoticeKind, type[Fact]] = {
+    NoticeKind.OPENED: Opened,
+    NoticeKind.WAITING: Validated,
+    NoticeKind.UNCHANGED: Validated,
+    NoticeKind.ABANDONED: Abandoned,
+}
 BY_APPROVAL = frozenset({NoticeKind.PUBLISHED, NoticeKind.DECOMMISSIONED})
 
 
@@ -68,6 +74,7 @@ def figures_of(progress: Progress, events: Sequence[Event], event: NoticeKind) -
     days = [date.fromisoformat(day) for day in figures.get("days", figures.get("changed", ()))]
     figures["closed_months"] = [month for month in sorted(progress.gate.closed_months) if month in months_of(days)]
     figures["whole"] = not figures.get("days") or frozenset(days) == days_ever_changed(progress, events)
+    figures["happened"] = _happened(events, event)
     figures["was_live"] = progress.publication.swap_count > 0
     if event in BY_APPROVAL and (approval := _approval(progress, events)):
         figures |= approval
@@ -141,6 +148,13 @@ def _approval(progress: Progress, events: Sequence[Event]) -> dict[str, str]:
     override = ", overriding failed checks" if approved.gate.approval.override else ""
     second = f" and {approved.gate.seconded.by}" if approved.gate.seconded else ""
     return {"approved_by": approved.gate.approval.by + second + override, "note": approved.gate.approval.note}
+
+
+def _happened(events: Sequence[Event], event: NoticeKind) -> str:
+    """The sentence of the one fact that the notice tells of; those of several swaps are in its figures."""
+    kind = _TELLS_OF.get(event)
+    facts = [one.fact for one in events if kind is not None and isinstance(one.fact, kind)]
+    return facts[-1].summary() if facts else ""
 
 
 def _reasons(progress: Progress, events: Sequence[Event], event: NoticeKind) -> str:

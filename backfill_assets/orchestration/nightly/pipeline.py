@@ -7,7 +7,7 @@ from datetime import date, datetime
 import dagster as dg
 
 from backfill_assets.core.window import Window
-from backfill_assets.errors.correction import DayBeforeFirst, DayNotOver
+from backfill_assets.errors.given import DayBeforeFirst, DayNotOver
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.orchestration.instance.naming import table_of
