@@ -81,6 +81,18 @@ def test_html_is_written_by_templates_or_stands_there_as_a_whole() -> None:
     assert (written, unescaped) == ([], [])
 
 
+def test_the_example_takes_only_the_parts_of_pages_that_are_for_everybody() -> None:
+    imported = {
+        node.module.removeprefix("backfill_assets.pages.")
+        for module in MODULES
+        if "revenue" in module.parts
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("backfill_assets.pages")
+    }
+
+    assert imported == {"charts", "formats", "shell", "words"}
+
+
 def _html_outside_markup(module: Path) -> Iterator[str]:
     tree = ast.parse(module.read_text())
     literal = {

@@ -17,7 +17,7 @@ from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.facts import Approved, Opened
 from backfill_assets.core.figures import Figures, Line
 from backfill_assets.core.fold import history
-from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.sampling import Cell, Sample, SampledRow
 from backfill_assets.core.window import Window
 from backfill_assets.pages.changes import changes
@@ -69,9 +69,9 @@ PLACES: dict[str, Callable[[str], str]] = {
     "who opened it": lambda text: told(plan={"opened_by": text}),
     "a report": lambda text: told(plan={"reports": {text: ("2026-01-01",)}}),
     "a partition": lambda text: told(plan={"reports": {"weekly": (text,)}}),
-    "a source": lambda text: told(plan={"pins": {text: 3}}),
+    "a source": lambda text: told(plan={"inputs": PlannedInputs({text: 3})}),
     "a holder of a watermark": lambda text: told(plan={"holders": (text,)}),
-    "the version of the code": lambda text: told(plan={"code_version": text}),
+    "the version of the code": lambda text: told(plan={"inputs": PlannedInputs(code_version=text)}),
     "who approved": lambda text: told(actor=text),
     "a note": lambda text: told(note=text),
     "the name of a check": lambda text: told(check=Check.passing(text, "Equal.")),
