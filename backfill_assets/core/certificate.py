@@ -79,26 +79,6 @@ class Certificate:
             raise CertificateAltered(found.correction)
         return found
 
-    def drifted_days(
-        self, live_now: Fingerprints, staged_now: Fingerprints, inputs_now: Inputs | None = None
-    ) -> tuple[date, ...]:
-        """Days that are no longer what was validated, to be staged and validated again.
-
-        A day that is not in a mapping has no files, and no known inputs. Days that were never validated drift when
-        they are staged; live days outside the certificate do not matter.
-
-        Args:
-            live_now: fingerprints of the live days.
-            staged_now: fingerprints of the staged days.
-            inputs_now: fingerprints of the inputs of the staged days; None leaves them out of it.
-        """
-        validated = self.staged.keys() | self.live.keys()
-        drifted = {day for day in validated if live_now.get(day, "") != self.live.get(day, "")}
-        drifted |= {day for day in validated | staged_now.keys() if staged_now.get(day, "") != self.staged.get(day, "")}
-        if inputs_now is not None:
-            drifted |= {day for day in validated if dict(inputs_now.get(day, {})) != dict(self.inputs.get(day, {}))}
-        return tuple(sorted(drifted))
-
     def _content(self) -> dict[str, Any]:
         return {
             "correction": self.correction,

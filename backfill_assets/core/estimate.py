@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from heapq import heappop, heappush
 from statistics import median
 
@@ -46,11 +45,6 @@ class Estimate:
     run_seconds: float
     seconds_per_day: float
     runs_seen: int
-
-    @property
-    def wall(self) -> timedelta:
-        """The time on the wall."""
-        return timedelta(seconds=round(self.seconds))
 
 
 def estimate(waves: Sequence[Window], policy: WavePolicy, past: Sequence[PastRun]) -> Estimate:

@@ -12,6 +12,9 @@ from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
 
+# How long a person usually takes to look at a validated correction.
+APPROVAL_TAKES = timedelta(days=1)
+
 
 class Approval(StrEnum):
     """Who lets a validated correction through: a person, or the met expectation itself."""
@@ -208,3 +211,9 @@ class Plan:
             holders=tuple(value["holders"]),
             rollback_days=value["rollback_days"],
         )
+
+
+def expected_thaw(plan: Plan, frozen_at: datetime) -> datetime:
+    """When a correction is expected to let its reports go: its own estimate, and a day for a person to look."""
+    looks = APPROVAL_TAKES if plan.request.approval is Approval.MANUAL else timedelta()
+    return frozen_at + timedelta(seconds=plan.seconds) + looks

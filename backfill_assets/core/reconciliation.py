@@ -59,16 +59,6 @@ class Comparison:
         """Days equal to the last digit."""
         return tuple(day.day for day in self.days if not day.changed)
 
-    @property
-    def days_only_old(self) -> tuple[date, ...]:
-        """Days that exist on the old side alone."""
-        return tuple(day.day for day in self.days if day.in_old and not day.in_new)
-
-    @property
-    def days_only_new(self) -> tuple[date, ...]:
-        """Days that exist on the new side alone."""
-        return tuple(day.day for day in self.days if day.in_new and not day.in_old)
-
     # ---- in total
 
     @property

@@ -32,7 +32,7 @@ def validate_days(
         old: what readers see.
         new: what was staged.
         days: every planned day.
-        excluded: days whose old rows were built on other inputs; compared with the source alone.
+        excluded: days whose old rows were built on other inputs; nothing of them is compared with old.
     """
     kept = comparison.without(excluded)
     held = {clause: hold for clause, hold in _declared(expectation, kept, old, new, excluded).items() if hold}

@@ -44,10 +44,6 @@ class Window:
     def __contains__(self, day: object) -> bool:
         return isinstance(day, date) and self.first <= day <= self.last
 
-    def overlaps(self, other: "Window") -> bool:
-        """Whether any day lies in both."""
-        return self.first <= other.last and other.first <= self.last
-
     def covers(self, other: "Window") -> bool:
         """Whether every day of the other lies in this one."""
         return self.first <= other.first and other.last <= self.last

@@ -16,11 +16,9 @@ class BackfillAssetsError(Exception):
 
     ``exit_code`` is what the command line ends with: 2 bad input, 4 refused or failed validation, 5 something
     is wrong with what is published, 1 else.
-    ``retryable`` says whether the same call may succeed later without anybody changing anything.
     """
 
     exit_code: ClassVar[int] = 1
-    retryable: ClassVar[bool] = False
 
 
 class BadInput(BackfillAssetsError):

@@ -63,8 +63,6 @@ class CommitGone(Unusable):
 class LakeUnreachable(Refused):
     """The store does not answer, or does not let us in."""
 
-    retryable = True
-
     def __init__(self, uri: str, why: str) -> None:
         super().__init__(
             f"{uri} cannot be reached ({why}). Nothing was read or written. "
@@ -74,8 +72,6 @@ class LakeUnreachable(Refused):
 
 class CommitUnknown(BackfillAssetsError):
     """The answer to a commit was lost, and the table does not tell whether it happened."""
-
-    retryable = True
 
     def __init__(self, uri: str, why: str) -> None:
         super().__init__(
@@ -168,8 +164,6 @@ class RowsOfOtherDays(BadInput):
 
 class CommitContended(Refused):
     """Other writers committed first, every time, until the deadline."""
-
-    retryable = True
 
     def __init__(self, uri: str, attempts: int, seconds: float) -> None:
         super().__init__(

@@ -100,8 +100,6 @@ class SwapNumberTaken(Refused):
 class RollBackOvertaken(Refused):
     """Live days were written between the plan of a roll back and its commit."""
 
-    retryable = True
-
     def __init__(self, correction: str, days: Collection[date]) -> None:
         super().__init__(
             f"Live was written on {days_listed(days)} after the roll back of correction {correction} was planned. "

@@ -19,19 +19,10 @@ EXACT_RATE = r"^[0-9]{1,10}(\.[0-9]{1,8})?$"
 EXACT_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
-def read_fixings(content: bytes, file: str) -> pl.DataFrame:
+def stated_fixings(content: bytes, file: str) -> pl.DataFrame:
     """The ECB's history file in long form: ``fixing_day``, ``currency``, ``rate`` (units per EUR), sorted.
 
-    ``N/A`` is no fixing. ``file`` is only named in errors.
-
-    Raises:
-        UnusableFixings: a day or a rate is none, or a day occurs twice.
-    """
-    return stated_fixings(content, file).filter(pl.col("rate").is_not_null())
-
-
-def stated_fixings(content: bytes, file: str) -> pl.DataFrame:
-    """As :func:`read_fixings`, with a null rate wherever the file itself says ``N/A``.
+    The rate is null wherever the file itself says ``N/A``. ``file`` is only named in errors.
 
     Raises:
         UnusableFixings: a day or a rate is none, or a day occurs twice.

@@ -9,7 +9,7 @@ A file is read once, so that its SHA-256 and its rows belong together also while
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -97,11 +97,6 @@ def landed_days(root: Path) -> frozenset[date]:
     """The days for which a file of transactions lies in the landing."""
     files = [file for file in (root / FOLDER).glob("*") if file.suffix in PARSERS and ISO_DAY.fullmatch(file.stem)]
     return frozenset(day for file in files if (day := _day_within(file.stem)))
-
-
-def missing_days(root: Path, days: Collection[date]) -> frozenset[date]:
-    """Those of the days for which nothing landed."""
-    return frozenset(day for day in days if not files_of(root, day))
 
 
 def read_day(root: Path, day: date) -> Arrival:
@@ -257,7 +252,6 @@ __all__ = [
     "files_of",
     "fixing_files",
     "landed_days",
-    "missing_days",
     "read_day",
     "read_ledger",
 ]

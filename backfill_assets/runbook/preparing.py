@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import ReportsFrozen, SourceVerified, WatermarksReset
-from backfill_assets.core.plan import Plan
+from backfill_assets.core.plan import Plan, expected_thaw
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.correction import SourceUnfit
@@ -16,7 +16,6 @@ from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.notify import notify_watchers
 from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
 from backfill_assets.runbook.readers import internal_holders, register_declared
-from backfill_assets.storage.banners import expected_thaw
 
 
 @stuck_when_unusable(Step.FREEZE_REPORTS)

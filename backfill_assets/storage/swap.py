@@ -1,7 +1,7 @@
 """Cut over and roll back: one metadata commit that exchanges the files of days, and the plan written down before it."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
 
@@ -46,18 +46,6 @@ class Manifest:
     def days(self) -> tuple[date, ...]:
         """Every day of either side, oldest first."""
         return tuple(sorted({file.day for file in (*self.retired, *self.arriving) if file.day is not None}))
-
-    def for_days(self, days: Collection[date]) -> Self:
-        """The part of the manifest that is about these days."""
-        return replace(
-            self,
-            retired=tuple(file for file in self.retired if file.day in days),
-            arriving=tuple(file for file in self.arriving if file.day in days),
-        )
-
-    def reversed(self, swap_count: int) -> Self:
-        """The swap that undoes this one."""
-        return replace(self, swap_count=swap_count, retired=self.arriving, arriving=self.retired)
 
     def as_json(self) -> dict[str, Any]:
         """All fields, JSON-ready."""

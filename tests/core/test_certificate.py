@@ -2,11 +2,8 @@
 
 import json
 from dataclasses import replace
-from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.check import Check
@@ -28,11 +25,6 @@ def certificate(**changes: object) -> Certificate:
         checks=(Check("days_complete", True, "All 2 days are staged.", (), {"note": "ä"}),),
     )
     return replace(issued, **changes)
-
-
-def drifted(issued: Certificate, **now: object) -> tuple[date, ...]:
-    seen = {"live_now": issued.live, "staged_now": issued.staged, "inputs_now": issued.inputs} | now
-    return issued.drifted_days(**seen)
 
 
 def test_it_survives_writing_and_reading() -> None:
@@ -78,29 +70,3 @@ def test_it_passes_only_with_checks_that_all_pass() -> None:
     assert certificate().passed
     assert not certificate(checks=(*certificate().checks, failed)).passed
     assert not certificate(checks=()).passed
-
-
-def test_nothing_drifts_while_nothing_moves() -> None:
-    assert drifted(certificate()) == ()
-    assert drifted(certificate(), live_now={MONDAY: "l1", WEDNESDAY: "tonight"}) == ()
-
-
-def test_a_day_drifts_when_live_staged_or_inputs_moved() -> None:
-    issued = certificate()
-
-    assert drifted(issued, live_now={MONDAY: "compacted"}) == (MONDAY,)
-    assert drifted(issued, live_now={}) == (MONDAY,)
-    assert drifted(issued, live_now={MONDAY: "l1", TUESDAY: "landed"}) == (TUESDAY,)
-    assert drifted(issued, staged_now={MONDAY: "s1"}) == (TUESDAY,)
-    assert drifted(issued, staged_now={**issued.staged, WEDNESDAY: "s9"}) == (WEDNESDAY,)
-    assert drifted(issued, inputs_now={**issued.inputs, TUESDAY: {"raw_transactions": "late"}}) == (TUESDAY,)
-    assert drifted(issued, inputs_now=None) == ()
-
-
-@given(st.sets(st.sampled_from(DAYS)), st.sets(st.sampled_from(DAYS)))
-def test_exactly_the_days_that_moved_drift(live: set[date], staged: set[date]) -> None:
-    before = dict.fromkeys(DAYS, "before")
-    issued = certificate(live=before, staged=before, inputs={})
-
-    now = issued.drifted_days(before | dict.fromkeys(live, "after"), before | dict.fromkeys(staged, "after"))
-    assert set(now) == live | staged

@@ -27,6 +27,7 @@ from tests.scenarios_comparison import (
     off_by,
     payment,
     published,
+    validate,
     with_cell,
 )
 

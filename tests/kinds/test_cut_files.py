@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill_assets.revenue.errors import BadLanding, UnusableFixings, UnusableLedger
-from backfill_assets.revenue.fixings import read_fixings
 from backfill_assets.revenue.landing import LEDGER, read_day, read_ledger
 from backfill_assets.revenue.landing_formats import parse_csv, parse_ndjson
 from tests.e2e.house import House
 from tests.e2e.shop import FIXINGS, open_shop, trade
+from tests.revenue.reference import read_fixings
 from tests.scenarios import FRIDAY, csv_line, drop_csv, drop_ndjson, drop_parquet, transaction
 
 LAST = {"transaction_id": "t2", "amount": "1234.5000"}

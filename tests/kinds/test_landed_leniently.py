@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill_assets.revenue.errors import BadLanding, UnusableFixings
-from backfill_assets.revenue.fixings import read_fixings
 from backfill_assets.revenue.landing import LANDED, LEDGER, read_day, read_ledger
 from backfill_assets.revenue.landing_checks import as_landed
 from backfill_assets.revenue.landing_formats import parse_ndjson
 from tests.e2e.shop import open_shop, trade
+from tests.revenue.reference import read_fixings
 from tests.scenarios import FRIDAY, csv_line, drop_csv, drop_ndjson, drop_parquet, noon, transaction
 
 HEADER = ",".join(LANDED)

@@ -1,7 +1,6 @@
 """Freeze, tolerate, hand over and completeness, without a Dagster run except where Dagster has to be asked."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -12,7 +11,6 @@ from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.runbook import approve, rebuild_downstream, reset_watermarks
 from backfill_assets.runbook.opening import abandon
 from backfill_assets.runbook.watermark_steps import move_own_marks
-from backfill_assets.storage.banners import banner_of
 from backfill_assets.storage.completeness import Basis, measure
 from tests.runbook.world import REPORT, TABLE, World, day, days, world_at
 
@@ -123,24 +121,6 @@ def test_a_tolerant_report_is_not_held(tmp_path):
     event = freeze_reports(tolerant, "a")
     assert (event.detail["reports"], event.detail["tolerated"]) == ([], [REPORT])
     freezer(world).refuse(REPORT, [KEYS[4]])
-    assert banner_of(world.records, REPORT) is None
-
-
-def test_the_banner_says_since_when_why_as_of_which_day_and_until_when(tmp_path):
-    world = world_at(tmp_path)
-    since = world.now
-    frozen(world, 5, 6, "a")
-    world.later(1)
-    frozen(world, 8, 9, "b")
-    banner = banner_of(world.records, REPORT)
-    assert banner is not None
-    assert (banner.corrections, banner.since, banner.as_of) == (("a", "b"), since, day(10))
-    assert banner.until > since + timedelta(days=1)
-    assert "wrong." in banner.sentence
-    assert "a, b" in banner.sentence
-    abandon(world.step_context(), "a", "")
-    abandon(world.step_context(), "b", "")
-    assert banner_of(world.records, REPORT) is None
 
 
 def test_completeness_tells_original_from_corrected_and_mixed(tmp_path):

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.revenue import errors as source
-from backfill_assets.revenue.landing import LANDED, as_raw, landed_days, missing_days, read_day, read_ledger
+from backfill_assets.revenue.landing import LANDED, as_raw, landed_days, read_day, read_ledger
 from backfill_assets.revenue.schemas import checked
 from tests.scenarios import (
     FRIDAY,
@@ -104,7 +104,6 @@ def test_a_day_without_file_is_missing(tmp_path):
     drop_parquet(tmp_path, FRIDAY)
 
     assert landed_days(tmp_path) == {FRIDAY}
-    assert missing_days(tmp_path, [FRIDAY, MONDAY]) == {MONDAY}
     assert "2026-01-12" in str(refusal(tmp_path, source.MissingDays, MONDAY))
 
 

@@ -7,7 +7,7 @@ They may contain passwords and are never logged, stored or raised.
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +22,6 @@ from backfill_assets.storage.replacing import replace_text
 
 VARIABLE = "BACKFILL_NOTIFY_"
 MESSAGE_ID = "X-Notice-Id"
-
-Send = Callable[[str, Notice], bool]
 
 
 @dataclass(frozen=True)
