@@ -1,6 +1,7 @@
-"""What looks at published days: audit, freshness, and reconciliation with figures kept by somebody else."""
+"""What looks at published days: audit, freshness, reconciliation with somebody else's figures, and sensors of users."""
 
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
+from backfill_assets.orchestration.watching.cursors import CursorMark
 from backfill_assets.orchestration.watching.reconciliation import Reconciled
 from backfill_assets.orchestration.watching.watches import audit, freshness, reconcile
 from backfill_assets.runbook.request import request_text
@@ -8,6 +9,7 @@ from backfill_assets.storage.findings import Findings, Stored
 
 __all__ = [
     "Cause",
+    "CursorMark",
     "Finding",
     "Findings",
     "Observation",

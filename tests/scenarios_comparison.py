@@ -1,17 +1,10 @@
 """Fresh tables to compare: a small history of payments, as published and as corrected, and ways to spoil it."""
 
-from collections.abc import Collection
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
-
-from backfill_assets.core.check import Check
-from backfill_assets.core.expectation import Expectation
-from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
-from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.core.validation import validate_days
 
 FIRST = date(2026, 1, 1)
 DAYS = tuple(FIRST + timedelta(days=offset) for offset in range(10))
@@ -76,27 +69,3 @@ def with_cell(rows: list[Row], number: int, column: str, value: Any) -> list[Row
 def off_by(rows: list[Row], number: int, amount: str, column: str = "revenue_usd") -> list[Row]:
     """The rows with one amount moved."""
     return with_cell(rows, number, column, rows[number][column] + Decimal(amount))
-
-
-def validate(
-    expectation: Expectation,
-    comparison: Comparison,
-    old: pl.LazyFrame,
-    new: pl.LazyFrame,
-    *,
-    days: Collection[date],
-    excluded: Collection[date] = (),
-    control: Control | None = None,
-    ledger: pl.LazyFrame | None = None,
-    sample: pl.LazyFrame | None = None,
-) -> tuple[Check, ...]:
-    """Check old against new, and new against the source; evidence that is not given yields no check."""
-    checks = list(validate_days(expectation, comparison, old, new, days=days, excluded=excluded))
-    if control is not None:
-        checks.append(control_totals(new, control, by=comparison.by, days=days))
-    if ledger is not None:
-        measures = [name for name in comparison.measures if name in ledger.collect_schema()]
-        checks.append(closer_to_ledger(old, new, ledger, measures=measures, by=comparison.by, excluded=excluded))
-    if sample is not None:
-        checks.append(sample_rederived(sample, by=comparison.by, nothing_to_sample=not comparison.rows_new))
-    return tuple(checks)

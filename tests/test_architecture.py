@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,69 @@ OPEN_KINDS = {
     ("runbook/strict_yaml.py", "_value"): "an event of the YAML parser",
     ("storage/schema.py", "_delta_name"): "a type of Polars, looked up by its class",
 }
+
+
+# Named by Dagster's instance configuration, not by code.
+USED_FROM_OUTSIDE = {"ReusingSqliteEventLogStorage", "ReusingSqliteRunStorage"}
+WRITING = {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
+
+
+def names_read(tree: ast.AST) -> Counter[str]:
+    """How often each name is read: bare, after a dot, or to be known by another name."""
+    found: Counter[str] = Counter()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name, ctx=ast.Load()):
+                found[name] += 1
+            case ast.alias(name=name, asname=str()):
+                found[name] += 1
+    return found
+
+
+def names_offered(tree: ast.Module) -> set[str]:
+    """What a module says is for whoever imports it."""
+    return {
+        item.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        for item in ast.walk(node.value)
+        if isinstance(item, ast.Constant) and isinstance(item.value, str)
+    }
+
+
+def is_called_by_a_decorator(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a decorator hands it to somebody who calls it: the command line's application, Dagster."""
+    names = [ast.unparse(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list]
+    return any(name.startswith("dg.") or name.endswith((".command", ".callback")) for name in names)
+
+
+def names_assigned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The parameters and variables of a function; not those of its inner functions, nor what ``with`` opens."""
+    given = function.args
+    found = {argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+    inside: list[ast.AST] = [*function.body]
+    while inside:
+        node = inside.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.withitem):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        inside.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def names_written_into(function: ast.FunctionDef) -> set[str]:
+    """The names of which an item is set, or a method called that changes them, or that are said to be nonlocal."""
+    found: set[str] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.Nonlocal():
+                found.update(node.names)
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+                found.add(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if method in WRITING:
+                found.add(name)
+    return found
 
 
 def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -111,6 +175,36 @@ def _html_outside_markup(module: Path) -> Iterator[str]:
 def _has_docstring(node: ast.AST) -> bool:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return isinstance(node, documented) and ast.get_docstring(node) is not None
+
+
+def test_every_public_function_and_class_is_used_by_the_package_or_offered_to_its_users() -> None:
+    trees = {module: ast.parse(module.read_text()) for module in MODULES}
+    offered = {name for tree in trees.values() for name in names_offered(tree)}
+    read = {module: names_read(tree) for module, tree in trees.items()}
+    everywhere = sum(read.values(), Counter[str]())
+    unused = [
+        f"{module.relative_to(ROOT)}: {node.name}"
+        for module, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        if not is_called_by_a_decorator(node) and node.name not in offered | USED_FROM_OUTSIDE
+        if everywhere[node.name] == names_read(node)[node.name]
+    ]
+
+    assert not unused
+
+
+def test_no_inner_function_writes_into_what_is_outside_of_it() -> None:
+    written = [
+        f"{module.relative_to(ROOT)}: {function.name} writes into {name}"
+        for module in MODULES
+        for function in functions(module)
+        for inner in ast.walk(function)
+        if isinstance(inner, ast.FunctionDef) and inner is not function
+        for name in names_written_into(inner) & (names_assigned(function) - names_assigned(inner))
+    ]
+
+    assert not written
 
 
 def test_nothing_names_a_place_on_a_machine_or_a_host() -> None:

@@ -116,6 +116,7 @@ PUBLIC = {
     },
     "backfill_assets.watch": {
         "Cause",
+        "CursorMark",
         "Finding",
         "Findings",
         "Observation",

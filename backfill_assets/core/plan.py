@@ -216,4 +216,4 @@ class Plan:
 def expected_thaw(plan: Plan, frozen_at: datetime) -> datetime:
     """When a correction is expected to let its reports go: its own estimate, and a day for a person to look."""
     looks = APPROVAL_TAKES if plan.request.approval is Approval.MANUAL else timedelta()
-    return frozen_at + timedelta(seconds=plan.seconds) + looks
+    return frozen_at + timedelta(seconds=plan.cost.seconds) + looks

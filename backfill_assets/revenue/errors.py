@@ -245,8 +245,6 @@ class FixingWithdrawalWaits(BackfillAssetsError):
 class PrintingFailed(BackfillAssetsError):
     """The browser could not make a PDF."""
 
-    retryable = True
-
     def __init__(self, pages: Collection[str], why: str) -> None:
         super().__init__(
             f"The browser did not print {listed(pages)} ({why}). The earlier PDF stays as it is. "

@@ -3,14 +3,11 @@
 Money in a customer's currency and in USD has four decimals, a rate eight (units per EUR, as the ECB prints them).
 """
 
-from functools import partial
 from typing import Annotated
 
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.model_config import BaseConfig
-
-from backfill_assets import validated
 
 CURRENCY = r"^[A-Z]{3}$"
 MAX_FIXING_AGE_DAYS = 7
@@ -228,13 +225,3 @@ def schema_of(table: str) -> pl.Schema:
     """The columns of a table, in order, as its model declares them."""
     columns = MODELS[table].to_schema().columns
     return pl.Schema({name: column.dtype.type for name, column in columns.items()})
-
-
-def checked(table: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame as it is, once every rule of the table's model holds.
-
-    Raises:
-        pandera.errors.SchemaErrors: all rules that are broken, in one report.
-    """
-    validated(partial(MODELS[table].validate, lazy=True), frame)
-    return frame

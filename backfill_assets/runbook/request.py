@@ -3,7 +3,7 @@
 Scalars are texts until a field says what they mean, so that no digit is lost and no id becomes a number on the way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -110,20 +110,33 @@ def _told(faults: list[tuple[int, BadInput]]) -> BadInput:
 
 def _without_empty(document: Document) -> tuple[dict[str, Any], list[tuple[int, BadInput]]]:
     """The content without fields in which nothing stands, and a fault for each of those."""
-    faults: list[tuple[int, BadInput]] = []
+    faults: list[tuple[int, BadInput]] = [
+        (document.line_of(place), RequestFieldEmpty(".".join(map(str, place))))
+        for place in _empty_places(document.content, ())
+    ]
+    return _without_none(document.content), faults
 
-    def kept(value: Any, place: Place) -> Any:
-        if isinstance(value, Mapping):
-            inner = {name: kept(one, (*place, name)) for name, one in cast("Mapping[str, Any]", value).items()}
-            return {name: one for name, one in inner.items() if one is not None}
-        if isinstance(value, list):
-            inner = [kept(one, (*place, number)) for number, one in enumerate(cast("list[Any]", value))]
-            return [one for one in inner if one is not None]
-        if value is None:
-            faults.append((document.line_of(place), RequestFieldEmpty(".".join(map(str, place)))))
-        return value
 
-    return kept(document.content, ()), faults
+def _empty_places(value: Any, place: Place) -> Iterator[Place]:
+    """Where nothing stands, in the order of the file."""
+    if value is None:
+        yield place
+    for name, one in _items(value):
+        yield from _empty_places(one, (*place, name))
+
+
+def _without_none(value: Any) -> Any:
+    kept = [(name, _without_none(one)) for name, one in _items(value) if one is not None]
+    if isinstance(value, Mapping):
+        return dict(kept)
+    return [one for _, one in kept] if isinstance(value, list) else value
+
+
+def _items(value: object) -> Iterable[tuple[Any, Any]]:
+    """What a value holds, by name or number; nothing for a scalar."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value).items()
+    return enumerate(cast("list[Any]", value)) if isinstance(value, list) else ()
 
 
 def _as_text(value: object) -> object:

@@ -27,7 +27,6 @@ from tests.scenarios_comparison import (
     off_by,
     payment,
     published,
-    validate,
     with_cell,
 )
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from backfill_assets.revenue import sample
 from backfill_assets.revenue.conversions import CONVERSIONS
 from backfill_assets.revenue.fixings import rates_in_force
-from backfill_assets.revenue.schemas import checked
 from tests.e2e.house import new_house
-from tests.revenue.reference import read_fixings
+from tests.revenue.shorthands import checked, read_fixings
 from tests.scenarios import drop_parquet, fixings, transaction
 
 ISK_ENDS = {

@@ -14,7 +14,7 @@ from backfill_assets.revenue.landing import LEDGER, read_day, read_ledger
 from backfill_assets.revenue.landing_formats import parse_csv, parse_ndjson
 from tests.e2e.house import House
 from tests.e2e.shop import FIXINGS, open_shop, trade
-from tests.revenue.reference import read_fixings
+from tests.revenue.shorthands import read_fixings
 from tests.scenarios import FRIDAY, csv_line, drop_csv, drop_ndjson, drop_parquet, transaction
 
 LAST = {"transaction_id": "t2", "amount": "1234.5000"}

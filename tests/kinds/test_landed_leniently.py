@@ -15,7 +15,7 @@ from backfill_assets.revenue.landing import LANDED, LEDGER, read_day, read_ledge
 from backfill_assets.revenue.landing_checks import as_landed
 from backfill_assets.revenue.landing_formats import parse_ndjson
 from tests.e2e.shop import open_shop, trade
-from tests.revenue.reference import read_fixings
+from tests.revenue.shorthands import read_fixings
 from tests.scenarios import FRIDAY, csv_line, drop_csv, drop_ndjson, drop_parquet, noon, transaction
 
 HEADER = ",".join(LANDED)

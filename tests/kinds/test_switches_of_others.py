@@ -26,11 +26,12 @@ from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.pages.formats import growth, money, share
 from backfill_assets.revenue.landing import Arrival
 from backfill_assets.revenue.raw_files import frames_of
-from backfill_assets.revenue.schemas import MODELS, checked, schema_of
+from backfill_assets.revenue.schemas import MODELS, schema_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.e2e.house import House
 from tests.e2e.shop import open_shop, trade
+from tests.revenue.shorthands import checked
 from tests.scenarios import FRIDAY, KEY, csv_line, drop_csv, drop_ndjson, drop_parquet, fx_rates, landed, transaction
 
 PACKAGE = Path(backfill_assets.__file__).parent

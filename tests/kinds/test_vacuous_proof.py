@@ -20,7 +20,7 @@ from tests.core.validated import validate
 from tests.e2e.house import House
 from tests.e2e.shop import open_shop
 from tests.kinds.stranger import FACTOR, FIRST, NOW, TABLE, Stranger, days, location, orders, stranger_at
-from tests.scenarios_comparison import DAYS, KEYS, MEASURES, corrected, frame, payment, published, validate
+from tests.scenarios_comparison import DAYS, KEYS, MEASURES, corrected, frame, payment, published
 
 LAST = FIRST + timedelta(days=4)
 EVERY_CLAUSE: dict[str, Any] = {

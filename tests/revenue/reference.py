@@ -6,10 +6,6 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-import polars as pl
-
-from backfill_assets.revenue.fixings import stated_fixings
-
 Sums = dict[tuple[date, str], tuple[int, Decimal]]
 
 
@@ -40,8 +36,3 @@ def revenue(
         counts[day, currency] += 1
         sums[day, currency] += rounded(in_usd(amount, rates[day, "USD"], rates[day, currency]))
     return {key: (count, Decimal(int(sums[key] * 10**4)).scaleb(-4)) for key, count in counts.items()}
-
-
-def read_fixings(content: bytes, file: str) -> pl.DataFrame:
-    """The fixings of the ECB's history file; ``N/A`` is no fixing."""
-    return stated_fixings(content, file).filter(pl.col("rate").is_not_null())

@@ -11,9 +11,8 @@ import polars as pl
 from backfill_assets.revenue.fixings import rates_in_force
 from backfill_assets.revenue.landing import as_raw, fixing_files, landed_days, read_day, read_ledger
 from backfill_assets.revenue.reports import finance_reconciliation_export
-from backfill_assets.revenue.schemas import checked
 from backfill_assets.revenue.transforms import daily_revenue
-from tests.revenue.reference import read_fixings
+from tests.revenue.shorthands import checked, read_fixings
 from tests.scenarios import FRIDAY, KEY, MONDAY, SATURDAY, SUNDAY, fixings
 
 CHRISTMAS = date(2025, 12, 25)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from backfill_assets.revenue.conversions import CONVERSIONS
 from backfill_assets.revenue.errors import StaleFixings, UnusableFixings
 from backfill_assets.revenue.fixings import fixings_known, new_fixings, rates_in_force
-from backfill_assets.revenue.schemas import checked, schema_of
+from backfill_assets.revenue.schemas import schema_of
 from tests.profiles import share_of_examples
-from tests.revenue.reference import read_fixings
+from tests.revenue.shorthands import checked, read_fixings
 from tests.scenarios import FRIDAY, MONDAY, SATURDAY, SUNDAY, fixings
 
 NOTHING = schema_of("raw_fixings").to_frame()

@@ -7,7 +7,7 @@ import pytest
 
 from backfill_assets.revenue import errors as source
 from backfill_assets.revenue.landing import LANDED, as_raw, landed_days, read_day, read_ledger
-from backfill_assets.revenue.schemas import checked
+from tests.revenue.shorthands import checked
 from tests.scenarios import (
     FRIDAY,
     KEY,

@@ -9,10 +9,11 @@ import polars as pl
 from backfill_assets.revenue.fixings import fixings_known, new_fixings, rates_in_force
 from backfill_assets.revenue.landing import LEDGER, FinanceLedger, as_raw, landed_days, read_day
 from backfill_assets.revenue.reports import finance_reconciliation_export
-from backfill_assets.revenue.schemas import checked, schema_of
+from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.transforms import control_totals, daily_revenue
 from tests.revenue.real_data import real_data
-from tests.revenue.reference import half_even, half_up, read_fixings, revenue
+from tests.revenue.reference import half_even, half_up, revenue
+from tests.revenue.shorthands import checked, read_fixings
 from tests.scenarios import KEY
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from backfill_assets.revenue.landing import LEDGER, BadLine, FinanceLedger
 from backfill_assets.revenue.reports import Reason, board_pack, executive_dashboard, finance_reconciliation_export
-from backfill_assets.revenue.schemas import REASONS, checked
+from backfill_assets.revenue.schemas import REASONS
 from tests.profiles import share_of_examples
+from tests.revenue.shorthands import checked
 from tests.scenarios import FRIDAY, MONDAY, SATURDAY, SUNDAY, fact
 
 FIRST = date(2026, 1, 1)

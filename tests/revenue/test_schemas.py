@@ -6,7 +6,8 @@ import pytest
 from pandera.errors import SchemaErrors
 
 from backfill_assets.revenue.reports import board_pack, executive_dashboard, finance_reconciliation_export
-from backfill_assets.revenue.schemas import MODELS, checked, schema_of
+from backfill_assets.revenue.schemas import MODELS, schema_of
+from tests.revenue.shorthands import checked
 from tests.revenue.test_reports import ledger
 from tests.scenarios import FRIDAY, fact, fixings, fx_rates, raw_transactions, transaction
 

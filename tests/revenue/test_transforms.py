@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfill_assets.revenue.errors import AmbiguousRates, MissingRates, RevenueTooLarge
-from backfill_assets.revenue.schemas import checked
 from backfill_assets.revenue.transforms import control_totals, daily_revenue, latest_transactions
 from tests.profiles import share_of_examples
 from tests.revenue.reference import half_even, in_usd
+from tests.revenue.shorthands import checked
 from tests.scenarios import FRIDAY, MONDAY, SATURDAY, fx_rates, raw_transactions, transaction
 
 RATES = {(FRIDAY, "EUR"): "1", (FRIDAY, "USD"): "1.1", (FRIDAY, "GBP"): "0.88"}
