@@ -242,7 +242,7 @@ def test_a_row_doubled_on_one_side_alone_is_refused(swapped: bool, slice_rows: i
 def test_null_keys_are_refused() -> None:
     with pytest.raises(KeysNull, match=r"null on the old side \(payment in 1 row\)"):
         compared(with_cell(corrected(), 3, "payment", None), corrected())
-    with pytest.raises(KeysNull, match=r"null on the new side \(day in 1 rows\)"):
+    with pytest.raises(KeysNull, match=r"null on the new side \(day in 1 row\)"):
         compared(corrected(), with_cell(corrected(), 3, "day", None))
 
 
