@@ -9,6 +9,7 @@ from backfill_assets.core.periods import months_of
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import NoticeKind as Kind
 from backfill_assets.core.window import contiguous
+from backfill_assets.errors.base import verb
 
 MOST_RUNS = 4
 
@@ -70,10 +71,12 @@ def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str,
     moves = [told.format(months=", ".join(months_of(days)), days=named, correction=plan.correction)]
     closed = figures.get("closed_months", ())
     if closed and audience is Audience.FINANCE and event in {Kind.WAITING, Kind.PUBLISHED}:
-        months = ", ".join(closed)
+        months, are = ", ".join(closed), verb(len(closed), "is", "are")
         moves += {
-            Kind.WAITING: [f"{months} is closed. Two people have to approve, each by name."],
-            Kind.PUBLISHED: [f"{months} is closed. Post the restatement journal; it is in the workbook of each month."],
+            Kind.WAITING: [f"{months} {are} closed. Two people have to approve, each by name."],
+            Kind.PUBLISHED: [
+                f"{months} {are} closed. Post the restatement journal; it is in the workbook of each month."
+            ],
         }[event]
     return moves
 
@@ -81,29 +84,29 @@ def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str,
 _MOVES: Mapping[tuple[str, Audience], str] = {
     (Kind.OPENED, Audience.FINANCE): "Do not reconcile or close {months} until you hear that it is corrected.",
     (Kind.OPENED, Audience.EXECUTIVES): "Do not decide on figures of {days}; the dashboard shows the state before.",
-    (Kind.OPENED, Audience.BOARD): "Hold every pack that quotes {months}. The pages say which state they show.",
+    (Kind.OPENED, Audience.BOARD): "Do not send any pack that quotes {months}. The pages say which state they show.",
     (Kind.OPENED, Audience.ANYONE): "Do not copy figures of {days} until you hear that it is corrected.",
     (Kind.WAITING, Audience.FINANCE): "Compare the totals with your own, then tell the data team whether to go ahead.",
     (Kind.WAITING, Audience.EXECUTIVES): "Nothing yet. The dashboard stays as it is until the correction is approved.",
     (Kind.WAITING, Audience.BOARD): "Prepare to restate {months}; the figures above are what they will say.",
-    (Kind.WAITING, Audience.ANYONE): "Nothing yet. You hear again when it is published or given up.",
+    (Kind.WAITING, Audience.ANYONE): "Nothing yet. You will be notified when it is published or abandoned.",
     (
         Kind.PUBLISHED,
         Audience.FINANCE,
-    ): "Take the workbooks of {months} again; their journal lists every entry to post.",
-    (Kind.PUBLISHED, Audience.EXECUTIVES): "Read the dashboard anew, and correct what was quoted from {days}.",
+    ): "Download the workbooks of {months} again; their journal lists every entry to post.",
+    (Kind.PUBLISHED, Audience.EXECUTIVES): "Read the dashboard again, and correct what was quoted from {days}.",
     (Kind.PUBLISHED, Audience.BOARD): "Replace the packs of {months}. Each restated month shows its earlier figure.",
     (Kind.PUBLISHED, Audience.ANYONE): "Run again whatever copied these days. Pages and exports are rebuilt already.",
     (Kind.ROLLED_BACK, Audience.FINANCE): "Reverse what you posted of {days} for correction {correction}; the "
     "journal has the reversing entries.",
     (Kind.ROLLED_BACK, Audience.BOARD): "Withdraw packs of {months} made since the correction was published.",
     (Kind.ROLLED_BACK, Audience.ANYONE): "Do not use figures of {days} taken since the correction was published.",
-    (Kind.ABANDONED, Audience.FINANCE): "Go on with {months} as published. A new correction will be announced.",
+    (Kind.ABANDONED, Audience.FINANCE): "Continue with {months} as published. A new correction will be announced.",
     (
         Kind.ABANDONED,
         Audience.ANYONE,
     ): "Nothing. Figures of {days} are as they were; they may still be corrected later.",
-    (Kind.UNCHANGED, Audience.FINANCE): "Go on with {months} as published; nothing has to be posted.",
+    (Kind.UNCHANGED, Audience.FINANCE): "Continue with {months} as published; nothing has to be posted.",
     (Kind.UNCHANGED, Audience.ANYONE): "Nothing. Figures of {days} are right as they are.",
     (Kind.DECOMMISSIONED, Audience.FINANCE): "Nothing. Keep the journal; it is the only record of the earlier figures.",
     (Kind.DECOMMISSIONED, Audience.ANYONE): "Nothing. To change these days again, a new correction has to be opened.",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from backfill_assets.core.day_comparison import ChangedRow
+from backfill_assets.errors.base import counted, verb
 
 EXAMPLES_SHOWN = 3
 
@@ -94,18 +95,9 @@ class Check:
         if not days:
             return self
         left_out = {"left_out": [day.isoformat() for day in sorted(days)]}
-        noun = "day was" if len(days) == 1 else "days were"
-        sentence = f"{self.sentence} {len(days)} {noun} left out, live was computed from other inputs."
+        out = f"{counted(len(days), 'day')} {verb(len(days), 'was', 'were')} left out"
+        sentence = f"{self.sentence} {out}, because live was computed from other inputs."
         return replace(self, sentence=sentence, detail={**self.detail, **left_out})
-
-
-def counted(number: int, noun: str) -> str:
-    """So many of something.
-
-    >>> counted(1, "row"), counted(0, "row")
-    ('1 row', '0 rows')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def examples(rows: Iterable[ChangedRow]) -> list[dict[str, Any]]:

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
-from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, counted, examples
+from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, examples
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.condition import counted_where, rows_where
 from backfill_assets.core.day_comparison import Cells
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.errors.base import days_listed, listed
+from backfill_assets.errors.base import counted, days_listed, listed, verb
 
 
 def only_expected_columns_differ(expected: Collection[str], comparison: Comparison) -> Check:
@@ -22,11 +22,11 @@ def only_expected_columns_differ(expected: Collection[str], comparison: Comparis
     if found:
         return _columns_differ(expected, comparison, found).over(held)
     if others and not met and (comparison.rows_old or comparison.rows_new):
-        sentence = f"No row is on both sides of {counted(held.days, 'day')}, so no column could be held."
+        sentence = f"No row is on both sides of {counted(held.days, 'day')}, so no column could be compared."
         return Check.failing(clause, sentence, [day.day for day in comparison.days], {}).over(held)
-    sentence = f"No column but {named(expected)} differs, over {held}."
+    sentence = f"No column{_other_than(expected)} differs, among {held}."
     if not others:
-        sentence = f"There is no column but {named(expected)}, so none could differ on {counted(held.days, 'day')}."
+        sentence = f"There is no column{_other_than(expected)}, so none could differ on {counted(held.days, 'day')}."
     return Check.passing(clause, sentence).over(held)
 
 
@@ -34,8 +34,8 @@ def _columns_differ(expected: Collection[str], comparison: Comparison, found: di
     days = tuple(day.day for day in comparison.days if found.keys() & day.cells.keys())
     worst = max(found, key=lambda name: (found[name].count, name))
     sentence = (
-        f"Columns beside {named(expected)} differ on {days_listed(days, len(comparison.days))}, "
-        f"namely {listed(found)}, and most often {worst} in {found[worst]}."
+        f"Columns{_other_than(expected)} differ on {days_listed(days, len(comparison.days))}, "
+        f"namely {listed(found)}, most often {worst} in {found[worst]}."
     )
     detail = {
         "columns": {name: cells.as_json() for name, cells in found.items()},
@@ -54,7 +54,8 @@ def same_rows(comparison: Comparison) -> Check:
     days = tuple(day.day for day in offending)
     worst = max(offending, key=lambda day: day.only_old + day.only_new)
     sentence = (
-        f"{comparison.only_old} rows disappear and {comparison.only_new} appear on "
+        f"{counted(comparison.only_old, 'row')} {verb(comparison.only_old, 'disappears', 'disappear')} and "
+        f"{comparison.only_new:,} {verb(comparison.only_new, 'appears', 'appear')} on "
         f"{days_listed(days, len(comparison.days))}, most on {worst.day} with {worst.only_old} and {worst.only_new}."
     )
     shown = examples(comparison.rows_only_on_one_side(EXAMPLES_SHOWN))
@@ -79,7 +80,8 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, old: pl.La
     if not met and (comparison.rows_old or comparison.rows_new):
         most = counted(max(comparison.rows_old, comparison.rows_new), "row")
         null = f", and it is null for {undecided}" if undecided else ""
-        sentence = f"Nothing was held, {condition} is true for none of {most} on {counted(held.days, 'day')}{null}."
+        none = f"{condition} is true for none of {most} on {counted(held.days, 'day')}{null}"
+        sentence = f"Nothing was compared, because {none}."
         days = [day.day for day in comparison.days]
         return Check.failing(Clause.UNCHANGED_WHERE, sentence, days, detail).over(held)
     touched = pl.col(comparison.by).is_in(list(comparison.changed_days))
@@ -91,19 +93,27 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, old: pl.La
     )
     if not found.agrees:
         return _met_and_differ(condition, comparison, found, detail).over(held)
-    null = f", nor was {counted(undecided, 'row')} held for which it is null" if undecided else ""
-    sentence = f"No row where {condition} differs, over {held}{null}."
+    null = (
+        f" It is null for {counted(undecided, 'row')}, which {verb(undecided, 'was', 'were')} not compared."
+        if undecided
+        else ""
+    )
+    sentence = f"No row where {condition} differs, among {held}.{null}"
     return Check.passing(Clause.UNCHANGED_WHERE, sentence, detail).over(held)
 
 
 def _met_and_differ(condition: str, comparison: Comparison, found: Comparison, detail: Mapping[str, object]) -> Check:
     rows = found.differing + found.only_old + found.only_new
     days = days_listed(found.changed_days, len(comparison.days))
-    sentence = f"{rows} {'row' if rows == 1 else 'rows'} where {condition} differ on {days}."
+    sentence = f"{counted(rows, 'row')} where {condition} {verb(rows, 'differs', 'differ')} on {days}."
     if found.worst_day:
         sentence = f"{sentence[:-1]}, most on {found.worst_day.day}."
     told = {**detail, "rows": rows, "examples": examples(found.largest_rows(EXAMPLES_SHOWN))}
     return Check.failing(Clause.UNCHANGED_WHERE, sentence, found.changed_days, told)
+
+
+def _other_than(columns: Collection[str]) -> str:
+    return f" other than {listed(columns)}" if columns else ""
 
 
 def named(columns: Collection[str]) -> str:

@@ -6,13 +6,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, counted, examples
+from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, examples
 from backfill_assets.core.clauses import named
 from backfill_assets.core.day_comparison import NOTHING, DayComparison, Sums, percent
 from backfill_assets.core.expectation import Estimate
 from backfill_assets.core.precision import half_unit
 from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.errors.base import days_listed
+from backfill_assets.errors.base import counted, days_listed, verb
 from backfill_assets.errors.validation import ExpectedColumnsUnknown
 
 Move = tuple[str, DayComparison, Sums]
@@ -25,7 +25,7 @@ def change_per_day(limit: Decimal, comparison: Comparison) -> Check:
     found = [move for move in _moves(comparison) if _exceeds(move[2], limit)]
     most = percent(Fraction(limit))
     if not found:
-        sentence = f"No day moves by more than {most}, {_of_days(comparison)}."
+        sentence = f"No day moves by more than {most}; {_of_days(comparison)}."
         return Check.passing(Clause.CHANGE_PER_DAY, sentence).over(_held(comparison))
     return _moved_wrongly(Clause.CHANGE_PER_DAY, found, comparison, f"by more than {most}")
 
@@ -37,7 +37,7 @@ def sign(comparison: Comparison, *, up: bool) -> Check:
     wanted, other = ("up", "down") if up else ("down", "up")
     found = [move for move in _moves(comparison) if (move[2].change > 0) is not up]
     if not found:
-        sentence = f"No day moves {other}, {_of_days(comparison)}."
+        sentence = f"No day moves {other}; {_of_days(comparison)}."
         return Check.passing(Clause.SIGN, sentence).over(_held(comparison))
     return _moved_wrongly(Clause.SIGN, found, comparison, f"{other} instead of {wanted}")
 
@@ -49,15 +49,17 @@ def change_total(limit: Decimal, comparison: Comparison) -> Check:
     totals = comparison.totals
     found = {name: sums for name, sums in totals.items() if _exceeds(sums, limit)}
     detail = {"totals": {name: _json(sums) for name, sums in totals.items()}}
-    told = ", ".join(f"{name} by {sums.change:+f} ({percent(sums.share)})" for name, sums in (found or totals).items())
+    told = " and ".join(
+        f"{name} moves by {sums.change:+f} ({percent(sums.share)})" for name, sums in (found or totals).items()
+    )
     if not found:
         days = counted(len(comparison.days), "day")
-        sentence = f"In total {told} moves within {percent(Fraction(limit))}, over {days}."
+        sentence = f"In total {told}, within {percent(Fraction(limit))}, over {days}."
         return Check.passing(Clause.CHANGE_TOTAL, sentence, detail).over(_held(comparison))
     worst = comparison.largest_days(EXAMPLES_SHOWN)
     sentence = (
-        f"In total {told} moves by more than {percent(Fraction(limit))}, "
-        f"most of it on {days_listed([day.day for day in worst])}."
+        f"In total {told}, by more than {percent(Fraction(limit))}, "
+        f"mostly on {days_listed([day.day for day in worst])}."
     )
     days = tuple(sorted({day.day for name, day, _ in _moves(comparison) if name in found}))
     shown = examples(comparison.largest_rows(EXAMPLES_SHOWN))
@@ -74,7 +76,10 @@ def estimate(predicted: Estimate, comparison: Comparison, excluded: Collection[d
     expected = {day: amount for day, amount in predicted.days.items() if day not in excluded}
     detail = {"measured": f"{measured:f}", "predicted": f"{predicted.predicts:f}", **predicted.as_json()}
     if not expected and predicted.total is None:
-        sentence = f"No predicted day was compared, all of {days_listed(predicted.days)} were left out."
+        sentence = (
+            f"No predicted day was compared, because {days_listed(predicted.days)} "
+            f"{verb(len(predicted.days), 'was', 'were')} left out."
+        )
         return Check.failing(Clause.ESTIMATE, sentence, list(predicted.days), detail).over(_held(comparison))
     days = [day for day, amount in expected.items() if _misses(changes.get(day, NOTHING), amount, tolerance)]
     total = predicted.total
@@ -99,11 +104,12 @@ def _held(comparison: Comparison) -> Held:
 def _of_days(comparison: Comparison) -> str:
     """How many days move at all, and in what."""
     moving = len({day.day for _, day, _ in _moves(comparison)})
-    return f"{moving} of {counted(len(comparison.days), 'day')} move in {named(comparison.measures)}"
+    days = counted(len(comparison.days), "day")
+    return f"{moving} of {days} {verb(moving, 'moves', 'move')} in {named(comparison.measures)}"
 
 
 def _no_measure(clause: Clause, comparison: Comparison) -> Check:
-    sentence = f"Nothing was held on {counted(len(comparison.days), 'day')}, the table has no measures."
+    sentence = f"Nothing was compared on {counted(len(comparison.days), 'day')}, because the table has no measures."
     return Check.failing(clause, sentence, [day.day for day in comparison.days], {}).over(_held(comparison))
 
 
@@ -127,9 +133,10 @@ def _size(move: Move) -> tuple[bool, Fraction, Fraction]:
 def _moved_wrongly(clause: Clause, found: list[Move], comparison: Comparison, how: str) -> Check:
     days = tuple(sorted({day.day for _, day, _ in found}))
     name, worst, sums = max(found, key=_size)
+    names = {name for name, _, _ in found}
     sentence = (
-        f"{named({name for name, _, _ in found})} moves {how} on {days_listed(days, len(comparison.days))}, "
-        f"the most {name} on {worst.day} by {sums.change:+f} ({percent(sums.share)})."
+        f"{named(names)} {verb(len(names), 'moves', 'move')} {how} on {days_listed(days, len(comparison.days))}, "
+        f"most of all {name} on {worst.day} by {sums.change:+f} ({percent(sums.share)})."
     )
     rows = comparison.without({day.day for day in comparison.days} - {worst.day}).largest_rows(EXAMPLES_SHOWN)
     largest = {"measure": name, "day": worst.day.isoformat(), **_json(sums)}

@@ -22,6 +22,7 @@ from backfill_assets.core.periods import quarter_of
 from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import NoticeKind as Kind
+from backfill_assets.errors.base import counted
 
 EVERYONE = "everyone"
 Sums = Mapping[str, Mapping[str, str]]
@@ -82,18 +83,18 @@ _SUBJECTS_OF_PART = {
     Kind.DECOMMISSIONED: "The correction of {days} of {table} {window} is final",
 }
 _SUBJECTS = {
-    Kind.OPENED: "{table} {window} is being corrected, reports are frozen",
+    Kind.OPENED: "{table} {window} is being corrected and reports are frozen",
     Kind.WAITING: "The correction of {table} {window} waits for a decision",
     Kind.PUBLISHED: "{table} {window} is corrected",
     Kind.ROLLED_BACK: "The correction of {table} {window} was rolled back",
-    Kind.ABANDONED: "The correction of {table} {window} was given up",
+    Kind.ABANDONED: "The correction of {table} {window} was abandoned",
     Kind.UNCHANGED: "{table} {window} is right as it is",
     Kind.DECOMMISSIONED: "The correction of {table} {window} is final",
 }
 _LEADS = {
     Kind.OPENED: "Numbers of these days are wrong and are being recomputed beside the published ones. Until that is "
     "done, every report below keeps its last good state, under a banner that says so.",
-    Kind.WAITING: "The recomputed days were held against the published ones and against their source. Nothing is "
+    Kind.WAITING: "The recomputed days were compared with the published ones and with their source. Nothing is "
     "published until the correction is approved.",
     Kind.PUBLISHED: "The corrected days are published, and every report below is rebuilt from them.",
     Kind.ROLLED_BACK: "The earlier numbers of these days are published again, and the reports are rebuilt from them.",
@@ -148,7 +149,7 @@ def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str
         "Correction": f"{plan.correction} of `{plan.table}`",
         "What happened": plain(figures.get("happened", "")),
         "What was wrong": plain(plan.request.reason),
-        "Since": f"{plan.window.first}, until {plan.window.last} ({len(plan.days)} days)",
+        "Since": f"{plan.window.first}, until {plan.window.last} ({counted(len(plan.days), 'day')})",
         _COUNTED.get(event, "Days changed"): _counted(days, figures),
         "Largest day": _largest(event, figures),
         "Closed months": ", ".join(figures.get("closed_months", ())),

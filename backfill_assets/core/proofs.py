@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, counted, examples
+from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, examples
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import DayComparison
 from backfill_assets.core.exact import EXACT
 from backfill_assets.core.precision import half_unit
 from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.errors.base import days_listed, listed
+from backfill_assets.errors.base import counted, days_listed, listed, verb
 from backfill_assets.errors.validation import ColumnsMissing, TypesDiffer
 
 _ROWS, _STAGED = "stated rows", " staged"
@@ -48,7 +48,7 @@ def control_totals(
         if missing := {*control.groups, *control.measures} - set(frame.collect_schema()):
             raise ColumnsMissing(side, missing)
     if not control.measures:
-        said = "The source states no sum, so nothing was held against it."
+        said = "The source states no sum, so nothing was compared with it."
         return Check.failing(Clause.CONTROL_TOTALS, said, (), {}).over(Held(0, 0))
     stated, actual = _as_stated(frames, control)
     groups = [name for name in control.groups if name != by]
@@ -60,7 +60,7 @@ def control_totals(
     worst = found.largest_rows(EXAMPLES_SHOWN)
     sentence = (
         f"Staged totals differ from those of the source on {days_listed(found.changed_days, held.days)}, "
-        f"the most in {worst[0]}."
+        f"most of all in {worst[0]}."
     )
     detail = {"examples": examples(worst), "totals": found.as_json()["totals"]}
     return Check.failing(Clause.CONTROL_TOTALS, sentence, found.changed_days, detail).over(held)
@@ -70,7 +70,8 @@ def _stated_alike(control: Control, found: Comparison, held: Held, coarse: Mappi
     """Both sides agree, over some groups or over none."""
     days, detail = counted(held.days, "day"), {"groups": found.rows_old}
     if not found.rows_old and held.rows:
-        sentence = f"The source states nothing on {days}, where {counted(held.rows, 'row')} are staged."
+        staged = f"{counted(held.rows, 'row')} {verb(held.rows, 'is', 'are')} staged"
+        sentence = f"The source states nothing on {days}, where {staged}."
         return Check.failing(Clause.CONTROL_TOTALS, sentence, (), detail)
     sentence = (
         f"The staged totals of {', '.join(control.measures)} equal those of the source in every group, in "
@@ -100,13 +101,13 @@ def closer_to_ledger(
         live: what readers see.
         staged: what would replace it.
         ledger: the day and the measures; several rows of a day are added up.
-        measures: to be held against the ledger.
+        measures: to be compared with the ledger.
         by: the column that holds the day.
         excluded: days that say nothing about the correction, because live was built on other inputs.
         read_as: live and staged at the precision of the ledger: a sum that its rounding explains is its own figure.
     """
     if not measures:
-        said = "The ledger has none of the measures, so no day was held against it."
+        said = "The ledger has none of the measures, so no day was compared with it."
         return Check.failing(Clause.CLOSER_TO_LEDGER, said, (), {}).over(Held(0, 0))
     if missing := {by, *measures} - set(ledger.collect_schema()):
         raise ColumnsMissing("ledger", missing)
@@ -122,7 +123,8 @@ def closer_to_ledger(
     held = Held(len(judged), len(judged), len(judged) * len(measures))
     if read_as and judged and not any((*before.values(), *after.values())):
         sentence = (
-            f"The ledger's figures are too coarse to tell old from new on {days_listed(judged)}, it agrees with both."
+            f"The ledger's figures are too coarse to distinguish old from new on {days_listed(judged)}, "
+            "and agree with both."
         )
         found = Check.passing(Clause.CLOSER_TO_LEDGER, sentence, {"days": len(judged)})
         return found.over(held).leaving_out(excluded)
@@ -133,9 +135,9 @@ def closer_to_ledger(
 def _nothing_judged(ours: Comparison, moving: Sequence[date], measures: Sequence[str]) -> Check:
     """No day moves but those that say nothing about the correction."""
     days = counted(len(ours.days), "day")
-    sentence = f"No sum of {listed(measures)} moves on {days}, so there was nothing to hold against the ledger."
+    sentence = f"No sum of {listed(measures)} moves on {days}, so there was nothing to compare with the ledger."
     if moving:
-        sentence = f"No day was held against the ledger, those that move are left out, {days_listed(moving)}."
+        sentence = f"No day was compared with the ledger, because {days_listed(moving)} that move were left out."
     return Check.passing(Clause.CLOSER_TO_LEDGER, sentence, {"days": 0}).over(Held(0, 0))
 
 
@@ -156,11 +158,16 @@ def sample_rederived(sample: pl.LazyFrame, *, by: str = "day", nothing_to_sample
     days, all_days = tuple(sorted(set(wrong[by]))), counted(cells[by].n_unique(), "day")
     detail = {"cells": cells.height, "examples": [_text(row) for row in wrong.head(EXAMPLES_SHOWN).to_dicts()]}
     if days:
-        sentence = f"{wrong.height} of {cells.height} cells computed a second time differ on {days_listed(days)}."
+        sentence = (
+            f"{wrong.height:,} of {counted(cells.height, 'cell')} computed a second time "
+            f"{verb(wrong.height, 'differs', 'differ')} on {days_listed(days)}."
+        )
     elif said.height or nothing_to_sample:
-        sentence = f"All {counted(cells.height, 'cell')} computed a second time are equal, on {all_days}."
+        sentence = f"Every cell computed a second time is equal ({counted(cells.height, 'cell')} on {all_days})."
     elif cells.height:
-        sentence = f"All {counted(cells.height, 'cell')} computed a second time are empty, and so are the staged ones."
+        sentence = (
+            f"Every cell computed a second time is empty ({counted(cells.height, 'cell')}), and so is the staged one."
+        )
     else:
         sentence = "No cell was computed a second time."
     passed = not days and bool(said.height or nothing_to_sample)
@@ -250,21 +257,25 @@ def _closer(
     farther = {day: after.get(day, Fraction(0)) - before.get(day, Fraction(0)) for day in judged}
     days = [day for day, by_how_much in farther.items() if by_how_much > 0]
     if not judged and unknown:
-        sentence = f"The ledger knows none of the days whose sums move, {days_listed(unknown)}."
+        sentence = f"The ledger has none of the days whose sums move, {days_listed(unknown)}."
         return Check.failing(Clause.CLOSER_TO_LEDGER, sentence, unknown, detail)
     if days:
         worst = max(days, key=lambda day: (farther[day], day))
         sentence = (
-            f"{days_listed(days, len(judged))} end farther from the ledger, "
-            f"the most {worst} by {float(farther[worst]):.4f}."
+            f"{days_listed(days, len(judged))} {verb(len(days), 'ends', 'end')} farther from the ledger, "
+            f"most of all {worst} by {float(farther[worst]):.4f}."
         )
         return Check.failing(Clause.CLOSER_TO_LEDGER, sentence, days, detail)
     if judged and distances[1] >= distances[0]:
-        sentence = f"The difference from the ledger does not shrink on {days_listed(judged)}, it goes {told}."
+        sentence = f"The difference from the ledger does not shrink on {days_listed(judged)}; it changes {told}."
         return Check.failing(Clause.CLOSER_TO_LEDGER, sentence, judged, detail)
-    sentence = f"The difference from the ledger goes {told} over {len(judged)} days, and no day ends farther away."
+    sentence = (
+        f"The difference from the ledger changes {told} over {counted(len(judged), 'day')}, "
+        "and no day ends farther away."
+    )
     if unknown:
-        sentence = f"{sentence} It does not know {counted(len(unknown), 'day')} more that move."
+        further = f"{counted(len(unknown), 'further day')} that {verb(len(unknown), 'moves', 'move')}"
+        sentence = f"{sentence} The ledger does not have {further}."
     return Check.passing(Clause.CLOSER_TO_LEDGER, sentence, detail)
 
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from backfill_assets.core.day_comparison import COUNTS, Cells, ChangedRow, DayComparison, Sums, places
 from backfill_assets.core.window import contiguous
+from backfill_assets.errors.base import counted, verb
 
 ROW_KIND = "row kind"
 SIDES = ("old", "new", "change")
@@ -183,7 +184,8 @@ class Comparison:
         }
 
     def __str__(self) -> str:
-        head = f"{len(self.changed_days)} of {len(self.days)} days differ"
+        changed = len(self.changed_days)
+        head = f"{changed} of {counted(len(self.days), 'day')} {verb(changed, 'differs', 'differ')}"
         rows = f"{self.equal} rows equal, {self.differing} differ, {self.only_old} only old, {self.only_new} only new"
         sums = [f"{name} {found.old:f} -> {found.new:f} ({found.change:+f})" for name, found in self.totals.items()]
         cells = [f"{name} differs in {found}" for name, found in self.cells.items() if found.count]

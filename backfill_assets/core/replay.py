@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from backfill_assets.core.window import Window
+from backfill_assets.errors.base import counted, verb
 
 
 class Verdict(StrEnum):
@@ -45,17 +46,17 @@ class Replay:
         by = f"code version {self.published_by}" if self.published_by else "somebody else"
         match self.verdict:
             case Verdict.SAME:
-                return f"{self.day} comes out as {by} published it."
+                return f"{self.day} equals what {by} published."
             case Verdict.INPUTS_MOVED:
-                return f"{self.day} was published from other inputs than there are now, and was not compared."
+                return f"{self.day} was published from other inputs than there are now and was not compared."
             case Verdict.DIFFERS:
-                return f"{self.day} comes out otherwise than {by} published it, {self.what}."
+                return f"{self.day} differs from what {by} published ({self.what})."
             case Verdict.FAILED:
-                return f"{self.day} cannot be computed any more, {self.what}."
+                return f"{self.day} cannot be computed any more ({self.what})."
             case Verdict.NOT_DETERMINISTIC:
-                return f"{self.day} computed twice from the same inputs differs from itself, {self.what}."
+                return f"{self.day} computed twice from the same inputs differs from itself ({self.what})."
             case Verdict.READS_OTHER_DAYS:
-                return f"{self.day} computed alone differs from {self.day} computed with other days, {self.what}."
+                return f"{self.day} computed alone differs from {self.day} computed with other days ({self.what})."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,12 @@ class Audit:
 
     @property
     def compared(self) -> tuple[Replay, ...]:
-        """The days that were held against live, and came out the same or not."""
+        """The days that were compared with live, and were equal or not."""
         return tuple(replay for replay in self.replays if replay.verdict is not Verdict.INPUTS_MOVED)
 
     @property
     def proves_nothing(self) -> bool:
-        """Whether no day was held against live although there are some to hold."""
+        """Whether no day was compared with live although there are some to compare."""
         return not self.compared and self.published > self.claimed
 
     @property
@@ -105,22 +106,36 @@ class Audit:
         """What was found, in a sentence."""
         if not self.differing:
             return " ".join([self._alike(), *self._moved()])
-        told = f"{len(self.differing)} of {len(self.replays)} days do not come out as they were published."
-        changed = f" Code version {self.changed_by} is the first to compute them otherwise." if self.changed_by else ""
+        told = (
+            f"{len(self.differing)} of {counted(len(self.replays), 'day')} "
+            f"{verb(len(self.differing), 'differs', 'differ')} from what was published when computed again."
+        )
+        changed = (
+            f" Code version {self.changed_by} is the first to compute them differently." if self.changed_by else ""
+        )
         return f"{told}{changed} {self.differing[0].sentence}"
 
     def _alike(self) -> str:
         """Over how much nothing differs."""
         if self.compared:
             rows = sum(replay.rows for replay in self.compared)
-            return f"{len(self.compared)} days come out as they were published, in {rows} rows."
+            return (
+                f"{counted(len(self.compared), 'day')} computed again {verb(len(self.compared), 'equals', 'equal')} "
+                f"what was published, in {counted(rows, 'row')}."
+            )
         if self.published > self.claimed:
-            return f"No day of {self.published - self.claimed} was compared."
-        return f"All {self.claimed} published days are being corrected." if self.claimed else "No day is published yet."
+            return f"None of {counted(self.published - self.claimed, 'published day')} was compared."
+        return (
+            f"Every published day ({self.claimed:,}) is being corrected."
+            if self.claimed
+            else "No day is published yet."
+        )
 
     def _moved(self) -> list[str]:
         moved = len(self.replays) - len(self.compared)
-        return [f"{moved} were published from other inputs than there are now, and were not compared."] if moved else []
+        was = verb(moved, "was", "were")
+        said = f"{counted(moved, 'day')} {was} published from other inputs than there are now and {was} not compared."
+        return [said] if moved else []
 
     def as_json(self) -> dict[str, Any]:
         """The contract of ``backfill-assets audit --json``: ``audited`` and ``differing`` are ISO days."""

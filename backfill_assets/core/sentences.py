@@ -54,7 +54,7 @@ def sentence_of(correction: str, step: NextStep) -> str:
         case Stuck(step=at, reason=reason):
             return f"Correction {correction} is stuck at {at}. {reason}"
         case TakeSteps(steps=steps):
-            return f"Correction {correction} goes on with {', '.join(steps)}."
+            return f"Correction {correction} continues with {', '.join(steps)}."
         case StageWaves(waves=waves):
             return f"Correction {correction} has {counted(sum(map(len, waves)), 'day')} to stage."
         case RebuildReports():
@@ -68,5 +68,5 @@ def sentence_of(correction: str, step: NextStep) -> str:
 def _waiting(step: WaitUntil | WaitForRuns) -> str:
     if isinstance(step, WaitForRuns):
         return f"is under way in {listed(step.keys) or 'a backfill that somebody launched'}"
-    holders = f" and for {', '.join(sorted(step.holders))}" if step.holders else ""
+    holders = f" and waits for {', '.join(sorted(step.holders))}" if step.holders else ""
     return f"is live. It may be rolled back until {step.deadline:%Y-%m-%d}{holders}"

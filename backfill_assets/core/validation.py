@@ -5,13 +5,13 @@ from datetime import date
 
 import polars as pl
 
-from backfill_assets.core.check import Check, Clause, Held, counted
+from backfill_assets.core.check import Check, Clause, Held
 from backfill_assets.core.clauses import only_expected_columns_differ, same_rows, unchanged_where
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.movements import change_per_day, change_total, estimate, sign
 from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.errors.base import days_listed
+from backfill_assets.errors.base import counted, days_listed, verb
 
 
 @exactly
@@ -68,12 +68,12 @@ def _days_complete(comparison: Comparison, days: Collection[date]) -> Check:
     staged = {day.day for day in comparison.days if day.in_new}
     missing = tuple(sorted(set(days) - staged))
     held = Held(len(days), comparison.rows_new)
-    sentence = f"All {counted(len(days), 'day')} are staged, with {counted(comparison.rows_new, 'row')}."
+    sentence = f"Every day is staged ({counted(len(days), 'day')} with {counted(comparison.rows_new, 'row')})."
     if missing:
-        sentence = f"{days_listed(missing, len(days))} are not staged."
+        sentence = f"{days_listed(missing, len(days))} {verb(len(missing), 'is', 'are')} not staged."
     return Check(Clause.DAYS_COMPLETE, not missing, sentence, missing).over(held)
 
 
 def _nothing_compared(clause: Clause, excluded: Collection[date]) -> Check:
-    """The check of a clause that could be held on no day."""
-    return Check.failing(clause, "No day could be compared, so nothing was held.", excluded, {}).over(Held(0, 0))
+    """The check of a clause that could be evaluated on no day."""
+    return Check.failing(clause, "No day could be compared.", excluded, {}).over(Held(0, 0))

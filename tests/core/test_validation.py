@@ -271,7 +271,7 @@ def test_it_names_days_largest_offence_and_rows() -> None:
 
     assert check.sentence == (
         "revenue_usd moves by more than 2% on 2 of 10 days (2026-01-02, 2026-01-03), "
-        "the most revenue_usd on 2026-01-02 by +10.5800 (4.126%)."
+        "most of all revenue_usd on 2026-01-02 by +10.5800 (4.126%)."
     )
     assert check.detail["largest"]["day"] == "2026-01-02"
     assert check.detail["examples"][0]["key"] == {"day": "2026-01-02", "payment": "02-c"}

@@ -189,7 +189,9 @@ def test_days_that_were_not_compared_do_not_come_out_as_they_were_published():
     moved = [Replay(day, Verdict.INPUTS_MOVED, "v1") for day in DAYS[:2]]
     same = Replay(DAYS[2], Verdict.SAME, "v1")
 
-    assert Audit("t", "1", "v1", tuple(moved), published=2).sentence.startswith("No day of 2 was compared.")
+    assert Audit("t", "1", "v1", tuple(moved), published=2).sentence.startswith(
+        "None of 2 published days was compared."
+    )
     told = Audit("t", "1", "v1", (*moved, same)).sentence
-    assert told.startswith("1 days come out as they were published")
-    assert "2 were published from other inputs" in told
+    assert told.startswith("1 day computed again equals what was published")
+    assert "2 days were published from other inputs" in told

@@ -113,8 +113,8 @@ def test_a_condition_that_is_met_on_left_out_days_alone_fails() -> None:
 
     assert not check.passed
     assert check.sentence == (
-        "Nothing was held, currency = 'CHF' is true for none of 36 rows on 9 days. 1 day was left out, live was "
-        "computed from other inputs."
+        "Nothing was compared, because currency = 'CHF' is true for none of 36 rows on 9 days. 1 day was left "
+        "out, because live was computed from other inputs."
     )
 
 
@@ -125,7 +125,7 @@ def test_rows_for_which_a_condition_is_null_are_counted() -> None:
     check = held({"unchanged_where": "currency <> 'EUR'"}, old, new)["unchanged_where"]
 
     assert check.passed
-    assert "10 rows held for which it is null" in check.sentence
+    assert "It is null for 10 rows, which were not compared" in check.sentence
 
 
 def test_an_estimate_of_left_out_days_alone_fails() -> None:
@@ -212,7 +212,7 @@ def test_a_proof_says_over_how_much_it_held() -> None:
     assert [part in sentence for part, sentence in zip(
         ["30 groups of 40 rows on 10 days", "over 5 days", "moves on 10 days", "40 cells"], told, strict=True
     )] == [True] * 4  # fmt: skip
-    assert "does not know 5 days more" in told[1]
+    assert "does not have 5 further days" in told[1]
 
 
 # ---- the replay audit
@@ -222,9 +222,9 @@ def test_an_audit_of_days_whose_inputs_moved_does_not_say_that_they_come_out_ali
     moved = conclude("fact", "a", "v2", [Replay(day, Verdict.INPUTS_MOVED, "v2") for day in DAYS[:5]], [])
     alike = conclude("fact", "a", "v2", [Replay(day, Verdict.SAME, "v2", rows=4) for day in DAYS[:5]], [])
 
-    assert "5 days come out" not in moved.sentence
-    assert "5 were published from other inputs" in moved.sentence
-    assert alike.sentence == "5 days come out as they were published, in 20 rows."
+    assert "5 days computed again" not in moved.sentence
+    assert "5 days were published from other inputs" in moved.sentence
+    assert alike.sentence == "5 days computed again equal what was published, in 20 rows."
 
 
 # ---- from outside
@@ -250,7 +250,7 @@ def test_an_expectation_says_in_the_status_over_how_much_it_held(wrong: Stranger
     checks = wrong.checks(name)
     assert "All 5 days are staged, with 10 rows." in checks["days_complete"]["sentence"]
     assert "10 cells of 10 rows on 5 days" in checks["only_expected_columns_differ"]["sentence"]
-    assert checks["sign"]["sentence"] == "No day moves up, 5 of 5 days move in revenue."
+    assert checks["sign"]["sentence"] == "No day moves up; 5 of 5 days move in revenue."
     verified = [
         event.detail
         for event in wrong.house.records.ledger.events(name)
@@ -306,6 +306,6 @@ def test_a_reconciliation_and_an_audit_of_nothing_say_so(tmp_path: Path) -> None
     audited = house.run("audit", "--days", "2")
 
     assert (reconciled.told["days"], reconciled.told["compared"]) == (0, 0)
-    assert "Nothing was held against the ledger" in reconciled.told["sentence"]
+    assert "Nothing was compared with the ledger" in reconciled.told["sentence"]
     assert audited.told["proves_nothing"] is False
-    assert "2 days come out as they were published, in 4 rows." in audited.told["sentence"]
+    assert "2 days computed again equal what was published, in 4 rows." in audited.told["sentence"]

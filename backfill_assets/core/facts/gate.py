@@ -8,7 +8,7 @@ from typing import ClassVar
 from backfill_assets.core.codec import NOT_STORED, stored_as
 from backfill_assets.core.facts.phrases import because
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.base import counted
+from backfill_assets.errors.base import counted, verb
 
 Sums = Mapping[str, Mapping[str, str]]
 
@@ -76,7 +76,9 @@ class Validated:
             return self.reason
         if self.closes:
             return "Validated. No day has to change."
-        return f"Validated. {counted(self.compared.days_changed, 'day')} change, {self.compared.days_unchanged} do not."
+        changed, unchanged = self.compared.days_changed, self.compared.days_unchanged
+        said = f"{counted(changed, 'day')} {verb(changed, 'changes', 'change')}"
+        return f"Validated. {said}, {unchanged:,} {verb(unchanged, 'does', 'do')} not."
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,4 +84,4 @@ class StagingCompleted:
 
     def summary(self) -> str:
         """One sentence."""
-        return f"All {counted(self.staged_days, 'day')} staged in {self.version}."
+        return f"Every day is staged in {self.version} ({counted(self.staged_days, 'day')})."
