@@ -105,7 +105,7 @@ def request_schema(json: Json = False) -> None:
 
 @app.command(epilog="Example: backfill-assets run 20260123")
 def run(correction: Id, json: Json = False) -> None:
-    """Drive a correction until it is done or waits. Kill it anywhere and run it again."""
+    """Take a correction forward until it is done or waits. Kill it at any point and run it again."""
     from backfill_assets.command_line.work import drive
 
     answer = Answer(as_json=json)
@@ -124,13 +124,13 @@ def approve(
     override: Annotated[bool, typer.Option("--override", help="Although checks failed; needs a note.")] = False,
     json: Json = False,
 ) -> None:
-    """Let a validated correction through the gate."""
+    """Approve a validated correction, so that it can be cut over."""
     _by_hand(correction, "approve", {"by": by, "note": note, "override": override}, as_json=json)
 
 
 @app.command("cut-over", epilog="Example: backfill-assets cut-over 20260123")
 def cut_over(correction: Id, json: Json = False) -> None:
-    """Take the cut over now, if the gate is open; then use run for the rest."""
+    """Cut over now, if the correction is approved; then use run for the rest."""
     from backfill_assets.command_line.work import take_cut_over
 
     answer = Answer(as_json=json)
@@ -149,14 +149,14 @@ def roll_back(
     note: Note = "",
     json: Json = False,
 ) -> None:
-    """Bring the retired days back; days that landed since stay. Reports are rebuilt and the watchers told."""
+    """Bring the retired days back; days that landed since stay. Reports are rebuilt and the watchers notified."""
     config = {"by": by, "note": note, "days": list(day or ()), "all_days": all_days}
     _by_hand(correction, "roll_back", config, as_json=json, then_drive=True)
 
 
 @app.command(epilog="Example: backfill-assets abandon 20260123 --by Ada --note 'the analysis was wrong'")
 def abandon(correction: Id, by: Signed = "", note: Note = "", json: Json = False) -> None:
-    """Give a correction up: its days are unclaimed and the reports thaw."""
+    """Abandon a correction: its days are unclaimed and the reports thaw."""
     _by_hand(correction, "abandon", {"by": by, "note": note}, as_json=json, then_drive=True)
 
 
@@ -169,7 +169,7 @@ def decommission(
     by: By = "",
     json: Json = False,
 ) -> None:
-    """Drop the retired files, with proof that nothing needs them. There is no way back after it."""
+    """Delete the retired files, with proof that nothing needs them. There is no way back after it."""
     _by_hand(correction, "decommission", {"by": by, "now": now}, as_json=json)
 
 

@@ -15,6 +15,7 @@ from backfill_assets.core.estimate import Estimate, PastRun, estimate
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.waves import ordered_waves
 from backfill_assets.core.window import Window, contiguous
+from backfill_assets.errors.base import counted
 from backfill_assets.errors.request import CodeVersionUnknown, TableUnknown
 
 if TYPE_CHECKING:
@@ -97,18 +98,19 @@ def print_waves(console: Console, plan: Plan) -> None:
         table.add_row(str(number), str(len(wave.window)), window, _took(wave.starts_after), _took(wave.seconds))
     console.print(table)
     if len(laid.waves) > MOST_WAVES:
-        console.print(f"and {len(laid.waves) - MOST_WAVES} waves more.")
+        console.print(f"and {counted(len(laid.waves) - MOST_WAVES, 'more wave')}.")
     cost = plan.cost
-    known = f"by {cost.runs_seen} runs of the past" if cost.runs_seen else "a guess, no run was measured yet"
+    known = f"from {counted(cost.runs_seen, 'past run')}" if cost.runs_seen else "a guess, as no run was measured yet"
     at_once = plan.request.waves.at_once
     console.print(
         f"Staging takes about {_took(cost.seconds)}, {at_once} at once, {_took(cost.run_seconds)} of runs, {known}.",
     )
     if plan.request.waves.days_per_minute:
-        console.print(f"A source bears {plan.request.waves.days_per_minute:g} days a minute.")
+        console.print(f"A source limits the pace to {plan.request.waves.days_per_minute:g} days a minute.")
     if plan.inputs.after:
         console.print(
-            f"First {', '.join(plan.inputs.after)} has to be live, this table reads what it corrects.", style="yellow"
+            f"Cut over {', '.join(plan.inputs.after)} first; this table reads the days that it corrects.",
+            style="yellow",
         )
 
 
@@ -141,7 +143,7 @@ def proposed_request(ctx: "StepContext", code_version: str, windows: Sequence[Wi
         "approval": "manual",
     }
     days = sum(len(one) for one in windows)
-    told = [f"# {code_version} built {days} of the {len(window)} days of this window."]
+    told = [f"# {code_version} built {days:,} of {counted(len(window), 'day')} of this window."]
     if len(windows) > 1:
         told += [f"#   {one}" for one in windows]
     return request_text("\n".join(told), request).rstrip()

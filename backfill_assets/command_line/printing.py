@@ -23,7 +23,7 @@ from backfill_assets.core.next_step import (
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
 from backfill_assets.core.steps import LANES, NINE_STEPS
-from backfill_assets.errors.base import days_listed
+from backfill_assets.errors.base import counted, days_listed, verb
 
 if TYPE_CHECKING:
     from backfill_assets.command_line.work import CorrectionStatus
@@ -98,7 +98,9 @@ def print_statuses(console: Console, found: Sequence["CorrectionStatus"], *, who
 def _print_whole(console: Console, found: "CorrectionStatus") -> None:
     told = status_json(found)
     console.print(
-        Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {told['days']} days")
+        Text.assemble(
+            (f"Correction {told['correction']}", "bold"), f" of {told['table']}, {counted(told['days'], 'day')}"
+        )
     )
     console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", soft_wrap=True)
     table = Table("step", "lane", "done", "at", "by", box=None)
@@ -124,16 +126,16 @@ def _checks(found: "CorrectionStatus") -> list[dict[str, Any]]:
 
 def print_plan(console: Console, plan: Plan) -> None:
     """The plan, as the dry run shows it."""
-    told = Text.assemble((plan.version_name, "bold"), f" would correct {len(plan.days)} days, {plan.window}")
+    told = Text.assemble((plan.version_name, "bold"), f" would correct {counted(len(plan.days), 'day')}, {plan.window}")
     console.print(told, soft_wrap=True)
     table = Table(box=None, show_header=False)
     table.add_row("reason", plan.request.reason)
     table.add_row("approval", str(plan.request.approval))
     for clause in plan.request.expectation.as_lines() or ("nothing",):
         table.add_row("expects", clause)
-    table.add_row("waves", f"{plan.request.waves.max_days} days at most, {plan.request.waves.order} first")
+    table.add_row("waves", f"{counted(plan.request.waves.max_days, 'day')} at most, {plan.request.waves.order} first")
     for report, keys in plan.reports.items():
-        table.add_row("rebuilds", f"{report}, {len(keys)} partitions, {keys[0]}..{keys[-1]}")
+        table.add_row("rebuilds", f"{report}, {counted(len(keys), 'partition')}, {keys[0]}..{keys[-1]}")
     table.add_row("watermarks", ", ".join(plan.holders))
     table.add_row("replaces", f"{plan.cost.bytes_staged / 1e6:.1f} MB")
     console.print(table)
@@ -163,12 +165,14 @@ def _first_refusal(done: "Nightly") -> dict[str, str]:
 def print_nightly(console: Console, done: "Nightly") -> None:
     """What nightly did."""
     first_to_last = f", {done.published[0]}..{done.published[-1]}" if done.published else ""
-    console.print(f"Published {len(done.published)} days{first_to_last}.")
+    console.print(f"Published {counted(len(done.published), 'day')}{first_to_last}.")
     if done.rebuilt:
         console.print(f"Rebuilt {days_listed(done.rebuilt)} for late data.")
     if done.late:
         console.print(
-            f"{days_listed(done.late)} have late data beyond the look-back, open a correction.", style="yellow"
+            f"{days_listed(done.late)} with late data {verb(len(done.late), 'is', 'are')} beyond the look-back. "
+            "Open a correction.",
+            style="yellow",
         )
     if done.frozen:
         console.print(f"{', '.join(done.frozen)} stay frozen, what they missed is remembered.", style="yellow")

@@ -38,7 +38,7 @@ def notices(
     send: Annotated[bool, typer.Option("--send", help="Send what is pending now.")] = False,
     json: Json = False,
 ) -> None:
-    """Show who was told of what and who was not; with --send try again what could not be delivered."""
+    """Show which notices were delivered and which were not; with --send try again those that were not."""
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
@@ -56,7 +56,7 @@ def notices(
 
 
 def pages(json: Json = False) -> None:
-    """Bring every page, workbook and PDF in line with the tables and the ledger, and send pending notices."""
+    """Update every page, workbook and PDF from the tables and the ledger, and send pending notices."""
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()

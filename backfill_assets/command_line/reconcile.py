@@ -20,7 +20,7 @@ def reconcile(
     through: Annotated[str, typer.Option(help="The last day, ISO; the last published one when left out.")] = "",
     json: Json = False,
 ) -> None:
-    """Hold live against finance's ledger, say since when they differ, and write a request for the correction."""
+    """Compare live with finance's ledger, say since when they differ, and write a request for the correction."""
     answer = Answer(as_json=json)
     with answer.refusals():
         if through:
@@ -35,7 +35,7 @@ def audit(
     seed: Annotated[int, typer.Option(help="Draws the same days for the same number.")] = 0,
     json: Json = False,
 ) -> None:
-    """Compute a random handful of published days with today's code, beside everything, and compare with live."""
+    """Compute some random published days again with today's code, without publishing them, and compare with live."""
     answer = Answer(as_json=json)
     with answer.refusals():
         told = _run(Session(), "audit", "days", {"days": days, "seed": str(seed)})

@@ -21,7 +21,7 @@ OfTable = Annotated[str, typer.Option("--table", help="The correctable table; th
 Name = Annotated[str, typer.Argument(help="The holder, such as billing.", show_default=False)]
 By = Annotated[str, typer.Option("--by", help="Your name.")]
 
-watermarks = typer.Typer(no_args_is_help=True, help="How far every reader of a table has come.")
+watermarks = typer.Typer(no_args_is_help=True, help="Up to which day each reader of a table has read.")
 
 
 @watermarks.command("list", epilog="Example: backfill-assets watermarks list")
@@ -54,7 +54,7 @@ def advance(
     by: By = "",
     json: Json = False,
 ) -> None:
-    """Tell that an external reader has processed everything up to a day."""
+    """Record that an external reader has processed everything up to a day."""
     from backfill_assets.runbook.watermark_steps import advance_holder
 
     answer = Answer(as_json=json)
@@ -103,7 +103,7 @@ def _told(holder: "Holder") -> dict[str, Any]:
 
 
 def _sentence(told: Mapping[str, Any]) -> str:
-    held = f", and reads again for {', '.join(told['holds'])}" if told["holds"] else ""
+    held = f", and has to read again for {', '.join(told['holds'])}" if told["holds"] else ""
     return f"{told['holder']} has processed everything up to {told['effective']}{held}."
 
 

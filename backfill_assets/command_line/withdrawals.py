@@ -18,7 +18,7 @@ def withdrawals(
     note: Annotated[str, typer.Option("--note", help="Why.")] = "",
     json: Json = False,
 ) -> None:
-    """Show landed files that take much back and wait for a person's word, and give it; the next nightly goes by it."""
+    """Show landed files that withdraw much and wait for a person's decision, or decide; the next nightly follows it."""
     answer = Answer(as_json=json)
     with answer.refusals():
         from backfill_assets.command_line.work import pipelines_that_wait
@@ -45,7 +45,7 @@ def withdrawals(
 
 def _print(console: Console, told: dict[str, list]) -> None:
     for what in told["decided"]:
-        console.print(f"Noted for {what}. The next nightly goes by it.", style="green")
+        console.print(f"Noted for {what}. The next nightly follows it.", style="green")
     for one in told["waiting"]:
         console.print(one["why"], style="yellow", soft_wrap=True)
     for note in told["withdrawn"]:

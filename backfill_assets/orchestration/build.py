@@ -108,7 +108,7 @@ def _asset_jobs(definition: TableDefinition) -> list[Any]:
         dg.define_asset_job(
             staging_job_name(table),
             selection=[definition.staged_key],
-            description=f"The waves of the corrections of {table}, as their driver asks for them.",
+            description=f"The waves of the corrections of {table}, as their sensor requests them.",
         ),
     ]
 

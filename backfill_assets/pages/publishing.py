@@ -54,7 +54,7 @@ def publish_page(ctx: StepContext, event: Event, root: Path) -> None:
     try:
         write_page(ctx, event.correction, root, fresh=event.step is Step.VALIDATE)
     except Exception:
-        LOG.exception("The page of correction %s is not up to date, its ledger is.", event.correction)
+        LOG.exception("The page of correction %s is not up to date, but its ledger is.", event.correction)
 
 
 def show_moved(ctx: StepContext, root: Path) -> None:
@@ -71,7 +71,7 @@ def show_moved(ctx: StepContext, root: Path) -> None:
         try:
             write_page(ctx, correction, root)
         except Exception:
-            LOG.exception("The page of correction %s is not up to date, its ledger is.", correction)
+            LOG.exception("The page of correction %s is not up to date, but its ledger is.", correction)
 
 
 def _state_on(page: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from backfill_assets import BackfillAssetsError, validated
+from backfill_assets.checks import counted
 from backfill_assets.lake import Change, Records, Snapshot
 from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.declared import Declaration
@@ -168,7 +169,7 @@ def _gaps(landed: _Landed, log: pl.DataFrame) -> str:
     silent = unmentioned_fixings(log, landed.stated)
     span = {"days": pl.len(), "first": pl.col("fixing_day").min(), "last": pl.col("fixing_day").max()}
     gaps = [
-        f"{currency} on {days:,} days, {first}..{last}"
+        f"{currency} on {counted(days, 'day')}, {first}..{last}"
         for currency, days, first, last in silent.group_by("currency").agg(**span).sort("currency").rows()
         if landed.newest is None or conversion_of(currency, landed.newest) is None
     ]

@@ -24,7 +24,7 @@ def prove_ledger(evidence: Evidence) -> Sequence[Check]:
     landing = LandingResource().path()
     ledger = read_ledger(landing)
     if not any((landing / "ledger").glob("*.csv")):
-        said = "Finance has delivered no ledger, so nothing could be held against it."
+        said = "Finance has delivered no ledger, so nothing could be compared with it."
         return [Check.passing(Clause.CLOSER_TO_LEDGER, said)]
     return [closer_by_currency(evidence, ledger)]
 

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from backfill_assets import BackfillAssetsError
+from backfill_assets.checks import counted
 from backfill_assets.lake import Change, ControlTable, DataFile, Folder, Records, Snapshot, in_threads
 from backfill_assets.revenue.declared import WHOLE_DAY, Declaration, lost_transactions, withdrawal_rows
 from backfill_assets.revenue.landing import Arrival, files_of
@@ -160,7 +161,7 @@ class _Taken:
         """What it withdrew, by name."""
         if self.withdrawn.is_empty():
             return None
-        told = f"`{self.arrival.path}` withdrew {self.withdrawn.height:,} transactions of {self.arrival.day}"
+        told = f"`{self.arrival.path}` withdrew {counted(self.withdrawn.height, 'transaction')} of {self.arrival.day}"
         return f"{told} ({listed(self.withdrawn['transaction_id'])})."
 
     def manifest_row(self, file: DataFile, hashes: Mapping[str, str], at: datetime) -> dict[str, Any]:

@@ -224,8 +224,8 @@ def _check(cells: Mapping[Key, tuple[Cell, ...]], sample: Sample, number: int) -
     listed = {"rows": len(sample.rows), "rows_derived": sample.derived, "rows_in_all": sample.population}
     detail = {**found.detail, **listed, "transactions_derived": sample.lines_derived, "sample": number}
     sentence = (
-        f"{found.sentence} They are those of {sample.derived} of {sample.population} rows, of which {len(sample.rows)} "
-        "are listed transaction by transaction."
+        f"{found.sentence} Derived a second time, of all rows: {sample.derived:,} of {sample.population:,}; listed "
+        f"transaction by transaction: {len(sample.rows):,}."
     )
     return Check(found.name, found.passed, sentence, found.days, detail)
 

@@ -130,9 +130,9 @@ def _refuse_premature(ctx: StepContext, progress: Progress, *, now: bool) -> Non
         return
     refuse_moved(progress)
     if not progress.is_closed and Step.CUT_OVER not in progress.done and not progress.publication.swapped:
-        raise RetirementPremature(correction, "it is still open, abandon it first")
+        raise RetirementPremature(correction, "it is still open and has to be abandoned first")
     if Step.REBUILD_DOWNSTREAM not in progress.done or progress.downstream.owes_notice:
-        raise RetirementPremature(correction, "its reports or notices are not done")
+        raise RetirementPremature(correction, "its reports or notices are not finished")
     if awaited := progress.downstream.awaited_holders:
         raise RetirementPremature(correction, f"it waits for {listed(awaited)} to read again")
     if progress.publication.ending is Ending.UNCHANGED:

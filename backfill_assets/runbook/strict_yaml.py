@@ -56,7 +56,7 @@ def text_of(path: Path) -> str:
         why = getattr(error, "strerror", None) or "it is no path"
         raise RequestUnreadable(str(path), why[:1].lower() + why[1:]) from error
     if len(found) > MOST_BYTES:
-        raise RequestUnreadable(str(path), "it is far too long for a request")
+        raise RequestUnreadable(str(path), "it is too long for a request")
     if found.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise RequestUnreadable(str(path), "it is UTF-16 and has to be UTF-8")
     try:
@@ -80,7 +80,7 @@ def read_document(text: str, name: str) -> Document:
         raise RequestUnreadable(name, f"it is not YAML{where}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, int(error.position)) + 1
-        raise RequestUnreadable(name, f"line {line} has a character that is none of text") from error
+        raise RequestUnreadable(name, f"line {line} has a character that is not text") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RequestUnreadable(name, "it is not YAML") from error
 
@@ -102,7 +102,7 @@ class _Reader:
         root = next(self.events)
         if not isinstance(root, yaml.MappingStartEvent):
             empty = isinstance(root, yaml.ScalarEvent) and root.value in EMPTY
-            self._refuse("it is empty" if empty else f"line {_line(root)} begins no mapping of fields to values")
+            self._refuse("it is empty" if empty else f"line {_line(root)} does not begin a mapping of fields to values")
         content = self._value(root, ())
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -151,7 +151,7 @@ class _Reader:
             if name in found:
                 first = self.lines[*place, name]
                 told = ".".join(map(str, (*place, name)))
-                self._fault(key, f"{told} is given again, first in line {first}", "Keep the one that is meant")
+                self._fault(key, f"{told} is given twice, first in line {first}", "Keep the one that is meant")
                 self._value(next(self.events), (*place, name, "again"))
                 continue
             self.lines[*place, name] = _line(key)

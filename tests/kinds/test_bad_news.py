@@ -150,7 +150,7 @@ def test_lines_of_the_ledger_that_cannot_be_used_are_told_by_the_check(sound: Ho
 
     found = verdict(house, AGREES)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert "1 of the ledger's lines cannot be used" in str(found.description)
+    assert "1 line of the ledger cannot be used" in str(found.description)
 
 
 def test_late_days_too_old_for_nightly_fail_a_check_that_names_them(sound: House, tmp_path):

@@ -248,7 +248,7 @@ def test_an_expectation_says_in_the_status_over_how_much_it_held(wrong: Stranger
     name = wrong.through(FIRST, LAST, expect={"columns": ["revenue"], "same_rows": True, "sign": "down"})
 
     checks = wrong.checks(name)
-    assert "All 5 days are staged, with 10 rows." in checks["days_complete"]["sentence"]
+    assert "Every day is staged (5 days with 10 rows)." in checks["days_complete"]["sentence"]
     assert "10 cells of 10 rows on 5 days" in checks["only_expected_columns_differ"]["sentence"]
     assert checks["sign"]["sentence"] == "No day moves up; 5 of 5 days move in revenue."
     verified = [

@@ -10,7 +10,7 @@ from backfill_assets.orchestration.correction.metadata import table_of
 
 ABOUT: dict[Clause, str] = {
     Clause.DAYS_COMPLETE: "Every day of the plan is staged.",
-    Clause.ONLY_EXPECTED_COLUMNS_DIFFER: "No other column differs than those that were expected to.",
+    Clause.ONLY_EXPECTED_COLUMNS_DIFFER: "No column differs other than those that were expected to.",
     Clause.SAME_ROWS: "No key appears or disappears.",
     Clause.UNCHANGED_WHERE: "Rows that were not to change are equal to the last digit.",
     Clause.CHANGE_PER_DAY: "No day changes more than was expected.",

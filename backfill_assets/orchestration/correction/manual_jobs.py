@@ -30,7 +30,7 @@ class ApproveConfig(dg.Config):
 
     by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="What you looked at, or for an override the reason.")
-    override: bool = Field(default=False, description="Let it through although checks failed; needs a note.")
+    override: bool = Field(default=False, description="Approve it although checks failed; needs a note.")
 
 
 class RollBackConfig(dg.Config):
@@ -38,7 +38,9 @@ class RollBackConfig(dg.Config):
 
     by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="Why; it goes into the ledger and the notice.")
-    days: list[str] = Field(default=[], description="The days to bring back, each YYYY-MM-DD. Empty is not all.")
+    days: list[str] = Field(
+        default=[], description="The days to bring back, each YYYY-MM-DD. An empty list does not mean all."
+    )
     all_days: bool = Field(default=False, description="Bring back every day that the correction has live.")
 
 
@@ -52,7 +54,7 @@ class AbandonConfig(dg.Config):
 class TryAgainConfig(dg.Config):
     """Who has looked."""
 
-    by: str = Field(default="", description="Your own name, needed: somebody has looked.")
+    by: str = Field(default="", description="Your own name, needed; it says who has looked.")
 
 
 class DecommissionConfig(dg.Config):
@@ -113,7 +115,7 @@ def _approve(definition: TableDefinition) -> dg.JobDefinition:
                 _step_context(context, definition, config.by), correction, config.note, override=config.override
             )
 
-    return _job(definition, Step.APPROVE, approve, "Let a validated correction through the gate.")
+    return _job(definition, Step.APPROVE, approve, "Approve a validated correction, so that it can be cut over.")
 
 
 def _try_again(definition: TableDefinition) -> dg.JobDefinition:
@@ -122,7 +124,9 @@ def _try_again(definition: TableDefinition) -> dg.JobDefinition:
         with _launched(context, definition, "try again") as correction:
             try_again(_step_context(context, definition, config.by), correction)
 
-    return _job(definition, TRY_AGAIN, look_and_try_again, "Forget failures and go on: somebody has looked.")
+    return _job(
+        definition, TRY_AGAIN, look_and_try_again, "Forget failures and continue, once somebody has repaired the cause."
+    )
 
 
 def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
@@ -144,7 +148,7 @@ def _abandon(definition: TableDefinition) -> dg.JobDefinition:
         with _launched(context, definition, "abandon") as correction:
             runbook.abandon(_step_context(context, definition, config.by), correction, config.note)
 
-    return _job(definition, Step.ABANDON, abandon, "Give a correction up: days unclaimed, reports thawed.")
+    return _job(definition, Step.ABANDON, abandon, "Abandon a correction: its days are unclaimed and the reports thaw.")
 
 
 def _decommission(definition: TableDefinition) -> dg.JobDefinition:
@@ -155,5 +159,5 @@ def _decommission(definition: TableDefinition) -> dg.JobDefinition:
             runbook.decommission(ctx, correction, now=config.now)
 
     return _job(
-        definition, Step.DECOMMISSION, decommission, "Drop the retired files, with proof that nothing needs them."
+        definition, Step.DECOMMISSION, decommission, "Delete the retired files, with proof that nothing needs them."
     )

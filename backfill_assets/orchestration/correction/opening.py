@@ -20,10 +20,10 @@ from backfill_assets.runbook.request import request_of
 class WavesConfig(dg.Config):
     """How the days are cut into waves."""
 
-    max_days: int = Field(default=15, description="At most so many days in one run.")
-    at_once: int = Field(default=2, description="So many runs side by side.")
+    max_days: int = Field(default=15, description="The most days in one run.")
+    at_once: int = Field(default=2, description="The number of runs at the same time.")
     order: str = Field(default="canary", description="canary (the newest day alone first), oldest or newest.")
-    attempts: int = Field(default=3, description="So many tries of a day before a person has to look.")
+    attempts: int = Field(default=3, description="The number of tries of a day before a person has to look.")
 
 
 class EstimateConfig(dg.Config):
@@ -32,7 +32,7 @@ class EstimateConfig(dg.Config):
     measure: str = Field(default="", description="The measure, such as revenue_usd.")
     total: str = Field(default="", description="New minus old over the window, in digits and in quotes.")
     days: dict[str, str] = Field(default={}, description="The same for single days, by YYYY-MM-DD, in quotes.")
-    tolerance: str = Field(default="", description="How far off it may be, such as 10%.")
+    tolerance: str = Field(default="", description="How far the change may be from it, such as 10%.")
 
 
 class ExpectConfig(dg.Config):
@@ -41,8 +41,12 @@ class ExpectConfig(dg.Config):
     columns: list[str] = Field(default=[], description="The only columns that may differ.")
     same_rows: bool = Field(default=False, description="No key appears or disappears.")
     unchanged_where: str = Field(default="", description="An SQL condition; such rows are equal to the last digit.")
-    max_change_per_day: str = Field(default="", description="At most so much of a day's sum, such as 2%.")
-    max_change_total: str = Field(default="", description="At most so much of the sum, such as 0.5%.")
+    max_change_per_day: str = Field(
+        default="", description="The largest share by which a day's sum may change, such as 2%."
+    )
+    max_change_total: str = Field(
+        default="", description="The largest share by which the total may change, such as 0.5%."
+    )
     sign: str = Field(default="", description="up or down: no day moves the other way.")
     estimate: EstimateConfig = Field(default=EstimateConfig(), description="The predicted effect.")
 
@@ -55,7 +59,7 @@ class OpenConfig(dg.Config):
     reason: str = Field(
         default="", description="What was wrong, in a sentence; it goes into the ledger and every notice."
     )
-    watchers: list[str] = Field(default=[], description="Who is told: finance, exec-ops, board-prep.")
+    watchers: list[str] = Field(default=[], description="Who is notified: finance, exec-ops, board-prep.")
     expect: ExpectConfig = Field(default=ExpectConfig(), description="What may differ; empty declares nothing.")
     approval: str = Field(default="manual", description="manual, or automatic when the expectation is met.")
     correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")

@@ -31,14 +31,14 @@ from backfill_assets.runbook.validating import refuse_failed
 
 ABOUT: dict[Step, str] = {
     Step.FREEZE_REPORTS: "Every report downstream keeps showing its last good state.",
-    Step.VERIFY_SOURCE: "The raw inputs of every affected day are there, complete and unaltered, or it stops here.",
+    Step.VERIFY_SOURCE: "The raw inputs of every affected day are complete and unaltered, or the correction stops.",
     Step.RESET_WATERMARKS: "Every registered holder of a watermark is set back before the window.",
     Step.STAGE: "Every day of the plan is in the staged version.",
-    Step.VALIDATE: "Staged against live, day by day, against the expectation and against the source.",
+    Step.VALIDATE: "Staged days are compared with live day by day, and with the expectation and the source.",
     Step.CUT_OVER: "One atomic commit swaps exactly the changed days; no data is moved.",
     Step.REBUILD_DOWNSTREAM: "Exactly the report partitions that the change reaches are rebuilt; reports thaw.",
     Step.COMMUNICATE: "The watchers get the measured summary.",
-    Step.DECOMMISSION: "The retired files are dropped, with proof that nothing needs them.",
+    Step.DECOMMISSION: "The retired files are deleted, with proof that nothing needs them.",
 }
 
 

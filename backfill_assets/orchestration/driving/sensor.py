@@ -20,6 +20,7 @@ from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
 from backfill_assets.core.work import WorkItem
+from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -166,7 +167,8 @@ class DaemonLauncher:
             return False
         launched = self.definition.staged_key.to_user_string()
         reason = (
-            f"Backfill {origin}, whose launch opened the correction, {how} with {len(progress.missing)} days not "
+            f"Backfill {origin}, whose launch opened the correction, {how} with "
+            f"{counted(len(progress.missing), 'day')} not "
             f"staged. What is staged stays. Launch the missing days on {launched}, or try again."
         )
         self.ctx.record(progress.plan.correction, StagingStopped(reason, origin))

@@ -13,7 +13,7 @@ from backfill_assets.core.given import day_given
 from backfill_assets.core.next_step import Finished, TakeSteps, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
-from backfill_assets.errors.base import BackfillAssetsError, days_listed
+from backfill_assets.errors.base import BackfillAssetsError, days_listed, verb
 from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
 from backfill_assets.errors.setup import InputsApart
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -113,7 +113,9 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
 
 def warnings_of(done: Nightly) -> list[str]:
     """What nightly could not do and what is somebody's to look at, though no day failed."""
-    late = [f"{days_listed(done.late)} have late data and are too old for nightly. Correct them."] if done.late else []
+    are = verb(len(done.late), "is", "are")
+    said = f"{days_listed(done.late)} with late data {are} too old for nightly. Open a correction."
+    late = [said] if done.late else []
     frozen = [f"{report} is frozen and will be built at the thaw." for report in done.frozen]
     return [*late, *frozen, *done.readers_wait]
 
@@ -148,7 +150,7 @@ def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg
         if errors:
             raise SweepIncomplete(table, errors)
 
-    @dg.job(name=sweep_name(table), description=f"Drops retired and given-up files of {table} that nothing needs.")
+    @dg.job(name=sweep_name(table), description=f"Deletes retired and abandoned files of {table} that nothing needs.")
     def retention_sweep() -> None:
         sweep()
 
@@ -157,7 +159,7 @@ def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg
 
 
 _DELETED_WITHOUT_WINDOW = {
-    Ending.ABANDONED: "it was abandoned and nothing of it is live",
+    Ending.ABANDONED: "it was abandoned and none of its days is live",
     Ending.UNCHANGED: "no day of it had to change",
 }
 

@@ -6,7 +6,7 @@ from datetime import date
 import dagster as dg
 
 from backfill_assets.core.window import Window
-from backfill_assets.errors.base import days_listed
+from backfill_assets.errors.base import days_listed, verb
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -42,7 +42,8 @@ def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetChe
         said = "No published day has late data that waits for a correction."
     else:
         window = Window.spanning(late)
-        said = f"{days_listed(late)} have late data and are too old for nightly. Open a correction of {window}."
+        are = verb(len(late), "is", "are")
+        said = f"{days_listed(late)} with late data {are} too old for nightly. Open a correction of {window}."
         told = {**told, "window": dg.MetadataValue.text(str(window))}
     return dg.AssetCheckEvaluation(
         asset_key=definition.asset.key,

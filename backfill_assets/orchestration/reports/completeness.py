@@ -6,6 +6,7 @@ from typing import cast
 
 import dagster as dg
 
+from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.reports.lineage import correctable_parents, days_read
@@ -62,7 +63,7 @@ def shown(measured: Collection[Completeness]) -> dict[str, dg.MetadataValue]:
     days = sorted({day for one in measured for day in one.expected if day not in one.missing})
     corrections = sorted({name for one in measured for name in one.corrections})
     span = f" {days[0]}..{days[-1]}," if days else ""
-    sentence = f"Built of{span} {present} of {expected} days that its partitions read, {basis}."
+    sentence = f"Built of{span} {present} of {counted(expected, 'day')} that its partitions read, {basis}."
     return {
         tags.COMPLETE: dg.MetadataValue.bool(present == expected),
         tags.DAYS_PRESENT: dg.MetadataValue.int(present),

@@ -21,6 +21,7 @@ from backfill_assets.core.replay import (
 )
 from backfill_assets.core.replay import Verdict as Replayed
 from backfill_assets.core.window import ONE_DAY, Window
+from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -131,11 +132,11 @@ def _difference(definition: TableDefinition, old: pl.DataFrame, new: pl.DataFram
     """How much of a day differs, in a few words."""
     keys = [DAY, *definition.declaration.keys]
     if old.schema != new.schema or any(frame.select(keys).is_duplicated().any() for frame in (old, new)):
-        return f"{old.height} rows against {new.height}"
+        return f"{counted(old.height, 'row')} before and {new.height:,} now"
     found = compare(old.lazy(), new.lazy(), keys=definition.declaration.keys, measures=definition.declaration.measures)
     moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
     rows = found.differing + found.only_old + found.only_new
-    return f"{rows} of {max(old.height, new.height)} rows" + (f", {' and '.join(moved)}" if moved else "")
+    return f"{rows:,} of {counted(max(old.height, new.height), 'row')}" + (f", {' and '.join(moved)}" if moved else "")
 
 
 def _job(definition: TableDefinition) -> dg.JobDefinition:

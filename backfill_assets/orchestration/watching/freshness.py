@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.schedules import by_the_clock
@@ -70,7 +71,7 @@ def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDef
         records = lake.records()
         published = records.snapshot(definition.table).days if records.exists(definition.table) else frozenset[date]()
         behind = days_behind(published, lake.now().date())
-        told = "Nothing is published." if behind is None else f"{max(published)} is {behind} days behind."
+        told = "Nothing is published." if behind is None else f"{max(published)} is {counted(behind, 'day')} behind."
         late = behind is None or behind >= most_days_old
         return dg.AssetCheckResult(passed=not late, description=told, metadata={"days_behind": behind or 0})
 
@@ -97,7 +98,7 @@ def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
             return _told(f"Too few of its weekdays are published to judge {newest}.", passed=True)
         fewest, most = usual
         passed = fewest <= rows[newest] <= most
-        return _told(f"{newest} has {rows[newest]} rows where {fewest} to {most} are usual.", passed=passed)
+        return _told(f"{newest} has {counted(rows[newest], 'row')}; {fewest:,} to {most:,} are usual.", passed=passed)
 
     return newest_day_has_the_usual_volume
 

@@ -1,4 +1,4 @@
-"""Scheduled reconciliation: a job that holds live against a ledger kept by somebody else, and a check that tells."""
+"""Scheduled reconciliation: a job that compares live with a ledger kept by somebody else, and a check that tells."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets.core.given import day_given
-from backfill_assets.errors.base import listed
+from backfill_assets.errors.base import counted, listed
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -59,8 +59,9 @@ class Reconciled:
         if self.findings:
             return sentence_of(self.findings)
         if not self.compared:
-            return f"Nothing was held against the ledger, {self.days} published days were looked at."
-        return f"Live agrees with the ledger in {self.compared} sums on {self.days} days through {self.through}."
+            return f"Nothing was compared with the ledger, out of {counted(self.days, 'published day')}."
+        over = f"{counted(self.compared, 'sum')} on {counted(self.days, 'day')}"
+        return f"Live agrees with the ledger in {over} through {self.through}."
 
 
 Reconcile = Callable[[LakeResource, date | None], Reconciled]
@@ -80,7 +81,7 @@ def reconciliation_job_name(table: str) -> str:
 def reconciliation_definitions(definition: TableDefinition, reconcile: Reconcile) -> dg.Definitions:
     """The job, its daily schedule, and the check on the live asset that tells what the last one found."""
     job = _job(definition, reconcile)
-    told = "Holds every published day against the ledger, each morning."
+    told = "Compares every published day with the ledger, each morning."
     schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
@@ -90,7 +91,7 @@ def sentence_of(findings: Sequence[Mapping[str, Any]]) -> str:
     if not findings:
         return "Nothing that a reconciliation found is open."
     told = [f"{found['cause']} since {found['since']} ({', '.join(found['currencies'])})" for found in findings]
-    return f"Live and the ledger disagree, {listed(told)}."
+    return f"Live and the ledger disagree in {listed(told)}."
 
 
 def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
@@ -108,9 +109,7 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
         context.instance.report_runless_asset_event(_evaluation(definition, verdict, found.findings))
         return {**told, **verdict.as_json(), "met": found.days > 0}
 
-    @dg.job(
-        name=name, description=f"Holds live {definition.table} against the ledger, and says since when they differ."
-    )
+    @dg.job(name=name, description=f"Compares live {definition.table} with the ledger and says since when they differ.")
     def job() -> None:
         verdict_op(name, definition.table)(compare_with_ledger())
 
@@ -141,11 +140,11 @@ def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any
     """What the last reconciliation says, with the findings that are open."""
     requests = tuple(str(found["request"]) for found in findings if found["request"])
     if last is None and not findings:
-        return Verdict("Live was never held against the ledger.")
+        return Verdict("Live was never compared with the ledger.")
     bad = len(last["bad_lines"]) if last else 0
     sentence = sentence_of(findings) if findings or last is None else str(last["sentence"])
     if bad:
-        sentence += f" {bad} of the ledger's lines cannot be used."
+        sentence += f" {counted(bad, 'line')} of the ledger cannot be used."
     sound = bool(last and last["compared"]) and not findings and not bad
     return Verdict(sentence, sound=sound, wrong=bool(findings), requests=requests)
 

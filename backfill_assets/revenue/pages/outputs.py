@@ -115,7 +115,7 @@ def _plain_banner(hold: Hold, basis: Basis) -> tuple[str, str]:
     until = f", expected by {moment_told(hold.until)}" if hold.until else ""
     return banner_of(hold, basis).heading, (
         f"Frozen since {moment_told(hold.since)} by correction {', '.join(hold.corrections)}. {hold.reason} "
-        f"These numbers stay until the correction is published here or given up{until}."
+        f"These numbers stay until the correction is published here or abandoned{until}."
     )
 
 
