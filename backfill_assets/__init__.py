@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.nightly.jobs import nightly_definitions
     from backfill_assets.orchestration.nightly.pipeline import NightlySpec, Pipeline
     from backfill_assets.orchestration.reports.begin import begin_report
-    from backfill_assets.orchestration.watching.audit import audit_definitions
-    from backfill_assets.orchestration.watching.freshness import freshness_definitions
-    from backfill_assets.orchestration.watching.reconciliation import reconciliation_definitions
 
 _HOMES = {
     "BackfillAssetsError": "backfill_assets.errors.base",
@@ -46,7 +43,6 @@ _HOMES = {
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
     "Pipeline": "backfill_assets.orchestration.nightly.pipeline",
     "TableDefinition": "backfill_assets.orchestration.asset.table_definition",
-    "audit_definitions": "backfill_assets.orchestration.watching.audit",
     "begin_report": "backfill_assets.orchestration.reports.begin",
     "build_correction_definitions": "backfill_assets.orchestration.build",
     "build_table_definition": "backfill_assets.orchestration.build",
@@ -54,12 +50,10 @@ _HOMES = {
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
     "correction_definitions": "backfill_assets.orchestration.build",
     "days_of_run": "backfill_assets.orchestration.asset.siblings",
-    "freshness_definitions": "backfill_assets.orchestration.watching.freshness",
     "nightly_definitions": "backfill_assets.orchestration.nightly.jobs",
     "now_utc": "backfill_assets.orchestration.instance.resources",
     "place": "backfill_assets.orchestration.instance.resources",
     "published_root": "backfill_assets.orchestration.asset.surroundings",
-    "reconciliation_definitions": "backfill_assets.orchestration.watching.reconciliation",
     "source_version": "backfill_assets.orchestration.asset.wave",
     "validated": "backfill_assets.orchestration.asset.wave",
 }
@@ -77,7 +71,6 @@ __all__ = [
     "NightlySpec",
     "Pipeline",
     "TableDefinition",
-    "audit_definitions",
     "begin_report",
     "build_correction_definitions",
     "build_table_definition",
@@ -85,12 +78,10 @@ __all__ = [
     "correctable_asset",
     "correction_definitions",
     "days_of_run",
-    "freshness_definitions",
     "nightly_definitions",
     "now_utc",
     "place",
     "published_root",
-    "reconciliation_definitions",
     "source_version",
     "validated",
 ]

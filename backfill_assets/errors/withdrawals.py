@@ -1,4 +1,4 @@
-"""Refusals around what an upstream file no longer holds, and the word of a person that it waits for."""
+"""Refusals around what a source brings: files that take something back, and the key of its tokens."""
 
 from collections.abc import Collection
 from datetime import date
@@ -43,3 +43,13 @@ class DeclarationUnknown(BadInput):
 
     def __init__(self, setting: str, value: str, wanted: str) -> None:
         super().__init__(f"{setting} is {value!r}. Nothing was taken in. It takes {wanted}.")
+
+
+class MissingKey(BadInput):
+    """Customers cannot be tokenised without a key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key that tokenises customers is empty. No customer was read or written. "
+            "Set the key to at least 16 random bytes, and keep it as long as the tokens must match."
+        )

@@ -215,16 +215,6 @@ class UnusableLedger(BadInput):
         )
 
 
-class MissingKey(BadInput):
-    """Customers cannot be tokenised without a key."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The key that tokenises customers is empty. No customer was read or written. "
-            "Set the key to at least 16 random bytes, and keep it as long as the tokens must match."
-        )
-
-
 class FixingWithdrawalWaits(BackfillAssetsError):
     """A file of fixings says N/A for so many known ones of a currency that a person has to say that this is meant.
 

@@ -30,7 +30,7 @@ from backfill_assets.revenue.errors import (
 from backfill_assets.revenue.landing_checks import LANDED, as_landed
 from backfill_assets.revenue.landing_formats import PARSERS
 from backfill_assets.revenue.schemas import CURRENCY, schema_of
-from backfill_assets.revenue.tokens import tokenised
+from backfill_assets.sources import tokenised
 from backfill_assets.text import fault_told
 
 FOLDER = "transactions"

@@ -13,6 +13,7 @@ import polars as pl
 
 from backfill_assets import (
     LakeResource,
+    NightlySpec,
     Pipeline,
     TableDefinition,
     build_table_definition,
@@ -126,16 +127,10 @@ def revenue_since(first: date, today: date | None) -> Revenue:
         prove=(prove_control_totals, prove_sample, prove_ledger),
         render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
     )
-    nightly = Pipeline(
-        definition,
-        assets.undated,
-        assets.sources,
-        landed=landed_now,
-        moved=moved_days,
-        notes=raw_log.notes,
-        waiting=waiting_now,
+    nightly = NightlySpec(
+        undated=assets.undated, landed=landed_now, moved=moved_days, notes=raw_log.notes, waiting=waiting_now
     )
-    return Revenue(assets, definition, nightly)
+    return Revenue(assets, definition, nightly.pipeline(definition, assets.sources))
 
 
 def known_days() -> tuple[date, date | None]:

@@ -4,7 +4,7 @@ import hmac
 
 import polars as pl
 
-from backfill_assets.revenue.errors import MissingKey
+from backfill_assets.errors.withdrawals import MissingKey
 
 SHORTEST_KEY = 16
 
