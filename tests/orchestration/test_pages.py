@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
 
 import polars as pl
@@ -14,8 +15,10 @@ from backfill_assets.core.check import Check, Clause
 from backfill_assets.core.events import Event
 from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.figures import OTHERS, Figures, figures
+from backfill_assets.core.next_step import next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.sampling import Cell, Sample, SampledRow
+from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import NINE_STEPS, Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.pages.changes import sample_csv
@@ -111,6 +114,19 @@ def test_a_page_follows_its_correction_from_validation_to_the_end(tmp_path):
     assert states == ["waits for approval", "approved", "live", "rolled back"]
     assert "may be rolled back until" in live
     assert "may be rolled back until" not in read(tmp_path, correction)
+
+
+def test_the_page_tells_everything_that_happened_and_what_is_next_in_the_words_of_the_ledger(tmp_path):
+    at = ctx(tmp_path)
+    correction = validated(at)
+    events = at.records.ledger.events(correction)
+
+    shown = re.sub(r"<[^>]+>|\s+", " ", unescape(read(tmp_path, correction)))
+
+    assert len(events) > 4
+    for event in events:
+        assert " ".join(event.fact.summary().split()) in " ".join(shown.split())
+    assert sentence_of(correction, next_step(at.progress(correction), at.now)) in " ".join(shown.split())
 
 
 def state_in(html: str) -> str:

@@ -1,0 +1,48 @@
+"""What is next is said once: in a word for programs, in a sentence for people."""
+
+from datetime import UTC, date, datetime
+from typing import get_args
+
+import pytest
+
+from backfill_assets.core.next_step import (
+    Finished,
+    NextStep,
+    RebuildReports,
+    StageWaves,
+    Stuck,
+    TakeSteps,
+    WaitForPerson,
+    WaitForRuns,
+    WaitUntil,
+)
+from backfill_assets.core.sentences import WaitsFor, sentence_of, waits_for
+from backfill_assets.core.steps import Ending, Step
+from backfill_assets.core.window import Window
+
+DEADLINE = datetime(2026, 2, 6, tzinfo=UTC)
+DAY = Window(date(2026, 1, 1), date(2026, 1, 1))
+SAID: list[tuple[NextStep, WaitsFor, str]] = [
+    (TakeSteps((Step.STAGE, Step.VALIDATE)), WaitsFor.RUN, "Correction c goes on with stage, validate."),
+    (StageWaves((DAY,), 1), WaitsFor.RUN, "Correction c has 1 day to stage."),
+    (RebuildReports({"page": ("2026-01-01",)}), WaitsFor.RUN, "Correction c has reports to rebuild."),
+    (WaitForRuns(("c/stage/1",)), WaitsFor.RUN, "Correction c is under way in c/stage/1."),
+    (WaitForRuns(()), WaitsFor.RUN, "Correction c is under way in a backfill that somebody launched."),
+    (WaitForPerson("It waits for approval."), WaitsFor.PERSON, "It waits for approval."),
+    (
+        WaitUntil(DEADLINE, frozenset({"crm"})),
+        WaitsFor.TIME,
+        "Correction c is live. It may be rolled back until 2026-02-06 and waits for crm.",
+    ),
+    (Stuck(Step.STAGE, "No rate."), WaitsFor.REPAIR, "Correction c is stuck at stage. No rate."),
+    (Finished(Ending.ABANDONED), WaitsFor.NOTHING, "Correction c is abandoned."),
+]
+
+
+@pytest.mark.parametrize(("step", "word", "sentence"), SAID, ids=lambda one: type(one).__name__)
+def test_a_next_step_is_said_in_a_word_and_in_a_sentence(step: NextStep, word: WaitsFor, sentence: str):
+    assert (waits_for(step), sentence_of("c", step)) == (word, sentence)
+
+
+def test_every_next_step_is_said():
+    assert {type(step) for step, _, _ in SAID} == {*get_args(NextStep)}
