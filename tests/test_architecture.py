@@ -260,6 +260,8 @@ def test_the_lint_is_switched_off_seldom_and_never_without_a_reason() -> None:
 
 # Values that may be wide: a row has as many fields as its table columns, a request as many as its file.
 ROWS_AND_REQUESTS = {"Build", "Completeness", "Entry", "Request", "Sending"}
+# What a user writes once, by keyword, each with one meaning.
+PUBLIC_BUILDERS = {"build_correction_definitions", "correctable_asset"}
 MOST_FIELDS, MOST_PARAMETERS = 9, 8
 
 
@@ -282,7 +284,7 @@ def test_no_value_and_no_parameter_list_is_wide() -> None:
         f"{module.relative_to(ROOT)} {function.name}"
         for module in MODULES
         for function in functions(module)
-        if len(parameters_of(function)) > MOST_PARAMETERS
+        if len(parameters_of(function)) > MOST_PARAMETERS and function.name not in PUBLIC_BUILDERS
     ]
 
     assert wide <= ROWS_AND_REQUESTS

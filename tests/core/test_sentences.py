@@ -23,7 +23,7 @@ from backfill_assets.core.window import Window
 DEADLINE = datetime(2026, 2, 6, tzinfo=UTC)
 DAY = Window(date(2026, 1, 1), date(2026, 1, 1))
 SAID: list[tuple[NextStep, WaitsFor, str]] = [
-    (TakeSteps((Step.STAGE, Step.VALIDATE)), WaitsFor.RUN, "Correction c goes on with stage, validate."),
+    (TakeSteps((Step.STAGE, Step.VALIDATE)), WaitsFor.RUN, "Correction c continues with stage, validate."),
     (StageWaves((DAY,), 1), WaitsFor.RUN, "Correction c has 1 day to stage."),
     (RebuildReports({"page": ("2026-01-01",)}), WaitsFor.RUN, "Correction c has reports to rebuild."),
     (WaitForRuns(("c/stage/1",)), WaitsFor.RUN, "Correction c is under way in c/stage/1."),
