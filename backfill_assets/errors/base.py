@@ -99,8 +99,8 @@ def days_listed(days: Collection[date], of: int | None = None) -> str:
     >>> days_listed([date(2026, 1, 2)], of=90)
     '1 of 90 days (2026-01-02)'
     """
-    total = "" if of is None else f" of {of}"
-    noun = "day" if len(days) == 1 and of is None else "days"
+    total = "" if of is None else f" of {of:,}"
+    noun = "day" if (len(days) if of is None else of) == 1 else "days"
     return f"{len(days):,}{total} {noun} ({listed(days)})"
 
 
