@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backfill_assets.errors.base import BackfillAssetsError, BadInput
-    from backfill_assets.errors.correction import DaysFailed
+    from backfill_assets.errors.failure import DaysFailed
     from backfill_assets.errors.setup import FirstDayUnknown, FirstDayUnreadable
     from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
     from backfill_assets.orchestration.asset.siblings import (
@@ -34,7 +34,7 @@ _HOMES = {
     "BackfillAssetsError": "backfill_assets.errors.base",
     "BadInput": "backfill_assets.errors.base",
     "CorrectableAsset": "backfill_assets.orchestration.asset.siblings",
-    "DaysFailed": "backfill_assets.errors.correction",
+    "DaysFailed": "backfill_assets.errors.failure",
     "DeltaLakeIOManager": "backfill_assets.orchestration.asset.io_manager",
     "FirstDayUnknown": "backfill_assets.errors.setup",
     "FirstDayUnreadable": "backfill_assets.errors.setup",

@@ -100,6 +100,7 @@ PUBLIC = {
     },
     "backfill_assets.text": {
         "FAULTS",
+        "Failure",
         "as_words",
         "counted",
         "days_listed",

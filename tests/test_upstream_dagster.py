@@ -174,3 +174,44 @@ def test_a_subclass_of_an_asset_is_an_asset_but_what_dagster_makes_of_it_is_none
     assert type(mapped) is type(made.with_attributes(hook_defs=set())) is dg.AssetsDefinition
     with dg.DagsterInstance.ephemeral() as instance:
         assert dg.materialize([made], instance=instance, partition_key="2026-01-01").success
+
+
+class Mine(Exception):
+    """An error of ours."""
+
+
+class Unwriteable(dg.ConfigurableIOManager):
+    """Refuses every output."""
+
+    def handle_output(self, context, obj):
+        raise Mine("output")
+
+    def load_input(self, context):
+        raise Mine("input")
+
+
+def test_a_failure_hook_is_given_the_error_that_was_raised_by_a_step_and_by_its_io_manager():
+    """The runner hands errors over by it, also for some assets of a job and a range of days."""
+    raised, days = [], dg.DailyPartitionsDefinition("2026-01-01")
+    daily = {"partitions_def": days, "backfill_policy": dg.BackfillPolicy.single_run()}
+
+    @dg.failure_hook
+    def keep(context: dg.HookContext):
+        raised.append(context.op_exception)
+
+    @dg.asset(**daily)
+    def computed():
+        raise Mine("compute") from KeyError("day")
+
+    @dg.asset(io_manager_key="unwriteable", **daily)
+    def written():
+        return 1
+
+    defs = dg.Definitions(assets=[computed, written], resources={"unwriteable": Unwriteable()})
+    job = defs.resolve_implicit_global_asset_job_def().with_hooks({keep})
+    ends = {"dagster/asset_partition_range_start": "2026-01-02", "dagster/asset_partition_range_end": "2026-01-03"}
+    for asset in (computed, written):
+        job.execute_in_process(asset_selection=[asset.key], tags=ends, raise_on_error=False)
+
+    assert [(type(error), str(error)) for error in raised] == [(Mine, "compute"), (Mine, "output")]
+    assert isinstance(raised[0].__cause__, KeyError)

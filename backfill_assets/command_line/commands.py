@@ -55,7 +55,7 @@ def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "
         last = day_given(through, "--through") if through else session.lake.now().date() - timedelta(days=1)
         done = publish_pending(session, last, answer)
         answer.give(printing.nightly_json(done), lambda console: printing.print_nightly(console, done))
-    codes = {error.exit_code for error in done.refusals} | ({OTHER} if done.readers_wait else set())
+    codes = {failure.exit_code for failure in done.failures} | ({OTHER} if done.readers_wait else set())
     raise typer.Exit(DONE if not codes else codes.pop() if len(codes) == 1 else OTHER)
 
 

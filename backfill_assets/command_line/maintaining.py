@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backfill_assets.command_line.reconcile import refusal_of
 from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.errors.correction import RunFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -18,7 +18,7 @@ def maintain(
     json: Json = False,
 ) -> None:
     """Compact, vacuum and clean the logs of every table, as far as open corrections allow."""
-    from backfill_assets.orchestration.instance.runner import QUIET
+    from backfill_assets.orchestration.instance.runner import RunResult
     from backfill_assets.orchestration.watching.maintenance import maintenance_job_name, maintenance_op_name
 
     answer = Answer(as_json=json)
@@ -27,15 +27,10 @@ def maintain(
         done: list[Mapping[str, Any]] = []
         for table in session.tables:
             job, op = maintenance_job_name(table), maintenance_op_name(table)
-            result = session.runner.definitions.resolve_job_def(job).execute_in_process(
-                instance=session.runner.instance,
-                tags=dict(session.runner.run_tags),
-                run_config={**QUIET, "ops": {op: {"config": {"retention_days": retention_days}}}},
-                raise_on_error=False,
-            )
-            if not result.success:
-                raise refusal_of(job, result)
-            done += result.output_for_node(op)["tables"]
+            ran: RunResult = session.runner.run_op(job, op, {"retention_days": retention_days})
+            if not ran.success:
+                raise ran.refusal or RunFailed(job, ran.errors)
+            done += ran.output["tables"]
         told = {"tables": done}
         answer.give(told, lambda console: _print(console, done))
 

@@ -146,20 +146,20 @@ def nightly_json(done: "Nightly") -> dict[str, Any]:
     return {
         "published": [str(day) for day in done.published],
         "rebuilt": [str(day) for day in done.rebuilt],
-        "failed": {str(day): why for day, why in sorted(done.failed.items())},
+        "failed": {str(day): str(why) for day, why in sorted(done.failed.items())},
         "late": [str(day) for day in done.late],
         "claimed": [str(day) for day in done.claimed],
         "frozen": list(done.frozen),
-        "reports_failed": dict(done.reports_failed),
+        "reports_failed": {report: str(why) for report, why in done.reports_failed.items()},
         "readers_wait": list(done.readers_wait),
         "notes": list(done.notes),
-        **_first_refusal(done),
+        **_first_failure(done),
     }
 
 
-def _first_refusal(done: "Nightly") -> dict[str, str]:
+def _first_failure(done: "Nightly") -> dict[str, str]:
     """The first thing that went wrong, as every refused command tells it; nothing when all went well."""
-    return {"error": type(done.refusals[0]).__name__, "message": str(done.refusals[0])} if done.refusals else {}
+    return {"error": done.failures[0].error, "message": done.failures[0].message} if done.failures else {}
 
 
 def print_nightly(console: Console, done: "Nightly") -> None:

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from backfill_assets.command_line.session import DONE, FOUND, OTHER, Answer, Session
 from backfill_assets.core.given import day_given
-from backfill_assets.errors.base import retold
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.setup import TableUnclear
 
@@ -49,7 +48,7 @@ def _run(session: Session, what: str, op: str, config: dict[str, Any]) -> dict[s
     Raises:
         TableUnclear: when no table has such a job, or several have.
     """
-    from backfill_assets.orchestration.instance.runner import QUIET
+    from backfill_assets.orchestration.instance.runner import RunResult
 
     known = {job.name for job in session.definitions.jobs or ()}
     tables = [table for table in session.tables if f"{table}__{what}" in known]
@@ -57,36 +56,15 @@ def _run(session: Session, what: str, op: str, config: dict[str, Any]) -> dict[s
         raise TableUnclear(what, tables)
     job = f"{tables[0]}__{what}"
     op = f"{job}_{op}"
-    result = session.runner.definitions.resolve_job_def(job).execute_in_process(
-        instance=session.runner.instance,
-        tags=dict(session.runner.run_tags),
-        run_config={**QUIET, "ops": {op: {"config": config}}},
-        raise_on_error=False,
-    )
-    if any(event.is_step_success and event.step_key == op for event in result.all_events):
-        return result.output_for_node(op)
-    raise refusal_of(job, result)
+    ran: RunResult = session.runner.run_op(job, op, config)
+    if ran.output is None:
+        raise ran.refusal or RunFailed(job, ran.errors)
+    return ran.output
 
 
 def _code(told: dict[str, Any]) -> int:
     """Found something wrong, met nothing at all, or all is well."""
     return FOUND if told["wrong"] else DONE if told["met"] else OTHER
-
-
-def refusal_of(job: str, result: Any) -> Exception:
-    """What a job of this process refused, as its own error where it is one of ours."""
-    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
-    said = []
-    for error in errors:
-        inner = error
-        while inner.cause is not None:
-            inner = inner.cause
-        message = inner.message.strip().partition(": ")[2]
-        found = retold(inner.cls_name or "", message)
-        if found is not None:
-            return found
-        said.append(inner.message.strip())
-    return RunFailed(job, said)
 
 
 def _print_findings(console: Console, told: dict[str, Any]) -> None:

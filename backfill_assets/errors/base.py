@@ -120,16 +120,3 @@ def corrections_listed(corrections: Collection[str]) -> str:
     ('correction 20260123', 'corrections 20260123, 20260124')
     """
     return f"{verb(len(corrections), 'correction', 'corrections')} {listed(corrections)}"
-
-
-def retold(class_name: str, message: str) -> BackfillAssetsError | None:
-    """The error of that class with that message, as it came out of another process; None when it is none of ours."""
-    kinds = [BackfillAssetsError]
-    while kinds:
-        kind = kinds.pop()
-        if kind.__name__ == class_name:
-            error = kind.__new__(kind)
-            error.args = (message,)
-            return error
-        kinds += kind.__subclasses__()
-    return None

@@ -9,14 +9,10 @@ from backfill_assets.errors.base import (
     BadInput,
     Refused,
     corrections_listed,
-    counted,
     days_listed,
     listed,
     verb,
 )
-
-# Each day has its own cause, and this message is all that a run leaves of it.
-MOST_REASONS = 100
 
 
 class LiveWriteRefused(Refused):
@@ -41,26 +37,6 @@ class ReportFrozen(Refused):
             f"It is built by itself when {by} {verb(len(corrections), 'has', 'have')} rebuilt downstream or "
             f"{verb(len(corrections), 'is', 'are')} abandoned."
         )
-
-
-class DaysFailed(BackfillAssetsError):
-    """Some days of a wave could not be computed; the others were written."""
-
-    def __init__(self, table: str, reasons: Mapping[date, str], written: int) -> None:
-        self.reasons = dict(reasons)
-        shown = " ".join(f"[{day}] {why}" for day, why in sorted(reasons.items())[:MOST_REASONS])
-        super().__init__(
-            f"{days_listed(reasons)} of {table} could not be computed. "
-            f"{_others_written(written)}, and the failed "
-            f"{verb(len(reasons), 'day is as it was', 'days are as they were')}. "
-            f"Repair the cause and run again. {shown}"
-        )
-
-
-def _others_written(written: int) -> str:
-    if not written:
-        return "No other day of the wave was written"
-    return f"The other {counted(written, 'day')} of the wave {verb(written, 'was', 'were')} written"
 
 
 class SourceDayMissing(BackfillAssetsError):

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import date
 
 from backfill_assets.errors.base import BackfillAssetsError, Refused, counted, days_listed, listed, verb
+from backfill_assets.errors.failure import Failure
 
 
 class StepClosed(Refused):
@@ -30,8 +31,8 @@ class StagedByOtherCode(Refused):
 class NightlyIncomplete(BackfillAssetsError):
     """Days or reports of a nightly could not be built."""
 
-    def __init__(self, table: str, what: Collection[object], why: Collection[BackfillAssetsError]) -> None:
-        reasons = " ".join(str(error) for error in why)
+    def __init__(self, table: str, what: Collection[object], why: Collection[Failure]) -> None:
+        reasons = " ".join(failure.message for failure in why)
         super().__init__(
             f"Nightly of {table} could not build {listed(what)}. "
             "Everything else is published, and these are as they were. "

@@ -11,13 +11,13 @@ from backfill_assets.lake import DataFile, Table
 from backfill_assets.revenue.errors import UnforeseenInFile
 from backfill_assets.revenue.landing import Arrival, as_raw, files_of, read_day
 from backfill_assets.revenue.schemas import RawTransactions
-from backfill_assets.text import FAULTS, said
+from backfill_assets.text import FAULTS, Failure, said
 
 
-def read_days(landing: Path, days: Collection[date]) -> tuple[list[Arrival], dict[date, str]]:
+def read_days(landing: Path, days: Collection[date]) -> tuple[list[Arrival], dict[date, Failure]]:
     """What landed for the days, and why those that could not be read were not."""
     read: list[Arrival] = []
-    reasons: dict[date, str] = {}
+    reasons: dict[date, Failure] = {}
     for day in sorted(days):
         try:
             read.append(read_day(landing, day))
@@ -27,17 +27,17 @@ def read_days(landing: Path, days: Collection[date]) -> tuple[list[Arrival], dic
     return read, reasons
 
 
-def _of_file(path: str, day: date, error: BaseException) -> str:
+def _of_file(path: str, day: date, error: BaseException) -> Failure:
     """Why a day failed, in a refusal's own words or in those for what nobody foresaw."""
     return said(error if isinstance(error, BackfillAssetsError) else UnforeseenInFile(path, day, error))
 
 
 def frames_of(
     arrivals: Collection[Arrival], numbers: Mapping[date, int], key: bytes, withdrawn: Mapping[date, pl.DataFrame]
-) -> tuple[dict[date, pl.DataFrame], dict[date, str]]:
+) -> tuple[dict[date, pl.DataFrame], dict[date, Failure]]:
     """The rows of each arrival with its withdrawals, valid together or else one by one, and why others are left out."""
     made: dict[date, pl.DataFrame] = {}
-    reasons: dict[date, str] = {}
+    reasons: dict[date, Failure] = {}
     for one in arrivals:
         try:
             made[one.day] = pl.concat([as_raw(one, numbers[one.day], key), withdrawn[one.day]])
@@ -58,13 +58,13 @@ def frames_of(
 
 def written(
     raw: Table, frames: Mapping[date, pl.DataFrame], arrivals: Collection[Arrival]
-) -> tuple[dict[date | None, DataFile], dict[date, str]]:
+) -> tuple[dict[date | None, DataFile], dict[date, Failure]]:
     """The data files of the days, written together or else one by one, and why those that are not are left out."""
     try:
         return raw.write_files({**frames}), {}
     except FAULTS:
         files: dict[date | None, DataFile] = {}
-        reasons: dict[date, str] = {}
+        reasons: dict[date, Failure] = {}
         for one in arrivals:
             try:
                 files |= raw.write_files({one.day: frames[one.day]})

@@ -24,7 +24,7 @@ from backfill_assets.revenue.raw_files import frames_of, read_days, written
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.transforms import latest_transactions
 from backfill_assets.sources import ArrivalUnannounced, WithdrawalDecisions, WithdrawalWaits
-from backfill_assets.text import listed, said
+from backfill_assets.text import Failure, listed, said
 
 RAW = "raw_transactions"
 FIXINGS = "raw_fixings"
@@ -59,7 +59,7 @@ class Ingested:
 
     arrived: tuple[date, ...]
     known: tuple[date, ...]
-    reasons: Mapping[date, str]
+    reasons: Mapping[date, Failure]
     rows: int
     notes: tuple[str, ...] = ()
 
@@ -187,7 +187,7 @@ class _Taken:
 
 def _taken(
     records: Records, before: Snapshot, read: Collection[Arrival], key: bytes, declaration: Declaration
-) -> tuple[dict[date, _Taken], dict[date, str]]:
+) -> tuple[dict[date, _Taken], dict[date, Failure]]:
     """What is new of what was read, and why that which is left out is."""
     known = visible(records, before, RAW)
     latest = {row["day"]: row for row in known.sort("arrival").iter_rows(named=True)}
@@ -197,7 +197,7 @@ def _taken(
     standing = standing_on(before, [one.day for one in changed if one.day in latest])
     numbers = {one.day: latest.get(one.day, {"arrival": 0})["arrival"] + 1 for one in changed}
     withdrawn: dict[date, pl.DataFrame] = {}
-    reasons: dict[date, str] = {}
+    reasons: dict[date, Failure] = {}
     for one in changed:
         try:
             if {path for path, _ in before.names(one.day)} - announced:

@@ -1,10 +1,12 @@
-"""Steps that meet a table they cannot use: written down as failed with that reason, so that nobody asks for ever."""
+"""Steps and runs that fail: written down with their reason, so that nobody asks for them for ever."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from backfill_assets.core.facts import StepFailed
+from backfill_assets.core.facts import RunEnded, RunFailed, StepFailed
+from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.requirements import RunIsPending
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.lake import Unusable
 from backfill_assets.runbook.context import StepContext
@@ -30,3 +32,23 @@ def stuck_when_unusable(step: Step) -> Callable[[Take[Given, Got]], Take[Given, 
         return taken
 
     return decorated
+
+
+def failed(one: Pending, reason: str, run: str) -> RunFailed:
+    """A requested run failed, under the first step that it has not settled."""
+    return RunFailed(_step_of(one), one.key, reason, run)
+
+
+def ended(one: Pending, reason: str, run: str) -> RunEnded:
+    """A requested run ended without a word of its own."""
+    return RunEnded(_step_of(one), one.key, reason, run)
+
+
+def record_end(ctx: StepContext, correction: str, fact: RunFailed | RunEnded) -> None:
+    """Write the end of a requested run down once, whoever else sees it."""
+    ctx.record_if(correction, fact, RunIsPending(correction, fact.request))
+
+
+def _step_of(one: Pending) -> Step:
+    left = [step for step in one.item.steps if step in one.steps]
+    return left[0] if left else one.item.step

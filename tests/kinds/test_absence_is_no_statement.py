@@ -133,7 +133,7 @@ def test_a_manifest_that_lost_a_day_does_not_mean_that_nothing_arrived(tmp_path:
     done = raw_log.ingest_days(records, tmp_path / "landing", [day], KEY, AT)
 
     assert list(done.reasons) == [day]
-    assert done.reasons[day].startswith("ArrivalUnannounced")
+    assert done.reasons[day].error.startswith("ArrivalUnannounced")
     assert records.snapshot("raw_transactions").fingerprint(day) == before
 
 

@@ -91,7 +91,7 @@ def test_no_invalid_row_of_the_example_is_taken_in(switch: Callable[[], Any]):
                 checked(table, schema_of(table).to_frame().with_columns(more=1))
 
     assert (kept, list(reasons)) == ({}, [FRIDAY])
-    assert "currency" in reasons[FRIDAY]
+    assert "currency" in str(reasons[FRIDAY])
 
 
 TRIPLE, THIRD, NEARLY = EXACT.multiply(HUGE, Decimal(3)), Decimal(1) / 3, EXACT.add(HUGE, Decimal("0.0001"))

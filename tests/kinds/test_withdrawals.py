@@ -168,7 +168,7 @@ def test_a_file_that_lost_more_than_a_tenth_waits_in_every_format(upstream: Upst
 
     assert len(done.reasons) == waits
     assert len(upstream.counts()) == (len(NAMES) if waits else len(left))
-    assert all(why.startswith("WithdrawalWaits") and lost[0] in why for why in done.reasons.values())
+    assert all(why.error.startswith("WithdrawalWaits") and lost[0] in why.message for why in done.reasons.values())
 
 
 def word(upstream: Upstream, what: str, *, accepted: bool = True, by: str = "Ada") -> None:

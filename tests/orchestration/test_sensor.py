@@ -179,6 +179,23 @@ def test_a_run_that_dies_every_time_is_not_asked_for_for_ever(daemon):
     assert "It was lost." in decided.reason
 
 
+def test_a_requested_run_writes_down_itself_why_its_step_failed(daemon, monkeypatch):
+    def broken(ctx, correction):
+        raise ZeroDivisionError("by nothing")
+
+    opened(daemon)
+    request = daemon.tick().run_requests[0]
+    monkeypatch.setattr(runbook, "verify_source", broken)
+    ran = daemon.launch(request)
+
+    assert not ran.success
+    (failed,) = events(daemon, Step.VERIFY_SOURCE, Outcome.FAILED)
+    assert (failed.fact.request, failed.fact.run) == (request.run_key, ran.run_id)
+    assert failed.fact.reason == "ZeroDivisionError: by nothing"
+    assert not daemon.tick().run_requests
+    assert events(daemon, Step.VERIFY_SOURCE, Outcome.FAILED) == [failed]
+
+
 def test_a_deleted_partition_comes_back_with_the_next_tick(daemon):
     correction = opened(daemon)
     daemon.tick()

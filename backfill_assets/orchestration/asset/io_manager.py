@@ -10,7 +10,8 @@ from pydantic import PrivateAttr
 
 from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
-from backfill_assets.errors.correction import DaysFailed, StagingClosed
+from backfill_assets.errors.correction import StagingClosed
+from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.wave import Wave, split_days
 from backfill_assets.orchestration.instance import tags
@@ -140,7 +141,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             seconds = round(wave.seconds_per_day * len(wave.frames), 3)
             facts.append(core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, rows, seconds))
         if wave.reasons:
-            facts.append(core_facts.DaysFailed(dict(sorted(wave.reasons.items()))))
+            facts.append(core_facts.DaysFailed({day: str(why) for day, why in sorted(wave.reasons.items())}))
         for fact in facts:
             event = Event(wave.correction, fact, self.lake.now(), actor_of(self._tags), run_id)
             records.ledger.append(event, table=wave.table)

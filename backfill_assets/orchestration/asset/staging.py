@@ -9,6 +9,7 @@ import dagster as dg
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.asset.attached import attach
+from backfill_assets.orchestration.asset.failed_runs import recording_failure
 from backfill_assets.orchestration.asset.siblings import days_of_run
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
@@ -29,6 +30,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         "the days wait in a staged version for their correction to be validated, approved and cut over."
     )
     options = {**definition.declaration.options, "description": about, "group_name": "backfill", "pool": POOL}
+    hooks = {recording_failure(definition), *options.pop("hooks", ())}
 
     def staged(context: dg.AssetExecutionContext) -> Wave:
         ctx, days = definition.step_context_of(context), days_of_run(context)
@@ -39,7 +41,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         _hold_place(plan, wave)
         return wave
 
-    made: dg.AssetsDefinition = dg.asset(key=definition.staged_key, **options)(staged)
+    made: dg.AssetsDefinition = dg.asset(key=definition.staged_key, hooks=hooks, **options)(staged)
     attach(made, definition)
     return made
 

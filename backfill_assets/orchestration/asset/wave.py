@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import polars as pl
 
 from backfill_assets.core.faults import FAULTS
-from backfill_assets.errors.base import BackfillAssetsError, Unforeseen, fault_told
 from backfill_assets.errors.correction import SourceDayMissing
+from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.storage.layout import DAY, staged_name
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
@@ -39,7 +39,7 @@ class Wave:
 
     table: str
     frames: Mapping[date, pl.DataFrame]
-    reasons: Mapping[date, str]
+    reasons: Mapping[date, Failure]
     inputs: Mapping[date, Mapping[str, str]]
     code_version: str
     correction: str = ""
@@ -138,11 +138,9 @@ def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.Dat
     return {day: parts.get(day, frame.clear()) for day in days}
 
 
-def said(error: BaseException) -> str:
-    """The name of an error and its sentences; one that is not ours is told as unforeseen."""
-    if not isinstance(error, BackfillAssetsError):
-        error = Unforeseen("The day", fault_told(error))
-    return f"{type(error).__name__} {error}"
+def said(error: BaseException) -> Failure:
+    """Why a day failed; an error that is not ours is unforeseen."""
+    return failure_of(error, "The day")
 
 
 def source_version(*made: Any) -> str:
@@ -151,8 +149,10 @@ def source_version(*made: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _absent(sources: Mapping[str, str], snapshots: Mapping[str, Snapshot], days: Collection[date]) -> dict[date, str]:
-    reasons: dict[date, str] = {}
+def _absent(
+    sources: Mapping[str, str], snapshots: Mapping[str, Snapshot], days: Collection[date]
+) -> dict[date, Failure]:
+    reasons: dict[date, Failure] = {}
     for name, snapshot in snapshots.items():
         if snapshot.by_day:
             reasons |= {day: said(SourceDayMissing(sources[name], day)) for day in set(days) - snapshot.days}

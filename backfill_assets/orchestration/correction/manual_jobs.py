@@ -14,6 +14,7 @@ from backfill_assets.core.given import days_given
 from backfill_assets.core.people import written
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.given import CorrectionUnnamed
+from backfill_assets.orchestration.asset.failed_runs import recording_failure
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.refresh import refreshing_outputs
@@ -100,7 +101,9 @@ def _step_context(
 def _job(definition: TableDefinition, what: str, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
     partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
 
-    @dg.job(name=manual_job_name(definition.table, what), partitions_def=partitions, description=about)
+    name, hooks = manual_job_name(definition.table, what), {recording_failure(definition)}
+
+    @dg.job(name=name, partitions_def=partitions, description=about, hooks=hooks)
     def by_hand() -> None:
         op()
 

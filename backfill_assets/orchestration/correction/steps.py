@@ -12,6 +12,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.driving import StepClosed
+from backfill_assets.orchestration.asset.failed_runs import recording_failure
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.checks import check_results, check_specs
@@ -76,6 +77,7 @@ def _step_asset(
         group_name=f"{definition.table}__{LANES[step]}",
         description=ABOUT[step],
         required_resource_keys={"lake"},
+        hooks={recording_failure(definition)},
         kinds={"correction"},
         check_specs=check_specs(key) if step is Step.VALIDATE else None,
     )

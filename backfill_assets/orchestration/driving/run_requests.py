@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from backfill_assets.core.facts import RunEnded, RunFailed, RunRequested
+from backfill_assets.core.facts import RunRequested
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.requirements import RunIsFree, RunIsPending
-from backfill_assets.core.steps import Step
+from backfill_assets.core.requirements import RunIsFree
 from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import is_gone, process_of
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests
 from backfill_assets.runbook import StepContext
+from backfill_assets.runbook.failing import ended, failed, record_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def ask(ctx: StepContext, progress: Progress, item: WorkItem, process: str = "")
 
 def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -> Settled:
     """Write down the ends of runs that were asked for and said nothing themselves."""
-    pending = progress.runs.pending
+    pending, correction = progress.runs.pending, progress.plan.correction
     if not pending:
         return Settled()
     runs = runs_of_requests(instance, pending)
@@ -54,7 +54,7 @@ def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -
     for key, one in pending.items():
         run = runs.get(key)
         if run is None and one.process and is_gone(one.process):
-            _tell_end(ctx, progress, one, RunEnded, "The process that was to run it is gone.", "")
+            record_end(ctx, correction, ended(one, "The process that was to run it is gone.", ""))
             changed = True
         elif run is None and not one.process:
             unlaunched.append(one)
@@ -69,14 +69,14 @@ def take_over(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress
 
     A run that is queued is cancelled. One that has started is left to itself.
     """
-    runs = runs_of_requests(instance, progress.runs.pending)
+    runs, correction = runs_of_requests(instance, progress.runs.pending), progress.plan.correction
     for key, one in progress.runs.pending.items():
         run = runs.get(key)
         if run is None and not (one.process and not is_gone(one.process)):
-            _tell_end(ctx, progress, one, RunEnded, "", "")
+            record_end(ctx, correction, ended(one, "", ""))
         elif run is not None and run.status in {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}:
-            instance.report_run_canceled(run, f"{ctx.actor} drives correction {progress.plan.correction} now.")
-            _tell_end(ctx, progress, one, RunEnded, "", run.run_id)
+            instance.report_run_canceled(run, f"{ctx.actor} drives correction {correction} now.")
+            record_end(ctx, correction, ended(one, "", run.run_id))
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
@@ -101,28 +101,20 @@ def _tell_ended_run(
     ctx: StepContext, instance: dg.DagsterInstance, progress: Progress, one: Pending, run: dg.DagsterRun
 ) -> None:
     """A run that ended without settling its work_item: died, was cancelled, failed in code, or found nothing to do."""
+    correction = progress.plan.correction
     if run.status is dg.DagsterRunStatus.SUCCESS:
-        _tell_end(ctx, progress, one, RunEnded, "", run.run_id)
+        record_end(ctx, correction, ended(one, "", run.run_id))
         return
     if run.status is dg.DagsterRunStatus.CANCELED:
         reason = f"Run {run.run_id[:8]} of {one.item.name} was cancelled. What it had done stays."
-        _tell_end(ctx, progress, one, RunFailed, reason, run.run_id)
+        record_end(ctx, correction, failed(one, reason, run.run_id))
         return
     in_code, reasons = reasons_of(instance, run.run_id)
     tries = progress.runs.fruitless.get(one.item.name, 0) + 1
     again = not in_code and tries < progress.plan.request.waves.attempts
     reason = " ".join(reasons) or f"Run {run.run_id[:8]} ended without a reason."
-    _tell_end(ctx, progress, one, RunEnded if again else RunFailed, reason, run.run_id)
-
-
-def _tell_end(
-    ctx: StepContext, progress: Progress, one: Pending, ended: type[RunEnded | RunFailed], reason: str, run: str
-) -> None:
-    """Write the end of a run down once, whoever else sees it."""
-    correction = progress.plan.correction
-    left = [step for step in one.item.steps if step in one.steps]
-    step: Step = left[0] if left else one.item.step
-    ctx.record_if(correction, ended(step, one.key, reason, run), RunIsPending(correction, one.key))
+    end = ended(one, reason, run.run_id) if again else failed(one, reason, run.run_id)
+    record_end(ctx, correction, end)
 
 
 def unasked_runs(instance: dg.DagsterInstance, progress: Progress) -> tuple[dg.DagsterRun, ...]:

@@ -3,26 +3,49 @@
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
 
 from backfill_assets.core.window import Window
-from backfill_assets.errors.base import BackfillAssetsError, retold
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.failure import DaysFailed, Failure
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import living_in_this
+from backfill_assets.orchestration.instance.refusals import cause_of, sentence_of
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: whether it succeeded, the messages of the steps that did not, and the refusal among them."""
+    """How a run ended, and the errors of the steps that failed, in their order, each as it was raised.
+
+    ``output`` is what the one op returned that the run was asked for by :meth:`Runner.run_op`.
+    """
 
     run_id: str
     success: bool
-    errors: tuple[str, ...] = ()
-    refusal: BackfillAssetsError | None = None
+    faults: tuple[BaseException, ...] = ()
+    output: Any = None
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """What each error says, without Dagster's wrapping."""
+        return tuple(sentence_of(fault) for fault in self.faults)
+
+    @property
+    def refusal(self) -> BackfillAssetsError | None:
+        """The first of our own errors."""
+        return next((fault for fault in self.faults if isinstance(fault, BackfillAssetsError)), None)
+
+    @property
+    def failed_days(self) -> Mapping[date, Failure]:
+        """The days that runs of many days could not do, each with the first reason."""
+        of_steps = [fault.reasons for fault in self.faults if isinstance(fault, DaysFailed)]
+        return {day: why for reasons in reversed(of_steps) for day, why in reasons.items()}
 
 
 @dataclass(frozen=True)
@@ -40,7 +63,16 @@ class Loaded:
         return self.repository.get_job(name)
 
 
+_FAULTS: ContextVar[list[BaseException] | None] = ContextVar("errors of the run's steps", default=None)
 _RUNNING: ContextVar[dg.Definitions | Loaded | None] = ContextVar("definitions of the run", default=None)
+
+
+@dg.failure_hook(name="hand_over_error")
+def hand_over_error(context: dg.HookContext) -> None:
+    """Hand the error of a failed step to whoever runs it in this process; Dagster's events keep its text only."""
+    faults = _FAULTS.get()
+    if faults is not None and context.op_exception is not None:
+        faults.append(cause_of(context.op_exception))
 
 
 @dataclass(frozen=True)
@@ -81,6 +113,14 @@ class Runner:
         told = {"ops": {op: {"config": dict(config)}}}
         return self.execute(self.definitions.resolve_job_def(job), run_tags or {}, key=key, config=told)
 
+    def run_op(self, job: str, op: str, config: Mapping[str, object]) -> RunResult:
+        """Run a job without partitions for what one of its ops returns, also when another of them fails."""
+        told = {"ops": {op: {"config": dict(config)}}}
+        result, faults = self._executed(self.definitions.resolve_job_def(job), {}, run_config={**QUIET, **told})
+        returned = any(event.is_step_success and event.step_key == op for event in result.all_events)
+        output = result.output_for_node(op) if returned else None
+        return RunResult(result.run_id, result.success, faults, output)
+
     def execute(
         self,
         job: dg.JobDefinition,
@@ -91,21 +131,27 @@ class Runner:
         config: Mapping[str, object] | None = None,
     ) -> RunResult:
         """Run a job, or some assets of it. Runs within it find these definitions by :func:`runner_within`."""
-        run_id = str(uuid4())
-        token = _RUNNING.set(self.definitions)
+        selected, told = list(assets) if assets else None, {**QUIET, **(config or {})}
+        result, faults = self._executed(job, run_tags, asset_selection=selected, partition_key=key, run_config=told)
+        return RunResult(result.run_id, result.success, faults)
+
+    def _executed(
+        self, job: dg.JobDefinition, run_tags: Mapping[str, str], **what: Any
+    ) -> tuple[dg.ExecuteInProcessResult, tuple[BaseException, ...]]:
+        run_id, faults = str(uuid4()), list[BaseException]()
+        running, handing = _RUNNING.set(self.definitions), _FAULTS.set(faults)
         try:
-            result = job.execute_in_process(
+            result = job.with_hooks({hand_over_error}).execute_in_process(
                 instance=self.instance,
-                asset_selection=list(assets) if assets else None,
                 run_id=run_id,
                 tags={tags.PROCESS: living_in_this(run_id), **self.run_tags, **run_tags},
-                partition_key=key,
-                run_config={**QUIET, **(config or {})},
                 raise_on_error=False,
+                **what,
             )
         finally:
-            _RUNNING.reset(token)
-        return _ran(result)
+            _RUNNING.reset(running)
+            _FAULTS.reset(handing)
+        return result, tuple(faults)
 
     def _run(self, assets: Sequence[dg.AssetKey], run_tags: Mapping[str, str], key: str | None) -> RunResult:
         return self.execute(self.definitions.resolve_implicit_global_asset_job_def(), run_tags, assets=assets, key=key)
@@ -115,20 +161,3 @@ def runner_within(context: dg.AssetExecutionContext | dg.OpExecutionContext, run
     """A runner for runs of their own within a run, wherever that runs: here, or in a process of the daemon's."""
     definitions = _RUNNING.get() or Loaded(context.repository_def)
     return Runner(definitions, context.instance, run_tags)
-
-
-def _ran(result: dg.ExecuteInProcessResult) -> RunResult:
-    """What became of a run; the innermost messages, without Dagster's wrapping."""
-    errors: list[str] = []
-    refusal: BackfillAssetsError | None = None
-    for event in result.all_events:
-        data = event.step_failure_data if event.is_step_failure else None
-        if data is None or data.error is None:
-            continue
-        error = data.error
-        while error.cause is not None:
-            error = error.cause
-        found = retold(error.cls_name or "", error.message.strip().partition(": ")[2])
-        refusal = refusal or found
-        errors.append(str(found) if found else error.message.strip())
-    return RunResult(result.run_id, result.success, tuple(errors), refusal)

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import dagster as dg
 
-from backfill_assets.errors.base import retold
 from backfill_assets.orchestration.instance import tags
 
 UNFINISHED = [
@@ -28,24 +27,23 @@ def runs_of_requests(instance: dg.DagsterInstance, keys: Collection[str]) -> dic
 
 
 def reasons_of(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, tuple[str, ...]]:
-    """Whether a failed run failed in code, and what it said; else what Dagster says of its end."""
+    """Whether a run that left no word failed in code, and what Dagster says of its end, for a person to read."""
     steps = _events(instance, run_id, dg.DagsterEventType.STEP_FAILURE)
-    said = [sentence_of(event.step_failure_data.error) for event in steps if event.step_failure_data.error]
+    said = [_message_of(event.step_failure_data.error) for event in steps if event.step_failure_data.error]
     if steps:
         return True, tuple(dict.fromkeys(said))
     engine = _events(instance, run_id, dg.DagsterEventType.ENGINE_EVENT)
     errors = [event.engine_event_data.error for event in engine if event.engine_event_data.error]
     ends = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
-    told = [*(sentence_of(error) for error in errors), *(str(event.message) for event in ends if event.message)]
+    told = [*(_message_of(error) for error in errors), *(str(event.message) for event in ends if event.message)]
     return False, tuple(dict.fromkeys(told))
 
 
-def sentence_of(error: Any) -> str:
+def _message_of(error: Any) -> str:
     """The innermost message of a serialised error, without Dagster's wrapping."""
     while error.cause is not None:
         error = error.cause
-    known = retold(error.cls_name or "", error.message.strip().partition(": ")[2])
-    return str(known) if known else error.message.strip()
+    return str(error.message).strip()
 
 
 def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> Sequence[Any]:

@@ -1,13 +1,12 @@
 """Running many days together, and apart where together they fail for a reason that names none of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from backfill_assets.core.faults import FAULTS
-from backfill_assets.errors.base import Unforeseen, in_one_line
-from backfill_assets.errors.correction import DaysFailed
+from backfill_assets.errors.base import BackfillAssetsError, Unforeseen, fault_told, in_one_line
+from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.orchestration.instance.runner import RunResult
 
 MOST_TRIES = 40
@@ -46,8 +45,10 @@ def guarded(run: Callable[[], RunResult]) -> RunResult:
     """How a run ended, also one that broke before Dagster could say so."""
     try:
         return run()
+    except BackfillAssetsError as error:
+        return RunResult("", success=False, faults=(error,))
     except FAULTS as error:
-        return RunResult("", success=False, errors=(f"{type(error).__name__}: {error}",))
+        return RunResult("", success=False, faults=(Unforeseen("The run", fault_told(error)),))
 
 
 def is_unforeseen(ran: RunResult) -> bool:
@@ -55,23 +56,11 @@ def is_unforeseen(ran: RunResult) -> bool:
     return not ran.success and (ran.refusal is None or isinstance(ran.refusal, Unforeseen))
 
 
-def why(ran: RunResult) -> str:
-    """Why a run failed, beginning with the name of the error."""
+def why(ran: RunResult) -> Failure:
+    """Why a run failed, as one failure."""
     if ran.success:
-        return "RunFailed the run succeeded and wrote nothing of the day"
-    told = " ".join(ran.errors)
+        return Failure("RunFailed", "the run succeeded and wrote nothing of the day")
+    said = " ".join(ran.errors)
     if ran.refusal is None:
-        return f"Unforeseen {Unforeseen('The run', in_one_line(told) or 'Dagster gives no reason')}"
-    return told if isinstance(ran.refusal, DaysFailed) else f"{type(ran.refusal).__name__} {told}"
-
-
-def named_error(reason: str) -> tuple[str, str]:
-    """The name of the error that a reason begins with, and the rest."""
-    name, _, message = reason.partition(" ")
-    return name, message
-
-
-def about(day: date, reason: str) -> str:
-    """The part of a wave's reason that speaks of the day, or all of it."""
-    parts = [part for part in reason.split(" [") if part.startswith(f"{day}]")]
-    return parts[0].removeprefix(f"{day}] ") if parts else reason
+        return failure_of(Unforeseen("The run", in_one_line(said) or "Dagster gives no reason"), "The run")
+    return replace(failure_of(ran.refusal, "The run"), message=said)

@@ -87,8 +87,8 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
         context.add_output_metadata(nightly_metadata(done))
         for sentence in warnings_of(done):
             context.log.warning(sentence)
-        if done.refusals:
-            raise NightlyIncomplete(table, [*done.failed, *done.reports_failed], done.refusals)
+        if done.failures:
+            raise NightlyIncomplete(table, [*done.failed, *done.reports_failed], done.failures)
 
     @dg.job(name=nightly_name(table), description=f"Publishes every pending day of {table}, and what reads it.")
     def nightly() -> None:

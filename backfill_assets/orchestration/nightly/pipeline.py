@@ -7,6 +7,7 @@ from datetime import date, datetime
 import dagster as dg
 
 from backfill_assets.core.window import Window
+from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.given import DayBeforeFirst, DayNotOver
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
@@ -93,7 +94,7 @@ def days_over(definition: TableDefinition) -> frozenset[date]:
     return frozenset(date.fromisoformat(key) for key in keys)
 
 
-def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozenset[date], dict[date, str]]:
+def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozenset[date], dict[date, Failure]]:
     """The days that landed and can be published, and those that cannot, each with the reason.
 
     Raises:

@@ -12,8 +12,8 @@ from functools import partial
 import dagster as dg
 
 from backfill_assets.core.window import ONE_DAY, Window, contiguous
-from backfill_assets.errors.base import BackfillAssetsError, retold
 from backfill_assets.errors.correction import ReportFrozen
+from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.watching import NothingToPublish
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.correction.rebuild import runs_of_keys
@@ -22,7 +22,7 @@ from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.orchestration.instance.slots import days_of, in_order
-from backfill_assets.orchestration.nightly.day_runs import Apart, about, guarded, named_error, why
+from backfill_assets.orchestration.nightly.day_runs import Apart, guarded, why
 from backfill_assets.orchestration.nightly.lateness import lateness, stale_days
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
 from backfill_assets.orchestration.reports.freeze import Freezer
@@ -41,25 +41,23 @@ class Nightly:
 
     ``late`` are published days whose inputs have moved since, too old for nightly to rewrite: a correction is
     proposed for them. ``claimed`` are days left to open corrections. ``readers_wait`` tells of pages and notices that
-    could not go out. ``notes`` are what a person should know of what was taken in. The reason of a failure begins with
-    the name of an error.
+    could not go out. ``notes`` are what a person should know of what was taken in.
     """
 
     published: tuple[date, ...]
     rebuilt: tuple[date, ...]
-    failed: Mapping[date, str]
+    failed: Mapping[date, Failure]
     late: tuple[date, ...] = ()
     claimed: tuple[date, ...] = ()
     frozen: tuple[str, ...] = ()
-    reports_failed: Mapping[str, str] = field(default_factory=dict[str, str])
+    reports_failed: Mapping[str, Failure] = field(default_factory=dict[str, Failure])
     readers_wait: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
-    def refusals(self) -> tuple[BackfillAssetsError, ...]:
+    def failures(self) -> tuple[Failure, ...]:
         """What went wrong, each thing once, by day and then by report."""
-        told = dict.fromkeys([why for _, why in sorted(self.failed.items())] + [*self.reports_failed.values()])
-        return tuple(retold(*named_error(why)) or BackfillAssetsError(why) for why in told)
+        return tuple(dict.fromkeys([self.failed[day] for day in sorted(self.failed)] + [*self.reports_failed.values()]))
 
 
 class NightlyRun:
@@ -71,8 +69,8 @@ class NightlyRun:
         self.lake = lake
         self.apart = Apart()
         self.days_per_wave = DAYS_PER_WAVE
-        self.failed: dict[date, str] = {}
-        self.reports_failed: dict[str, str] = {}
+        self.failed: dict[date, Failure] = {}
+        self.reports_failed: dict[str, Failure] = {}
 
     def publish(self, through: date) -> Nightly:
         """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports.
@@ -170,7 +168,7 @@ class NightlyRun:
         stuck = self._stuck(lacking, wave)
         if self.apart.is_worth_halving(ran, len(stuck)):
             return True
-        self.failed |= {day: about(day, why(ran)) for day in stuck}
+        self.failed |= {day: ran.failed_days.get(day) or why(ran) for day in stuck}
         return False
 
     def _waves(self, days: Sequence[date]) -> list[tuple[tuple[str, ...], Window]]:
@@ -209,17 +207,17 @@ class NightlyRun:
                 self._run_whole(asset.key, window)
 
     def _run_whole(self, asset: dg.AssetKey, window: Window) -> list[date]:
-        """Run an asset for published days and return those that failed; days that its reason names, or all of them."""
+        """Run an asset for published days and return those that failed; the days that it names, or all of them."""
         failed: list[date] = []
 
         def run(days: Sequence[date]) -> RunResult:
             return self.runner.run_days([asset], Window(days[0], days[-1]), MARKED)
 
         for days, ran in self.apart.failures(run, window.days):
-            reason = why(ran)
-            named = [day for day in days if f"[{day}]" in reason] or [*days]
-            self.failed |= {day: about(day, reason) for day in named}
-            failed += named
+            named = ran.failed_days
+            of_run = [day for day in days if day in named] or [*days]
+            self.failed |= {day: named.get(day) or why(ran) for day in of_run}
+            failed += of_run
         return failed
 
     def _rebuild(self, days: Sequence[date]) -> list[date]:

@@ -115,7 +115,7 @@ def _replay(
     by = build.code_version if build else ""
     reasons = [wave.reasons[day] for wave in waves if day in wave.reasons]
     if reasons:
-        return Replay(day, Replayed.FAILED, by, reasons[0].rstrip("."))
+        return Replay(day, Replayed.FAILED, by, str(reasons[0]).rstrip("."))
     alone, again, together = (wave.frames[day] for wave in waves)
     if build is not None and dict(build.inputs) != dict(waves[0].inputs[day]):
         return Replay(day, Replayed.INPUTS_MOVED, by)
