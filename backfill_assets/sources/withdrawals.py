@@ -3,27 +3,28 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-
-import polars as pl
+from functools import partial
 
 from backfill_assets.core.people import is_person, written
 from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.withdrawals import NothingWaits
-from backfill_assets.storage.control import ControlTable
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
+from backfill_assets.storage.row_table import RowTable, values_of
 
-DECISIONS = pl.Schema(
-    {
-        "what": pl.String(),
-        "sha256": pl.String(),
-        "accepted": pl.Boolean(),
-        "by": pl.String(),
-        "note": pl.String(),
-        "at": pl.Datetime("us", "UTC"),
-        "sequence": pl.Int64(),
-    }
-)
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalDecision:
+    """What a person decided about one content of one file."""
+
+    what: str
+    sha256: str
+    accepted: bool
+    by: str
+    note: str
+    at: datetime
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,12 @@ class WithdrawalDecisions:
     """
 
     def __init__(self, lake: Lake) -> None:
-        self._rows = ControlTable(lake, "withdrawal_words", DECISIONS)
+        self._rows = RowTable(lake, "withdrawal_words", WithdrawalDecision)
 
     def current(self) -> Mapping[tuple[str, str], bool]:
         """Whether it was accepted, by what a file speaks of (a day, or the path of a file) and its SHA-256."""
-        rows = self._rows.rows().sort("sequence")
-        return {(what, sha256): accepted for what, sha256, accepted in rows.select(*DECISIONS.names()[:3]).iter_rows()}
+        decisions = values_of(WithdrawalDecision, self._rows.rows().sort("sequence"))
+        return {(one.what, one.sha256): one.accepted for one in decisions}
 
     def record(self, what: str, sha256: str, *, accepted: bool, by: str, note: str, at: datetime) -> None:
         """Write a decision down.
@@ -58,8 +59,8 @@ class WithdrawalDecisions:
         """
         if not is_person(by):
             raise NameNeeded(f"decide on what was taken back in {what}", by)
-        decided = {"what": what, "sha256": sha256, "accepted": accepted, "by": written(by), "note": note, "at": at}
-        self._rows.append(lambda known: pl.DataFrame([{**decided, "sequence": known.height + 1}], schema=DECISIONS))
+        decided = partial(WithdrawalDecision, what, sha256, accepted, written(by), note, at)
+        self._rows.append_decided(lambda known: Decision([decided(known.height + 1)], None))
 
 
 def decide(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfill_assets.sources import withdrawals
 from backfill_assets.storage import (
     builds,
     certificates,
@@ -112,6 +113,15 @@ STORED = {
     samples.Drawn: {"correction": TEXT, "number": WHOLE, "sample": TEXT},
     figures.Kept: {"correction": TEXT, "certificate": TEXT, "figures": TEXT},
     closed_months.Said: {"month": TEXT, "closed": TRUTH, "by": TEXT, "at": TIME, "sequence": WHOLE},
+    withdrawals.WithdrawalDecision: {
+        "what": TEXT,
+        "sha256": TEXT,
+        "accepted": TRUTH,
+        "by": TEXT,
+        "note": TEXT,
+        "at": TIME,
+        "sequence": WHOLE,
+    },
     first_days.FirstDay: {"table": TEXT, "first": DAY, "at": TIME},
 }
 
