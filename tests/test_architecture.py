@@ -263,6 +263,8 @@ ROWS_AND_REQUESTS = {"Build", "Completeness", "Entry", "Request", "Sending"}
 # What a user writes once, by keyword, each with one meaning.
 PUBLIC_BUILDERS = {"build_correction_definitions", "correctable_asset"}
 MOST_FIELDS, MOST_PARAMETERS = 9, 8
+# What an author calls by keywords alone, one for each thing that can be given.
+PUBLIC_BUILDERS = {"build_correction_definitions"}
 
 
 def fields_of(value: ast.ClassDef) -> list[str]:
