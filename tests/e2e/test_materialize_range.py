@@ -32,7 +32,7 @@ def materialize(house: House, asset: str, first: date, last: date) -> subprocess
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", asset]
     return subprocess.run(
         [*command, "--partition-range", f"{first}...{last}", "-m", "backfill_assets.revenue.definitions"],
-        env={**os.environ, **house.env},
+        env={**os.environ, **house.env, "BACKFILL_SINGLE_RUN": "yes"},
         capture_output=True,
         text=True,
         check=False,

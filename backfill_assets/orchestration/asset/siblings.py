@@ -1,7 +1,7 @@
 """A correctable table as two assets with one compute function: live, which is published, and its staged sibling."""
 
 import inspect
-import sys
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -141,13 +141,12 @@ def correctable_asset(
 
 
 def range_policy(days_per_run: int) -> dg.BackfillPolicy:
-    """How many days of a range one run takes: ``days_per_run``, and all of them where there is only one process.
+    """How many days of a range one run takes: ``days_per_run``, and all of them where ``BACKFILL_SINGLE_RUN`` is set.
 
     ``dagster asset materialize --partition-range`` runs the range in its own process, and refuses assets of any other
     policy than single-run.
     """
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    if "dagster" in sys.argv[0] and words[:2] == ["asset", "materialize"]:
+    if os.environ.get("BACKFILL_SINGLE_RUN"):
         return dg.BackfillPolicy.single_run()
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run)
 
