@@ -36,13 +36,20 @@ def prepare_home() -> Path:
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not (home / "dagster.yaml").exists():
-            with (files("backfill_assets.orchestration.instance") / "dagster.yaml").open("rb") as source:
-                (home / "dagster.yaml").write_bytes(source.read())
+        _configure(home / "dagster.yaml")
     except OSError as error:
         raise PlaceUnusable("DAGSTER_HOME", str(home), in_words(error)) from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def _configure(config: Path) -> None:
+    """Write the configuration of a new home; in one that an earlier version made, say where the storages are now."""
+    if not config.exists():
+        with (files("backfill_assets.orchestration.instance") / "dagster.yaml").open("rb") as source:
+            config.write_bytes(source.read())
+    elif STORAGES_BEFORE in (text := config.read_text(encoding="utf-8")):
+        config.write_text(text.replace(STORAGES_BEFORE, STORAGES), encoding="utf-8")
 
 
 def refuse_unusable_places() -> None:

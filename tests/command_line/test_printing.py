@@ -1,11 +1,12 @@
 """What people read on the command line: their own words, unchanged, whatever is in them."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from backfill_assets.command_line.printing import print_next_step, print_plan
-from backfill_assets.command_line.session import plain_console
+from backfill_assets.command_line.session import plain_console, prepare_home
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.next_step import Stuck
 from backfill_assets.core.plan import Plan, Request
@@ -45,3 +46,16 @@ def test_every_expected_clause_has_a_line_of_its_own(capsys: pytest.CaptureFixtu
 def test_a_plan_that_expects_nothing_says_so(capsys: pytest.CaptureFixture[str]):
     print_plan(plain_console(stderr=False), plan())
     assert "expects nothing" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_home_that_an_earlier_version_made_finds_its_storages_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    config = tmp_path / "dagster.yaml"
+    prepare_home()
+    now = config.read_text()
+    config.write_text(now.replace(".instance.sqlite_storages", ".sqlite_storages"))
+    assert config.read_text() != now
+
+    prepare_home()
+
+    assert config.read_text() == now

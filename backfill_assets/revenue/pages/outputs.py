@@ -20,6 +20,7 @@ from backfill_assets.revenue.pages.index import render_index
 from backfill_assets.revenue.pages.pack import Month, board_months, month_days, render_pack
 from backfill_assets.revenue.pages.report import PACKAGE, banner_of
 from backfill_assets.revenue.pages.state import Hold, Shown, State
+from backfill_assets.revenue.printing_pdf import browser
 from backfill_assets.text import month_of, quarter_of
 
 MIXED = "BACKFILL_BOARD_PACK_MIXED"
@@ -40,8 +41,9 @@ def outputs(state: State, deliveries: Collection[Delivery]) -> Iterator[Output]:
     """Every file as it has to be now; the index comes last, and links what comes before it."""
     months = board_months(state)
     made: list[str] = []
+    prints = browser() is not None
     for output in (*_days(state), *_books(state), *_packs(state, months), _dashboard(state)):
-        made += [output.path, *([output.path.replace(".html", ".pdf")] if output.prints else [])]
+        made += [output.path, *([output.path.replace(".html", ".pdf")] if output.prints and prints else [])]
         yield output
     yield Output("index.html", "", lambda: render_index(state, months, made, deliveries).encode())
 

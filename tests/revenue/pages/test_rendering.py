@@ -195,6 +195,13 @@ def test_a_month_that_mixes_days_before_and_after_a_correction_has_no_figures_un
     assert page.attributes["data-basis"] == "mixed"
 
 
+def test_the_index_links_to_files_that_are_there(room: Newsroom):
+    links = [link for link in re.findall(r'href="([^"#:]+)"', room.page("index.html")) if not link.startswith("data")]
+
+    assert any(link.endswith(".xlsx") for link in links)
+    assert [link for link in links if not (room.folder / link).exists()] == []
+
+
 def test_the_journal_leads_from_every_first_figure_to_the_one_of_today(room: Newsroom):
     first = _by_day_and_currency(room)
     plan = room.open()
