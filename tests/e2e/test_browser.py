@@ -51,7 +51,7 @@ def test_an_analyst_corrects_thirty_days_in_the_browser(story):
         waiting = analyst.wait(lambda: _standing(lake, correction, Step.VALIDATE), WORK, "the validation")
         _see_steps(analyst, "validated")
         told = _see_validation(analyst, lake, correction)
-        assert not waiting.swapped
+        assert not waiting.publication.swapped
         analyst.run_job(f"{FACT}__approve", correction, {"by": "Ada", "note": "looked at all thirty days"})
         done = analyst.wait(lambda: _standing(lake, correction, Step.COMMUNICATE), WORK, "the end of the correction")
         _see_steps(analyst, "communicated")
