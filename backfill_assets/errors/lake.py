@@ -55,7 +55,8 @@ class CommitGone(Unusable):
 
     def __init__(self, uri: str, commit: int) -> None:
         super().__init__(
-            f"Commit {commit} of {uri} is no longer in the log. Nothing was read or written. "
+            f"The table {uri} cannot be read as it was, because commit {commit} is no longer in the log. "
+            "Nothing was read or written. "
             "Bring its entries back from a copy of the lake, or abandon what is pinned to it and open it anew."
         )
 

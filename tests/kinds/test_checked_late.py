@@ -13,7 +13,7 @@ from backfill_assets.core.condition import refuse_unusable
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly
 from backfill_assets.errors.validation import ConditionUnusable
-from backfill_assets.orchestration.asset.siblings import correctable_asset
+from backfill_assets.orchestration.asset.siblings import correctable_asset, declaration_of
 from tests.e2e.house import Answered, House
 from tests.e2e.shop import open_shop
 from tests.e2e.test_bad_input import assert_in_three_sentences, assert_refused
@@ -275,6 +275,6 @@ def test_the_day_among_the_keys_is_as_good_as_left_out() -> None:
         def daily_sales(orders_log: pl.LazyFrame) -> pl.LazyFrame:
             return orders_log
 
-        return daily_sales.keys
+        return declaration_of(daily_sales).keys
 
     assert made(["day", "market"]) == made(["market"]) == ("market",)

@@ -210,7 +210,7 @@ def test_json_is_read_by_the_same_reader():
     told = {"table": "t", "window": {"first": "2026-01-05", "last": "2026-01-06"}, "reason": "wrong \U0001f4a9"}
 
     assert read_request(json.dumps(told)).reason == "wrong \U0001f4a9"
-    with pytest.raises(BadInput, match="given again"):
+    with pytest.raises(BadInput, match="given twice"):
         read_request(json.dumps(told)[:-1] + ', "table": "u"}')
 
 
