@@ -35,7 +35,7 @@ def list_(table: OfTable = "", json: Json = False) -> None:
         answer.give(told, lambda console: _print(console, told))
 
 
-@watermarks.command(epilog="Example: backfill-assets watermarks register billing --table fct_daily_revenue")
+@watermarks.command(epilog="Example: backfill-assets watermarks register billing --table daily_orders")
 def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -> None:
     """Make an external reader known: corrections ask it to read again and wait until it has."""
     from backfill_assets.runbook.watermark_steps import register_holder

@@ -29,7 +29,7 @@ class WavesConfig(dg.Config):
 class EstimateConfig(dg.Config):
     """By how much the sum of a measure will change; left empty, nothing is predicted."""
 
-    measure: str = Field(default="", description="The measure, such as revenue_usd.")
+    measure: str = Field(default="", description="The measure, such as revenue.")
     total: str = Field(default="", description="New minus old over the window, in digits and in quotes.")
     days: dict[str, str] = Field(default={}, description="The same for single days, by YYYY-MM-DD, in quotes.")
     tolerance: str = Field(default="", description="How far the change may be from it, such as 10%.")
