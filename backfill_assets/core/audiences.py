@@ -7,6 +7,7 @@ from typing import Any
 
 from backfill_assets.core.periods import months_of
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind as Kind
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.base import verb
@@ -36,7 +37,7 @@ def audience_of(watcher: str) -> Audience:
 def days_of_event(plan: Plan, figures: Mapping[str, Any]) -> tuple[date, ...]:
     """The days that an event was about, oldest first; those of the plan where its figures name none."""
     named = figures.get("days") or figures.get("changed") or ()
-    return tuple(date.fromisoformat(day) for day in named) or plan.days
+    return tuple(read_slot(day) for day in named) or plan.days
 
 
 def is_part(figures: Mapping[str, Any]) -> bool:

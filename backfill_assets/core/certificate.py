@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Self
 
 from backfill_assets.core.check import Check
+from backfill_assets.core.slots import read_slot
 from backfill_assets.errors.validation import CertificateAltered
 
 Fingerprints = Mapping[date, str]
@@ -67,13 +68,13 @@ class Certificate:
         found = cls(
             correction=stored["correction"],
             plan=stored["plan"],
-            staged={date.fromisoformat(day): files for day, files in stored["staged"].items()},
-            live={date.fromisoformat(day): files for day, files in stored["live"].items()},
-            inputs={date.fromisoformat(day): dict(sources) for day, sources in stored["inputs"].items()},
-            changed_days=tuple(date.fromisoformat(day) for day in stored["changed_days"]),
-            unchanged_days=tuple(date.fromisoformat(day) for day in stored["unchanged_days"]),
+            staged={read_slot(day): files for day, files in stored["staged"].items()},
+            live={read_slot(day): files for day, files in stored["live"].items()},
+            inputs={read_slot(day): dict(sources) for day, sources in stored["inputs"].items()},
+            changed_days=tuple(read_slot(day) for day in stored["changed_days"]),
+            unchanged_days=tuple(read_slot(day) for day in stored["unchanged_days"]),
             checks=tuple(Check.from_json(check) for check in stored["checks"]),
-            contents={date.fromisoformat(day): digest for day, digest in stored.get("contents", {}).items()},
+            contents={read_slot(day): digest for day, digest in stored.get("contents", {}).items()},
         )
         if found.digest != stored["digest"]:
             raise CertificateAltered(found.correction)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from backfill_assets.core.day_comparison import ChangedRow
+from backfill_assets.core.slots import read_slot
 from backfill_assets.errors.base import counted, verb
 
 EXAMPLES_SHOWN = 3
@@ -83,7 +84,7 @@ class Check:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read what ``as_json`` wrote."""
-        days = tuple(date.fromisoformat(day) for day in stored["days"])
+        days = tuple(read_slot(day) for day in stored["days"])
         return cls(stored["name"], stored["passed"], stored["sentence"], days, stored["detail"])
 
     def over(self, held: Held) -> "Check":

@@ -14,6 +14,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
+from backfill_assets.core.slots import read_slot
+
 Kind = TypeVar("Kind")
 OMIT = "omit"
 KEY = "key"
@@ -136,8 +138,10 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         name, item = _reader(arguments[0]), _reader(arguments[1])
         return lambda stored: {name(key): item(one) for key, one in stored.items()}
-    if kind in {date, datetime}:
-        return kind.fromisoformat
+    if kind is date:
+        return read_slot
+    if kind is datetime:
+        return datetime.fromisoformat
     if hasattr(kind, "from_json"):
         return kind.from_json
     if is_dataclass(kind):

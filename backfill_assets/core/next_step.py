@@ -224,7 +224,7 @@ def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
 
 
 def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
-    policy = progress.plan.request.waves
+    policy, grain = progress.plan.request.waves, progress.plan.window.grain
     missing = progress.missing - frozenset(taken)
     if not missing:
         return StageWaves((), policy.at_once)
@@ -233,8 +233,8 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
     retried = {day for day in failed if progress.staging.tries[day] < policy.attempts}
     if not fresh and not retried:
         return Stuck(Step.STAGE, _reasons(progress, missing))
-    waves = plan_waves(fresh, policy, canary_done=bool(progress.staging.staged or progress.staging.tries))
-    alone = tuple(Window(day, day) for day in sorted(retried))
+    waves = plan_waves(fresh, policy, grain, canary_done=bool(progress.staging.staged or progress.staging.tries))
+    alone = tuple(Window(day, day, grain) for day in sorted(retried))
     return StageWaves((*waves, *alone) if waves else alone, policy.at_once)
 
 

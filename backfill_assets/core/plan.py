@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.slots import read_slot
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
 
@@ -142,7 +143,7 @@ class Plan:
         return {
             "correction": self.correction,
             "table": request.table,
-            "window": {"first": str(request.window.first), "last": str(request.window.last)},
+            "window": request.window.as_json(),
             "days": [str(day) for day in request.days],
             "reason": request.reason,
             "watchers": list(request.watchers),
@@ -174,7 +175,7 @@ class Plan:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read what :meth:`as_json` wrote."""
-        window = Window(date.fromisoformat(value["window"]["first"]), date.fromisoformat(value["window"]["last"]))
+        window = Window.from_json(value["window"])
         waves = value["waves"]
         request = Request(
             table=value["table"],
@@ -184,7 +185,7 @@ class Plan:
             expectation=Expectation.from_json(value["expect"]),
             approval=Approval(value["approval"]),
             correction=value["correction"],
-            days=tuple(date.fromisoformat(day) for day in value["days"]),
+            days=tuple(read_slot(day) for day in value["days"]),
             waves=WavePolicy(
                 waves["max_days"],
                 waves["at_once"],

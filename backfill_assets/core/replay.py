@@ -148,7 +148,7 @@ class Audit:
             "seed": self.seed,
             "code_version": self.code_version,
             "changed_by": self.changed_by,
-            "window": {"first": str(self.window.first), "last": str(self.window.last)} if self.window else None,
+            "window": self.window.as_json() if self.window else None,
             "findings": [
                 {
                     "day": str(replay.day),

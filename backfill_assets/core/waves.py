@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.window import Window, contiguous
 
 
@@ -48,7 +49,9 @@ def ordered_waves(days: Collection[date], policy: WavePolicy) -> tuple[Window, .
     return (*first, *plan_waves(set(days) - set(first[0]), policy, canary_done=True))
 
 
-def plan_waves(days: Collection[date], policy: WavePolicy, *, canary_done: bool = False) -> tuple[Window, ...]:
+def plan_waves(
+    days: Collection[Slot], policy: WavePolicy, grain: Grain = Grain.DAY, *, canary_done: bool = False
+) -> tuple[Window, ...]:
     """Cut days into waves of consecutive days, none longer than ``policy.max_days``, in the policy's order.
 
     Every day is in exactly one wave. While the canary has not come back it is the only wave.
@@ -57,10 +60,6 @@ def plan_waves(days: Collection[date], policy: WavePolicy, *, canary_done: bool 
         return ()
     if policy.order is WaveOrder.CANARY and not canary_done:
         newest = max(days)
-        return (Window(newest, newest),)
-    waves = [
-        Window(run.days[start], run.days[min(start + policy.max_days, len(run)) - 1])
-        for run in contiguous(days)
-        for start in range(0, len(run), policy.max_days)
-    ]
+        return (Window(newest, newest, grain),)
+    waves = contiguous(days, policy.max_days, grain)
     return tuple(reversed(waves) if policy.order is WaveOrder.NEWEST else waves)

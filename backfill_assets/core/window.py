@@ -1,10 +1,11 @@
-"""A window: an inclusive run of days."""
+"""A window: an inclusive run of slots."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Self
 
+from backfill_assets.core.slots import Grain, Slot, read_slot
 from backfill_assets.errors.request import WindowReversed
 
 ONE_DAY = timedelta(days=1)
@@ -12,52 +13,74 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """All days from ``first`` to ``last``, both included.
+    """All slots of a table from ``first`` to ``last``, both included.
 
     Raises:
-        WindowReversed: when the last day lies before the first.
+        WindowReversed: when the last slot lies before the first.
+        SlotsApart: when they do not lie a whole number of slots apart.
     """
 
-    first: date
-    last: date
+    first: Slot
+    last: Slot
+    grain: Grain = field(default=Grain.DAY, compare=False)
 
     def __post_init__(self) -> None:
         if self.last < self.first:
             raise WindowReversed(self.first, self.last)
+        self.grain.distance(self.first, self.last)
 
     @classmethod
-    def spanning(cls, days: Collection[date]) -> Self:
-        """The smallest window that holds all the days, of which there is at least one."""
-        return cls(min(days), max(days))
+    def spanning(cls, days: Collection[Slot], grain: Grain = Grain.DAY) -> Self:
+        """The smallest window that holds all the slots, of which there is at least one."""
+        return cls(min(days), max(days), grain)
+
+    @classmethod
+    def from_list(cls, stored: Sequence[str]) -> Self:
+        """Read what :meth:`as_list` wrote."""
+        first, last, *grain = stored
+        return cls(read_slot(first), read_slot(last), Grain(grain[0]) if grain else Grain.DAY)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, str]) -> Self:
+        """Read what :meth:`as_json` wrote."""
+        return cls.from_list([stored[name] for name in ("first", "last", "grain") if name in stored])
+
+    def as_list(self) -> list[str]:
+        """Both ends, and the grain where it is not the day."""
+        return [str(self.first), str(self.last), *([] if self.grain is Grain.DAY else [self.grain.value])]
+
+    def as_json(self) -> dict[str, str]:
+        """The same by name."""
+        return dict(zip(("first", "last", "grain"), self.as_list(), strict=False))
 
     @property
-    def days(self) -> tuple[date, ...]:
-        """Every day, oldest first."""
+    def days(self) -> tuple[Slot, ...]:
+        """Every slot, oldest first."""
         return tuple(self)
 
-    def __iter__(self) -> Iterator[date]:
-        return (self.first + ONE_DAY * offset for offset in range(len(self)))
+    def __iter__(self) -> Iterator[Slot]:
+        return self.grain.between(self.first, self.last)
 
     def __len__(self) -> int:
-        return (self.last - self.first).days + 1
+        return self.grain.distance(self.first, self.last) + 1
 
     def __contains__(self, day: object) -> bool:
-        return isinstance(day, date) and self.first <= day <= self.last
+        return isinstance(day, type(self.first)) and self.first <= day <= self.last
 
     def covers(self, other: "Window") -> bool:
-        """Whether every day of the other lies in this one."""
+        """Whether every slot of the other lies in this one."""
         return self.first <= other.first and other.last <= self.last
 
     def __str__(self) -> str:
         return f"{self.first}..{self.last}"
 
 
-def contiguous(days: Collection[date], most: int | None = None) -> tuple[Window, ...]:
-    """Group days into the fewest windows that hold exactly them, oldest first, each of at most ``most`` days."""
+def contiguous(days: Collection[Slot], most: int | None = None, grain: Grain = Grain.DAY) -> tuple[Window, ...]:
+    """Group slots into the fewest windows that hold exactly them, oldest first, each of at most ``most`` slots."""
     windows: list[Window] = []
     for day in sorted(set(days)):
-        if windows and windows[-1].last + ONE_DAY == day and (most is None or len(windows[-1]) < most):
-            windows[-1] = Window(windows[-1].first, day)
+        if windows and grain.after(windows[-1].last) == day and (most is None or len(windows[-1]) < most):
+            windows[-1] = Window(windows[-1].first, day, grain)
         else:
-            windows.append(Window(day, day))
+            windows.append(Window(day, day, grain))
     return tuple(windows)

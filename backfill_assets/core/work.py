@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Self
 
 from backfill_assets.core.steps import Step
@@ -28,11 +27,11 @@ class WorkItem:
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` reads."""
-        wave = [str(self.wave.first), str(self.wave.last)] if self.wave else []
+        wave = self.wave.as_list() if self.wave else []
         return {"steps": [str(step) for step in self.steps], "wave": wave}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read what :meth:`as_json` wrote."""
-        wave = [date.fromisoformat(day) for day in stored["wave"]]
-        return cls(tuple(Step(step) for step in stored["steps"]), Window(*wave) if wave else None)
+        wave = Window.from_list(stored["wave"]) if stored["wave"] else None
+        return cls(tuple(Step(step) for step in stored["steps"]), wave)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from backfill_assets.errors.base import BadInput, Refused, corrections_listed, counted, listed, verb
@@ -21,6 +21,26 @@ class WindowReversed(BadInput):
         super().__init__(
             f"The window ends on {last}, before it begins on {first}. Nothing was opened or written. "
             "Swap the two days, or correct the one that is wrong."
+        )
+
+
+class HourWithoutZone(BadInput):
+    """A moment that should name an hour does not say of which time zone it is."""
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__(
+            f"The hour {moment} has no time zone. Nothing was read or written. "
+            "Give it one, such as 2026-01-05T13:00Z, because local time has some hours twice."
+        )
+
+
+class SlotsApart(BadInput):
+    """Two slots of one table do not lie a whole number of slots apart."""
+
+    def __init__(self, first: date, last: date, grain: str) -> None:
+        super().__init__(
+            f"From {first} to {last} is no whole number of partitions by {grain}. Nothing was opened or written. "
+            "Name the starts of two partitions of the table."
         )
 
 

@@ -15,6 +15,7 @@ from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
 from backfill_assets.core.periods import months_of
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.swapped import (
     SwappedDays,
@@ -71,7 +72,7 @@ def owed_notices(progress: Progress, events: Sequence[Event]) -> tuple[NoticeKin
 def figures_of(progress: Progress, events: Sequence[Event], event: NoticeKind) -> Mapping[str, Any]:
     """What a notice of this event tells: what the event itself changed, and who let it through."""
     figures = _measured(progress, events, event)
-    days = [date.fromisoformat(day) for day in figures.get("days", figures.get("changed", ()))]
+    days = [read_slot(day) for day in figures.get("days", figures.get("changed", ()))]
     figures["closed_months"] = [month for month in sorted(progress.gate.closed_months) if month in months_of(days)]
     figures["whole"] = not figures.get("days") or frozenset(days) == days_ever_changed(progress, events)
     figures["happened"] = _happened(events, event)

@@ -11,6 +11,7 @@ import polars as pl
 import simplejson
 from deltalake.transaction import AddAction, RemoveAction
 
+from backfill_assets.core.slots import read_slot
 from backfill_assets.storage.layout import DAY
 
 # The Delta protocol keeps only a prefix of long strings; a cut maximum must still lie above every value.
@@ -73,7 +74,7 @@ class DataFile:
         return cls(
             path=fields["path"],
             size=fields["size"],
-            day=None if day is None else date.fromisoformat(day),
+            day=None if day is None else read_slot(day),
             modified=fields["modified"],
             rows=fields["rows"],
             stats=fields["stats"],

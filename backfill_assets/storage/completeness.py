@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import polars as pl
 
+from backfill_assets.core.slots import read_slot
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.layout import Lake
@@ -29,7 +30,7 @@ def _windows(days: Collection[date]) -> str:
 
 def _days(windows: str) -> tuple[date, ...]:
     ends = [window.split("..") for window in windows.split(", ") if window]
-    return tuple(day for first, last in ends for day in Window(date.fromisoformat(first), date.fromisoformat(last)))
+    return tuple(day for first, last in ends for day in Window(read_slot(first), read_slot(last)))
 
 
 WINDOWS = as_text(_windows, _days)
