@@ -1,8 +1,8 @@
-"""Who is told, and what each has to do: the same event means other work to finance than to the board's preparers."""
+"""Who is notified, and what each has to do, in words of the code location where it has some."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from backfill_assets.core.periods import months_of
@@ -11,27 +11,60 @@ from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind as Kind
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.base import verb
+from backfill_assets.errors.setup import AudienceUnusable
 
 MOST_RUNS = 4
 
 
-class Audience(StrEnum):
-    """Whom a notice speaks to, as far as its name tells."""
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Watchers whose names begin with ``name``, and what notices tell them to do.
 
-    FINANCE = "finance"
-    EXECUTIVES = "exec"
-    BOARD = "board"
-    ANYONE = "anyone"
+    ``moves`` are sentences by kind of notice, in which ``{months}``, ``{days}`` and ``{correction}`` are filled in.
+    ``closed`` are further ones for events that change closed months. A kind that ``moves`` leaves out is told as to
+    anyone. Sums are those of ``every_measure`` that changed, or of the last one; by month and quarter, or by quarter.
+
+    Raises:
+        AudienceUnusable: when a sentence names something else that is to be filled in.
+    """
+
+    name: str
+    moves: Mapping[Kind, str] = field(default_factory=dict[Kind, str])
+    closed: Mapping[Kind, str] = field(default_factory=dict[Kind, str])
+    every_measure: bool = False
+    by_month: bool = True
+
+    def __post_init__(self) -> None:
+        for sentence in self.moves.values():
+            try:
+                sentence.format(months="", days="", correction="")
+            except (LookupError, ValueError, AttributeError) as error:
+                raise AudienceUnusable(self.name, sentence) from error
 
 
-def audience_of(watcher: str) -> Audience:
+ANYONE = Audience(
+    "",
+    moves={
+        Kind.OPENED: "Do not copy figures of {days} until you hear that it is corrected.",
+        Kind.WAITING: "Nothing yet. You will be notified when it is published or abandoned.",
+        Kind.PUBLISHED: "Run again whatever copied these days. The reports are rebuilt already.",
+        Kind.ROLLED_BACK: "Do not use figures of {days} taken since the correction was published.",
+        Kind.ABANDONED: "Nothing. Figures of {days} are as they were; they may still be corrected later.",
+        Kind.UNCHANGED: "Nothing. Figures of {days} are right as they are.",
+        Kind.DECOMMISSIONED: "Nothing. To change these days again, a new correction has to be opened.",
+    },
+    closed={Kind.WAITING: "Two people have to approve, each by name."},
+)
+
+
+def audience_of(watcher: str, audiences: Collection[Audience] = ()) -> Audience:
     """The audience that a watcher's name begins with.
 
-    >>> audience_of("exec-ops").value, audience_of("growth").value
-    ('exec', 'anyone')
+    >>> audience_of("sales-eu", [Audience("sales")]).name, audience_of("growth", [Audience("sales")]) is ANYONE
+    ('sales', True)
     """
     name = watcher.casefold()
-    return next((one for one in Audience if name.startswith(one.value)), Audience.ANYONE)
+    return next((one for one in audiences if name.startswith(one.name.casefold())), ANYONE)
 
 
 def days_of_event(plan: Plan, figures: Mapping[str, Any]) -> tuple[date, ...]:
@@ -65,50 +98,12 @@ def runs_named(days: Collection[date]) -> list[str]:
 def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str, Any]) -> list[str]:
     """What this audience does about this event, a sentence a line."""
     days = days_of_event(plan, figures)
-    told = _MOVES.get((event, audience)) or _MOVES[event, Audience.ANYONE]
-    if event in {Kind.ABANDONED, Kind.DECOMMISSIONED} and not figures.get("days", plan.days):
-        told = _MOVES[Kind.ABANDONED, Audience.ANYONE if audience is not Audience.FINANCE else audience]
+    nothing_stays = event is Kind.DECOMMISSIONED and not figures.get("days", plan.days)
+    kind = Kind.ABANDONED if nothing_stays else event
     named = days_named(days) if is_part(figures) else str(plan.window)
+    told = audience.moves.get(kind, ANYONE.moves[kind])
     moves = [told.format(months=", ".join(months_of(days)), days=named, correction=plan.correction)]
     closed = figures.get("closed_months", ())
-    if closed and audience is Audience.FINANCE and event in {Kind.WAITING, Kind.PUBLISHED}:
-        months, are = ", ".join(closed), verb(len(closed), "is", "are")
-        moves += {
-            Kind.WAITING: [f"{months} {are} closed. Two people have to approve, each by name."],
-            Kind.PUBLISHED: [
-                f"{months} {are} closed. Post the restatement journal; it is in the workbook of each month."
-            ],
-        }[event]
+    if closed and event in audience.closed:
+        moves.append(f"{', '.join(closed)} {verb(len(closed), 'is', 'are')} closed. {audience.closed[event]}")
     return moves
-
-
-_MOVES: Mapping[tuple[str, Audience], str] = {
-    (Kind.OPENED, Audience.FINANCE): "Do not reconcile or close {months} until you hear that it is corrected.",
-    (Kind.OPENED, Audience.EXECUTIVES): "Do not decide on figures of {days}; the dashboard shows the state before.",
-    (Kind.OPENED, Audience.BOARD): "Do not send any pack that quotes {months}. The pages say which state they show.",
-    (Kind.OPENED, Audience.ANYONE): "Do not copy figures of {days} until you hear that it is corrected.",
-    (Kind.WAITING, Audience.FINANCE): "Compare the totals with your own, then tell the data team whether to go ahead.",
-    (Kind.WAITING, Audience.EXECUTIVES): "Nothing yet. The dashboard stays as it is until the correction is approved.",
-    (Kind.WAITING, Audience.BOARD): "Prepare to restate {months}; the figures above are what they will say.",
-    (Kind.WAITING, Audience.ANYONE): "Nothing yet. You will be notified when it is published or abandoned.",
-    (
-        Kind.PUBLISHED,
-        Audience.FINANCE,
-    ): "Download the workbooks of {months} again; their journal lists every entry to post.",
-    (Kind.PUBLISHED, Audience.EXECUTIVES): "Read the dashboard again, and correct what was quoted from {days}.",
-    (Kind.PUBLISHED, Audience.BOARD): "Replace the packs of {months}. Each restated month shows its earlier figure.",
-    (Kind.PUBLISHED, Audience.ANYONE): "Run again whatever copied these days. Pages and exports are rebuilt already.",
-    (Kind.ROLLED_BACK, Audience.FINANCE): "Reverse what you posted of {days} for correction {correction}; the "
-    "journal has the reversing entries.",
-    (Kind.ROLLED_BACK, Audience.BOARD): "Withdraw packs of {months} made since the correction was published.",
-    (Kind.ROLLED_BACK, Audience.ANYONE): "Do not use figures of {days} taken since the correction was published.",
-    (Kind.ABANDONED, Audience.FINANCE): "Continue with {months} as published. A new correction will be announced.",
-    (
-        Kind.ABANDONED,
-        Audience.ANYONE,
-    ): "Nothing. Figures of {days} are as they were; they may still be corrected later.",
-    (Kind.UNCHANGED, Audience.FINANCE): "Continue with {months} as published; nothing has to be posted.",
-    (Kind.UNCHANGED, Audience.ANYONE): "Nothing. Figures of {days} are right as they are.",
-    (Kind.DECOMMISSIONED, Audience.FINANCE): "Nothing. Keep the journal; it is the only record of the earlier figures.",
-    (Kind.DECOMMISSIONED, Audience.ANYONE): "Nothing. To change these days again, a new correction has to be opened.",
-}

@@ -57,8 +57,10 @@ class Notice:
 
 
 @exactly
-def write_notices(plan: Plan, event: Kind, figures: Mapping[str, Any], number: int = 1) -> tuple[Notice, ...]:
-    """A notice for each watcher of the plan, or one for everyone where it has none.
+def write_notices(
+    plan: Plan, event: Kind, figures: Mapping[str, Any], number: int = 1, audiences: Collection[Audience] = ()
+) -> tuple[Notice, ...]:
+    """A notice for each watcher of the plan, or one for everyone where it has none, in the words of its audience.
 
     ``figures`` are those of the events they tell of: totals, months and largest day as texts, days as ISO dates. Where
     the event was about ``days`` that are not the ``whole`` of what the correction changes, it is told of those alone.
@@ -66,7 +68,7 @@ def write_notices(plan: Plan, event: Kind, figures: Mapping[str, Any], number: i
     subject = _subject(plan, event, figures)
     watchers = dict.fromkeys(plan.request.watchers or (EVERYONE,))
     blank = [Notice(plan.correction, event, watcher, subject, "", number) for watcher in watchers]
-    return tuple(replace(notice, body=_body(plan, notice, figures)) for notice in blank)
+    return tuple(replace(one, body=_body(plan, one, figures, audience_of(one.audience, audiences))) for one in blank)
 
 
 def _subject(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> str:
@@ -126,8 +128,8 @@ def _lead(event: Kind, figures: Mapping[str, Any]) -> str:
     return _LEADS_OF_PART.get(event, _LEADS[event]) if is_part(figures) else _LEADS[event]
 
 
-def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any]) -> str:
-    audience, event = audience_of(notice.audience), notice.event
+def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any], audience: Audience) -> str:
+    event = notice.event
     parts = [
         f"# {notice.subject}",
         _lead(event, figures),
@@ -197,12 +199,12 @@ def _sides(event: Kind, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
 
 
 def _tables(event: Kind, figures: Mapping[str, Any], audience: Audience) -> list[str]:
-    """Totals by month and quarter: of every measure that moved for finance, of the last measure for the others."""
+    """Totals by month and quarter: of every measure that changed or of the last one, as the audience reads them."""
     totals: Sums = figures.get("totals") or {}
     if event in {Kind.OPENED, Kind.ABANDONED, Kind.UNCHANGED} or not totals:
         return []
     moved = [name for name, found in totals.items() if Decimal(found["old"]) != Decimal(found["new"])]
-    names = moved if audience is Audience.FINANCE else moved[-1:]
+    names = moved if audience.every_measure else moved[-1:]
     return [_table(event, name, figures, audience) for name in names]
 
 
@@ -213,7 +215,7 @@ def _table(event: Kind, name: str, figures: Mapping[str, Any], audience: Audienc
         quarter = quarters.setdefault(quarter_of(month), {"old": Decimal(0), "new": Decimal(0)})
         for side in quarter:
             quarter[side] += Decimal(sums[name][side])
-    rows = {} if audience is Audience.EXECUTIVES else {month: sums[name] for month, sums in months.items()}
+    rows = {month: sums[name] for month, sums in months.items()} if audience.by_month else {}
     rows |= {quarter: {side: str(value) for side, value in sums.items()} for quarter, sums in quarters.items()}
     rows["All days"] = figures["totals"][name]
     over = "days changed" if "days" in figures else "days of the window"

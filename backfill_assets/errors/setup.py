@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from backfill_assets.errors.base import BackfillAssetsError, BadInput, listed, verb
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, in_one_line, listed, verb
 
 
 class ReportUnreachable(BadInput):
@@ -231,4 +231,15 @@ class DecisionsUnknown(BadInput):
         super().__init__(
             "The code location has no source whose files can take something back. Nothing was done. "
             "Give its nightly the files that wait for a decision, or name another code location."
+        )
+
+
+class AudienceUnusable(BadInput):
+    """A sentence of an audience names something to be filled in that no notice has."""
+
+    def __init__(self, audience: str, sentence: str) -> None:
+        super().__init__(
+            f"Audience {audience} has a sentence that cannot be filled in ({in_one_line(sentence)}). "
+            "Nothing was loaded. "
+            "Use {months}, {days} and {correction} only, and double every other brace."
         )

@@ -1,10 +1,12 @@
 """One builder call around anyone's own asset."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
+from backfill_assets.core.audiences import Audience
 from backfill_assets.core.steps import NINE_STEPS
 from backfill_assets.errors.setup import SourcesUnknown
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER, declaration_of
@@ -24,7 +26,9 @@ from backfill_assets.orchestration.reports.honoured import refuse_report, refuse
 from backfill_assets.orchestration.reports.reach import Reports, in_order
 from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
 from backfill_assets.orchestration.watching.watches import Watch
-from backfill_assets.runbook.correctable_table import Prove, Verify
+from backfill_assets.runbook.correctable_table import Consumers, Prove, Verify
+
+NOBODY = Consumers()
 
 
 def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-only, each with one meaning
@@ -36,6 +40,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
     holders: Sequence[str] = (),
+    audiences: Sequence[Audience] = (),
     render: Render | None = None,
     nightly: NightlySpec | None = None,
     watch: Sequence[Watch] = (),
@@ -53,6 +58,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         verify: further looks at the sources, at step 2.
         prove: further checks of the staged days against the source, at step 5.
         holders: consumers outside that keep a watermark on the table; a correction asks them to read again.
+        audiences: watchers whom notices address in words of their own.
         render: brings what people read in line with tables and ledger; called before a freeze or thaw is written down.
         nightly: how its days are published each night; None where something else publishes them.
         watch: what looks at published days: ``audit()``, ``freshness()``, ``reconcile(...)``.
@@ -68,7 +74,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         rollback_days=rollback_days,
         verify=verify,
         prove=prove,
-        holders=holders,
+        consumers=Consumers(holders=tuple(holders), audiences=tuple(audiences), has_nightly=nightly is not None),
         render=render,
     )
     made = [correction_definitions(definition), *(watched(definition) for watched in watch)]
@@ -121,10 +127,13 @@ def build_table_definition(
     rollback_days: int = 14,
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
-    holders: Sequence[str] = (),
+    consumers: Consumers = NOBODY,
     render: Render | None = None,
 ) -> TableDefinition:
-    """The definition behind the definitions; see :func:`build_correction_definitions`."""
+    """The definition behind the definitions; see :func:`build_correction_definitions`.
+
+    ``consumers`` name holders, audiences and nightly; their reports are replaced by those that are given.
+    """
     declaration = declaration_of(asset)
     read = [key for source in sources for key in source.keys]
     refuse_names(asset.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
@@ -139,4 +148,6 @@ def build_table_definition(
         refuse_report(report, definitions)
         definitions |= {report.key: report.partitions_def} if report.partitions_def else {}
     limits = declared_limits(sources)
-    return TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), tuple(holders), limits, render)
+    named = tuple(table_of(report.key) for report in known.assets)
+    consumers = replace(consumers, reports=named, tolerant=known.tolerant)
+    return TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render)

@@ -22,10 +22,11 @@ from backfill_assets import (
     published_root,
 )
 from backfill_assets.checks import Check, Control, Evidence, control_totals
-from backfill_assets.corrections import Plan
+from backfill_assets.corrections import Consumers, Plan
 from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets, revenue_assets
+from backfill_assets.revenue.audiences import AUDIENCES
 from backfill_assets.revenue.conversions import conversion_table
 from backfill_assets.revenue.declared import WHOLE_DAY
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
@@ -125,6 +126,7 @@ def revenue_since(first: date, today: date | None) -> Revenue:
         reports=assets.reports,
         verify=(verify_sources,),
         prove=(prove_control_totals, prove_sample, prove_ledger),
+        consumers=Consumers(audiences=AUDIENCES, has_nightly=True),
         render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
     )
     nightly = NightlySpec(

@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from backfill_assets.core.audiences import Audience
 from backfill_assets.core.check import Check
 from backfill_assets.core.plan import Plan
 from backfill_assets.storage.records import Records
@@ -64,12 +65,15 @@ class Sources:
 class Consumers:
     """Who reads a correctable table: the reports computed from it, of which ``tolerant`` ones are not frozen.
 
-    ``holders`` are consumers outside that keep a watermark of their own.
+    ``holders`` are consumers outside that keep a watermark of their own, ``audiences`` those whom notices address in
+    their own words. ``has_nightly`` says whether a nightly keeps a watermark on the table.
     """
 
     reports: tuple[str, ...] = ()
     tolerant: tuple[str, ...] = ()
     holders: tuple[str, ...] = ()
+    audiences: tuple[Audience, ...] = ()
+    has_nightly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def notify_watchers(ctx: StepContext, progress: Progress, event: NoticeKind, num
     The same event and number make the same notices, so that a step that is taken again tells nobody twice.
     """
     figures = figures_of(progress, ctx.records.ledger.events(progress.plan.correction), event)
-    notices = write_notices(progress.plan, event, figures, number)
+    notices = write_notices(progress.plan, event, figures, number, ctx.table.consumers.audiences)
     return [ctx.surroundings.publish(notice) for notice in notices]
 
 
@@ -58,7 +58,7 @@ def notify_waiting(ctx: StepContext, validated: Event) -> None:
         return
     number = sum(isinstance(event.fact, Validated) for event in pending)
     figures = figures_of(progress, pending, NoticeKind.WAITING)
-    notices = write_notices(progress.plan, NoticeKind.WAITING, figures, number)
+    notices = write_notices(progress.plan, NoticeKind.WAITING, figures, number, ctx.table.consumers.audiences)
     for notice in notices:
         ctx.surroundings.publish(notice)
 

@@ -10,13 +10,15 @@ NIGHTLY = "nightly"
 
 
 def holders_of(ctx: StepContext) -> tuple[str, ...]:
-    """Everyone who keeps a watermark on the table: nightly, the reports, and whoever registered."""
+    """Everyone who keeps a watermark on the table: nightly where it has one, the reports, and whoever registered."""
     registered = ctx.records.watermarks.holders(ctx.table.name)
-    return tuple(sorted({NIGHTLY, *ctx.table.consumers.reports, *ctx.table.consumers.holders, *registered}))
+    known = ctx.table.consumers
+    nightly = [NIGHTLY] if known.has_nightly else []
+    return tuple(sorted({*nightly, *known.reports, *known.holders, *registered}))
 
 
 def internal_holders(ctx: StepContext) -> frozenset[str]:
-    """Nightly, the reports, and whoever else moves its mark by our own doing."""
+    """Nightly where there is one, the reports, and whoever else moves its mark by our own doing."""
     known = ctx.records.watermarks.holders(ctx.table.name)
     external = {name for name, holder in known.items() if holder.external}
     return frozenset(holders_of(ctx)) - external - frozenset(ctx.table.consumers.holders)

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from backfill_assets.core.audiences import Audience, audience_of
-from backfill_assets.core.notice import write_notices
+from backfill_assets.core.audiences import ANYONE, Audience, audience_of
+from backfill_assets.core.notice import write_notices as notices_for
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import NoticeKind
 from backfill_assets.core.window import Window
+from backfill_assets.errors.setup import AudienceUnusable
+from backfill_assets.revenue.audiences import AUDIENCES, BOARD, EXECUTIVES, FINANCE
 
 WATCHERS = ("finance", "exec-ops", "board-prep", "growth")
 PLAN = Plan(
@@ -19,6 +21,11 @@ PLAN = Plan(
     "ada",
     reports={"board_pack": ("2025-12-01", "2026-01-01")},
 )
+
+
+def write_notices(plan: Plan, event: str, figures, number: int = 1):
+    """Notices in the words of the example's audiences."""
+    return notices_for(plan, NoticeKind(event), figures, number, AUDIENCES)
 
 
 def sums(old: str, new: str) -> dict[str, dict[str, str]]:
@@ -122,9 +129,21 @@ def test_nobody_named_is_everyone():
 
 
 def test_an_audience_is_known_by_how_its_name_begins():
-    assert [audience_of(name) for name in WATCHERS] == [
-        Audience.FINANCE,
-        Audience.EXECUTIVES,
-        Audience.BOARD,
-        Audience.ANYONE,
+    assert [audience_of(name, AUDIENCES) for name in WATCHERS] == [
+        FINANCE,
+        EXECUTIVES,
+        BOARD,
+        ANYONE,
     ]
+
+
+@pytest.mark.parametrize("sentence", ["Read {month} again.", "Read {} again.", "Read {days again.", "Read {days.x}."])
+def test_a_sentence_that_cannot_be_filled_in_is_refused_when_definitions_load(sentence: str):
+    with pytest.raises(AudienceUnusable, match="sales"):
+        Audience("sales", moves={NoticeKind.PUBLISHED: sentence})
+
+
+def test_without_audiences_every_watcher_reads_words_for_anyone():
+    bodies = [one.body.partition("## What to do")[2] for one in notices_for(PLAN, NoticeKind.PUBLISHED, FIGURES)]
+
+    assert all("Run again whatever copied these days." in body for body in bodies)

@@ -21,6 +21,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.core.work import WorkItem
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.revenue.audiences import AUDIENCES
 from backfill_assets.runbook import (
     CorrectableTable,
     StepContext,
@@ -134,7 +135,7 @@ class World:
             measures=("revenue",),
             code=CodeVersion("v2"),
             sources=Sources((SOURCE,)),
-            consumers=Consumers((REPORT,)),
+            consumers=Consumers((REPORT,), audiences=AUDIENCES, has_nightly=True),
         )
 
     @property

@@ -12,7 +12,6 @@ from backfill_assets.orchestration.asset.siblings import Declaration, declaratio
 from backfill_assets.orchestration.asset.source_limits import SourceLimits
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings, Render, published_root
 from backfill_assets.orchestration.asset.wave import ComputeSpec
-from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit, now_utc
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import show_moved
@@ -31,7 +30,7 @@ class TableDefinition:
     rollback_days: int = 14
     verify: tuple[Verify, ...] = ()
     prove: tuple[Prove, ...] = ()
-    holders: tuple[str, ...] = ()
+    consumers: Consumers = field(default_factory=Consumers)
     limits: SourceLimits = field(default_factory=SourceLimits)
     render: Render | None = None
 
@@ -80,9 +79,7 @@ class TableDefinition:
                 self.limits.retention_days,
                 self.verify,
             ),
-            consumers=Consumers(
-                tuple(table_of(asset.key) for asset in self.reports.assets), self.reports.tolerant, self.holders
-            ),
+            consumers=self.consumers,
             prove=self.prove,
             rollback_days=self.rollback_days,
         )
