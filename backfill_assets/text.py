@@ -1,8 +1,8 @@
 """Words for people: what strangers wrote, made harmless; errors, counts and periods as they are told."""
 
 from backfill_assets.core.faults import FAULTS
-from backfill_assets.core.periods import month_of, quarter_of
 from backfill_assets.core.plain import is_formula, neutral, one_line
+from backfill_assets.core.window import month_of, quarter_of
 from backfill_assets.errors.base import as_words, counted, days_listed, fault_told, listed
 from backfill_assets.errors.failure import Failure
 from backfill_assets.orchestration.asset.wave import said

@@ -17,7 +17,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table as Shown
 
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 

@@ -11,9 +11,8 @@ from rich.table import Table
 
 from backfill_assets.command_line.printing import print_plan
 from backfill_assets.command_line.session import Answer, Session
-from backfill_assets.core.estimate import Estimate, PastRun, estimate
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.waves import ordered_waves
+from backfill_assets.core.waves import Estimate, PastRun, estimate, ordered_waves
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.base import counted
 from backfill_assets.errors.request import CodeVersionUnknown, TableUnknown

@@ -21,8 +21,7 @@ from backfill_assets.core.next_step import (
     thawing,
 )
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Step
-from backfill_assets.core.work import WorkItem
+from backfill_assets.core.steps import Step, WorkItem
 
 
 class Launcher(Protocol):

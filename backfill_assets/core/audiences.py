@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from backfill_assets.core.periods import months_of
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind as Kind
-from backfill_assets.core.window import contiguous
+from backfill_assets.core.window import contiguous, months_of
 from backfill_assets.errors.base import verb
 from backfill_assets.errors.setup import AudienceUnusable
 

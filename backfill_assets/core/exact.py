@@ -1,11 +1,8 @@
-"""Decimal arithmetic that does not depend on the thread's context.
+"""Exact decimals: arithmetic that no context changes, and how far a figure as it was printed may lie from ours."""
 
-``decimal`` rounds every sum, difference and even ``abs`` to the precision of the context, 28 digits unless somebody's
-code has set another, and formats by its rounding. A Decimal(38) column needs more, and nobody's setting may matter.
-"""
-
-from collections.abc import Callable
-from decimal import ROUND_HALF_EVEN, Context, DivisionByZero, InvalidOperation, Overflow, localcontext
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -33,3 +30,62 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return run
+
+
+EVERY = "*"
+MOST_PADDED = 30
+"""Of so many figures with decimals one ends in a zero, unless such zeros are left out: the chance is 24 in 25."""
+
+
+def scale_of(printed: str) -> int:
+    """How many decimals a figure is printed with; zeros at its end count.
+
+    >>> scale_of("12.30"), scale_of("-12"), scale_of("12.")
+    (2, 0, 0)
+    """
+    return len(printed.partition(".")[2])
+
+
+def half_unit(scale: int) -> Decimal:
+    """Half of the last digit of a figure of that many decimals; a negative scale is of tens, hundreds and so on.
+
+    >>> half_unit(2), half_unit(0), half_unit(-3)
+    (Decimal('0.005'), Decimal('0.5'), Decimal('500'))
+    """
+    return Decimal(f"{Decimal(5).scaleb(-scale - 1, EXACT):f}")
+
+
+def scales_of(printed: Collection[str]) -> dict[str, int]:
+    """The scale of each figure of one source.
+
+    Each states its own, also beside figures of others. Where the source leaves zeros at the end out, 12.3 may be
+    12.3000: all its figures have the scale of its longest. It does when of many figures none ends in a zero.
+    """
+    scales = {text: scale_of(text) for text in printed}
+    with_decimals = [text for text in printed if scales[text]]
+    if len(with_decimals) >= MOST_PADDED and not any(text.endswith("0") for text in with_decimals):
+        return dict.fromkeys(scales, max(scales.values()))
+    return scales
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What is known of the figures of one source beyond how they are printed.
+
+    ``scales`` are the decimals that hold for a group (a currency), ``*`` for all others, whatever is printed.
+    """
+
+    scales: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def scale(self, group: str, printed: int) -> int:
+        """The scale of a figure of a group that is printed with so many decimals."""
+        return self.scales.get(group, self.scales.get(EVERY, printed))
+
+
+def agrees(ours: Decimal, stated: Decimal, scale: int, *, figures: int = 1) -> bool:
+    """Whether a stated sum of rounded figures may be ours.
+
+    >>> agrees(Decimal("12.3449"), Decimal("12.34"), 2), agrees(Decimal("12.3501"), Decimal("12.34"), 2)
+    (True, False)
+    """
+    return abs(ours - stated) <= half_unit(scale) * max(figures, 1)

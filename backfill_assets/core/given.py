@@ -1,6 +1,7 @@
-"""What people write into a command, a form, the environment or a request, read strictly: text in, one meaning out."""
+"""What people write into a command, a form, the environment or a request, read strictly; and whose name it is."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
@@ -67,3 +68,42 @@ def time_given(text: str, field: str) -> datetime:
         return datetime.fromisoformat(text if _TIME.fullmatch(text) else "").astimezone(UTC)
     except (ValueError, OverflowError):
         raise TimeUnreadable(text, field) from None
+
+
+_MACHINES = """
+dagster dagster-daemon dagster-webserver dagit daemon root system sudo service services scheduler schedule sensor cron
+ci bot robot machine server automation automatic pipeline airflow jenkins runner docker container kubernetes nightly app
+api cli admin administrator superuser guest www-data ubuntu localhost localsystem
+"""
+_PLACEHOLDERS = """
+name names me myself i you user username person people somebody someone anybody anyone everybody everyone nobody unknown
+anonymous anon none null nil na todo tbd fixme x xx xxx xyz string str text placeholder empty default
+"""
+MACHINES = frozenset(_MACHINES.split()) | {"command line", "retention sweep", "github actions", "local service"}
+PLACEHOLDERS = frozenset(_PLACEHOLDERS.split()) | {"your name", "my name", "full name", "n/a", "no one", "not given"}
+_OF_CODE = re.compile(r"__|_(schedule|sensor|driver|job|daemon|sweep|nightly)$|\[bot\]$|^svc[-_.]|[-_.](bot|svc)$")
+
+
+def written(name: str) -> str:
+    """A name without what cannot be seen: surrounding, doubled and zero-width spaces."""
+    seen = "".join(one for one in name if one.isspace() or not unicodedata.category(one).startswith("C"))
+    return " ".join(seen.split())
+
+
+def is_person(name: str) -> bool:
+    """Whether a text can be the name of a person, as far as that can be told: no blank, placeholder or machine.
+
+    >>> [is_person(name) for name in ("Ada (data engineering)", "  ", "dagster", "<your name>")]
+    [True, False, False, False]
+    """
+    folded = unicodedata.normalize("NFKC", written(name)).casefold()
+    bare = " ".join(re.sub(r"[^\w\s/-]|_", " ", folded).split()).strip("-/ ")
+    if not any(one.isalpha() for one in bare) or _OF_CODE.search(folded):
+        return False
+    return not {folded, bare, bare.replace("-", " ")} & (MACHINES | PLACEHOLDERS)
+
+
+def is_same_person(name: str, other: str) -> bool:
+    """Whether two names are one person's: case, spaces and what cannot be seen do not make another."""
+    one, two = (unicodedata.normalize("NFKC", written(each)).casefold() for each in (name, other))
+    return one == two

@@ -6,8 +6,7 @@ from datetime import date, datetime
 
 from backfill_assets.core import facts
 from backfill_assets.core.events import Event
-from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.core.work import WorkItem
+from backfill_assets.core.steps import Outcome, Step, WorkItem
 
 
 @dataclass(frozen=True, slots=True)

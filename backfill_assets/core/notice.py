@@ -18,10 +18,10 @@ from backfill_assets.core.audiences import (
     runs_named,
 )
 from backfill_assets.core.exact import exactly
-from backfill_assets.core.periods import quarter_of
 from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import NoticeKind as Kind
+from backfill_assets.core.window import quarter_of
 from backfill_assets.errors.base import counted
 
 EVERYONE = "everyone"

@@ -12,8 +12,7 @@ import polars as pl
 from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, examples
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import DayComparison
-from backfill_assets.core.exact import EXACT
-from backfill_assets.core.precision import half_unit
+from backfill_assets.core.exact import EXACT, half_unit
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import counted, days_listed, listed, verb
 from backfill_assets.errors.validation import ColumnsMissing, TypesDiffer

@@ -12,8 +12,7 @@ from typing import assert_never
 from backfill_assets.core import facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.fold import history
-from backfill_assets.core.steps import Step
-from backfill_assets.core.work import WorkItem
+from backfill_assets.core.steps import Step, WorkItem
 
 Histories = Mapping[str, tuple[Event, ...]]
 

@@ -15,9 +15,9 @@ from backfill_assets.core.day_comparison import Sums
 from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.facts import Notified, Swapped
-from backfill_assets.core.periods import month_of
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import NoticeKind, Step
+from backfill_assets.core.window import month_of
 
 Measured = Mapping[str, Sums]
 SWAPPING: Mapping[NoticeKind, Step] = {

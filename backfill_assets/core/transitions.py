@@ -7,7 +7,7 @@ from typing import Any
 
 from backfill_assets.core import facts
 from backfill_assets.core.events import Event
-from backfill_assets.core.periods import is_same_person
+from backfill_assets.core.given import is_same_person
 from backfill_assets.core.progress import Approval, Progress
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 

@@ -6,10 +6,17 @@ from datetime import date
 import polars as pl
 
 from backfill_assets.core.check import Check, Clause, Held
-from backfill_assets.core.clauses import only_expected_columns_differ, same_rows, unchanged_where
+from backfill_assets.core.clauses import (
+    change_per_day,
+    change_total,
+    estimate,
+    only_expected_columns_differ,
+    same_rows,
+    sign,
+    unchanged_where,
+)
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.expectation import Expectation
-from backfill_assets.core.movements import change_per_day, change_total, estimate, sign
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import counted, days_listed, verb
 

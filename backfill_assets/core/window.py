@@ -1,8 +1,8 @@
-"""A window: an inclusive run of slots."""
+"""A window: an inclusive run of slots; and the months and quarters that days lie in."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Self
 
 from backfill_assets.core.slots import Grain, Slot, read_slot
@@ -84,3 +84,32 @@ def contiguous(days: Collection[Slot], most: int | None = None, grain: Grain = G
         else:
             windows.append(Window(day, day, grain))
     return tuple(windows)
+
+
+def month_of(day: date) -> str:
+    """The month of a day, as finance writes it.
+
+    >>> month_of(date(2026, 1, 22))
+    '2026-01'
+    """
+    return f"{day:%Y-%m}"
+
+
+def quarter_of(month: str) -> str:
+    """The quarter of a month.
+
+    >>> quarter_of("2026-05")
+    '2026 Q2'
+    """
+    year, number = month.split("-")
+    return f"{year} Q{(int(number) + 2) // 3}"
+
+
+def months_of(days: Iterable[date]) -> tuple[str, ...]:
+    """The months that some days lie in, each once, oldest first."""
+    return tuple(sorted({month_of(day) for day in days}))
+
+
+def closed_among(days: Iterable[date], closed: Collection[str]) -> tuple[str, ...]:
+    """The closed months that some days lie in, oldest first."""
+    return tuple(month for month in months_of(days) if month in closed)

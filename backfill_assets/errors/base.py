@@ -1,4 +1,4 @@
-"""The root of every refusal, and the few phrases their sentences share."""
+"""The root of every refusal, and the few phrases that sentences share."""
 
 from collections.abc import Collection
 from datetime import date
@@ -120,3 +120,17 @@ def corrections_listed(corrections: Collection[str]) -> str:
     ('correction 20260123', 'corrections 20260123, 20260124')
     """
     return f"{verb(len(corrections), 'correction', 'corrections')} {listed(corrections)}"
+
+
+def because(note: str) -> str:
+    """A note in brackets, where there is one.
+
+    >>> because("wrong rates")
+    ' (wrong rates)'
+    """
+    return f" ({note})" if note else ""
+
+
+def named(names: Collection[str]) -> str:
+    """At most five names in brackets, where there are any."""
+    return f" ({listed(names)})" if names else ""

@@ -1,9 +1,9 @@
-"""Refusals of what is no decision: without a person's name, or without saying how far it goes."""
+"""Refusals of what is no decision: without a person's name, without its extent, on a month that cannot be read."""
 
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import BadInput, days_listed
+from backfill_assets.errors.base import BadInput, Refused, days_listed, listed
 
 
 class NameNeeded(BadInput):
@@ -39,4 +39,23 @@ class ExtentContradictory(BadInput):
         super().__init__(
             f"Correction {correction} is asked to roll back all days and also {days_listed(days)} by name. "
             "Nothing was changed. Name the days or say all of them, not both."
+        )
+
+
+class MonthUnreadable(BadInput):
+    """A month is not written as year and month."""
+
+    def __init__(self, month: str) -> None:
+        super().__init__(
+            f"{month!r} is not a month. Nothing was closed or opened. Write it as year and month, such as 2026-01."
+        )
+
+
+class SecondNameNeeded(Refused):
+    """One person approved twice what two have to approve."""
+
+    def __init__(self, correction: str, by: str, months: Collection[str]) -> None:
+        super().__init__(
+            f"{by} has approved correction {correction} already, and it changes closed months ({listed(months)}). "
+            "Nothing was recorded. Somebody else has to approve it too."
         )

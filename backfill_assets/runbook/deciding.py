@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.core.people import is_person
+from backfill_assets.core.given import is_person
 from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
 from backfill_assets.runbook.context import StepContext
 

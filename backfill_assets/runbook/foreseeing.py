@@ -9,7 +9,7 @@ import polars as pl
 
 from backfill_assets.core.condition import NO_ROWS_ALONE, counted_where
 from backfill_assets.core.plan import Approval, Request
-from backfill_assets.errors.opening import (
+from backfill_assets.errors.lake import (
     ColumnsNotLive,
     DaysNotPartitions,
     LiveKeysDoubled,

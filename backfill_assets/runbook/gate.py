@@ -6,9 +6,9 @@ from datetime import date
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.facts import CutOverHeld, SwapRefused, ValidationVoided
-from backfill_assets.core.periods import closed_among
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
+from backfill_assets.core.window import closed_among
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import (
     CertificateOutdated,

@@ -13,7 +13,6 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Abandoned, Fact, Opened, Swapped, Validated
 from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
-from backfill_assets.core.periods import months_of
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind, Step
@@ -25,6 +24,7 @@ from backfill_assets.core.swapped import (
     sums_told,
     untold,
 )
+from backfill_assets.core.window import months_of
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import DAY

@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 
-from backfill_assets.core.estimate import estimate, within_rate
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.waves import ordered_waves
+from backfill_assets.core.waves import estimate, ordered_waves, within_rate
 from backfill_assets.errors.lake import PartitionedOtherwise, RowsWithoutDay
 from backfill_assets.errors.request import CorrectedFirst
 from backfill_assets.runbook.context import StepContext

@@ -18,8 +18,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from backfill_assets.core.expectation import A_SHARE, Expectation
-from backfill_assets.core.given import as_day
-from backfill_assets.core.people import PLACEHOLDERS
+from backfill_assets.core.given import PLACEHOLDERS, as_day
 from backfill_assets.core.plan import Approval
 from backfill_assets.core.waves import WaveOrder
 from backfill_assets.core.window import Window

@@ -18,9 +18,8 @@ from backfill_assets.core.facts import (
     Validated,
     ValidationVoided,
 )
+from backfill_assets.core.given import is_same_person, written
 from backfill_assets.core.next_step import before_validation
-from backfill_assets.core.people import written
-from backfill_assets.core.periods import closed_among, is_same_person
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
@@ -28,10 +27,11 @@ from backfill_assets.core.requirements import NothingStagedSince
 from backfill_assets.core.steps import Step
 from backfill_assets.core.swapped import sums_by_month, sums_told
 from backfill_assets.core.validation import validate_days
+from backfill_assets.core.window import closed_among
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
-from backfill_assets.errors.driving import StagedByOtherCode
-from backfill_assets.errors.publication import SecondNameNeeded
+from backfill_assets.errors.deciding import SecondNameNeeded
+from backfill_assets.errors.runs import StagedByOtherCode
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import Evidence
 from backfill_assets.runbook.deciding import refuse_nameless

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from backfill_assets.core.facts import HoldersAdvanced, HolderWaived
-from backfill_assets.core.people import is_person, written
+from backfill_assets.core.given import is_person, written
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, HolderUnnamed, WaiverUnsigned

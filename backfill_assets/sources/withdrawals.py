@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from backfill_assets.core.people import is_person, written
+from backfill_assets.core.given import is_person, written
 from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.withdrawals import NothingWaits
 from backfill_assets.storage.commits import Decision

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from backfill_assets.core.estimate import PastRun
+from backfill_assets.core.waves import PastRun
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.row_table import RowTable, values_of

@@ -7,10 +7,9 @@ from datetime import datetime
 
 import polars as pl
 
-from backfill_assets.core.people import is_person
+from backfill_assets.core.given import is_person
 from backfill_assets.errors.base import listed
-from backfill_assets.errors.deciding import NameNeeded
-from backfill_assets.errors.publication import MonthUnreadable
+from backfill_assets.errors.deciding import MonthUnreadable, NameNeeded
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.row_table import RowTable

@@ -8,8 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.events import Event
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.fold import history
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Histories, Nothing, Requirement, holds

@@ -16,9 +16,8 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
-from backfill_assets.core.steps import Ending, Step
+from backfill_assets.core.steps import Ending, Step, WorkItem
 from backfill_assets.core.window import Window
-from backfill_assets.core.work import WorkItem
 from tests.core.test_next_step import DAYS, OPENED, Willing, approved, done, folded, plan, staged
 
 WAVES = tuple(Window(day, day) for day in DAYS)

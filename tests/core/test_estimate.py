@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.core.estimate import SECONDS_PER_RUN, PastRun, estimate, within_rate
-from backfill_assets.core.waves import WaveOrder, WavePolicy, ordered_waves
+from backfill_assets.core.waves import (
+    SECONDS_PER_RUN,
+    PastRun,
+    WaveOrder,
+    WavePolicy,
+    estimate,
+    ordered_waves,
+    within_rate,
+)
 from backfill_assets.core.window import Window
 
 FIRST = date(2026, 1, 1)

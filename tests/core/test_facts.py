@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from backfill_assets.core import facts
 from backfill_assets.core.codec import NOT_STORED
-from backfill_assets.core.fact_codec import detail_of, fact_of
+from backfill_assets.core.events import detail_of, fact_of
 from backfill_assets.core.plan import Plan, Request
-from backfill_assets.core.steps import NINE_STEPS, Outcome, Step
+from backfill_assets.core.steps import NINE_STEPS, Outcome, Step, WorkItem
 from backfill_assets.core.window import Window
-from backfill_assets.core.work import WorkItem
 from backfill_assets.errors.lake import FactUnknown
 
 KINDS = typing.get_args(facts.Fact)

@@ -7,16 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.core.events import Event
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.fold import fold
 from backfill_assets.core.next_step import StageWaves, Stuck, TakeSteps, WaitForRuns, next_step
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Outcome, Step, WorkItem
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
-from backfill_assets.core.work import WorkItem
 
 NOW = datetime(2026, 1, 23, tzinfo=UTC)
 WINDOW = Window(date(2026, 1, 1), date(2026, 1, 9))

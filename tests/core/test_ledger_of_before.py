@@ -19,8 +19,7 @@ import pytest
 
 from backfill_assets.core import facts
 from backfill_assets.core.codec import encoded
-from backfill_assets.core.events import Event
-from backfill_assets.core.fact_codec import detail_of, fact_of
+from backfill_assets.core.events import Event, detail_of, fact_of
 from backfill_assets.core.fold import history
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.core.events import Event
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.expectation import Expectation
-from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.facts import Fact
 from backfill_assets.core.fold import fold
 from backfill_assets.core.next_step import (

@@ -12,8 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from backfill_assets import runbook
-from backfill_assets.core.events import Event
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.steps import Outcome, Step

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.next_step import PREPARATION, StageWaves, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window

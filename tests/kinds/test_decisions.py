@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill_assets.core.fact_codec import fact_of
-from backfill_assets.core.people import MACHINES, PLACEHOLDERS, is_person
-from backfill_assets.core.periods import is_same_person
+from backfill_assets.core.events import fact_of
+from backfill_assets.core.given import MACHINES, PLACEHOLDERS, is_person, is_same_person
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from backfill_assets import runbook
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.expectation import Expectation
-from backfill_assets.core.fact_codec import fact_of
 from backfill_assets.core.next_step import Finished, Stuck, TakeSteps, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Ending, Outcome, Step

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner
 
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import SwappedDaysMoved

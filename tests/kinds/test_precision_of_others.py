@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.comparison import compare
+from backfill_assets.core.exact import Precision, agrees, half_unit, scale_of, scales_of
 from backfill_assets.core.expectation import Estimate, Expectation
-from backfill_assets.core.precision import Precision, agrees, half_unit, scale_of, scales_of
 from backfill_assets.core.proofs import Control, control_totals
 from backfill_assets.core.validation import validate_days
 from backfill_assets.core.window import Window

@@ -12,11 +12,10 @@ from backfill_assets.core.check import Held
 from backfill_assets.core.facts import DaysStaged, PartitionsBuilt, ReportsFrozen
 from backfill_assets.errors.base import corrections_listed, counted, days_listed, verb
 from backfill_assets.errors.correction import DaysOutsideCorrection, ReportFrozen, StagingIncomplete
-from backfill_assets.errors.driving import StagedByOtherCode, SweepIncomplete
 from backfill_assets.errors.failure import DaysFailed
-from backfill_assets.errors.lake import CommitContended, RowsWithoutDay
-from backfill_assets.errors.opening import LiveKeysNull
+from backfill_assets.errors.lake import CommitContended, LiveKeysNull, RowsWithoutDay
 from backfill_assets.errors.request import CorrectedFirst
+from backfill_assets.errors.runs import StagedByOtherCode, SweepIncomplete
 from backfill_assets.errors.validation import KeysNull
 
 PACKAGE = Path(__file__).parent.parent.parent / "backfill_assets"

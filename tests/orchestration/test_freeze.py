@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.next_step import RebuildReports, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import ReportFrozen

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import LiveWriteRefused
 from backfill_assets.orchestration.asset.guard import Guard, claims

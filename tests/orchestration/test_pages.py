@@ -12,8 +12,7 @@ import polars as pl
 
 from backfill_assets import runbook
 from backfill_assets.core.check import Check, Clause
-from backfill_assets.core.events import Event
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.figures import OTHERS, Figures, figures
 from backfill_assets.core.next_step import next_step
 from backfill_assets.core.plan import Request

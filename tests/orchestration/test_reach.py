@@ -8,9 +8,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from backfill_assets.core.estimate import within_rate
 from backfill_assets.core.plan import Plan, Request
-from backfill_assets.core.waves import WavePolicy
+from backfill_assets.core.waves import WavePolicy, within_rate
 from backfill_assets.core.window import Window
 from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable, SourceLimitInvalid
 from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager

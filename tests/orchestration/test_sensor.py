@@ -6,12 +6,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from backfill_assets import runbook
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.next_step import Stuck, WaitForPerson, next_step
 from backfill_assets.core.plan import Request
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Outcome, Step, WorkItem
 from backfill_assets.core.waves import WavePolicy
-from backfill_assets.core.work import WorkItem
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.driving import run_requests as work_items
 from backfill_assets.orchestration.instance import tags

@@ -7,11 +7,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import fact_of
 from backfill_assets.core.next_step import Stuck, next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.driving import StagedByOtherCode
+from backfill_assets.errors.runs import StagedByOtherCode
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue.definitions import defs

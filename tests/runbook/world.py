@@ -10,16 +10,14 @@ from pathlib import Path
 import polars as pl
 
 from backfill_assets.core.advance import advance, work_of
-from backfill_assets.core.events import Event
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.fold import history
 from backfill_assets.core.next_step import NextStep, WaitUntil
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.steps import Outcome, Step, WorkItem
 from backfill_assets.core.window import Window
-from backfill_assets.core.work import WorkItem
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.revenue.audiences import AUDIENCES
 from backfill_assets.runbook import (

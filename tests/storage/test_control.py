@@ -8,8 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from backfill_assets.core.events import Event
-from backfill_assets.core.fact_codec import fact_of
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.facts import Opened, SwapPlanned
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.requirements import OpeningIsFree

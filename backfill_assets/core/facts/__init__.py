@@ -1,10 +1,9 @@
 """Everything that can have happened to a correction: a closed union of values, each with its one sentence.
 
-The ledger keeps a fact as ``step``, ``outcome`` and ``detail``; ``fact_codec`` knows how. Sensor, command line, pages
+The ledger keeps a fact as ``step``, ``outcome`` and ``detail``; ``events`` knows how. Sensor, command line, pages
 and notices print ``summary()``. Days are days of the table, sums exact decimals as text, times UTC.
 """
 
-from backfill_assets.core.facts.downstream import Notified, PartitionsBuilt, ReportsRebuilt
 from backfill_assets.core.facts.gate import (
     Approved,
     CheckResult,
@@ -29,6 +28,9 @@ from backfill_assets.core.facts.preparation import (
 from backfill_assets.core.facts.publication import (
     Decommissioned,
     DecommissionStarted,
+    Notified,
+    PartitionsBuilt,
+    ReportsRebuilt,
     SwapCommit,
     Swapped,
     SwapPlanned,

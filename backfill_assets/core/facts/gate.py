@@ -6,9 +6,8 @@ from datetime import date
 from typing import ClassVar
 
 from backfill_assets.core.codec import NOT_STORED, stored_as
-from backfill_assets.core.facts.phrases import because
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.base import counted, verb
+from backfill_assets.errors.base import because, counted, verb
 
 Sums = Mapping[str, Mapping[str, str]]
 

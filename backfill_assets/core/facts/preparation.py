@@ -6,10 +6,9 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from backfill_assets.core.codec import stored_as
-from backfill_assets.core.facts.phrases import because, named
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.base import counted, listed
+from backfill_assets.errors.base import because, counted, listed, named
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backfill_assets.core.codec import NOT_STORED, stored_as
-from backfill_assets.core.facts.phrases import because
-from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.core.work import WorkItem
+from backfill_assets.core.steps import Outcome, Step, WorkItem
+from backfill_assets.errors.base import because
 
 
 @dataclass(frozen=True, slots=True)

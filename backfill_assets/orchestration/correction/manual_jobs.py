@@ -10,8 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets import runbook
-from backfill_assets.core.given import days_given
-from backfill_assets.core.people import written
+from backfill_assets.core.given import days_given, written
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.given import CorrectionUnnamed
 from backfill_assets.orchestration.asset.failed_runs import recording_failure

@@ -11,7 +11,7 @@ from backfill_assets.core.facts import Notified, ReportsRebuilt, Swapped
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
 from backfill_assets.errors.correction import RunFailed
-from backfill_assets.errors.driving import StepClosed
+from backfill_assets.errors.runs import StepClosed
 from backfill_assets.orchestration.asset.failed_runs import recording_failure
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition

@@ -11,8 +11,7 @@ from backfill_assets.core.advance import advance
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.next_step import NextStep
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Step
-from backfill_assets.core.work import WorkItem
+from backfill_assets.core.steps import Step, WorkItem
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition

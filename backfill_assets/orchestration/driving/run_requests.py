@@ -14,7 +14,7 @@ from backfill_assets.core.facts import RunRequested
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import RunIsFree
-from backfill_assets.core.work import WorkItem
+from backfill_assets.core.steps import WorkItem
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import is_gone, process_of
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests

@@ -17,9 +17,8 @@ from backfill_assets.core.facts import StagingStopped
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.sentences import sentence_of
-from backfill_assets.core.steps import Ending, Step
+from backfill_assets.core.steps import Ending, Step, WorkItem
 from backfill_assets.core.window import Window
-from backfill_assets.core.work import WorkItem
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.surroundings import published_root

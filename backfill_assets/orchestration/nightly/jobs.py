@@ -14,7 +14,7 @@ from backfill_assets.core.next_step import Finished, TakeSteps, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed, verb
-from backfill_assets.errors.driving import NightlyIncomplete, SweepIncomplete
+from backfill_assets.errors.runs import NightlyIncomplete, SweepIncomplete
 from backfill_assets.errors.setup import InputsApart
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import metadata_of, table_of

@@ -14,7 +14,7 @@ import dagster as dg
 from backfill_assets.core.window import ONE_DAY, Window, contiguous
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.errors.failure import Failure
-from backfill_assets.errors.watching import NothingToPublish
+from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.instance import tags

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from backfill_assets.errors.watching import FoundWrong, NothingLookedAt
+from backfill_assets.errors.runs import FoundWrong, NothingLookedAt
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import Lake
 

@@ -5,7 +5,7 @@ import pytest
 from backfill_assets import runbook
 from backfill_assets.core.next_step import TakeSteps, WaitForPerson, next_step
 from backfill_assets.errors.correction import NotApproved
-from backfill_assets.errors.publication import MonthUnreadable, SecondNameNeeded
+from backfill_assets.errors.deciding import MonthUnreadable, SecondNameNeeded
 from tests.e2e.small_lake import FACT
 from tests.revenue.pages.readers import NOW, Newsroom
 
