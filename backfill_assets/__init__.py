@@ -18,16 +18,11 @@ if TYPE_CHECKING:
         days_of_run,
     )
     from backfill_assets.orchestration.asset.surroundings import published_root
-    from backfill_assets.orchestration.asset.table_definition import TableDefinition
+    from backfill_assets.orchestration.asset.table_definition import refresh_outputs
     from backfill_assets.orchestration.asset.wave import source_version, validated
-    from backfill_assets.orchestration.build import (
-        build_correction_definitions,
-        build_table_definition,
-        correction_definitions,
-    )
+    from backfill_assets.orchestration.build import build_correction_definitions
     from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc, place
-    from backfill_assets.orchestration.nightly.jobs import nightly_definitions
-    from backfill_assets.orchestration.nightly.pipeline import NightlySpec, Pipeline
+    from backfill_assets.orchestration.nightly.pipeline import NightlySpec
     from backfill_assets.orchestration.reports.begin import begin_report
 
 _HOMES = {
@@ -41,19 +36,15 @@ _HOMES = {
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
-    "Pipeline": "backfill_assets.orchestration.nightly.pipeline",
-    "TableDefinition": "backfill_assets.orchestration.asset.table_definition",
     "begin_report": "backfill_assets.orchestration.reports.begin",
     "build_correction_definitions": "backfill_assets.orchestration.build",
-    "build_table_definition": "backfill_assets.orchestration.build",
     "clock_told": "backfill_assets.orchestration.instance.resources",
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
-    "correction_definitions": "backfill_assets.orchestration.build",
     "days_of_run": "backfill_assets.orchestration.asset.siblings",
-    "nightly_definitions": "backfill_assets.orchestration.nightly.jobs",
     "now_utc": "backfill_assets.orchestration.instance.resources",
     "place": "backfill_assets.orchestration.instance.resources",
     "published_root": "backfill_assets.orchestration.asset.surroundings",
+    "refresh_outputs": "backfill_assets.orchestration.asset.table_definition",
     "source_version": "backfill_assets.orchestration.asset.wave",
     "validated": "backfill_assets.orchestration.asset.wave",
 }
@@ -69,19 +60,15 @@ __all__ = [
     "FirstDayUnreadable",
     "LakeResource",
     "NightlySpec",
-    "Pipeline",
-    "TableDefinition",
     "begin_report",
     "build_correction_definitions",
-    "build_table_definition",
     "clock_told",
     "correctable_asset",
-    "correction_definitions",
     "days_of_run",
-    "nightly_definitions",
     "now_utc",
     "place",
     "published_root",
+    "refresh_outputs",
     "source_version",
     "validated",
 ]

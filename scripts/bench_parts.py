@@ -111,13 +111,14 @@ def stage_through_dagster() -> None:
     from backfill_assets import runbook
     from backfill_assets.command_line.session import prepare_home
     from backfill_assets.core.plan import Request
+    from backfill_assets.orchestration.asset.table_definition import tables_in
     from backfill_assets.orchestration.instance import tags
     from backfill_assets.orchestration.instance.runner import Runner
     from backfill_assets.revenue.definitions import LAKE, defs
-    from backfill_assets.revenue.pipeline import DAILY_REVENUE
 
     prepare_home()
-    ctx = DAILY_REVENUE.step_context(LAKE, "bench")
+    (definition,) = tables_in(defs).values()
+    ctx = definition.step_context(LAKE, "bench")
     window = Window(FIRST, FIRST + timedelta(days=DAYS - 1))
     plan = runbook.open_correction(ctx, Request("fct_daily_revenue", window, "bench", correction="bench"))
     runner = Runner(defs, dg.DagsterInstance.get())
@@ -125,7 +126,7 @@ def stage_through_dagster() -> None:
 
     def stage() -> None:
         for wave in waves:
-            ran = runner.run_days([DAILY_REVENUE.staged_key], wave, {tags.CORRECTION: plan.correction})
+            ran = runner.run_days([definition.staged_key], wave, {tags.CORRECTION: plan.correction})
             if not ran.success:
                 raise SystemExit(str(ran.errors))
 
@@ -191,9 +192,9 @@ def publish_real_data() -> None:
 
     from backfill_assets.command_line.session import prepare_home
     from backfill_assets.orchestration.instance.runner import Runner
+    from backfill_assets.orchestration.nightly.jobs import nightlies_in
     from backfill_assets.orchestration.nightly.publish import NightlyRun
     from backfill_assets.revenue.definitions import LAKE, load_definitions
-    from backfill_assets.revenue.pipeline import revenue_now
 
     if not REAL.is_dir():
         console.print("The real data is not beside the repository, nightly is not measured.")
@@ -205,7 +206,9 @@ def publish_real_data() -> None:
     shutil.copytree(REAL / "online_retail/transactions", landing / "transactions")
     shutil.copy(REAL / "ecb/eurofxref-hist.csv", landing / "fx")
     shutil.copy(REAL / "online_retail/ledger.csv", landing / "ledger")
-    run = NightlyRun(revenue_now().nightly, Runner(load_definitions(), dg.DagsterInstance.get()), LAKE)
+    defs = load_definitions()
+    (pipeline,) = nightlies_in(defs).values()
+    run = NightlyRun(pipeline, Runner(defs, dg.DagsterInstance.get()), LAKE)
     started = time.monotonic()
     done = run.publish(date(2011, 12, 9))
     taken = time.monotonic() - started
@@ -225,19 +228,20 @@ def correct_in_process() -> None:
     from backfill_assets.command_line.session import prepare_home
     from backfill_assets.core.next_step import WaitForPerson
     from backfill_assets.core.plan import Request
+    from backfill_assets.orchestration.asset.table_definition import tables_in
     from backfill_assets.orchestration.driving.in_process import Driver
     from backfill_assets.orchestration.driving.sensor import driver_name
     from backfill_assets.orchestration.instance.runner import Runner
     from backfill_assets.pages.publishing import write_page
     from backfill_assets.revenue.definitions import LAKE, defs
-    from backfill_assets.revenue.pipeline import DAILY_REVENUE
     from backfill_assets.runbook import open_correction, validate
 
     lake = _lake_of_ninety_wrong_days(Path(os.environ["BACKFILL_LAKE"]).parent)
     prepare_home()
-    ctx, instance = DAILY_REVENUE.step_context(LAKE, "bench"), dg.DagsterInstance.get()
+    (definition,) = tables_in(defs).values()
+    ctx, instance = definition.step_context(LAKE, "bench"), dg.DagsterInstance.get()
     plan = open_correction(ctx, Request("fct_daily_revenue", lake.wrong, "bench", correction="bench"))
-    driver = Driver(DAILY_REVENUE, Runner(defs, instance), LAKE, "bench", lambda _step, _ctx: None)
+    driver = Driver(definition, Runner(defs, instance), LAKE, "bench", lambda _step, _ctx: None)
     started = time.monotonic()
     waits = driver.drive(plan.correction)
     _keep("work", time.monotonic() - started)

@@ -24,14 +24,17 @@ from rich.table import Table
 from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
 from backfill_assets.orchestration.asset.siblings import correctable_asset
-from backfill_assets.orchestration.build import build_table_definition, correction_definitions
+from backfill_assets.orchestration.asset.table_definition import tables_in
+from backfill_assets.orchestration.build import build_correction_definitions
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.revenue import transforms
+from backfill_assets.revenue.assets import revenue_assets
 from backfill_assets.revenue.definitions import LAKE, load_definitions
 from backfill_assets.revenue.fixings import fixings_known
-from backfill_assets.revenue.pipeline import revenue_now
+from backfill_assets.revenue.pipeline import days_now
 from backfill_assets.revenue.schemas import FctDailyRevenue
 
 CORRECTION = "20260123"
@@ -99,17 +102,21 @@ def _start_anew() -> None:
 
 def _publish_history() -> None:
     instance = dg.DagsterInstance.get()
-    revenue, defs = revenue_now(), load_definitions()
-    right = NightlyRun(revenue.nightly, Runner(defs, instance), LAKE)
-    made = revenue.assets
-    fact = with_the_bug(revenue.definition.partitions_def)
-    definition = build_table_definition(fact, sources=made.sources, reports=made.reports)
+    defs = load_definitions()
+    ((table, pipeline),) = nightlies_in(defs).items()
+    made = revenue_assets(*days_now())
     resources = {key: (defs.resources or {})[key] for key in ("lake", "lake_io_manager", "landing_zone")}
     wrong_defs = dg.Definitions.merge(
         dg.Definitions(assets=[*made.sources, *made.undated, *made.reports], resources=resources),
-        correction_definitions(definition),
+        build_correction_definitions(
+            with_the_bug(pipeline.definition.partitions_def), sources=made.sources, reports=made.reports
+        ),
     )
-    wrong = NightlyRun(dataclasses.replace(revenue.nightly, definition=definition), Runner(wrong_defs, instance), LAKE)
+    wrong_pipeline = dataclasses.replace(pipeline, definition=tables_in(wrong_defs)[table])
+    right, wrong = (
+        NightlyRun(pipeline, Runner(defs, instance), LAKE),
+        NightlyRun(wrong_pipeline, Runner(wrong_defs, instance), LAKE),
+    )
     with _said(f"Nightly published them, right until {BUG_SINCE - timedelta(days=1)}"):
         _refuse_failures(right.publish(BUG_SINCE - timedelta(days=1)))
     with _said(f"… and since {BUG_SINCE} with the rates of the day before, unnoticed"):
@@ -166,7 +173,8 @@ def _measured() -> dict[str, Any]:
         event for event in records.ledger.events(CORRECTION) if event.step == "cut_over" and "commit" in event.detail
     )
     runs = dg.DagsterInstance.get().get_run_records(dg.RunsFilter(tags={tags.CORRECTION: CORRECTION}))
-    staged = [run for run in runs if revenue_now().definition.staged_key in (run.dagster_run.asset_selection or ())]
+    staged_key = dg.AssetKey(["backfill", "fct_daily_revenue"])
+    staged = [run for run in runs if staged_key in (run.dagster_run.asset_selection or ())]
     return {
         "validated": events["validate", "done"],
         "swap": first_swap.detail,

@@ -24,6 +24,7 @@ from backfill_assets import (
 )
 from backfill_assets.revenue import fixing_log, fixings, landing, raw_log, reports, transforms
 from backfill_assets.revenue.declared import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
+from backfill_assets.revenue.partitions import days_since, months_since
 from backfill_assets.revenue.schemas import (
     BoardPack,
     ExecutiveDashboard,
@@ -186,8 +187,12 @@ class RevenueAssets:
     reports: tuple[dg.AssetsDefinition, ...]
 
 
-def revenue_assets(days: dg.DailyPartitionsDefinition, months: dg.MonthlyPartitionsDefinition) -> RevenueAssets:
-    """The pipeline as assets, by day but for the board's pack, which is by month."""
+def revenue_assets(first: date, today: date | None) -> RevenueAssets:
+    """The pipeline as assets since a first day, by day but for the board's pack, which is by month.
+
+    ``today`` stands in for the real day, where it is given.
+    """
+    days, months = days_since(first, today), months_since(first, today)
     by_day = {"partitions_def": days, "backfill_policy": IN_ONE_RUN, "owners": ENGINEERS}
     raw = dg.asset(**by_day, group_name="raw", kinds={"deltalake", "parquet"})(raw_transactions)
     undated = dg.asset(group_name="raw", owners=ENGINEERS, kinds={"deltalake", "csv"})(raw_fixings)

@@ -59,9 +59,9 @@ def months_since(first: date, today: date | None) -> dg.MonthlyPartitionsDefinit
     return dg.MonthlyPartitionsDefinition(start_date=start, end_date=str(after), end_offset=max(1, ahead))
 
 
-def covers(days: dg.DailyPartitionsDefinition, first: date, today: date | None) -> bool:
-    """Whether partitions begin with the first day and reach to the last that is over by ``today``."""
-    if days.start.date() != first:
+def covers(loaded: tuple[date, date | None], known: tuple[date, date | None]) -> bool:
+    """Whether partitions that were made of a first day and a real one's stand-in hold every day that can be by now."""
+    (first, end), (known_first, today) = loaded, known
+    if first != known_first:
         return False
-    ends = days.end.date() if days.end else datetime.now(UTC).date()
-    return days.end is None if today is None else today <= ends
+    return end is None if today is None else today <= (end or datetime.now(UTC).date())

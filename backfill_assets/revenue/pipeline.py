@@ -1,44 +1,34 @@
-"""The revenue pipeline put together: what is published nightly, what is corrected, and how that is proven."""
+"""What the revenue pipeline tells the builder: what landed and moved, how staged days are proven, what is shown."""
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from backfill_assets import (
-    LakeResource,
-    NightlySpec,
-    Pipeline,
-    TableDefinition,
-    build_table_definition,
-    clock_told,
-    now_utc,
-    published_root,
-)
+from backfill_assets import LakeResource, NightlySpec, clock_told, now_utc, published_root, refresh_outputs
 from backfill_assets.checks import Check, Control, Evidence, control_totals
-from backfill_assets.corrections import Consumers, Plan
+from backfill_assets.corrections import Event, Plan
 from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
-from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets, revenue_assets
-from backfill_assets.revenue.audiences import AUDIENCES
+from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets
 from backfill_assets.revenue.conversions import conversion_table
 from backfill_assets.revenue.declared import WHOLE_DAY
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
 from backfill_assets.revenue.pages.rendering import render_reports
-from backfill_assets.revenue.partitions import covers, days_since, first_day, months_since
+from backfill_assets.revenue.partitions import covers, first_day
+from backfill_assets.revenue.reconciling import reconcile_lake
 from backfill_assets.revenue.sample import prove_sample
 from backfill_assets.revenue.source_checks import verify_sources
-from backfill_assets.revenue.watching import watching_definitions
 from backfill_assets.revenue.withdrawals import waiting
 from backfill_assets.sources import WaitingFile
+from backfill_assets.watch import audit, freshness, reconcile
 
 STATED = pl.Schema({"day": pl.Date(), "currency": pl.String(), "stated": pl.Decimal(38, 4)})
 
@@ -107,32 +97,16 @@ def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
     return files.union(*(side["day"] for side in differing))
 
 
-@dataclass(frozen=True, eq=False)
-class Revenue:
-    """The pipeline, composed over the days from a first one."""
-
-    assets: RevenueAssets
-    definition: TableDefinition
-    nightly: Pipeline
+def render(records: Records, folder: Path, pending: Event | None) -> Collection[str]:
+    """Bring what people read in line; returns what could not be made, in sentences."""
+    return render_reports(records, folder, pending).sentences
 
 
-@lru_cache(maxsize=4)
-def revenue_since(first: date, today: date | None) -> Revenue:
-    """The pipeline over the days from ``first``; ``today`` stands in for the real day, where it is given."""
-    assets = revenue_assets(days_since(first, today), months_since(first, today))
-    definition = build_table_definition(
-        assets.fact,
-        sources=assets.sources,
-        reports=assets.reports,
-        verify=(verify_sources,),
-        prove=(prove_control_totals, prove_sample, prove_ledger),
-        consumers=Consumers(audiences=AUDIENCES, has_nightly=True),
-        render=lambda records, folder, pending: render_reports(records, folder, pending).sentences,
+def nightly(made: RevenueAssets) -> NightlySpec:
+    """What nightly publishes: what has landed, and what of it has moved since."""
+    return NightlySpec(
+        undated=made.undated, landed=landed_now, moved=moved_days, notes=raw_log.notes, waiting=waiting_now
     )
-    nightly = NightlySpec(
-        undated=assets.undated, landed=landed_now, moved=moved_days, notes=raw_log.notes, waiting=waiting_now
-    )
-    return Revenue(assets, definition, nightly.pipeline(definition, assets.sources))
 
 
 def known_days() -> tuple[date, date | None]:
@@ -147,22 +121,23 @@ def known_days() -> tuple[date, date | None]:
     return first or now_utc().date(), clock.date() if clock else None
 
 
-REVENUE = revenue_since(*known_days())
-DAILY_REVENUE, NIGHTLY = REVENUE.definition, REVENUE.nightly
-SOURCES, REPORTS = REVENUE.assets.sources, REVENUE.assets.reports
+LOADED = known_days()
+VERIFY = (verify_sources,)
+PROVE = (prove_control_totals, prove_sample, prove_ledger)
+WATCH = (reconcile(reconcile_lake), audit(), freshness())
 
 
-def revenue_now() -> Revenue:
-    """The pipeline over the days that can be by now: as it was loaded, unless that lacks some of them.
+def days_now() -> tuple[date, date | None]:
+    """The days of the definitions: those that they were loaded with, unless some that can be by now are lacking.
 
     Raises:
         FirstDayUnreadable, FirstDayUnknown: when the first day cannot be told.
     """
-    first, today = known_days()
-    return REVENUE if covers(REVENUE.definition.partitions_def, first, today) else revenue_since(first, today)
+    known = known_days()
+    return LOADED if covers(LOADED, known) else known
 
 
-def published_pages(definition: TableDefinition, reports: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+def published_pages(corrections: dg.Definitions, reports: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
     """The asset that brings what people read in line, for whoever wants to see or to launch it."""
 
     @dg.asset(name="published_pages", deps=reports, group_name="reports", kinds={"html"}, owners=ENGINEERS)
@@ -170,17 +145,9 @@ def published_pages(definition: TableDefinition, reports: Sequence[dg.AssetsDefi
         """What people read: pages, workbooks and prints, as reports are now. Nightly and every step see to it too."""
         records = lake.records()
         rendered = render_reports(records, published_root())
-        for sentence in definition.refresh_outputs(records):
+        for sentence in refresh_outputs(corrections, records):
             context.log.warning(sentence)
         told = {"files_replaced": len(rendered.replaced), "folder": str(published_root())}
         return dg.MaterializeResult(metadata=told)
 
     return pages
-
-
-def pipeline_definitions(revenue: Revenue) -> dg.Definitions:
-    """Everything of the example but what the builder makes around its fact."""
-    made = revenue.assets
-    pages = published_pages(revenue.definition, made.reports)
-    assets = dg.Definitions(assets=[*made.sources, *made.undated, *made.reports, pages])
-    return dg.Definitions.merge(assets, watching_definitions(revenue.definition))

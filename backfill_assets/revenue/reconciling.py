@@ -9,12 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets import published_root, watch
+from backfill_assets import LakeResource, published_root, watch
 from backfill_assets.checks import exactly
 from backfill_assets.corrections import ONE_DAY, Window
 from backfill_assets.lake import Records, replace_text
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to
+from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
 from backfill_assets.watch import Cause, Finding, Findings, Observation, Reconciled, Stored, findings, tolerance_of
 
@@ -54,6 +55,11 @@ class Books:
     incomplete: frozenset[date]
     within: Mapping[tuple[date, str], Decimal]
     agreeing: frozenset[tuple[date, str]]
+
+
+def reconcile_lake(lake: LakeResource, through: date | None) -> Reconciled:
+    """Compare the lake's live fact with the ledger that has landed."""
+    return reconcile(lake.records(), LandingResource().path(), through, lake.now())
 
 
 @exactly

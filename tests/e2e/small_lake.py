@@ -21,7 +21,6 @@ from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.revenue import fixing_log, fixings, raw_log
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.schemas import FxRates
 from backfill_assets.revenue.transforms import daily_revenue
 from backfill_assets.runbook import StepContext
@@ -29,6 +28,7 @@ from backfill_assets.runbook.validating import Validation
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
+from tests.composed import DAILY_REVENUE
 from tests.revenue.real_data import real_data
 from tests.scenarios import KEY
 

@@ -14,7 +14,7 @@ from backfill_assets.core.next_step import PREPARATION, StageWaves, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
+from tests.composed import DAILY_REVENUE
 from tests.e2e.house import Answered, House
 from tests.e2e.shop import open_shop, trade
 from tests.scenarios import csv_line, drop_csv, drop_parquet, transaction

@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
+from tests.composed import DAILY_REVENUE
 from tests.e2e.browser import Analyst, chromium_page
 from tests.e2e.server import Server
 from tests.e2e.small_lake import FACT, TABLE_KEYS, SmallLake

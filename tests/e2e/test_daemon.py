@@ -13,8 +13,8 @@ from backfill_assets.core.plan import Approval, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
+from tests.composed import DAILY_REVENUE
 from tests.e2e.server import dagster_dev, wait_until
 from tests.e2e.small_lake import FACT, TABLE_KEYS
 from tests.e2e.story import NOW, environment, wrong_lake

@@ -11,7 +11,7 @@ import pytest
 from backfill_assets.core.fold import history
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance.runner import Runner
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
+from tests.composed import DAILY_REVENUE
 from tests.e2e.house import FACT, House
 from tests.e2e.shop import open_shop
 

@@ -18,10 +18,10 @@ from backfill_assets.core.window import Window
 from backfill_assets.orchestration.watching.audit import audit_table
 from backfill_assets.orchestration.watching.freshness import days_behind, rows_of, usual_volume
 from backfill_assets.revenue import transforms
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.reconciling import reconcile
 from backfill_assets.runbook.request import read_request_file
 from backfill_assets.storage.findings import Findings
+from tests.composed import DAILY_REVENUE
 from tests.e2e.small_lake import (
     FACT,
     NOW,

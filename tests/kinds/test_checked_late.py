@@ -230,7 +230,7 @@ def test_days_that_are_no_partitions_are_refused(tmp_path: Path) -> None:
 def test_a_new_column_that_the_schema_declares_may_be_expected_to_differ(published: House) -> None:
     """Live has it only after the cut over."""
     with published.entered():
-        from backfill_assets.revenue.pipeline import DAILY_REVENUE
+        from tests.composed import DAILY_REVENUE
 
         declared = DAILY_REVENUE.correctable_table.declared
 

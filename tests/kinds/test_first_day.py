@@ -156,9 +156,9 @@ def test_a_first_day_that_is_no_day_is_refused_by_every_command(told: str, tmp_p
 
 LOADED = """
 import sys
+from backfill_assets.orchestration.asset.table_definition import tables_in
 from backfill_assets.revenue.definitions import defs
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
-definition = DAILY_REVENUE
+(definition,) = tables_in(defs).values()
 known = {"days": definition.partitions_def, **{one.name: one.partitions_def for one in definition.reports.assets}}
 print(*(f"{name} {one.get_num_partitions()} {one.get_first_partition_key()} {one.get_last_partition_key()}"
         for name, one in known.items()), sep="\\n")

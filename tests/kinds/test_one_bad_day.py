@@ -15,10 +15,10 @@ from backfill_assets.orchestration.nightly.day_runs import Apart, guarded, why
 from backfill_assets.revenue import fixing_log, raw_log
 from backfill_assets.revenue.errors import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
 from backfill_assets.revenue.landing import LEDGER, read_ledger
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
+from tests.composed import DAILY_REVENUE
 from tests.e2e.house import House
 from tests.e2e.shop import FIXINGS, open_shop, trade
 from tests.scenarios import KEY, drop_csv, drop_ndjson, drop_parquet, noon

@@ -15,8 +15,8 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.orchestration.nightly.publish import MARKED, Nightly, NightlyRun
 from backfill_assets.revenue.definitions import LAKE, defs
-from backfill_assets.revenue.pipeline import DAILY_REVENUE, NIGHTLY
 from backfill_assets.runbook import abandon, approve, open_correction
+from tests.composed import DAILY_REVENUE, NIGHTLY
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import Daemon
 from tests.scenarios import drop_parquet, transaction

@@ -9,9 +9,9 @@ import pytest
 
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.revenue.raw_log import arrivals
 from backfill_assets.runbook import freeze_reports
+from tests.composed import DAILY_REVENUE
 from tests.e2e.house import House
 from tests.e2e.shop import FIXINGS, open_shop, trade
 from tests.scenarios import drop_parquet

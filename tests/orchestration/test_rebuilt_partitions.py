@@ -14,7 +14,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue import definitions
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
+from tests.composed import DAILY_REVENUE
 from tests.orchestration.daemon import Daemon
 from tests.orchestration.worlds import daemon_on
 from tests.revenue.pages.readers import Newsroom, newsroom

@@ -14,10 +14,10 @@ from backfill_assets.core.waves import WavePolicy
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.driving import run_requests as work_items
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook.watermark_steps import advance_holder, register_holder
 from backfill_assets.storage import latest
+from tests.composed import DAILY_REVENUE
 from tests.e2e.small_lake import FACT, TABLE_KEYS, prepared
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
 from tests.orchestration.worlds import HISTORY, WRONG, later

@@ -15,9 +15,9 @@ from backfill_assets.errors.runs import StagedByOtherCode
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue.definitions import defs
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook import stage as stage_step
+from tests.composed import DAILY_REVENUE
 from tests.e2e import small_lake
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand

@@ -134,3 +134,11 @@ def tables_in(definitions: dg.Definitions) -> dict[str, TableDefinition]:
     """Every table definition that was built into the definitions, by table."""
     found = [attached(asset, TableDefinition) for asset in definitions.assets or ()]
     return {definition.table: definition for definition in found if definition is not None}
+
+
+def refresh_outputs(definitions: dg.Definitions, records: Records) -> list[str]:
+    """Bring pages in line and send what is pending, for every correctable table that was built into the definitions.
+
+    Returns what could not be done, in sentences; it is taken up again after the next step.
+    """
+    return [one for definition in tables_in(definitions).values() for one in definition.refresh_outputs(records)]

@@ -17,8 +17,8 @@ from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings
 from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.revenue import landing, reports
 from backfill_assets.revenue.pages.rendering import Rendered, render_reports
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.runbook import StepContext
+from tests.composed import DAILY_REVENUE
 from tests.e2e.small_lake import FACT, SmallLake, stage, write
 from tests.e2e.story import wrong_lake
 

@@ -12,8 +12,8 @@ import pytest
 
 from backfill_assets import runbook
 from backfill_assets.revenue.journal import Journal
-from backfill_assets.revenue.pipeline import DAILY_REVENUE
 from backfill_assets.storage.replacing import replace_files
+from tests.composed import DAILY_REVENUE
 from tests.e2e.small_lake import FACT, publish, write
 from tests.revenue.pages.readers import WRONG, Newsroom
 from tests.revenue.pages.reading import amounts, read
