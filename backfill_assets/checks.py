@@ -5,7 +5,7 @@ from backfill_assets.core.exact import Precision, agrees, exactly, half_unit, sc
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
 from backfill_assets.core.sampling import Cell, Sample, SampledRow, sample_size, sampling_order
 from backfill_assets.runbook.correctable_table import Evidence, Problem
-from backfill_assets.storage.samples import Samples
+from backfill_assets.storage.proofs import Samples
 
 __all__ = [
     "Cell",

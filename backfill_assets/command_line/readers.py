@@ -22,7 +22,7 @@ def months(
     """Close months, open them again, and list those that are closed: changing them takes two people's approval."""
     answer = Answer(as_json=json)
     with answer.refusals():
-        from backfill_assets.storage.closed_months import refuse_unreadable
+        from backfill_assets.storage.calendar import refuse_unreadable
 
         lake = Session().lake
         closed = lake.records().closed_months

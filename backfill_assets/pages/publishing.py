@@ -20,9 +20,8 @@ from backfill_assets.pages.page import PageContent, page, state_of
 from backfill_assets.pages.shell import drawn_by
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
-from backfill_assets.storage.figures import KeptFigures
+from backfill_assets.storage.proofs import KeptFigures, Samples
 from backfill_assets.storage.replacing import replace_text
-from backfill_assets.storage.samples import Samples
 
 STATE = re.compile(r'data-state="([^"]*)"')
 LONGEST_HEAD = 400

@@ -7,9 +7,11 @@ from typing import Protocol
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Fact
+from backfill_assets.core.given import is_person
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Requirement, SequenceIs
+from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
 from backfill_assets.runbook.correctable_table import CorrectableTable
 from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.records import Records
@@ -99,3 +101,25 @@ class StepContext:
 def iso(days: Collection[date]) -> list[str]:
     """Days as ISO strings, oldest first."""
     return [day.isoformat() for day in sorted(days)]
+
+
+def refuse_nameless(ctx: StepContext, what: str, correction: str) -> None:
+    """Refuse a decision that nobody signs. ``what`` is the decision, such as "roll back".
+
+    Raises:
+        NameNeeded: when whoever sits at the ctx is no person.
+    """
+    if not is_person(ctx.actor):
+        raise NameNeeded(f"{what} correction {correction}", ctx.actor)
+
+
+def refuse_without_extent(correction: str, days: Collection[date], *, all_days: bool) -> None:
+    """Refuse a roll back that does not say what it is of: some days by name, or all of them.
+
+    Raises:
+        ExtentUnsaid, ExtentContradictory: when neither is said, or both.
+    """
+    if not days and not all_days:
+        raise ExtentUnsaid(correction)
+    if days and all_days:
+        raise ExtentContradictory(correction, days)

@@ -8,8 +8,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
-from backfill_assets.runbook.context import StepContext
-from backfill_assets.runbook.deciding import refuse_nameless
+from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.notify import notify_watchers, owed_notices

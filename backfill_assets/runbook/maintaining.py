@@ -8,8 +8,7 @@ from typing import Any
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending
 from backfill_assets.runbook.context import StepContext
-from backfill_assets.storage.logs import clean_log
-from backfill_assets.storage.retention import maintain
+from backfill_assets.storage.retention import clean_log, maintain
 from backfill_assets.storage.table import Table
 
 RETENTION_DAYS = 30

@@ -20,11 +20,9 @@ from backfill_assets.errors.request import (
     WindowOutsideData,
     WindowOverlaps,
 )
-from backfill_assets.runbook.context import StepContext
-from backfill_assets.runbook.deciding import refuse_nameless
-from backfill_assets.runbook.foreseeing import refuse_unfit
+from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.looking import refuse_moved
-from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unplaced
+from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unfit, refuse_unplaced
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.swapping import settle
 

@@ -12,15 +12,14 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended
 from backfill_assets.errors.swaps import StagedFilesMissing, SwapUnverified
-from backfill_assets.runbook.context import StepContext
-from backfill_assets.runbook.deciding import refuse_nameless, refuse_without_extent
+from backfill_assets.runbook.context import StepContext, refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back, with_days_let_go
 from backfill_assets.runbook.notify import measured_sums
 from backfill_assets.runbook.readers import rewind_readers
 from backfill_assets.storage import swap
+from backfill_assets.storage.opening import committed_at
 from backfill_assets.storage.snapshot import Snapshot
-from backfill_assets.storage.stored import committed_at
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.table import Commit, Table
 

@@ -32,9 +32,8 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
 from backfill_assets.errors.deciding import SecondNameNeeded
 from backfill_assets.errors.runs import StagedByOtherCode
-from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.correctable_table import Evidence
-from backfill_assets.runbook.deciding import refuse_nameless
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.notify import notify_waiting

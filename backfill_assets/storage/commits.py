@@ -4,11 +4,12 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 
+import polars as pl
 import simplejson
 from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
@@ -17,8 +18,8 @@ from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.lake import CommitUnknown
 from backfill_assets.storage.actions import DataFile, milliseconds
 from backfill_assets.storage.entries import ACTIONS
-from backfill_assets.storage.layout import LOG
-from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.layout import DAY, LOG
+from backfill_assets.storage.snapshot import Snapshot, same_rows
 
 LONGEST_PAUSE_SECONDS = 1.0
 # The unique mark of one attempt to commit, by which it is known again when the answer was lost on the way.
@@ -26,6 +27,7 @@ ATTEMPT = "backfill_assets/attempt"
 
 Write_co = TypeVar("Write_co", covariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
+Result = TypeVar("Result")
 
 AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)
 
@@ -135,3 +137,76 @@ def pause(attempt: int) -> None:
     """Wait a moment, longer and less predictably after every refusal."""
     longest = min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))
     time.sleep(random.uniform(0, longest))  # noqa: S311 - jitter, no secret
+
+
+Files = dict[date | None, DataFile]
+WriteFiles = Callable[[Mapping[date | None, pl.DataFrame]], Files]
+
+
+class Replacement:
+    """The days to replace, and how far that has come.
+
+    With ``skip_equal`` days that hold the same rows already are left out, and only the others are ever written;
+    without, all of them are written at once.
+    """
+
+    def __init__(self, frames: Mapping[date, pl.DataFrame], write_files: WriteFiles, *, skip_equal: bool) -> None:
+        self._frames = frames
+        self._write_files = write_files
+        self._skip_equal = skip_equal
+        # By day the fingerprint of the files that were compared, and whether they held the frame's rows.
+        self._compared: dict[date, tuple[str, bool]] = {}
+        self.written: Files = {} if skip_equal else write_files({**frames})
+
+    def change(self, snapshot: Snapshot, metadata: Mapping[str, Any]) -> Change | None:
+        """The commit that puts the frames in the place of what a snapshot holds; None when there is nothing to do."""
+        days = [day for day in self._frames if day not in self._equal(snapshot)]
+        if not days:
+            return None
+        self.written |= self._write_files({day: self._frames[day] for day in days if day not in self.written})
+        adds = tuple(self.written[day] for day in days)
+        removes = tuple(file for files in snapshot.files_of(days).values() for file in files)
+        return Change(adds, removes, metadata=metadata)
+
+    def _equal(self, snapshot: Snapshot) -> set[date]:
+        if not self._skip_equal:
+            return set()
+        self._compared |= _compared(snapshot, self._frames, self._compared)
+        return {day for day, (_, is_equal) in self._compared.items() if is_equal}
+
+
+def _compared(
+    snapshot: Snapshot, frames: Mapping[date, pl.DataFrame], known: Mapping[date, tuple[str, bool]]
+) -> dict[date, tuple[str, bool]]:
+    """By day the fingerprint of its files and whether they hold the frame's rows; only what is not known yet."""
+    prints = {day: snapshot.fingerprint(day) for day in frames}
+    open_days = [day for day in frames if day not in known or known[day][0] != prints[day]]
+    rows = {day: [file.rows for file in files] for day, files in snapshot.files_of(open_days).items()}
+    alike = [day for day in open_days if rows[day] and (sum(rows[day]) == frames[day].height or min(rows[day]) < 0)]
+    there = snapshot.scan(alike).collect().partition_by(DAY, as_dict=True) if alike else {}
+    nothing = pl.DataFrame(schema=snapshot.schema)
+    equal = {day for day in alike if same_rows(there.get((day,), nothing), frames[day])}
+    return {day: (prints[day], day in equal) for day in open_days}
+
+
+class Attempts(Generic[Result]):
+    """A decision that remembers the files of every change it made, and which of them the last one kept."""
+
+    def __init__(
+        self, decide: Callable[[Snapshot], Decision[Change | None, Result]], written: Collection[DataFile]
+    ) -> None:
+        self._decide = decide
+        self._written = {file.path: file for file in written}
+        self.kept: tuple[DataFile, ...] = ()
+
+    def __call__(self, snapshot: Snapshot) -> Decision[Change | None, Result]:
+        """Decide, and remember what was written for it."""
+        decision = self._decide(snapshot)
+        self.kept = decision.write.adds if decision.write else ()
+        self._written |= {file.path: file for file in self.kept}
+        return decision
+
+    def spare(self) -> list[DataFile]:
+        """The files that are of no use."""
+        kept = {file.path for file in self.kept}
+        return [file for path, file in self._written.items() if path not in kept]

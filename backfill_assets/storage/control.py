@@ -7,8 +7,8 @@ from typing import TypeVar
 import polars as pl
 
 from backfill_assets.storage.commits import Change, Decision
-from backfill_assets.storage.latest import Latest, latest
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.opening import Latest, latest
 from backfill_assets.storage.table import PROPERTIES, Snapshot, Table
 
 MOST_FILES = 24

@@ -9,15 +9,14 @@ import polars as pl
 
 from backfill_assets.errors.lake import TableMissing
 from backfill_assets.storage.builds import Builds
-from backfill_assets.storage.certificates import Certificates
-from backfill_assets.storage.closed_months import ClosedMonths
+from backfill_assets.storage.calendar import ClosedMonths, FirstDays
 from backfill_assets.storage.completeness import BuiltReports
 from backfill_assets.storage.files import Folder
-from backfill_assets.storage.first_days import FirstDays
-from backfill_assets.storage.latest import Latest, latest
 from backfill_assets.storage.layout import DAY, Lake
 from backfill_assets.storage.ledger import Ledger
+from backfill_assets.storage.opening import Latest, latest
 from backfill_assets.storage.outbox import Outbox
+from backfill_assets.storage.proofs import Certificates
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
 from backfill_assets.storage.watermarks import Watermarks

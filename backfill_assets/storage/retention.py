@@ -1,5 +1,6 @@
 """What may be deleted: a correction's files after its rollback window, and what maintenance finds unused."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 from backfill_assets.errors.lake import StagedVersionKept
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.commits import Change, Commit, Decision
+from backfill_assets.storage.files import Found
 from backfill_assets.storage.layout import LOG, STAGED_PREFIX, staged_folder
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
@@ -206,3 +208,36 @@ def _is_inside(path: str) -> bool:
 def _is_public(path: str) -> bool:
     """Whether no folder or file on the way is hidden from a vacuum by its first character."""
     return _is_inside(path) and not any(part.startswith(("_", ".")) for part in PurePosixPath(path).parts)
+
+
+# A new checkpoint is worth its size after so many commits.
+COMMITS_PER_CHECKPOINT = 100
+COMMIT = re.compile(rf"{LOG}/(\d{{20}})\.json")
+CHECKPOINT = re.compile(rf"{LOG}/(\d{{20}})\.checkpoint(?:\.\d+\.\d+)?\.parquet")
+
+
+def clean_log(table: Table, before: datetime, keep_commits: Collection[int] = ()) -> tuple[str, ...]:
+    """Delete the log of commits made before a time, UTC, and of which nothing later needs any part.
+
+    Every commit since then stays readable, the one that was the newest at that time, and ``keep_commits``. Returns
+    what was deleted.
+    """
+    files = table.folder.listing(LOG)
+    commits, checkpoints = _numbered(files, COMMIT), _numbered(files, CHECKPOINT)
+    newest = max(commits, default=-1)
+    if newest - max(checkpoints, default=-1) >= COMMITS_PER_CHECKPOINT:
+        table.snapshot().handle.create_checkpoint()
+    needed = [number - 1 for number, found in commits.items() if found.modified >= before]
+    first_needed = min([*needed, *keep_commits], default=newest)
+    base = max((number for number in checkpoints if number <= first_needed), default=None)
+    if base is None:
+        return ()
+    old = (*commits.items(), *checkpoints.items())
+    spare = sorted(found.path for number, found in old if number < base and found.modified < before)
+    table.folder.delete(spare)
+    return tuple(spare)
+
+
+def _numbered(files: list[Found], pattern: re.Pattern[str]) -> dict[int, Found]:
+    named = ((pattern.fullmatch(found.path), found) for found in files)
+    return {int(match[1]): found for match, found in named if match}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import count
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable
@@ -16,12 +16,21 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
 from backfill_assets.errors.lake import CommitContended, CommitUnknown, FrameUnfit, LakeUnreachable, RowsOfOtherDays
 from backfill_assets.storage.actions import DataFile, milliseconds, statistics
-from backfill_assets.storage.commits import AFTER_COMMIT, Change, Commit, Committed, Decision, attempt, pause
+from backfill_assets.storage.commits import (
+    AFTER_COMMIT,
+    Attempts,
+    Change,
+    Commit,
+    Committed,
+    Decision,
+    Replacement,
+    attempt,
+    pause,
+)
 from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import DAY
-from backfill_assets.storage.opened import open_table
-from backfill_assets.storage.replacement import Replacement
+from backfill_assets.storage.opening import open_table
 from backfill_assets.storage.schema import delta_schema, fitted, missing_columns, refuse_unsafe
 from backfill_assets.storage.snapshot import Snapshot
 
@@ -42,28 +51,6 @@ PROPERTIES: Mapping[str, str] = {
 
 def _allow(_: Snapshot) -> None:
     """Allow every write."""
-
-
-class _Attempts(Generic[Result]):
-    """A decision that remembers the files of every change it made, and which of them the last one kept."""
-
-    def __init__(
-        self, decide: Callable[[Snapshot], Decision[Change | None, Result]], written: Collection[DataFile]
-    ) -> None:
-        self._decide = decide
-        self._written = {file.path: file for file in written}
-        self.kept: tuple[DataFile, ...] = ()
-
-    def __call__(self, snapshot: Snapshot) -> Decision[Change | None, Result]:
-        decision = self._decide(snapshot)
-        self.kept = decision.write.adds if decision.write else ()
-        self._written |= {file.path: file for file in self.kept}
-        return decision
-
-    def spare(self) -> list[DataFile]:
-        """The files that are of no use."""
-        kept = {file.path for file in self.kept}
-        return [file for path, file in self._written.items() if path not in kept]
 
 
 class Table:
@@ -242,7 +229,7 @@ class Table:
 
         ``written`` are files that are there already; what the changes of refused attempts add goes too.
         """
-        attempts = _Attempts(decide, written)
+        attempts = Attempts(decide, written)
         try:
             return self.commit_decided(attempts)
         except CommitUnknown:

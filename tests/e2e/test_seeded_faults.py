@@ -23,7 +23,7 @@ from backfill_assets.errors.correction import CertificateOutdated, StagingIncomp
 from backfill_assets.errors.validation import KeysNotUnique
 from backfill_assets.revenue import transforms
 from backfill_assets.runbook.request import request_of
-from backfill_assets.storage.samples import Samples
+from backfill_assets.storage.proofs import Samples
 from tests.e2e.small_lake import (
     FACT,
     SmallLake,

@@ -15,8 +15,8 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.lake import CommitGone, LakeUnreachable, LogDamaged, LogLost, TableMissing
 from backfill_assets.storage.control import ControlTable
-from backfill_assets.storage.latest import latest
 from backfill_assets.storage.layout import LOG, Lake
+from backfill_assets.storage.opening import latest
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Change, Table
 from tests.runbook.world import SOURCE, TABLE, World, day, world_at

@@ -22,7 +22,7 @@ from backfill_assets.runbook import abandon, approve, decommission, roll_back
 from backfill_assets.runbook.opening import try_again
 from backfill_assets.runbook.watermark_steps import waive_holder
 from backfill_assets.storage import swap
-from backfill_assets.storage.closed_months import ClosedMonths
+from backfill_assets.storage.calendar import ClosedMonths
 from tests.e2e.house import House
 from tests.e2e.shop import open_shop
 from tests.e2e.test_bad_input import assert_in_three_sentences, assert_refused

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from backfill_assets.core.steps import Step
 from backfill_assets.runbook import StepContext, approve, roll_back
 from backfill_assets.runbook.maintaining import maintain_all
-from backfill_assets.storage.logs import clean_log
+from backfill_assets.storage.retention import clean_log
 from tests.runbook.world import SOURCE, TABLE, World, day, days, world_at, worth
 from tests.storage.lakes import created
 

@@ -24,8 +24,8 @@ from backfill_assets.pages.changes import sample_csv
 from backfill_assets.pages.publishing import page_path, publish_page, write_page
 from backfill_assets.runbook import CorrectableTable, StepContext
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.proofs import Samples
 from backfill_assets.storage.records import Records
-from backfill_assets.storage.samples import Samples
 from tests.runbook.world import InMemory
 
 TABLE = "daily_orders"

@@ -16,7 +16,7 @@ from backfill_assets.orchestration.driving import run_requests as work_items
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook.watermark_steps import advance_holder, register_holder
-from backfill_assets.storage import latest
+from backfill_assets.storage import opening
 from tests.composed import DAILY_REVENUE
 from tests.e2e.small_lake import FACT, TABLE_KEYS, prepared
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
@@ -288,8 +288,8 @@ def test_a_tick_with_many_closed_and_three_open_corrections_opens_the_ledger_onc
         open_correction(ctx, Request(FACT, type(WRONG)(day, day), "Open.", correction=f"open_{number}"))
     daemon.tick()
     opened_tables: list[str] = []
-    real = latest.open_table
-    monkeypatch.setattr(latest, "open_table", lambda folder: opened_tables.append(folder.uri) or real(folder))
+    real = opening.open_table
+    monkeypatch.setattr(opening, "open_table", lambda folder: opened_tables.append(folder.uri) or real(folder))
     daemon.tick()
     assert opened_tables == []
 

@@ -11,10 +11,10 @@ import pytest
 
 from backfill_assets.errors.lake import TableMissing
 from backfill_assets.storage.control import ControlTable
-from backfill_assets.storage.latest import latest
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.logs import clean_log
+from backfill_assets.storage.opening import latest
 from backfill_assets.storage.records import Records
+from backfill_assets.storage.retention import clean_log
 
 DAY = date(2026, 1, 1)
 ROWS = pl.Schema({"day": pl.Date(), "value": pl.Int64()})

@@ -14,15 +14,12 @@ from hypothesis import strategies as st
 from backfill_assets.sources import withdrawals
 from backfill_assets.storage import (
     builds,
-    certificates,
-    closed_months,
+    calendar,
     completeness,
-    figures,
     findings,
-    first_days,
     ledger,
     outbox,
-    samples,
+    proofs,
     watermarks,
 )
 from backfill_assets.storage.commits import Decision
@@ -87,7 +84,7 @@ STORED = {
         "at": TIME,
         "seconds": pl.Float64(),
     },
-    certificates.Kept: {"correction": TEXT, "digest": TEXT, "certificate": TEXT, "at": TIME},
+    proofs.KeptCertificate: {"correction": TEXT, "digest": TEXT, "certificate": TEXT, "at": TIME},
     outbox.Sending: {
         "message_id": TEXT,
         "channel": TEXT,
@@ -110,9 +107,9 @@ STORED = {
         "detail": TEXT,
         "at": TIME,
     },
-    samples.Drawn: {"correction": TEXT, "number": WHOLE, "sample": TEXT},
-    figures.Kept: {"correction": TEXT, "certificate": TEXT, "figures": TEXT},
-    closed_months.Said: {"month": TEXT, "closed": TRUTH, "by": TEXT, "at": TIME, "sequence": WHOLE},
+    proofs.Drawn: {"correction": TEXT, "number": WHOLE, "sample": TEXT},
+    proofs.FiguresOfCertificate: {"correction": TEXT, "certificate": TEXT, "figures": TEXT},
+    calendar.Said: {"month": TEXT, "closed": TRUTH, "by": TEXT, "at": TIME, "sequence": WHOLE},
     withdrawals.WithdrawalDecision: {
         "what": TEXT,
         "sha256": TEXT,
@@ -122,7 +119,7 @@ STORED = {
         "at": TIME,
         "sequence": WHOLE,
     },
-    first_days.FirstDay: {"table": TEXT, "first": DAY, "at": TIME},
+    calendar.FirstDay: {"table": TEXT, "first": DAY, "at": TIME},
 }
 
 
@@ -194,11 +191,11 @@ def test_a_value_made_of_the_others_is_stored_for_those_who_read_the_table_with_
 
 
 def test_the_result_is_that_of_the_decision_that_stands(tmp_path):
-    table = RowTable(Lake(str(tmp_path)), "first_days", first_days.FirstDay)
-    row = first_days.FirstDay("fct", date(2026, 1, 1), datetime(2026, 1, 23, tzinfo=UTC))
+    table = RowTable(Lake(str(tmp_path)), "first_days", calendar.FirstDay)
+    row = calendar.FirstDay("fct", date(2026, 1, 1), datetime(2026, 1, 23, tzinfo=UTC))
     seen: list[int] = []
 
-    def decide(known: pl.DataFrame) -> Decision[list[first_days.FirstDay], int]:
+    def decide(known: pl.DataFrame) -> Decision[list[calendar.FirstDay], int]:
         if not seen:
             table.append([row])
         seen.append(known.height)
@@ -210,7 +207,7 @@ def test_the_result_is_that_of_the_decision_that_stands(tmp_path):
 
 
 def test_a_decision_to_write_nothing_has_its_result(tmp_path):
-    table = RowTable(Lake(str(tmp_path)), "first_days", first_days.FirstDay)
+    table = RowTable(Lake(str(tmp_path)), "first_days", calendar.FirstDay)
 
     assert table.append_decided(lambda known: Decision((), known.height)) == 0
     assert table.append([]) is None
