@@ -160,7 +160,8 @@ class Replacement:
 
     def change(self, snapshot: Snapshot, metadata: Mapping[str, Any]) -> Change | None:
         """The commit that puts the frames in the place of what a snapshot holds; None when there is nothing to do."""
-        days = [day for day in self._frames if day not in self._equal(snapshot)]
+        equal = self._equal(snapshot)
+        days = [day for day in self._frames if day not in equal]
         if not days:
             return None
         self.written |= self._write_files({day: self._frames[day] for day in days if day not in self.written})
