@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 import yaml
 
+from backfill_assets.orchestration.instance.sqlite_storages import ReusingSqliteEventLogStorage
+
 ROOT = Path(__file__).parent.parent.parent
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-11")
 
@@ -21,6 +23,15 @@ def counted(context: dg.AssetExecutionContext) -> None:
 
 @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
 def counted_at_once() -> None: ...
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+def checked_at_once() -> None: ...
+
+
+@dg.asset_check(asset=checked_at_once)
+def there_are_some() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
 
 
 GRAPH = dg.Definitions(assets=[counted]).resolve_asset_graph()
@@ -82,6 +93,30 @@ def test_a_run_over_many_days_is_recorded_day_by_day_in_both_files(home: Path) -
             assert sorted(str(entry.get_dagster_event().partition) for entry in of_run) == days
         everywhere = instance.fetch_materializations(counted_at_once.key, limit=100).records
         assert sorted(str(one.partition_key) for one in everywhere) == days
+
+
+def test_a_check_of_an_asset_leaves_the_events_of_its_days_together(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days, alone = [str(key) for key in DAYS.get_partition_keys()], list[dg.DagsterEventType | None]()
+    store = ReusingSqliteEventLogStorage.store_event
+
+    def noted(self: ReusingSqliteEventLogStorage, event: dg.EventLogEntry) -> None:
+        alone.append(event.dagster_event_type)
+        store(self, event)
+
+    monkeypatch.setattr(ReusingSqliteEventLogStorage, "store_event", noted)
+    with dg.DagsterInstance.get() as instance:
+        ends = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[-1]}
+        run = dg.materialize([checked_at_once, there_are_some], instance=instance, tags=ends)
+        planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+
+        assert planned not in alone
+        assert len(instance.all_logs(run.run_id, of_type=planned)) == len(days)
+        [check] = run.get_asset_check_evaluations()
+        assert dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED in alone
+        records = instance.event_log_storage.get_asset_check_execution_history(check.asset_check_key, limit=20)
+        assert "SUCCEEDED" in {record.status.value for record in records}
 
 
 def test_a_watcher_in_another_process_hears_of_events_while_the_writer_keeps_its_file_open(home: Path) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,9 +60,16 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run in one transaction a database; those that need more than a row one by one."""
-        if len({one.run_id for one in events}) > 1 or any(one.dagster_event_type not in BATCHED for one in events):
+        if len({one.run_id for one in events}) > 1:
             super().store_event_batch(events)
             return
+        for is_batched, some in groupby(events, lambda one: one.dagster_event_type in BATCHED):
+            if is_batched:
+                self._store_together([*some])
+            else:
+                super().store_event_batch([*some])
+
+    def _store_together(self, events: Sequence[EventLogEntry]) -> None:
         rows = [self._event_to_row(one) for one in events]
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
