@@ -7,6 +7,7 @@ from backfill_assets.core.fold import history
 from backfill_assets.core.next_step import next_step
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import NINE_STEPS, Ending, NoticeKind, Step
 from backfill_assets.core.window import ONE_DAY, Window
 from backfill_assets.runbook.correctable_table import Consumers
@@ -31,4 +32,5 @@ __all__ = [
     "history",
     "looked",
     "next_step",
+    "sentence_of",
 ]

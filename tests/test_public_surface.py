@@ -71,6 +71,7 @@ PUBLIC = {
         "history",
         "looked",
         "next_step",
+        "sentence_of",
     },
     "backfill_assets.lake": {
         "Build",
@@ -112,6 +113,7 @@ PUBLIC = {
         "one_line",
         "quarter_of",
         "said",
+        "verb",
     },
     "backfill_assets.watch": {
         "Cause",

@@ -54,7 +54,7 @@ def propose(session: Session, table: str, code_version: str, answer: Answer) -> 
 
 
 def only_step_context(session: Session, table: str, by: str = "command line") -> "StepContext":
-    """A ctx of the named table, or of the only one.
+    """A step context of the named table, or of the only one.
 
     Raises:
         TableUnknown: when none is named and there are several, or none of that name.

@@ -1,4 +1,4 @@
-"""The commands for those who read: ``months`` that finance closes, ``notices`` and whom they reached, ``pages``."""
+"""The commands for those who read: ``months`` that are closed, ``notices`` and whom they reached, ``pages``."""
 
 from typing import Annotated, Any
 
@@ -56,7 +56,7 @@ def notices(
 
 
 def pages(json: Json = False) -> None:
-    """Update every page, workbook and PDF from the tables and the ledger, and send pending notices."""
+    """Update every page and file from the tables and the ledger, and send pending notices."""
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()

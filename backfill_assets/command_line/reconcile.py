@@ -19,7 +19,7 @@ def reconcile(
     through: Annotated[str, typer.Option(help="The last day, ISO; the last published one when left out.")] = "",
     json: Json = False,
 ) -> None:
-    """Compare live with finance's ledger, say since when they differ, and write a request for the correction."""
+    """Compare live with the external ledger, say since when they differ, and write a request for the correction."""
     answer = Answer(as_json=json)
     with answer.refusals():
         if through:
@@ -69,13 +69,13 @@ def _code(told: dict[str, Any]) -> int:
 
 def _print_findings(console: Console, told: dict[str, Any]) -> None:
     for line in told["bad_lines"]:
-        console.print(f"Finance's ledger cannot be used in {line}.", style="yellow", soft_wrap=True)
+        console.print(f"The external ledger cannot be used in {line}.", style="yellow", soft_wrap=True)
     if not told["findings"]:
         console.print(told["sentence"], style="green" if told["days"] else "yellow", soft_wrap=True)
     else:
-        table = Table("since", "last", "cause", "currencies", "days", "difference", "sure", box=None)
+        table = Table("since", "last", "cause", told["grouped_by"], "days", "difference", "sure", box=None)
         for found in told["findings"]:
-            named, sure = ", ".join(found["currencies"]), f"{found['confidence']:.0%}"
+            named, sure = ", ".join(found["groups"]), f"{found['confidence']:.0%}"
             cells = (
                 found["since"],
                 found["last"],

@@ -8,7 +8,7 @@ from rich.console import Console
 from backfill_assets.command_line.session import DONE, WAITS_FOR_PERSON, Answer, Session
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-What = "A day such as 2026-01-22, or the path of a file of fixings; may be repeated."
+What = "A day such as 2026-01-22, or the path of a file; may be repeated."
 
 
 def withdrawals(

@@ -62,7 +62,7 @@ def definition_of(session: Session, table: str) -> TableDefinition:
 
 
 def step_context_of(session: Session, table: str, actor: str = "command line") -> StepContext:
-    """A ctx at a table's definition."""
+    """A step context of a table's definition."""
     return definition_of(session, table).step_context(session.lake, actor)
 
 

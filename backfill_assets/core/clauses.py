@@ -73,8 +73,7 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, old: pl.La
     """Rows that meet the condition are equal on both sides.
 
     A row that meets it on one side alone stands alone among the rows that meet it, and so is found. Held equal are the
-    measures, and every column that is not expected to differ: in the example a row in USD is worth the same at any
-    rate, while the rates written beside it are corrected.
+    measures, and every column that is not expected to differ; other columns of the row may be corrected.
     """
     condition = expectation.unchanged_where or ""
     free = set(expectation.columns or ()) - {*comparison.keys, *comparison.measures}

@@ -37,7 +37,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One group (a currency) on one day that both or either side has: the difference, and its cause if it counts.
+    """One group of rows on one day that both or either side has: the difference, and its cause if it counts.
 
     ``difference`` is the table's sum less the ledger's, exact. ``cause`` is None where the two agree. ``within`` is the
     difference that the rounding of the ledger's own figure explains.

@@ -1,4 +1,4 @@
-"""Hold what was staged against the source: control totals, an external ledger, cells computed a second time."""
+"""Compare what was staged with the source: control totals, an external ledger, cells computed a second time."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What must still be true of the ledger for an event to be written: values, held against its newest events.
+"""What must still be true of the ledger for an event to be written: values, compared with its newest events.
 
 Whoever decides reads, decides, and writes with the requirement that the decision rests on. Where it no longer holds
 nothing is written, and whoever decided looks again.

@@ -90,7 +90,7 @@ def sampling_order(population: pl.DataFrame, *, keys: Sequence[str], strata: Seq
     Args:
         population: with the keys, the day first among them, and the strata.
         keys: what identifies a row.
-        strata: the columns that divide the rows, a currency and whether it holds a refund.
+        strata: the columns that divide the rows.
         seed: the id of the correction.
     """
     if population.is_empty():

@@ -72,9 +72,9 @@ def after_staged(progress: Progress, days: frozenset[date]) -> Progress:
     """The days are staged and are to be validated; an approval holds where only days that had moved came again."""
     staging, gate = progress.staging, progress.gate
     keeps_approval = days <= staging.drifted
-    mended = {Step.VALIDATE} if progress.missing - days else {Step.VALIDATE, Step.STAGE}
+    repaired = {Step.VALIDATE} if progress.missing - days else {Step.VALIDATE, Step.STAGE}
     kept = {"approval": gate.approval, "seconded": gate.seconded} if keeps_approval else _NO_APPROVAL
-    failures = {step: why for step, why in progress.failures.items() if step not in mended}
+    failures = {step: why for step, why in progress.failures.items() if step not in repaired}
     changed = replace(progress, done=progress.done - {Step.STAGE, Step.VALIDATE}, failures=failures)
     reasons = {day: why for day, why in staging.reasons.items() if day not in days}
     return with_parts(
@@ -182,7 +182,7 @@ def after_abandoned(progress: Progress) -> Progress:
     """Reports are let go, and what was refused while they were held is still owed."""
     changed = replace(progress, done=progress.done - READERS_STEPS)
     ended = {"planned": None, "ending": Ending.ABANDONED}
-    # A launch that nobody was told of is given up as quietly.
+    # A launch that nobody was told of is abandoned without notice.
     told = NoticeKind.ABANDONED if progress.was_announced else None
     readers = {"frozen": frozenset[str](), "owes_notice": told}
     return with_parts(changed, publication=ended, downstream=readers)

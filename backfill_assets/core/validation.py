@@ -1,4 +1,4 @@
-"""Hold a comparison against what was expected: each declared clause becomes one check."""
+"""Evaluate a comparison by what was expected: each declared clause becomes one check."""
 
 from collections.abc import Callable, Collection
 from datetime import date
@@ -53,7 +53,7 @@ def validate_days(
 def _declared(
     expectation: Expectation, kept: Comparison, old: pl.LazyFrame, new: pl.LazyFrame, excluded: Collection[date]
 ) -> dict[Clause, Callable[[], Check] | None]:
-    """For each clause how to hold it; None where it is not declared."""
+    """For each clause how to evaluate it; None where it is not declared."""
     columns, predicted = expectation.columns, expectation.estimate
     per_day, in_total = expectation.max_change_per_day, expectation.max_change_total
     return {

@@ -220,7 +220,7 @@ class StillLive(Refused):
 
 
 class CorrectionClosed(Refused):
-    """A correction is over and cannot be given up any more."""
+    """A correction is over and cannot be abandoned any more."""
 
     def __init__(self, correction: str, state: str) -> None:
         super().__init__(

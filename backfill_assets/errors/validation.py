@@ -210,7 +210,7 @@ class ConditionUnusable(BadInput):
     def __init__(self, condition: str, fault: str) -> None:
         super().__init__(
             f"The condition {condition!r} of unchanged_where {fault}. Nothing was opened or written. "
-            "Write an SQL expression that is true or false for each row, such as \"currency = 'USD'\"."
+            "Write an SQL expression that is true or false for each row, such as \"status = 'paid'\"."
         )
 
 

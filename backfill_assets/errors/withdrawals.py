@@ -7,14 +7,14 @@ from backfill_assets.errors.base import BackfillAssetsError, BadInput, listed
 
 
 class WithdrawalWaits(BackfillAssetsError):
-    """A changed file of a day no longer holds so many transactions that a person has to say that this is meant."""
+    """A changed file of a day no longer holds so many rows that a person has to say that this is meant."""
 
     exit_code = 3
 
     def __init__(self, file: str, day: date, lost: Collection[str], of: int) -> None:
         self.day = day
         super().__init__(
-            f"`{file}` no longer holds {len(lost):,} of the {of:,} transactions known of {day} ({listed(lost)}). "
+            f"`{file}` no longer holds {len(lost):,} of the {of:,} rows known of {day} ({listed(lost)}). "
             "Nothing of the file was taken in and what was known stays. Land the whole day again, or say that it is "
             f'meant with `backfill-assets withdrawals --accept {day} --by "your name"`.'
         )
@@ -46,10 +46,10 @@ class DeclarationUnknown(BadInput):
 
 
 class MissingKey(BadInput):
-    """Customers cannot be tokenised without a key."""
+    """Personal ids cannot be tokenised without a key."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The key that tokenises customers is empty. No customer was read or written. "
+            "The key that tokenises personal ids is empty. No id was read or written. "
             "Set the key to at least 16 random bytes, and keep it as long as the tokens must match."
         )

@@ -15,7 +15,7 @@ from backfill_assets.pages.tables import (
     table_of_days,
     table_of_lines,
     table_of_sample,
-    table_of_transactions,
+    table_of_source_rows,
 )
 
 SAMPLE_FILE = "sample.csv"
@@ -40,7 +40,7 @@ def changes(figures: Figures, certificate: Certificate, sample: Sample | None) -
         ],
         sample=sample,
         sample_table=table_of_sample(sample) if sample else None,
-        transactions=[(row, table_of_transactions(row)) for row in (sample.rows if sample else ()) if row.lines],
+        source_rows=[(row, table_of_source_rows(row)) for row in (sample.rows if sample else ()) if row.lines],
         lines_shown=LINES_SHOWN,
         sample_file=SAMPLE_FILE,
     )

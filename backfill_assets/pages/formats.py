@@ -26,11 +26,6 @@ def money(value: Decimal | None, *, sign: bool = False, places: int = 2) -> Mark
     return Markup('<data value="{}">{}</data>').format(f"{value:f}", text)
 
 
-def dollars(value: Decimal) -> Markup:
-    """An amount as a headline has it: whole dollars, exact in its value."""
-    return Markup("<small>$</small>{}").format(money(value, places=0))
-
-
 def count(value: int | None) -> Markup:
     """A number of things.
 
@@ -65,7 +60,7 @@ def growth(now: Decimal, then: Decimal | None, places: int = 1) -> Markup:
 
 
 def against(now: Decimal, then: Decimal | None, what: str) -> Markup | str:
-    """By how much more than what it was then; in words when there is nothing to hold it against.
+    """By how much more than what it was then; in words when there is nothing to compare it with.
 
     >>> against(Decimal(110), None, "on May")
     'no figure to compare with'

@@ -15,7 +15,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.sampling import Sample
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import LANES, NINE_STEPS, Lane, Outcome, Step
-from backfill_assets.errors.base import days_listed
+from backfill_assets.errors.base import days_listed, verb
 from backfill_assets.pages.formats import amount
 from backfill_assets.pages.shell import rendered
 
@@ -142,9 +142,10 @@ def _in_short(content: PageContent) -> list[Glance]:
     total, largest, said = figures.total.of(measure), figures.largest_day(measure), measure or ROWS
     failed = [check for check in certificate.checks if not check.passed]
     passed = f"{len(certificate.checks) - len(failed)} of {len(certificate.checks)}"
-    alone = f"days change, {len(certificate.unchanged_days)} are left alone"
+    changed, unchanged = len(certificate.changed_days), len(certificate.unchanged_days)
+    days = f"{verb(changed, 'day changes', 'days change')} and {unchanged:,} {verb(unchanged, 'does', 'do')} not"
     glances = [
-        Glance(str(len(certificate.changed_days)), alone),
+        Glance(f"{changed:,}", days),
         Glance(amount(total.change, signed=True), f"{said} in all"),
         Glance(f"{figures.mean_absolute_share(measure):.2%}", f"mean change of a day, either way, in {said}"),
         Glance(passed, "checks passed", "bad" if failed else "good"),
@@ -162,7 +163,7 @@ def _files(fingerprints: Mapping[date, str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who approved, cut over, rolled back or gave up, and why; ``days`` are those that a swap moved."""
+    """Who approved, cut over, rolled back or abandoned, and why; ``days`` are those that a swap moved."""
 
     event: Event
     note: str

@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 from backfill_assets.core.plain import visible
+from backfill_assets.errors.base import counted
 from backfill_assets.pages import formats, words
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ OWN = "backfill_assets.pages"
 # ``count`` is Jinja's own.
 FILTERS = {
     "money": formats.money,
-    "dollars": formats.dollars,
     "number": formats.count,
+    "counted": counted,
     "said": words.said,
     "day_told": words.day_told,
     "month_told": words.month_told,

@@ -50,13 +50,13 @@ def table_of_lines(lines: Sequence[Line], figures: Figures, name: str, title: st
 
 
 def table_of_days(figures: Figures) -> Table:
-    """Every day that moves, oldest first; the hundred and twenty that move most when there are more."""
+    """Every day that changes, oldest first; the hundred and twenty that change most when there are more."""
     measure = figures.main_measure
     moving = [day for day in figures.days if day.moves]
     ranked = sorted(moving, key=lambda day: -abs(day.of(measure).change))[:MOST_DAYS]
     shown = sorted(ranked, key=lambda day: day.name)
-    left = f", the {MOST_DAYS} that move most of {len(moving)}" if len(moving) > MOST_DAYS else ""
-    return table_of_lines(shown, figures, "day", f"Days that move{left}")
+    left = f", the {MOST_DAYS} of {len(moving):,} that change most" if len(moving) > MOST_DAYS else ""
+    return table_of_lines(shown, figures, "day", f"Days that change{left}")
 
 
 def table_of_checks(checks: Sequence[Check]) -> Table:
@@ -85,11 +85,11 @@ def table_of_sample(sample: Sample) -> Table:
     return Table("Sample, derived a second time", columns, rows)
 
 
-def table_of_transactions(row: SampledRow) -> Table:
-    """The first single transactions behind a sampled row."""
+def table_of_source_rows(row: SampledRow) -> Table:
+    """The first source rows behind a sampled row."""
     columns = list(dict.fromkeys(name for line in row.lines for name in line))
     rows = [[line.get(name, "") for name in columns] for line in row.lines[:LINES_SHOWN]]
-    return Table(f"Transactions of {' '.join(row.key.values())}", [Column(name) for name in columns], rows)
+    return Table(f"Source rows of {' '.join(row.key.values())}", [Column(name) for name in columns], rows)
 
 
 def _row(line: Line, measures: Sequence[str], *, has_rows: bool) -> list[str]:

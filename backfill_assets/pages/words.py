@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from backfill_assets.core.plain import one_line
 from backfill_assets.core.window import Window
+from backfill_assets.errors.base import counted
 
 DASH = "\u2013"
 
@@ -74,4 +75,4 @@ def days_counted(number: int) -> str:
     >>> days_counted(1)
     '1 day'
     """
-    return f"{number:,} day" if number == 1 else f"{number:,} days"
+    return counted(number, "day")

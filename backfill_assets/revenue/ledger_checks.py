@@ -1,4 +1,4 @@
-"""Hold a correction against finance's ledger, currency by currency: errors of one day cancel across currencies."""
+"""Compare a correction with finance's ledger, currency by currency: errors of one day cancel across currencies."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -66,7 +66,7 @@ def _added_up(raw: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def prove_control_totals(evidence: Evidence) -> Sequence[Check]:
-    """Hold staged native amounts and counts, per day and currency, against what the source states."""
+    """Compare staged native amounts and counts, per day and currency, with what the source states."""
     measures = ("transactions", "amount")
     control = Control(source_totals(evidence.records, evidence.plan).lazy(), ("day", "currency"), measures)
     return [control_totals(evidence.staged.select("day", "currency", *measures), control, days=evidence.days)]

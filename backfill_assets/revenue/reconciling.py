@@ -17,6 +17,7 @@ from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
+from backfill_assets.text import counted
 from backfill_assets.watch import Cause, Finding, Findings, Observation, Reconciled, Stored, findings, tolerance_of
 
 FACT = "fct_daily_revenue"
@@ -26,6 +27,7 @@ MAY_DIFFER = ["revenue_usd", "rate_usd", "rate_currency", "fixing_day"]
 MARGIN = Decimal("1.5")
 ESTIMATE_TOLERANCE = Decimal(10)
 """In per cent of the predicted change."""
+GROUPED_BY = "currencies"
 PERCENT, CENT = Decimal(100), Decimal("0.01")
 
 
@@ -70,7 +72,7 @@ def reconcile(
     now: datetime,
     tolerances: Mapping[str, Decimal] = TOLERANCES,
 ) -> Reconciled:
-    """Hold every day from the first published one against finance's ledger, and write down what is found.
+    """Compare every day from the first published one with finance's ledger, and write down what is found.
 
     Args:
         records: the lake.
@@ -98,7 +100,9 @@ def reconcile(
     )
     bad = [f"{line.file} line {line.number}, {line.why}" for line in ledger.bad_lines]
     bad_lines, last_digits = tuple(bad), units(ledger)
-    return Reconciled(FACT, window.last, len(window), tuple(told), closed, bad_lines, last_digits, len(seen_pairs))
+    return Reconciled(
+        FACT, window.last, len(window), tuple(told), closed, bad_lines, last_digits, len(seen_pairs), GROUPED_BY
+    )
 
 
 @exactly
@@ -155,7 +159,7 @@ def tell(finding: Finding, books: Books, now: datetime) -> dict[str, Any]:
         "table": finding.table,
         "since": str(finding.since),
         "last": str(finding.last),
-        "currencies": list(finding.groups),
+        "groups": list(finding.groups),
         "days": len(finding.days),
         "difference": f"{finding.difference:f}",
         "confidence": finding.confidence,
@@ -176,9 +180,9 @@ def request_text(finding: Finding, books: Books, now: datetime) -> str:
     currencies = ", ".join(finding.groups)
     reason = (
         f"Reconciliation with finance's ledger: {_WHAT[finding.cause]} of {currencies or 'all currencies'} differ on "
-        f"{len(finding.days)} days since {finding.since}, by {finding.difference:f} USD in all and most on "
-        f"{finding.largest_day}. The ledger's own rounding explains {said_exactly(finding.precision)} USD of a figure "
-        "at most."
+        f"{counted(len(finding.days), 'day')} since {finding.since}, by {finding.difference:f} USD in total and most "
+        f"on {finding.largest_day}. The ledger's own rounding explains {said_exactly(finding.precision)} USD of a "
+        "figure at most."
     )
     fields = {
         "table": finding.table,
@@ -205,7 +209,7 @@ def _book(both: pl.DataFrame, transactions: str, revenue: str) -> Book:
 
 
 def _observe(books: Books, day: date, currency: str, tolerances: Mapping[str, Decimal]) -> Observation:
-    """A currency that the ledger leaves out of a day is not said to be nothing, it is not spoken of."""
+    """A currency that the ledger leaves out of a day is not zero: nothing is known of it."""
     ours, theirs = books.ours.get((day, currency)), books.theirs.get((day, currency))
     difference = (ours.revenue if ours else Decimal(0)) - (theirs.revenue if theirs else Decimal(0))
     same_rows = (ours.transactions if ours else 0) == (theirs.transactions if theirs else 0)

@@ -54,7 +54,7 @@ class RatePair:
 
 
 def prove_sample(evidence: Evidence) -> Sequence[Check]:
-    """Derive staged rows a second time, hold every cell against it, and keep a sample that a person can tick off.
+    """Derive staged rows a second time, compare every cell with it, and keep a sample that a person can tick off.
 
     Where the plan has no more than 300,000 transactions every row is derived, otherwise as many as that allows, in the
     order of the sample; the sample itself is listed transaction by transaction.

@@ -67,7 +67,7 @@ class StepContext:
         return looked(self.records, self.records.ledger.progress(correction))
 
     def event(self, correction: str, fact: Fact) -> Event:
-        """An event of this ctx, not yet in the ledger."""
+        """An event of this context, not yet in the ledger."""
         return Event(correction, fact, self.now, self.actor, self.run_id)
 
     def record(self, correction: str, fact: Fact, *, manifest: Manifest | None = None) -> Event:
@@ -94,7 +94,7 @@ class StepContext:
         return event
 
     def by(self, actor: str) -> "StepContext":
-        """The same ctx with somebody else at it."""
+        """The same context with another actor."""
         return replace(self, actor=actor)
 
 

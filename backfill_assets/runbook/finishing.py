@@ -50,7 +50,7 @@ def rebuild_downstream(ctx: StepContext, correction: str) -> Event:
 
 @stuck_when_unusable(Step.COMMUNICATE)
 def communicate(ctx: StepContext, correction: str) -> Event:
-    """Tell every watcher what was published, rolled back or given up, in measured figures.
+    """Tell every watcher what was published, rolled back or abandoned, in measured figures.
 
     Raises:
         SwappedDaysMoved: when that is not what readers would find.

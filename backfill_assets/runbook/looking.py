@@ -20,7 +20,7 @@ def looked(records: Records, progress: Progress) -> Progress:
     """The same progress with the days that live does not hold as the correction left them.
 
     The table is read once a commit. Before its first swap, once it is closed, and while a swap of it may or may not
-    have happened, a correction has nothing in live to hold against anything.
+    have happened, a correction has nothing in live to compare.
     """
     in_doubt = progress.publication.planned is Step.CUT_OVER or progress.publication.planned is Step.ROLL_BACK
     if not progress.publication.swap_count or progress.is_closed or in_doubt:

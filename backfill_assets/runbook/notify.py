@@ -10,13 +10,14 @@ import polars as pl
 
 from backfill_assets.core.day_comparison import NOTHING, Sums
 from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Abandoned, Fact, Opened, Swapped, Validated
+from backfill_assets.core.facts import Abandoned, Decommissioned, Fact, Opened, Swapped, Validated
 from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.swapped import (
+    SWAPPING,
     SwappedDays,
     days_ever_changed,
     days_in_live,
@@ -75,7 +76,7 @@ def figures_of(progress: Progress, events: Sequence[Event], event: NoticeKind) -
     days = [read_slot(day) for day in figures.get("days", figures.get("changed", ()))]
     figures["closed_months"] = [month for month in sorted(progress.gate.closed_months) if month in months_of(days)]
     figures["whole"] = not figures.get("days") or frozenset(days) == days_ever_changed(progress, events)
-    figures["happened"] = _happened(events, event)
+    figures["happened"] = _happened(progress, events, event)
     figures["was_live"] = progress.publication.swap_count > 0
     if event in BY_APPROVAL and (approval := _approval(progress, events)):
         figures |= approval
@@ -151,15 +152,21 @@ def _approval(progress: Progress, events: Sequence[Event]) -> dict[str, str]:
     return {"approved_by": approved.gate.approval.by + second + override, "note": approved.gate.approval.note}
 
 
-def _happened(events: Sequence[Event], event: NoticeKind) -> str:
-    """The sentence of the one fact that the notice tells of; those of several swaps are in its figures."""
-    kind = _TELLS_OF.get(event)
-    facts = [one.fact for one in events if kind is not None and isinstance(one.fact, kind)]
-    return facts[-1].summary() if facts else ""
+def _happened(progress: Progress, events: Sequence[Event], event: NoticeKind) -> str:
+    """The sentences of the facts that the notice tells of: of each swap of its days, else of the newest fact."""
+    if event in SWAPPING:
+        swaps = untold(progress, events).get(event, SwappedDays())
+        told: list[Fact] = [swap for swap in swaps.swaps if {*swap.swap.days} & {*swaps.days}]
+    elif event is NoticeKind.DECOMMISSIONED:
+        # Watchers are told before it is in the ledger.
+        told = [Decommissioned()]
+    else:
+        told = [one.fact for one in events if isinstance(one.fact, _TELLS_OF[event])][-1:]
+    return " ".join(fact.summary() for fact in told)
 
 
 def _reasons(progress: Progress, events: Sequence[Event], event: NoticeKind) -> str:
-    """Why it was taken back or given up, in the words of who did."""
+    """Why it was rolled back or abandoned, in the words of whoever did it."""
     swaps = untold(progress, events).get(event)
     taken = swaps.swaps if swaps else [fact for one in events if isinstance(fact := one.fact, Abandoned)]
     return " ".join(dict.fromkeys(one.note for one in taken if one.note))

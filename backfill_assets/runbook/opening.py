@@ -1,4 +1,4 @@
-"""Opening a correction, joining one, and giving one up."""
+"""Opening a correction, joining one, and abandoning one."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -95,7 +95,7 @@ def open_corrections(ctx: StepContext) -> dict[str, Progress]:
 
 
 def abandon(ctx: StepContext, correction: str, note: str) -> Event:
-    """Give a correction up: holds are released, days unclaimed, reports thawed. What is staged stays until swept.
+    """Abandon a correction: holds are released, days unclaimed, reports thawed. What is staged stays until swept.
 
     Raises:
         NameNeeded: when it is nobody who decides.

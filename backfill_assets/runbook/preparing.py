@@ -43,7 +43,7 @@ def freeze_reports(ctx: StepContext, correction: str) -> Event:
 def verify_source(ctx: StepContext, correction: str) -> Event:
     """Find the source of every day there, complete and unaltered; every problem of every day in one report.
 
-    A source that was mended since the opening is pinned anew, as long as nothing was staged from the old one.
+    A source that was repaired since the opening is pinned anew, as long as nothing was staged from the old one.
 
     Raises:
         SourceUnfit: naming what is wrong with which days, and the largest window that can be corrected.

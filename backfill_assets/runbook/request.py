@@ -1,4 +1,4 @@
-"""The request as it is read and written: a file's text or a form's fields, held against one strict model.
+"""The request as it is read and written: a file's text or a form's fields, validated by one strict model.
 
 Scalars are texts until a field says what they mean, so that no digit is lost and no id becomes a number on the way.
 """

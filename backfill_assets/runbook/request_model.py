@@ -40,7 +40,7 @@ A_WATCHER = "the name of an audience, of letters, digits, spaces, dots, dashes a
 A_REASON = "a sentence on what was wrong, filled in"
 MAPPINGS = {
     "window": "two days, {first YYYY-MM-DD, last YYYY-MM-DD}",
-    "watchers": "a list of audiences, such as [finance, exec-ops]",
+    "watchers": "a list of audiences, such as [sales, support]",
     "expect": "a mapping of clauses to values",
     "waves": "a mapping of max_days, at_once, order and attempts",
     "expect.columns": "a list of column names",

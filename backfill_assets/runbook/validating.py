@@ -153,7 +153,7 @@ def approve(ctx: StepContext, correction: str, note: str, *, override: bool = Fa
     Raises:
         NameNeeded: when it is nobody who decides.
         ApprovalPremature: when it is not validated, or failed and no override was given.
-        SecondNameNeeded: when the same person approves twice what changes a month that finance has closed.
+        SecondNameNeeded: when the same person approves twice what changes a closed month.
     """
     progress = ctx.progress(correction)
     refuse_nameless(ctx, "override the checks of" if override else "approve", correction)

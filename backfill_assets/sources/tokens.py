@@ -1,4 +1,4 @@
-"""Customer ids are personal data: what is stored is a token that only the holder of the key can match to a person."""
+"""Ids of people are personal data: what is stored is a token that only the holder of the key can match to a person."""
 
 import hmac
 
@@ -9,7 +9,7 @@ from backfill_assets.errors.withdrawals import MissingKey
 SHORTEST_KEY = 16
 
 
-def tokenised(customers: pl.Series, key: bytes) -> pl.Series:
+def tokenised(ids: pl.Series, key: bytes) -> pl.Series:
     """HMAC-SHA256 of each id in UTF-8 under the key, as 64 hexadecimal digits; null stays null.
 
     Only distinct ids are hashed.
@@ -19,6 +19,6 @@ def tokenised(customers: pl.Series, key: bytes) -> pl.Series:
     """
     if len(key) < SHORTEST_KEY:
         raise MissingKey
-    distinct = customers.drop_nulls().unique()
-    tokens = [hmac.digest(key, customer.encode(), "sha256").hex() for customer in distinct]
-    return customers.replace_strict(distinct, pl.Series(tokens, dtype=pl.String), default=None, return_dtype=pl.String)
+    distinct = ids.drop_nulls().unique()
+    tokens = [hmac.digest(key, one.encode(), "sha256").hex() for one in distinct]
+    return ids.replace_strict(distinct, pl.Series(tokens, dtype=pl.String), default=None, return_dtype=pl.String)

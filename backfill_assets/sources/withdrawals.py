@@ -66,7 +66,7 @@ class WithdrawalDecisions:
 def decide(
     records: Records, there: Collection[WaitingFile], what: str, *, accepted: bool, by: str, note: str, at: datetime
 ) -> WaitingFile:
-    """Write down what a person decides about a file that waits; the next ingestion goes by it.
+    """Write down what a person decides about a file that waits; the next ingestion follows it.
 
     Raises:
         NameNeeded: when it is nobody who decides.

@@ -1,4 +1,4 @@
-"""Days and months of the lake: the first day that landed of each table, and the months that finance has closed."""
+"""Days and months of the lake: the first day that landed of each table, and the months that are closed."""
 
 import re
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class Said:
 
 
 class ClosedMonths:
-    """Which months finance has closed, and who said so."""
+    """Which months are closed, and who closed them."""
 
     def __init__(self, lake: Lake) -> None:
         self._rows = RowTable(lake, "closed_months", Said)

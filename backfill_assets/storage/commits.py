@@ -77,7 +77,7 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
     """Commit from the snapshot's handle; the commit's time, or None when another commit came first.
 
     Raises:
-        CommitUnknown: when it cannot be found out whether the commit happened.
+        CommitUnknown: when nobody can tell whether the commit happened.
     """
     mark = uuid.uuid4().hex
     now = datetime.now(UTC)

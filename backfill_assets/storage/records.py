@@ -57,7 +57,7 @@ class Records:
 
     @cached_property
     def closed_months(self) -> ClosedMonths:
-        """Which months finance has closed."""
+        """Which months are closed."""
         return ClosedMonths(self.lake)
 
     @cached_property

@@ -42,7 +42,7 @@ class Deletion:
     """What a decommission deletes, what it keeps, and the files of the staged log, which go last.
 
     ``named`` files were staged or retired by the correction, of which those that are neither deleted nor kept are gone
-    already. ``asked`` files that live and the other corrections name were held against them.
+    already. ``asked`` files that live and the other corrections name were compared with them.
     """
 
     correction: str

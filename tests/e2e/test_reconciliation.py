@@ -86,8 +86,8 @@ def test_rates_of_the_day_before_are_found_by_onset_currencies_and_window(tmp_pa
 
     assert finding["since"] == str(WINDOW.first)
     assert finding["last"] == str(FRIDAY)
-    assert "USD" not in finding["currencies"]
-    assert {"EUR", "GBP"} <= set(finding["currencies"])
+    assert "USD" not in finding["groups"]
+    assert {"EUR", "GBP"} <= set(finding["groups"])
     assert 0.5 < finding["confidence"] < 1
     assert abs(Decimal(finding["net"])) < Decimal(finding["difference"]) / 2  # the errors nearly cancel
     proposed = read_request_file(Path(finding["request"]))
@@ -132,7 +132,7 @@ def test_lost_rows_and_wrong_rates_are_two_findings(tmp_path, monkeypatch):
 
     rows, amounts = seen(planted).findings
 
-    assert (rows["cause"], rows["since"], rows["currencies"]) == (Cause.ROWS, str(AROUND.first), ["EUR"])
+    assert (rows["cause"], rows["since"], rows["groups"]) == (Cause.ROWS, str(AROUND.first), ["EUR"])
     assert amounts["cause"] == Cause.AMOUNTS
 
 

@@ -24,7 +24,7 @@ def compare(lake: LakeResource, through: object) -> Reconciled:
     live = lake.records().snapshot("daily_orders").scan().collect()
     wrong = live.filter(pl.col("revenue") != 100)["day"].to_list()
     found = {"cause": "amounts", "since": str(min(wrong)), "last": str(max(wrong))} if wrong else {}
-    told = {"currencies": ["EUR"], "days": len(wrong), "difference": "", "confidence": 1.0, "request": ""}
+    told = {"groups": ["EUR"], "days": len(wrong), "difference": "", "confidence": 1.0, "request": ""}
     findings = ({**found, **told},) if wrong else ()
     return Reconciled("daily_orders", live["day"].max(), live.height, findings, compared=live.height)
 

@@ -167,7 +167,7 @@ def booked(house: House, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda
     change(per_currency(house.fact())).write_csv(house.landing / "ledger/finance.csv")
     with house.entered():
         done = reconcile(house.records, house.landing, None, AT)
-    return [(one["cause"], one["currencies"], one["days"], bool(one["request"])) for one in done.findings], done.closed
+    return [(one["cause"], one["groups"], one["days"], bool(one["request"])) for one in done.findings], done.closed
 
 
 ON = date(2026, 1, 7)

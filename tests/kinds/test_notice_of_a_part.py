@@ -246,4 +246,4 @@ def test_from_the_command_line_one_day_of_three_is_taken_back_told_and_shown(tmp
     assert "2 days live and 1 day rolled back" in (house.root / "published/index.html").read_text()
     page = (house.root / f"published/corrections/{correction}/index.html").read_text()
     assert 'data-state="live in part"' in page
-    assert "1 of 3 days (2026-01-06) are rolled back, 2 are live." in page
+    assert "1 of 3 days (2026-01-06) is rolled back and 2 are live." in page

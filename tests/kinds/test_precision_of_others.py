@@ -172,7 +172,7 @@ def test_a_fault_larger_than_the_rounding_is_found_with_the_precision_said(
 
     (finding,) = found(lake, monkeypatch, tmp_path)
 
-    assert (finding["since"], finding["currencies"], finding["days"]) == (str(BUSY), ["GBP"], 1)
+    assert (finding["since"], finding["groups"], finding["days"]) == (str(BUSY), ["GBP"], 1)
     half = half_unit(scale_of(STATED[stated](Decimal(1), "GBP")))
     assert Decimal(str(finding["precision"])) == half
     request = yaml.safe_load(Path(str(finding["request"])).read_text())
@@ -196,7 +196,7 @@ def test_what_is_known_of_the_source_comes_before_what_it_prints(lake, monkeypat
     monkeypatch.setenv(SCALE, "0")
     assert found(lake, monkeypatch, tmp_path) == []
     monkeypatch.setenv(SCALE, "*=0, GBP=4")
-    assert [finding["currencies"] for finding in found(lake, monkeypatch, tmp_path)] == [["GBP"]]
+    assert [finding["groups"] for finding in found(lake, monkeypatch, tmp_path)] == [["GBP"]]
 
 
 @pytest.mark.parametrize("told", ["two", "EUR=x", "2,3", "eur=2", "2.5"])

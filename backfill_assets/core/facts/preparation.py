@@ -146,7 +146,7 @@ class HolderWaived:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """The correction was given up before anything of it was live, or after all of it was rolled back."""
+    """The correction was abandoned before anything of it was live, or after all of it was rolled back."""
 
     step: ClassVar[Step] = Step.ABANDON
     outcome: ClassVar[Outcome] = Outcome.DONE

@@ -180,7 +180,7 @@ def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
 
 
 def _refuse_closed(records: Records, wave: Wave) -> None:
-    """Fail a run whose correction was closed while it computed: what it staged would be held against nothing."""
+    """Fail a run whose correction was closed while it computed: nothing would be compared with what it staged."""
     if wave.correction and (progress := records.ledger.progress(wave.correction)).is_closed:
         raise StagingClosed(wave.correction, str(progress.publication.ending))
 

@@ -23,7 +23,7 @@ from backfill_assets.storage.records import Records
 
 @dataclass(frozen=True)
 class TableDefinition:
-    """A correctable asset with its reports and its proofs: everything a ctx needs but the run."""
+    """A correctable asset with its reports and its proofs: everything a step context needs but the run."""
 
     asset: dg.AssetsDefinition
     reports: Reports
@@ -122,11 +122,11 @@ class TableDefinition:
         return StepContext(records, self.correctable_table, self.surroundings(records), actor, now, run_id)
 
     def step_context(self, lake: LakeResource, actor: str, run_id: str = "") -> StepContext:
-        """A ctx outside a run."""
+        """A step context outside a run."""
         return self._step_context(lake.records(), actor, lake.now(), run_id)
 
     def step_context_of(self, context: dg.AssetExecutionContext) -> StepContext:
-        """The ctx of a run."""
+        """The step context of a run."""
         return self.step_context(context.resources.lake, actor_of(context.run.tags), context.run.run_id)
 
 

@@ -45,7 +45,7 @@ class RollBackConfig(dg.Config):
 
 
 class AbandonConfig(dg.Config):
-    """Why a correction is given up."""
+    """Why a correction is abandoned."""
 
     by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="Why.")

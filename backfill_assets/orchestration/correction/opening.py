@@ -29,7 +29,7 @@ class WavesConfig(dg.Config):
 class EstimateConfig(dg.Config):
     """By how much the sum of a measure will change; left empty, nothing is predicted."""
 
-    measure: str = Field(default="", description="The measure, such as revenue.")
+    measure: str = Field(default="", description="The name of the measure.")
     total: str = Field(default="", description="New minus old over the window, in digits and in quotes.")
     days: dict[str, str] = Field(default={}, description="The same for single days, by YYYY-MM-DD, in quotes.")
     tolerance: str = Field(default="", description="How far the change may be from it, such as 10%.")
@@ -59,7 +59,7 @@ class OpenConfig(dg.Config):
     reason: str = Field(
         default="", description="What was wrong, in a sentence; it goes into the ledger and every notice."
     )
-    watchers: list[str] = Field(default=[], description="Who is notified: finance, exec-ops, board-prep.")
+    watchers: list[str] = Field(default=[], description="Who is notified, audience by audience.")
     expect: ExpectConfig = Field(default=ExpectConfig(), description="What may differ; empty declares nothing.")
     approval: str = Field(default="manual", description="manual, or automatic when the expectation is met.")
     correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")

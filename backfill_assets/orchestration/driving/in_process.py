@@ -80,7 +80,7 @@ class Driver:
         return self._take(correction, (step,), {tags.CORRECTION: correction})
 
     def step_context(self) -> StepContext:
-        """The ctx of whoever drives, at this moment."""
+        """The step context of whoever drives, at this moment."""
         return self.definition.step_context(self.lake, self.actor)
 
     def _take(self, correction: str, steps: Sequence[Step], told: Mapping[str, str]) -> RunResult:

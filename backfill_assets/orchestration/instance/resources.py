@@ -30,7 +30,7 @@ class LakeResource(dg.ConfigurableResource):
     )
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Tag the run with the process it lives in, so that one whose process is killed is found out."""
+        """Tag the run with the process it lives in, so that one whose process is killed is detected."""
         if context.run is None or context.instance is None:
             return
         run_id = context.run.run_id

@@ -131,7 +131,7 @@ def nightly_metadata(done: Nightly) -> Mapping[str, dg.MetadataValue]:
 
 
 def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg.Definitions:
-    """The daily sweep of a table: corrections whose rollback window is over, and staged days that were given up."""
+    """The daily sweep of a table: corrections past their rollback window, and staged days of abandoned ones."""
     table = definition.table
 
     @dg.op(name=f"{sweep_name(table)}_due", required_resource_keys={"lake"})

@@ -194,7 +194,7 @@ class NightlyRun:
         return [day for day in wave if day not in there[first_tried]]
 
     def _left_behind(self, records: Records, pending: Collection[date]) -> list[date]:
-        """Pending days that have all their inputs, from a nightly that came no further: those may be mended by now."""
+        """Pending days that have all their inputs, from a nightly that came no further: they may be repaired now."""
         tables = [table_of(asset.key) for asset in self.pipeline.inputs]
         there = [records.snapshot(table).days if records.exists(table) else frozenset[date]() for table in tables]
         return [day for day in pending if all(day in days for days in there)]

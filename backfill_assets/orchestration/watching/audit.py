@@ -1,4 +1,4 @@
-"""The replay audit: each night a few published days are computed again, in memory, and held against live."""
+"""The replay audit: each night a few published days are computed again, in memory, and compared with live."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -28,7 +28,7 @@ class Reconciled:
 
     ``through`` is the last of the ``days`` that were looked at, and ``compared`` counts the sums on either side that
     were. ``bad_lines`` are those of the ledger left out. ``units`` are the last digits to which the ledger states its
-    figures; no difference below half of one is told.
+    figures; no difference below half of one is told. ``grouped_by`` is what the ``groups`` of a finding are called.
     """
 
     table: str
@@ -39,6 +39,7 @@ class Reconciled:
     bad_lines: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     compared: int = 0
+    grouped_by: str = "groups"
 
     def as_json(self) -> dict[str, Any]:
         """The contract of ``backfill-assets reconcile --json``."""
@@ -51,6 +52,7 @@ class Reconciled:
             "closed": list(self.closed),
             "bad_lines": list(self.bad_lines),
             "units": list(self.units),
+            "grouped_by": self.grouped_by,
         }
 
     @property
@@ -90,7 +92,7 @@ def sentence_of(findings: Sequence[Mapping[str, Any]]) -> str:
     """Findings in one sentence."""
     if not findings:
         return "Nothing that a reconciliation found is open."
-    told = [f"{found['cause']} since {found['since']} ({', '.join(found['currencies'])})" for found in findings]
+    told = [f"{found['cause']} since {found['since']}{_in_brackets(groups_of(found))}" for found in findings]
     return f"Live and the ledger disagree in {listed(told)}."
 
 
@@ -106,7 +108,7 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
         told = found.as_json()
         LOOKS.keep(lake.lake(), definition.table, lake.now(), told)
         verdict = _verdict(told, found.findings)
-        context.instance.report_runless_asset_event(_evaluation(definition, verdict, found.findings))
+        context.instance.report_runless_asset_event(_evaluation(definition, verdict, found.findings, told))
         return {**told, **verdict.as_json(), "met": found.days > 0}
 
     @dg.job(name=name, description=f"Compares live {definition.table} with the ledger and says since when they differ.")
@@ -128,7 +130,8 @@ def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
         findings = [stored.detail for stored in Findings(lake.lake()).open(definition.table)]
         last = LOOKS.last(lake.lake(), definition.table)
         verdict = _verdict(last[1] if last else None, findings)
-        told = _evaluation(definition, verdict.aged(last[0], lake.now()) if last else verdict, findings)
+        aged = verdict.aged(last[0], lake.now()) if last else verdict
+        told = _evaluation(definition, aged, findings, last[1] if last else {})
         return dg.AssetCheckResult(
             passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
         )
@@ -150,7 +153,7 @@ def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any
 
 
 def _evaluation(
-    definition: TableDefinition, verdict: Verdict, findings: Sequence[Mapping[str, Any]]
+    definition: TableDefinition, verdict: Verdict, findings: Sequence[Mapping[str, Any]], last: Mapping[str, Any]
 ) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=definition.asset.key,
@@ -159,17 +162,26 @@ def _evaluation(
         severity=verdict.severity,
         description=verdict.sentence,
         metadata={
-            "findings": dg.MetadataValue.md(_table(findings)),
+            "findings": dg.MetadataValue.md(_table(findings, str(last.get("grouped_by", "groups")))),
             "open_findings": len(findings),
             **verdict.metadata(),
         },
     )
 
 
-def _table(findings: Sequence[Mapping[str, Any]]) -> str:
-    head = "| since | last | cause | currencies | days | difference | confidence | request |\n" + "|---" * 8 + "|"
+def groups_of(finding: Mapping[str, Any]) -> list[str]:
+    """The groups of rows in which a finding differs; one that an earlier version kept calls them currencies."""
+    return list(finding.get("groups", finding.get("currencies", ())))
+
+
+def _in_brackets(groups: Sequence[str]) -> str:
+    return f" ({', '.join(groups)})" if any(groups) else ""
+
+
+def _table(findings: Sequence[Mapping[str, Any]], grouped_by: str) -> str:
+    head = f"| since | last | cause | {grouped_by} | days | difference | confidence | request |\n" + "|---" * 8 + "|"
     rows = [
-        f"| {found['since']} | {found['last']} | {found['cause']} | {', '.join(found['currencies'])} | {found['days']} "
+        f"| {found['since']} | {found['last']} | {found['cause']} | {', '.join(groups_of(found))} | {found['days']} "
         f"| {found['difference']} | {found['confidence']:.0%} | {found['request']} |"
         for found in findings
     ]

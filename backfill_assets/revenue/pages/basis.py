@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from markupsafe import Markup
 
+from backfill_assets.pages.formats import money
 from backfill_assets.pages.words import days_counted, said
 from backfill_assets.revenue.pages.state import State
 from backfill_assets.text import iso
@@ -63,6 +65,11 @@ class Basis:
         if self.code:
             parts.append(Markup("code {}").format(Markup(", ").join(said(one[:12]) for one in self.code)))
         return Markup(" · ").join(parts)
+
+
+def dollars(value: Decimal) -> Markup:
+    """An amount as a headline has it: whole dollars, exact in its value."""
+    return Markup("<small>$</small>{}").format(money(value, places=0))
 
 
 def basis_of(state: State, expected: Iterable[date]) -> Basis:

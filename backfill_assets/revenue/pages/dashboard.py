@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from backfill_assets.corrections import Window
 from backfill_assets.pages.charts import Drawing, bars_by_day, bars_by_month, lines_by_day_of_month, spark
-from backfill_assets.pages.formats import against, count, dollars, growth, share
-from backfill_assets.pages.words import day_told, span_told
-from backfill_assets.revenue.pages.basis import basis_of
+from backfill_assets.pages.formats import against, count, growth, share
+from backfill_assets.pages.words import day_told, days_counted, span_told
+from backfill_assets.revenue.pages.basis import basis_of, dollars
 from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import State, summed
-from backfill_assets.text import month_of
+from backfill_assets.text import counted, month_of, verb
 
 DAYS_SHOWN = 91
 RECENT = 28
@@ -75,10 +75,10 @@ def _tiles(frame: pl.DataFrame) -> list[tuple[str, Markup, Markup | str]]:
     whole = _total(frame, first, day.replace(day=1) - timedelta(days=1))
     before_first = _month_before(first)[0]
     whole_then = _total(frame, before_first, first - timedelta(days=1))
-    mean = last["trailing_mean_7d_usd"]
-    transactions = Markup("{} transactions").format(count(last["transactions"]))
+    mean, number = last["trailing_mean_7d_usd"], last["transactions"]
+    transactions = Markup("{} {}").format(count(number), verb(number, "transaction", "transactions"))
     return [
-        (f"{day:%B} so far", dollars(so_far), against(so_far, then, f"against {span_told([first, same])}")),
+        (f"{day:%B} so far", dollars(so_far), against(so_far, then, f"compared with {span_told([first, same])}")),
         (day_told(day), dollars(last["revenue_usd"]), transactions),
         ("Mean of seven days", dollars(mean), against(mean, mean_then, "on the week")),
         (f"{first:%B %Y}", dollars(whole), against(whole, whole_then, f"on {before_first:%B}")),
@@ -86,7 +86,9 @@ def _tiles(frame: pl.DataFrame) -> list[tuple[str, Markup, Markup | str]]:
 
 
 def _by_day(recent: pl.DataFrame, corrected: list[date]) -> Drawing:
-    about = f"Revenue in US dollars for each of {recent.height} days, with the mean of the trailing seven days."
+    about = (
+        f"Revenue in US dollars by day over {days_counted(recent.height)}, with the mean of the trailing seven days."
+    )
     return bars_by_day(recent, value="revenue_usd", line="trailing_mean_7d_usd", marked=corrected, about=about)
 
 
@@ -105,7 +107,7 @@ def _month_to_date(frame: pl.DataFrame) -> Drawing:
 
 def months_chart(months: pl.DataFrame, chosen: str, *, half: bool = False) -> Drawing:
     """Revenue of each month, the chosen one accented."""
-    about = f"Revenue in US dollars of each of {months.height} months."
+    about = f"Revenue in US dollars by month over {counted(months.height, 'month')}."
     return bars_by_month(months, value="revenue_usd", chosen=chosen, about=about, half=half)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 from markupsafe import Markup
 
-from backfill_assets.corrections import NINE_STEPS, Progress, Step, Window, next_step
+from backfill_assets.corrections import NINE_STEPS, Progress, Step, Window, next_step, sentence_of
 from backfill_assets.lake import Delivery
 from backfill_assets.pages.formats import money
 from backfill_assets.pages.words import day_told, days_counted
@@ -65,11 +65,11 @@ def _links(month: str, files: Collection[str]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionLines:
-    """A correction as the index tells of it: how far it is, what it waits for, its effect, who was told."""
+    """A correction as the index tells of it: how far it is, what is next, its effect, who was told."""
 
     progress: Progress
-    step: str
-    waits: str
+    how_far: str
+    next: str
     effect: Markup | str
     told: list[tuple[str, list[str]]]
 
@@ -77,26 +77,24 @@ class CorrectionLines:
 def _correction(progress: Progress, state: State, deliveries: Collection[Delivery]) -> CorrectionLines:
     name = progress.plan.correction
     effect = state.entries.filter(pl.col("correction") == name)
-    return CorrectionLines(progress, *_step(progress), _effect(effect), _told(name, deliveries))
+    # The page is the same for as long as the ledger is: it does not know what time it is.
+    next_is = sentence_of(name, next_step(progress, progress.plan.opened_at))
+    return CorrectionLines(progress, _how_far(progress), next_is, _effect(effect), _told(name, deliveries))
 
 
-def _step(progress: Progress) -> tuple[str, str]:
-    """How far it is, and in the runbook's words what it waits for."""
-    if progress.publication.ending:
-        return f"It is {progress.publication.ending}.", ""
+def _how_far(progress: Progress) -> str:
+    """How far it is; nothing of one that has ended or was changed by hand, whose next step says it all."""
+    if progress.publication.ending or progress.publication.moved:
+        return ""
     done = [step for step in NINE_STEPS if step in progress.done]
-    if progress.publication.moved:
-        return "", getattr(next_step(progress, progress.plan.opened_at), "reason", "")
     if Step.CUT_OVER in progress.done:
         live = days_counted(len(progress.publication.swapped))
-        return f"Published, {live} live; step {len(done)} of {len(NINE_STEPS)} is done.", ""
+        return f"Published, {live} live; step {len(done)} of {len(NINE_STEPS)} is done."
     if progress.publication.swapped:
         live, back = days_counted(len(progress.publication.swapped)), days_counted(len(progress.taken_back))
-        return f"Published in part, {live} live and {back} rolled back.", ""
-    waiting = next_step(progress, progress.plan.opened_at)
-    sentence = getattr(waiting, "sentence", "") or getattr(waiting, "reason", "")
+        return f"Published in part, {live} live and {back} rolled back."
     after = f" after {done[-1].replace('_', ' ')}" if done else ""
-    return f"Not published, step {len(done)} of {len(NINE_STEPS)}{after}.", sentence
+    return f"Not published, step {len(done)} of {len(NINE_STEPS)}{after}."
 
 
 def _effect(entries: pl.DataFrame) -> Markup | str:
@@ -104,7 +102,7 @@ def _effect(entries: pl.DataFrame) -> Markup | str:
         return ""
     moved = entries.group_by("day", "currency").agg(pl.col("delta_usd").sum()).filter(pl.col("delta_usd") != 0)
     if not moved.height:
-        return "What it restated was taken back."
+        return "What it restated was rolled back."
     days, delta = moved["day"].n_unique(), summed(moved, "delta_usd")
     return Markup("It restates {} by {}.").format(days_counted(days), money(delta, sign=True))
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from backfill_assets.lake import Delivery
 from backfill_assets.pages.shell import drawn_by
-from backfill_assets.pages.words import moment_told
+from backfill_assets.pages.words import days_counted, moment_told
 from backfill_assets.revenue import exports
 from backfill_assets.revenue.pages.basis import Basis, basis_of
 from backfill_assets.revenue.pages.dashboard import render_dashboard
@@ -101,10 +101,16 @@ def _cover(basis: Basis, rows: pl.DataFrame, entries: pl.DataFrame) -> list[tupl
     differing = rows.filter(pl.col("reason") != "equal").height
     told = [
         ("Data as of", str(basis.as_of or "")),
-        ("Complete", "yes" if basis.is_complete else f"no, {len(basis.present)} of {len(basis.expected)} days"),
-        ("Basis", f"{basis.name}{''.join(f', {days} days by {one}' for one, days in basis.corrected.items())}"),
+        (
+            "Complete",
+            "yes" if basis.is_complete else f"no, {len(basis.present)} of {days_counted(len(basis.expected))}",
+        ),
+        (
+            "Basis",
+            f"{basis.name}{''.join(f', {days_counted(days)} by {one}' for one, days in basis.corrected.items())}",
+        ),
         ("Built from", f"fact commit {basis.commit}, code {', '.join(basis.code)}"),
-        ("Days and currencies", f"{rows.height}, of which {differing} differ from the ledger"),
+        ("Days and currencies", f"{rows.height}, {differing} of them other than in the ledger"),
     ]
     for part in entries.partition_by("correction", "version", maintain_order=True):
         first = part.row(0, named=True)

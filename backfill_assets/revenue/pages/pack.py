@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from backfill_assets.corrections import Window
 from backfill_assets.pages.charts import Drawing
-from backfill_assets.pages.formats import count, dollars, growth, money, share
+from backfill_assets.pages.formats import count, growth, money, share
 from backfill_assets.pages.words import days_counted, month_told
-from backfill_assets.revenue.pages.basis import Basis, basis_of
+from backfill_assets.revenue.pages.basis import Basis, basis_of, dollars
 from backfill_assets.revenue.pages.dashboard import by_month, months_chart
 from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import State, summed

@@ -32,7 +32,7 @@ class Rendered:
     def sentences(self) -> tuple[str, ...]:
         """What could not be made, for a person."""
         return tuple(
-            f"The PDF of {path} could not be printed and was taken away: none is better than an old one."
+            f"The PDF of {path} could not be printed. The earlier one was removed, because it is outdated."
             for path in self.without_pdf
         )
 

@@ -1,4 +1,4 @@
-"""What all reports share: what they say of themselves to people and to programs, and the banner of one that is held."""
+"""What all reports share: what they say of themselves to people and to programs, and the banner of a frozen one."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ PACKAGE = "backfill_assets.revenue.pages"
 
 
 def rendered_report(template: str, basis: Basis, hold: Hold | None, **values: object) -> str:
-    """A report as one document, with the line of completeness, and the banner while it is held."""
+    """A report as one document, with the line of completeness, and the banner while it is frozen."""
     attributes = {
         "as-of": basis.as_of or "",
         "complete": "true" if basis.is_complete else "false",
@@ -33,11 +33,11 @@ class Banner:
 
 
 def banner_of(hold: Hold, basis: Basis) -> Banner:
-    """The banner of a report that is held."""
+    """The banner of a report that is frozen."""
     shown = basis.as_of
     sentence = Markup(
         "Frozen since {} by correction {}. {} These are the last good numbers, up to {}. They stay until the "
-        "correction is published here or given up{}."
+        "correction is published here or abandoned{}."
     ).format(
         moment_told(hold.since),
         Markup(", ").join(said(one) for one in hold.corrections),

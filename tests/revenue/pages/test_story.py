@@ -143,7 +143,7 @@ def test_a_roll_back_brings_the_old_numbers_and_the_reversing_entries(room: News
     room.roll_back(plan)
 
     assert days_shown(room) == before == days_of(room)
-    assert "Restated and taken back" in shown(room, PAGES[1]).text
+    assert "Restated and rolled back" in shown(room, PAGES[1]).text
     assert "Reported earlier" not in shown(room, PAGES[1]).text
 
 
