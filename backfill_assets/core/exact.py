@@ -72,7 +72,7 @@ def scales_of(printed: Collection[str]) -> dict[str, int]:
 class Precision:
     """What is known of the figures of one source beyond how they are printed.
 
-    ``scales`` are the decimals that hold for a group (a currency), ``*`` for all others, whatever is printed.
+    ``scales`` are the decimals that hold for a group, ``*`` for all others, whatever is printed.
     """
 
     scales: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -87,7 +87,7 @@ def contiguous(days: Collection[Slot], most: int | None = None, grain: Grain = G
 
 
 def month_of(day: date) -> str:
-    """The month of a day, as finance writes it.
+    """The month of a day.
 
     >>> month_of(date(2026, 1, 22))
     '2026-01'

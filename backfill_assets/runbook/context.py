@@ -107,7 +107,7 @@ def refuse_nameless(ctx: StepContext, what: str, correction: str) -> None:
     """Refuse a decision that nobody signs. ``what`` is the decision, such as "roll back".
 
     Raises:
-        NameNeeded: when whoever sits at the ctx is no person.
+        NameNeeded: when the actor is no person.
     """
     if not is_person(ctx.actor):
         raise NameNeeded(f"{what} correction {correction}", ctx.actor)
