@@ -17,6 +17,7 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRate,
     WaitForRuns,
     WaitUntil,
 )
@@ -36,6 +37,8 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
     match step:
         case WaitUntil(deadline=deadline):
             return {**told, "deadline": deadline.isoformat()}
+        case WaitForRate(until=until):
+            return {**told, "until": until.isoformat()}
         case Stuck(step=at):
             return {**told, "step": str(at)}
         case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | Finished():

@@ -18,11 +18,13 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRate,
     WaitForRuns,
     WaitUntil,
     next_step,
 )
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.rate import sharing
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
@@ -148,8 +150,10 @@ def statuses(session: Session, correction: str = "") -> list[CorrectionStatus]:
     ledger = records.ledger
     chosen = {correction: ledger.progress(correction)} if correction else ledger.all_progress()
     seen = {name: looked(records, progress) for name, progress in sorted(chosen.items())}
+    known = ledger.all_progress()
     return [
-        CorrectionStatus(progress, ledger.events(name), next_step(progress, now)) for name, progress in seen.items()
+        CorrectionStatus(progress, ledger.events(name), next_step(progress, now, others=sharing(progress, known)))
+        for name, progress in seen.items()
     ]
 
 
@@ -192,6 +196,8 @@ class _Reporter:
                     self.bar.console.print(f"  {one}", style="bold")
             case StageWaves():
                 self._show_days(progress)
+            case WaitForRate(source=source):
+                self._show_days(progress, f", waiting for the rate of {source}")
             case RebuildReports(partitions=partitions):
                 self._show_reports(sum(map(len, partitions.values())))
             case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
@@ -199,10 +205,11 @@ class _Reporter:
             case _:
                 assert_never(step)
 
-    def _show_days(self, progress: Progress) -> None:
+    def _show_days(self, progress: Progress, waiting: str = "") -> None:
         if self.days is None:
             total, staged = len(progress.plan.days), len(progress.staging.staged)
             self.days = self.bar.add_task("  staging days", total=total, completed=staged)
+        self.bar.update(self.days, description=f"  staging days{waiting}")
 
     def _show_reports(self, owed: int) -> None:
         if self.reports is None:

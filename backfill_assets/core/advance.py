@@ -15,6 +15,7 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRate,
     WaitForRuns,
     WaitUntil,
     next_step,
@@ -39,6 +40,14 @@ class Launcher(Protocol):
         """Days that somebody else is staging for the correction."""
         ...
 
+    def others(self, progress: Progress, /) -> Collection[Progress]:
+        """Other corrections that read a source whose rate the correction keeps."""
+        ...
+
+    def wait(self, until: datetime, /) -> bool:
+        """Wait where that can be done without holding anybody up; whether it is over, so that the loop goes on."""
+        ...
+
     def launch(self, progress: Progress, items: Sequence[WorkItem]) -> bool:
         """Run work items, or request their runs; whether they are over, so that the loop goes on."""
         ...
@@ -58,7 +67,7 @@ def work_of(decided: NextStep, progress: Progress, leaves: Collection[Step] = ()
             return tuple(WorkItem(wave=wave) for wave in waves[:at_once])
         case RebuildReports():
             return (WorkItem(steps=thawing(progress)),)
-        case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+        case WaitForRuns() | WaitForRate() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
             return ()
         case _:
             assert_never(decided)
@@ -80,8 +89,10 @@ def advance(
         progress = launcher.progress(correction)
         decided = next_step(progress, launcher.now())
         if isinstance(decided, StageWaves):
-            decided = next_step(progress, launcher.now(), launcher.busy(progress))
+            decided = next_step(progress, launcher.now(), launcher.busy(progress), launcher.others(progress))
         announce(decided)
+        if isinstance(decided, WaitForRate) and launcher.wait(decided.until):
+            continue
         items = work_of(decided, progress, leaves)
         if not items or not launcher.launch(progress, items):
             return decided

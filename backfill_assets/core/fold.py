@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, assert_never
 
 from backfill_assets.core import facts, transitions
@@ -32,7 +33,7 @@ def after(progress: Progress, event: Event) -> Progress:
     if isinstance(fact, facts.PreparationFact):
         return _after_preparation(progress, fact)
     if isinstance(fact, facts.StagingFact):
-        return _after_staging(progress, fact)
+        return _after_staging(progress, event, fact)
     if isinstance(fact, facts.GateFact):
         return _after_gate(progress, event, fact)
     if isinstance(fact, facts.PublicationFact):
@@ -70,12 +71,16 @@ def _after_preparation(progress: Progress, fact: facts.PreparationFact) -> Progr
             assert_never(fact)
 
 
-def _after_staging(progress: Progress, fact: facts.StagingFact) -> Progress:
+def _after_staging(progress: Progress, event: Event, fact: facts.StagingFact) -> Progress:
     match fact:
-        case facts.DaysStaged(days=days):
-            return transitions.after_staged(progress, frozenset(days))
+        case facts.DaysStaged(days=days, seconds=seconds):
+            read = transitions.after_read(progress, len(days), event.at - timedelta(seconds=seconds))
+            return transitions.after_staged(read, frozenset(days))
         case facts.DaysFailed(reasons=reasons):
-            return transitions.after_days_failed(progress, reasons)
+            read = transitions.after_read(progress, len(reasons), event.at)
+            return transitions.after_days_failed(read, reasons)
+        case facts.LaunchPostponed(days=days):
+            return transitions.after_postponed(progress, days)
         case facts.StagingStopped(reason=reason):
             return transitions.failed(progress, Step.STAGE, reason)
         case facts.DaysToRestage(days=days):

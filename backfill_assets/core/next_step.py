@@ -11,6 +11,7 @@ from typing import assert_never
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.rate import WaitForRate, wait_for_rate
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.waves import WaveOrder, plan_waves
 from backfill_assets.core.window import Window
@@ -76,7 +77,9 @@ class Finished:
     ending: Ending
 
 
-NextStep = TakeSteps | StageWaves | RebuildReports | WaitForRuns | WaitForPerson | WaitUntil | Stuck | Finished
+NextStep = (
+    TakeSteps | StageWaves | RebuildReports | WaitForRuns | WaitForRate | WaitForPerson | WaitUntil | Stuck | Finished
+)
 
 PREPARATION = (Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS)
 
@@ -91,12 +94,15 @@ def thawing(progress: Progress) -> tuple[Step, ...]:
     return (Step.REBUILD_DOWNSTREAM, *((Step.COMMUNICATE,) if progress.downstream.owes_notice else ()))
 
 
-def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) -> NextStep:
+def next_step(
+    progress: Progress, now: datetime, busy: Collection[date] = (), others: Collection[Progress] = ()
+) -> NextStep:
     """Say what is next. Total: every progress has an answer.
 
     What was written down but is not known to have happened comes first, then what readers are owed, then the
     correction's own course. Nothing is asked for twice: what runs are under way for is waited for, and so are the
-    ``busy`` days, which somebody else is staging.
+    ``busy`` days, which somebody else is staging. Waves wait until the sources bear them, which ``others`` may have
+    read, corrections that share a limited source.
     """
     decided = _decide(progress, now)
     match decided:
@@ -106,10 +112,12 @@ def next_step(progress: Progress, now: datetime, busy: Collection[date] = ()) ->
                 return Stuck(failed, progress.failures[failed])
             return _waiting(progress.runs.step_runs) or decided
         case StageWaves():
-            return _waves_not_asked(progress, busy)
+            planned = _waves_not_asked(progress, busy)
+            waits = isinstance(planned, StageWaves) and wait_for_rate(progress, others, now)
+            return waits or planned
         case RebuildReports():
             return _waiting(progress.runs.step_runs) or decided
-        case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+        case WaitForRuns() | WaitForRate() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
             return decided
         case _:
             assert_never(decided)

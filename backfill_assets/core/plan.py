@@ -59,12 +59,13 @@ class PlannedInputs:
     """What the days are computed from.
 
     ``pins`` are the commits of the sources. ``after`` names corrections of tables that this one reads, which have to be
-    live first.
+    live first. ``rates`` are the days a minute that sources with a limit bear.
     """
 
     pins: Mapping[str, int] = field(default_factory=dict[str, int])
     code_version: str = ""
     after: tuple[str, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,15 @@ class Plan:
         """The commits of the sources that the days are staged from."""
         return self.inputs.pins
 
+    @property
+    def rates(self) -> Mapping[str, float]:
+        """The days a minute that each source with a limit bears.
+
+        Plans of before keep only the smallest rate of all their sources.
+        """
+        slowest = self.request.waves.days_per_minute
+        return self.inputs.rates or (dict.fromkeys(self.pins, slowest) if slowest > 0 else {})
+
     def pinned_at(self, pins: Mapping[str, int]) -> Self:
         """The same plan, staged from other commits of its sources."""
         return replace(self, inputs=replace(self.inputs, pins=dict(pins)))
@@ -140,6 +150,8 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON-ready values; :meth:`from_json` reads it back."""
         request = self.request
+        # Left out where there are none: the digest of a plan of before stays what was approved.
+        rates = {"rates": dict(self.inputs.rates)} if self.inputs.rates else {}
         return {
             "correction": self.correction,
             "table": request.table,
@@ -170,6 +182,7 @@ class Plan:
             "seconds_per_day": self.cost.seconds_per_day,
             "runs_seen": self.cost.runs_seen,
             "after": list(self.inputs.after),
+            **rates,
         }
 
     @classmethod
@@ -200,7 +213,9 @@ class Plan:
             request=request,
             opened_at=datetime.fromisoformat(value["opened_at"]),
             opened_by=value["opened_by"],
-            inputs=PlannedInputs(dict(value["pins"]), value["code_version"], tuple(value.get("after", ()))),
+            inputs=PlannedInputs(
+                dict(value["pins"]), value["code_version"], tuple(value.get("after", ())), value.get("rates", {})
+            ),
             cost=PlannedCost(
                 bytes_staged=value["bytes_staged"],
                 seconds=value["seconds"],

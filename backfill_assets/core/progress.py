@@ -24,12 +24,16 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """The days in the staged version; those that moved since they were validated; tries and reasons of failed ones."""
+    """The days in the staged version; those that moved since they were validated; tries and reasons of failed ones.
+
+    ``readable_from`` says from when each source with a limited rate may be read again after what was staged or failed.
+    """
 
     staged: frozenset[date] = frozenset()
     drifted: frozenset[date] = frozenset()
     tries: Mapping[date, int] = field(default_factory=dict[date, int])
     reasons: Mapping[date, str] = field(default_factory=dict[date, str])
+    readable_from: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
 
 
 @dataclass(frozen=True, slots=True)

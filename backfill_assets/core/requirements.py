@@ -6,14 +6,17 @@ nothing is written, and whoever decided looks again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import assert_never
 
 from backfill_assets.core import facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.fold import history
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.rate import sharing, wait_for_rate
 from backfill_assets.core.steps import Step, WorkItem
 
+_RESTAGING = facts.DaysStaged | facts.DaysToRestage | facts.LaunchPostponed
 Histories = Mapping[str, tuple[Event, ...]]
 
 
@@ -57,11 +60,15 @@ class RunIsPending:
 
 @dataclass(frozen=True, slots=True)
 class RunIsFree:
-    """No run of the work item, or of a day of its wave, is in flight, and the key is the next one."""
+    """No run of the work item, or of a day of its wave, is in flight, and the key is the next one.
+
+    The sources of a wave bear it at ``at``.
+    """
 
     correction: str
     request: str
     item: WorkItem
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +102,14 @@ def holds(required: Requirement, histories: Histories) -> bool:
         case SequenceIs(correction=correction, sequence=sequence):
             return len(histories.get(correction, ())) == sequence
         case NothingStagedSince(correction=correction, sequence=sequence):
-            staged = [
-                one for one in histories[correction] if isinstance(one.fact, facts.DaysStaged | facts.DaysToRestage)
-            ]
+            staged = [one for one in histories[correction] if isinstance(one.fact, _RESTAGING)]
             return all(one.sequence <= sequence for one in staged)
         case SwapIsOpen() as swap:
             return _is_open(histories[swap.correction], swap)
         case RunIsPending(correction=correction, request=request):
             return request in history(histories[correction]).runs.pending
         case RunIsFree() as run:
-            return _is_free(histories[run.correction], run)
+            return _is_free(histories, run)
         case OpeningIsFree() as opening:
             return _may_open(histories, opening)
         case ReportIsHeld(report=report, corrections=corrections):
@@ -126,11 +131,19 @@ def _is_open(events: tuple[Event, ...], swap: SwapIsOpen) -> bool:
     return history(events).publication.planned is swap.step and mine[-1].swap_count == swap.swap_count
 
 
-def _is_free(events: tuple[Event, ...], run: RunIsFree) -> bool:
-    runs = history(events).runs
+def _is_free(histories: Histories, run: RunIsFree) -> bool:
+    progress = history(histories[run.correction])
+    runs = progress.runs
     same = any(one.item.name == run.item.name for one in runs.pending.values())
     overlaps = run.item.wave is not None and not runs.days.isdisjoint(run.item.wave.days)
-    return not same and not overlaps and runs.next_key(run.correction, run.item) == run.request
+    if same or overlaps or runs.next_key(run.correction, run.item) != run.request:
+        return False
+    return run.item.wave is None or not progress.plan.rates or _bear(progress, histories, run.at)
+
+
+def _bear(progress: Progress, histories: Histories, at: datetime) -> bool:
+    known = {name: history(events) for name, events in histories.items()}
+    return wait_for_rate(progress, sharing(progress, known), at) is None
 
 
 def _may_open(histories: Histories, opening: OpeningIsFree) -> bool:

@@ -11,10 +11,11 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRate,
     WaitForRuns,
     WaitUntil,
 )
-from backfill_assets.errors.base import counted, listed
+from backfill_assets.errors.base import at_rate, counted, listed
 
 
 class WaitsFor(StrEnum):
@@ -32,7 +33,7 @@ def waits_for(step: NextStep) -> WaitsFor:
     match step:
         case Finished():
             return WaitsFor.NOTHING
-        case WaitUntil():
+        case WaitUntil() | WaitForRate():
             return WaitsFor.TIME
         case WaitForPerson():
             return WaitsFor.PERSON
@@ -49,7 +50,7 @@ def sentence_of(correction: str, step: NextStep) -> str:
     match step:
         case WaitForPerson(sentence=sentence):
             return sentence
-        case WaitUntil() | WaitForRuns():
+        case WaitUntil() | WaitForRuns() | WaitForRate():
             return f"Correction {correction} {_waiting(step)}."
         case Stuck(step=at, reason=reason):
             return f"Correction {correction} is stuck at {at}. {reason}"
@@ -65,7 +66,10 @@ def sentence_of(correction: str, step: NextStep) -> str:
             assert_never(step)
 
 
-def _waiting(step: WaitUntil | WaitForRuns) -> str:
+def _waiting(step: WaitUntil | WaitForRuns | WaitForRate) -> str:
+    if isinstance(step, WaitForRate):
+        known = f"until {step.until:%Y-%m-%d %H:%M:%S} UTC" if not step.behind else f"until {step.behind} has ended"
+        return f"waits for {at_rate(step.source, step.days_per_minute)}, {known}"
     if isinstance(step, WaitForRuns):
         return f"is under way in {listed(step.keys) or 'a backfill that somebody launched'}"
     holders = f" and waits for {', '.join(sorted(step.holders))}" if step.holders else ""

@@ -1,14 +1,15 @@
 """What a fact changes in a correction's progress, part by part; ``fold`` says which fact changes what."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from backfill_assets.core import facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.given import is_same_person
 from backfill_assets.core.progress import Approval, Progress
+from backfill_assets.core.rate import readable_after
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 
 READERS_STEPS = frozenset({Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE})
@@ -94,6 +95,22 @@ def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progre
     return with_parts(
         progress, staging={"tries": {**staging.tries, **tries}, "reasons": {**staging.reasons, **reasons}}
     )
+
+
+def after_read(progress: Progress, days: int, started: datetime) -> Progress:
+    """So many days were read of the sources, from ``started`` on."""
+    if not progress.plan.rates:
+        return progress
+    return with_parts(progress, staging={"readable_from": readable_after(progress, days, started)})
+
+
+def after_postponed(progress: Progress, days: Collection[date]) -> Progress:
+    """Somebody wants the days staged, so they are missing, and what made staging stop or fail is forgotten."""
+    staging = progress.staging
+    tries = {day: count for day, count in staging.tries.items() if day not in days}
+    reasons = {day: why for day, why in staging.reasons.items() if day not in days}
+    missing = undone(to_restage(progress, days), Step.STAGE)
+    return with_parts(missing, staging={"tries": tries, "reasons": reasons})
 
 
 def to_restage(progress: Progress, days: Iterable[date]) -> Progress:

@@ -39,7 +39,7 @@ class WavePolicy:
         return self.order is WaveOrder.CANARY
 
     def least_seconds(self, days: int) -> float:
-        """How long a run of so many days has to hold its place, so that the sources are not asked too quickly."""
+        """How long so many days keep the sources, so that they are not asked too quickly; no run waits for that."""
         return days * 60 / self.days_per_minute if self.days_per_minute > 0 else 0.0
 
 
@@ -84,7 +84,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class PlannedWave:
-    """One wave of the plan: when it starts, counted from the beginning of staging, and how long it takes."""
+    """One wave of the plan: when it starts, counted from the beginning of staging, and how long its run takes."""
 
     window: Window
     starts_after: float
@@ -95,8 +95,8 @@ class PlannedWave:
 class Estimate:
     """What staging is expected to take.
 
-    ``seconds`` on the wall, ``run_seconds`` of all runs together, which is what they cost. ``runs_seen`` runs of the
-    past stand behind it; with none it is a guess.
+    ``seconds`` on the wall, waits for the rates of sources included; ``run_seconds`` of all runs together, which is
+    what they cost. ``runs_seen`` runs of the past stand behind it; with none it is a guess.
     """
 
     waves: tuple[PlannedWave, ...]
@@ -116,15 +116,16 @@ def estimate(waves: Sequence[Window], policy: WavePolicy, past: Sequence[PastRun
     busy_until: list[float] = [0.0] * policy.at_once
     laid: list[PlannedWave] = []
     for number, window in enumerate(waves):
-        seconds = max(SECONDS_PER_RUN + per_day * len(window), policy.least_seconds(len(window)))
+        seconds = SECONDS_PER_RUN + per_day * len(window)
         starts = heappop(busy_until)
         laid.append(PlannedWave(window, starts, seconds))
-        heappush(busy_until, starts + seconds)
+        ends = starts + max(seconds, policy.least_seconds(len(window)))
+        heappush(busy_until, ends)
         if number == 0 and policy.has_canary:
-            busy_until = [starts + seconds] * policy.at_once
+            busy_until = [ends] * policy.at_once
     return Estimate(
         waves=tuple(laid),
-        seconds=max((wave.starts_after + wave.seconds for wave in laid), default=0.0),
+        seconds=max(busy_until) if laid else 0.0,
         run_seconds=sum(wave.seconds for wave in laid),
         seconds_per_day=per_day,
         runs_seen=len(seen),
@@ -134,7 +135,7 @@ def estimate(waves: Sequence[Window], policy: WavePolicy, past: Sequence[PastRun
 def within_rate(policy: WavePolicy, days_per_minute: float) -> WavePolicy:
     """The policy that keeps below what a source can bear: one wave at a time, none longer than a minute's worth.
 
-    Each wave then holds its place for as long as its days may take (:meth:`WavePolicy.least_seconds`).
+    The next wave waits for as long as its days keep the source (:meth:`WavePolicy.least_seconds`).
     """
     if days_per_minute <= 0:
         return policy

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import BackfillAssetsError, Refused, counted, days_listed, listed, verb
+from backfill_assets.errors.base import BackfillAssetsError, Refused, at_rate, counted, days_listed, listed, verb
 from backfill_assets.errors.failure import Failure
 
 
@@ -79,4 +79,16 @@ class NothingToPublish(BackfillAssetsError):
         super().__init__(
             f"Nothing of {table} is published and nothing has landed up to {through}. Nothing was written. "
             "Check where upstream drops its files, and the last day."
+        )
+
+
+class SourceNotFree(Refused):
+    """Days were launched that a source does not bear now."""
+
+    def __init__(self, correction: str, days: Collection[date], source: str, days_per_minute: float) -> None:
+        super().__init__(
+            f"The launch of {days_listed(days)} is too much now for {at_rate(source, days_per_minute)}. "
+            "Nothing was read or staged. "
+            f"The driver stages {verb(len(days), 'it', 'them')} by itself for correction {correction}, as does "
+            f"`backfill-assets run {correction}`; nothing has to be launched again."
         )

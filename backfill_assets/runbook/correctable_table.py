@@ -51,12 +51,12 @@ class CodeVersion:
 class Sources:
     """The tables that a correctable table is computed from.
 
-    Each bears ``days_per_minute`` (0 without a limit) and keeps ``retention_days``, by name. ``verify`` looks at them
-    before anything is staged.
+    ``rates`` are the days a minute that those with a limit bear, ``retention_days`` is how long they are kept, by name.
+    ``verify`` looks at them before anything is staged.
     """
 
     names: tuple[str, ...] = ()
-    days_per_minute: float = 0.0
+    rates: Mapping[str, float] = field(default_factory=dict[str, float])
     retention_days: Mapping[str, int] = field(default_factory=dict[str, int])
     verify: tuple[Verify, ...] = ()
 

@@ -33,13 +33,13 @@ from backfill_assets.storage.snapshot import Snapshot
 
 def estimated(ctx: StepContext, plan: Plan) -> Plan:
     """The plan with waves below what its sources can bear, and its time and cost from the runs of the past."""
-    policy = within_rate(plan.request.waves, ctx.table.sources.days_per_minute)
+    policy = within_rate(plan.request.waves, min(ctx.table.sources.rates.values(), default=0.0))
     waves = ordered_waves(plan.days, policy)
     expected = estimate(waves, policy, ctx.records.builds.past_runs(plan.table))
     return replace(
         plan,
         request=replace(plan.request, waves=policy),
-        inputs=replace(plan.inputs, after=corrected_first(ctx, plan.days)),
+        inputs=replace(plan.inputs, after=corrected_first(ctx, plan.days), rates=dict(ctx.table.sources.rates)),
         cost=replace(
             plan.cost,
             seconds=round(expected.seconds, 1),

@@ -13,6 +13,7 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRate,
     WaitForRuns,
     WaitUntil,
 )
@@ -42,6 +43,12 @@ class Recorder:
     def busy(self, progress, /):
         return self.taken
 
+    def others(self, progress, /):
+        return ()
+
+    def wait(self, until: datetime) -> bool:
+        raise AssertionError(until)
+
     def launch(self, progress, items) -> bool:
         self.launched += [item.name for item in items]
         for item in items:
@@ -61,6 +68,7 @@ def test_every_next_step_has_its_work_items():
     assert work_of(RebuildReports({"board": ("2026-01-01",)}), progress) == (WorkItem((Step.REBUILD_DOWNSTREAM,)),)
     waits: list[NextStep] = [
         WaitForRuns(("a",)),
+        WaitForRate("log", 4.0, OPENED),
         WaitForPerson("look"),
         WaitUntil(OPENED, frozenset()),
         Stuck(Step.STAGE, "broken"),

@@ -90,6 +90,8 @@ def flat(progress: Progress) -> dict[str, Any]:
     """A state by the names that it had when it was flat."""
     parts = (progress.staging, progress.gate, progress.publication, progress.downstream)
     told: dict[str, Any] = {name: value for part in parts for name, value in asdict(part).items()}
+    if not told["readable_from"]:
+        del told["readable_from"]  # was not there, and says nothing where no source has a limit
     told["version"] = told.pop("swap_count")
     told["ending"] = told["ending"] or ""
     told["owes_notice"] = told["owes_notice"] or ""

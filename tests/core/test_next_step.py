@@ -21,6 +21,7 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRate,
     WaitForRuns,
     WaitUntil,
     before_validation,
@@ -34,7 +35,7 @@ from tests.profiles import share_of_examples
 
 OPENED = datetime(2026, 1, 23, 6, tzinfo=UTC)
 DAYS = tuple(date(2026, 1, number) for number in range(1, 6))
-REST = WaitForPerson | WaitUntil | Stuck | Finished | WaitForRuns
+REST = WaitForPerson | WaitUntil | Stuck | Finished | WaitForRuns | WaitForRate
 Told = tuple[Step, Outcome, Mapping[str, Any]]
 
 

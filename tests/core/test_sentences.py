@@ -13,6 +13,7 @@ from backfill_assets.core.next_step import (
     Stuck,
     TakeSteps,
     WaitForPerson,
+    WaitForRate,
     WaitForRuns,
     WaitUntil,
 )
@@ -28,6 +29,16 @@ SAID: list[tuple[NextStep, WaitsFor, str]] = [
     (RebuildReports({"page": ("2026-01-01",)}), WaitsFor.RUN, "Correction c has reports to rebuild."),
     (WaitForRuns(("c/stage/1",)), WaitsFor.RUN, "Correction c is under way in c/stage/1."),
     (WaitForRuns(()), WaitsFor.RUN, "Correction c is under way in a backfill that somebody launched."),
+    (
+        WaitForRate("log", 4.0, DEADLINE),
+        WaitsFor.TIME,
+        "Correction c waits for log, which bears 4 days a minute, until 2026-02-06 00:00:00 UTC.",
+    ),
+    (
+        WaitForRate("log", 1.0, DEADLINE, "d/wave/1"),
+        WaitsFor.TIME,
+        "Correction c waits for log, which bears 1 day a minute, until d/wave/1 has ended.",
+    ),
     (WaitForPerson("It waits for approval."), WaitsFor.PERSON, "It waits for approval."),
     (
         WaitUntil(DEADLINE, frozenset({"crm"})),

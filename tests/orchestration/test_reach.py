@@ -1,21 +1,15 @@
 """The blast radius over every kind of partition mapping, and of which days a report says that it is built."""
 
 import os
-import time
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import polars as pl
 import pytest
 
-from backfill_assets.core.plan import Plan, Request
-from backfill_assets.core.waves import WavePolicy, within_rate
-from backfill_assets.core.window import Window
 from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable, SourceLimitInvalid
 from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER, correctable_asset
-from backfill_assets.orchestration.asset.staging import _hold_place
-from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.build import build_correction_definitions, build_table_definition
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -198,11 +192,3 @@ def test_every_build_of_a_report_says_of_which_days_it_is_also_through_another_r
     assert metadata[tags.DAYS_PRESENT].value == 18
     assert metadata[tags.DAYS_EXPECTED].value == 37
     assert metadata[tags.COMPLETE].value is False
-
-
-def test_a_wave_holds_its_place_for_as_long_as_its_days_may_take():
-    window = Window(LIVE[0], LIVE[9])
-    request = Request("daily_orders", window, "wrong", waves=within_rate(WavePolicy(), 6000.0))
-    wave = Wave("daily_orders", {day: pl.DataFrame() for day in window}, {}, {}, "v")
-    _hold_place(Plan("a", request, NOW, "ada"), wave)
-    assert time.perf_counter() - wave.started >= 0.1

@@ -12,9 +12,9 @@ from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step, WorkItem
 from backfill_assets.core.waves import WavePolicy
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.driving import run_requests as work_items
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.runbook import open_correction
+from backfill_assets.runbook import requesting as work_items
 from backfill_assets.runbook.watermark_steps import advance_holder, register_holder
 from backfill_assets.storage import opening
 from tests.composed import DAILY_REVENUE

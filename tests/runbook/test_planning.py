@@ -12,7 +12,7 @@ from backfill_assets.runbook import abandon, freeze_reports, open_correction, pl
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import Consumers, Sources
 from backfill_assets.storage.builds import Build
-from tests.runbook.world import REPORT, SCHEMA, TABLE, World, day, days, world_at, worth
+from tests.runbook.world import REPORT, SCHEMA, SOURCE, TABLE, World, day, days, world_at, worth
 
 SUMMARY = "sales_summary"
 
@@ -60,7 +60,7 @@ def test_a_plan_has_no_side_effect(tmp_path):
 def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
     world = world_at(tmp_path)
     ctx = world.step_context()
-    slow = replace(ctx, table=replace(ctx.table, sources=replace(ctx.table.sources, days_per_minute=2.0)))
+    slow = replace(ctx, table=replace(ctx.table, sources=replace(ctx.table.sources, rates={SOURCE: 2.0})))
     plan = open_correction(slow, request(waves=WavePolicy(max_days=15, at_once=4)))
     policy = world.progress(plan.correction).plan.request.waves
     assert (policy.max_days, policy.at_once, policy.days_per_minute) == (2, 1, 2.0)

@@ -16,6 +16,7 @@ from backfill_assets.core.next_step import NextStep, WaitUntil
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.rate import sharing
 from backfill_assets.core.steps import Outcome, Step, WorkItem
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
@@ -258,6 +259,13 @@ class WithoutDagster:
 
     def busy(self, _progress: Progress, /) -> Collection[date]:
         return ()
+
+    def others(self, progress: Progress, /) -> Collection[Progress]:
+        return sharing(progress, self.world.records.ledger.all_progress())
+
+    def wait(self, until: datetime) -> bool:
+        self.world.now = max(self.world.now, until)
+        return True
 
     def launch(self, progress: Progress, items: Sequence[WorkItem]) -> bool:
         self.patience -= 1

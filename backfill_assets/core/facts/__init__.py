@@ -37,7 +37,14 @@ from backfill_assets.core.facts.publication import (
     SwapRefused,
 )
 from backfill_assets.core.facts.runs import RunEnded, RunFailed, RunRequested, StepFailed
-from backfill_assets.core.facts.staging import DaysFailed, DaysStaged, DaysToRestage, StagingCompleted, StagingStopped
+from backfill_assets.core.facts.staging import (
+    DaysFailed,
+    DaysStaged,
+    DaysToRestage,
+    LaunchPostponed,
+    StagingCompleted,
+    StagingStopped,
+)
 
 PreparationFact = (
     Opened
@@ -51,7 +58,7 @@ PreparationFact = (
     | HolderWaived
     | Abandoned
 )
-StagingFact = DaysStaged | DaysFailed | StagingStopped | DaysToRestage | StagingCompleted
+StagingFact = DaysStaged | DaysFailed | StagingStopped | DaysToRestage | LaunchPostponed | StagingCompleted
 GateFact = Validated | ValidationVoided | Approved | CutOverHeld
 PublicationFact = SwapPlanned | SwapRefused | Swapped | DecommissionStarted | Decommissioned
 DownstreamFact = PartitionsBuilt | ReportsRebuilt | Notified
@@ -75,6 +82,7 @@ __all__ = [
     "GateFact",
     "HolderWaived",
     "HoldersAdvanced",
+    "LaunchPostponed",
     "Measured",
     "Notified",
     "Opened",

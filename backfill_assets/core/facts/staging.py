@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from backfill_assets.core.codec import stored_as
 from backfill_assets.core.steps import Outcome, Step
-from backfill_assets.errors.base import counted, days_listed
+from backfill_assets.errors.base import at_rate, counted, days_listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,21 @@ class DaysToRestage:
     def summary(self) -> str:
         """One sentence."""
         return f"{days_listed(self.days)} to be staged again."
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPostponed:
+    """Somebody launched days that a source did not bear at once; whoever drives stages them at the source's rate."""
+
+    step: ClassVar[Step] = Step.STAGE
+    outcome: ClassVar[Outcome] = Outcome.REQUESTED
+    days: tuple[date, ...] = ()
+    source: str = ""
+    days_per_minute: float = 0.0
+
+    def summary(self) -> str:
+        """One sentence."""
+        return f"The launch of {days_listed(self.days)} waits for {at_rate(self.source, self.days_per_minute)}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,15 @@ from backfill_assets.orchestration.instance.naming import table_of
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """The smallest ``days_per_minute`` that any source bears, 0 without a limit; days kept by source."""
+    """The days a minute that sources bear and the days that they are kept, by source; absent ones have no limit."""
 
-    days_per_minute: float = 0.0
+    rates: dict[str, float] = field(default_factory=dict[str, float])
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def days_per_minute(self) -> float:
+        """The smallest rate that any source bears, 0 without a limit."""
+        return min(self.rates.values(), default=0.0)
 
 
 def declared_limits(sources: Iterable[dg.AssetsDefinition]) -> SourceLimits:
@@ -26,9 +31,11 @@ def declared_limits(sources: Iterable[dg.AssetsDefinition]) -> SourceLimits:
         SourceLimitInvalid: when one is no positive number.
     """
     declared = [(table_of(key), asset.metadata_by_key.get(key, {})) for asset in sources for key in asset.keys]
-    rates = [_positive(name, tags.DAYS_PER_MINUTE, told) for name, told in declared if tags.DAYS_PER_MINUTE in told]
+    rates = {
+        name: _positive(name, tags.DAYS_PER_MINUTE, told) for name, told in declared if tags.DAYS_PER_MINUTE in told
+    }
     kept = {name: _positive(name, tags.RETENTION_DAYS, told) for name, told in declared if tags.RETENTION_DAYS in told}
-    return SourceLimits(min(rates, default=0.0), {name: int(days) for name, days in kept.items()})
+    return SourceLimits(rates, {name: int(days) for name, days in kept.items()})
 
 
 def _positive(source: str, limit: str, told: Any) -> float:

@@ -1,6 +1,5 @@
 """The staged sibling: where analysts recompute history, and which correction a launch belongs to."""
 
-import time
 from collections.abc import Collection
 from datetime import date
 
@@ -15,8 +14,10 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.backfills import backfill_days
+from backfill_assets.orchestration.instance.processes import this_process
 from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.runbook import StepContext, join_or_open, named_correction
+from backfill_assets.runbook.requesting import ask_for_launched
 
 POOL = "backfill"
 
@@ -30,26 +31,34 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         "the days wait in a staged version for their correction to be validated, approved and cut over."
     )
     options = {**definition.declaration.options, "description": about, "group_name": "backfill", "pool": POOL}
+    if definition.limits.rates:
+        # One run for the whole launch: what its sources do not bear at once is handed over once, not run by run.
+        options["backfill_policy"] = dg.BackfillPolicy.single_run()
     hooks = {recording_failure(definition), *options.pop("hooks", ())}
 
     def staged(context: dg.AssetExecutionContext) -> Wave:
         ctx, days = definition.step_context_of(context), days_of_run(context)
         with logging_refusals(context):
             plan = correction_of_run(context, ctx, days)
+            _keep_rates(context, ctx, plan, days)
         context.log.info("Staging %s days for correction %s.", len(days), plan.correction)
-        wave = compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins)
-        _hold_place(plan, wave)
-        return wave
+        return compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins)
 
     made: dg.AssetsDefinition = dg.asset(key=definition.staged_key, hooks=hooks, **options)(staged)
     attach(made, definition)
     return made
 
 
-def _hold_place(plan: Plan, wave: Wave) -> None:
-    """Where a source bears so many days a minute only, end no sooner than the wave's days may take."""
-    least = plan.request.waves.least_seconds(len(wave.frames) + len(wave.reasons))
-    time.sleep(max(0.0, wave.started + least - time.perf_counter()))
+def _keep_rates(context: dg.AssetExecutionContext, ctx: StepContext, plan: Plan, days: Collection[date]) -> None:
+    """Let a run that somebody launched read limited sources only as one of its correction's waves.
+
+    It is tagged as one, so that its end is heard of like theirs.
+    """
+    request = context.run.tags.get(tags.REQUEST, "")
+    counted = ask_for_launched(ctx, plan, tuple(sorted(days)), request, this_process())
+    if counted is not None:
+        told = {tags.REQUEST: counted.key, tags.STEP: str(counted.item.step)}
+        context.instance.add_run_tags(context.run.run_id, told)
 
 
 def correction_of_run(context: dg.AssetExecutionContext, ctx: StepContext, days: Collection[date]) -> Plan:

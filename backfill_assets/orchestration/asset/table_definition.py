@@ -75,7 +75,7 @@ class TableDefinition:
             code=CodeVersion(self.compute_spec.code_version, git_commit()),
             sources=Sources(
                 tuple(dict.fromkeys(self.compute_spec.sources.values())),
-                self.limits.days_per_minute,
+                self.limits.rates,
                 self.limits.retention_days,
                 self.verify,
             ),

@@ -3,8 +3,9 @@
 The sensor may be at it too: whoever wants a run asks for it in the ledger first, so nothing is done twice.
 """
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from backfill_assets.core.advance import advance
@@ -17,13 +18,20 @@ from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import step_key
-from backfill_assets.orchestration.driving.run_requests import ask, fail_orphaned_runs, run_tags, settle, take_over
+from backfill_assets.orchestration.driving.run_requests import (
+    fail_orphaned_runs,
+    others_of,
+    run_tags,
+    settle,
+    take_over,
+)
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import this_process
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.opening import forget_failures
+from backfill_assets.runbook.requesting import ask
 
 OnNextStep = Callable[[NextStep, StepContext], None]
 
@@ -37,6 +45,7 @@ class Driver:
     lake: LakeResource
     actor: str
     on_next_step: OnNextStep
+    waited: list[datetime] = field(default_factory=list[datetime])
 
     def drive(self, correction: str) -> NextStep:
         """Take the correction as far as it goes now; returns what it waits for, or where it is stuck.
@@ -54,12 +63,22 @@ class Driver:
         return ctx.progress(correction) if settle(ctx, self.runner.instance, progress).changed else progress
 
     def now(self) -> datetime:
-        """The time, UTC."""
-        return self.lake.now()
+        """The time, UTC; a clock that stands still does not take back what was waited for."""
+        return max([self.lake.now(), *self.waited[-1:]])
 
     def busy(self, _progress: Progress, /) -> Collection[date]:
         """None: a person who drives stages every day himself."""
         return ()
+
+    def others(self, progress: Progress, /) -> Collection[Progress]:
+        """Other corrections that read a source whose rate the correction keeps."""
+        return others_of(self.step_context(), self.runner.instance, progress)
+
+    def wait(self, until: datetime, /) -> bool:
+        """Sleep until then; no run is there that would hold a place meanwhile."""
+        time.sleep(max(0.0, (until - self.now()).total_seconds()))
+        self.waited.append(until)
+        return True
 
     def launch(self, progress: Progress, items: Sequence[WorkItem]) -> bool:
         """Run work items one after the other, each requested in the ledger first; what others requested is theirs.
@@ -68,7 +87,8 @@ class Driver:
             RunFailed: when runs failed without leaving a word in the ledger.
         """
         correction = progress.plan.correction
-        requested = ((item, ask(self.step_context(), progress, item, this_process())) for item in items)
+        asked = (ask(self.step_context(), progress, item, this_process(), self.now()) for item in items)
+        requested = zip(items, asked, strict=True)
         ran = [self._run(correction, item, pending) for item, pending in requested if pending is not None]
         if ran and _stands_still(progress, self.progress(correction)):
             raise RunFailed(correction, [error for one in ran for error in one.errors])

@@ -6,15 +6,13 @@ themselves are written down.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
-from backfill_assets.core.facts import RunRequested
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.requirements import RunIsFree
-from backfill_assets.core.steps import WorkItem
+from backfill_assets.core.rate import sharing
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import is_gone, process_of
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests
@@ -28,19 +26,6 @@ class Settled:
 
     changed: bool = False
     unlaunched: tuple[Pending, ...] = field(default_factory=tuple)
-
-
-def ask(ctx: StepContext, progress: Progress, item: WorkItem, process: str = "") -> Pending | None:
-    """Write down that a run is asked for; None when somebody else has asked for it already.
-
-    ``process`` names the process that will run it itself; empty when the daemon launches it.
-    """
-    correction = progress.plan.correction
-    key = progress.runs.next_key(correction, item)
-    requested = RunRequested(key, item, process)
-    if ctx.record_if(correction, requested, RunIsFree(correction, key, item)) is None:
-        return None
-    return ctx.progress(correction).runs.pending.get(key)
 
 
 def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -> Settled:
@@ -62,6 +47,21 @@ def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -
             _tell_ended_run(ctx, instance, progress, one, run)
             changed = True
     return Settled(changed, tuple(unlaunched))
+
+
+def others_of(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -> tuple[Progress, ...]:
+    """The other corrections that read a limited source of this one, once the ends of their waves are written down."""
+    if not progress.plan.rates:
+        return ()
+    ledger = ctx.records.ledger
+    reading = [other for other in sharing(progress, ledger.all_progress()) if other.runs.waves]
+    if reading:
+        fail_orphaned_runs(instance)
+    for other in reading:
+        theirs = replace(ctx, table=replace(ctx.table, name=other.plan.table))
+        waves = replace(other.runs, pending={one.key: one for one in other.runs.waves})
+        settle(theirs, instance, replace(other, runs=waves))
+    return sharing(progress, ledger.all_progress())
 
 
 def take_over(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -> None:

@@ -26,12 +26,19 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.checks import check_keys
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import job_name, step_key
-from backfill_assets.orchestration.driving.run_requests import ask, fail_orphaned_runs, run_tags, settle, unasked_runs
+from backfill_assets.orchestration.driving.run_requests import (
+    fail_orphaned_runs,
+    others_of,
+    run_tags,
+    settle,
+    unasked_runs,
+)
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.backfills import days_under_way, how_stopped
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext
+from backfill_assets.runbook.requesting import ask
 from backfill_assets.runbook.watermark_steps import note_advanced
 
 SECONDS = 10
@@ -126,6 +133,14 @@ class DaemonLauncher:
             if self.definition.staged_key in (run.asset_selection or {self.definition.staged_key}):
                 busy.update(days_of_tags(run.tags))
         return busy
+
+    def others(self, progress: Progress, /) -> Collection[Progress]:
+        """Other corrections that read a source whose rate the correction keeps."""
+        return others_of(self.ctx, self.instance, progress)
+
+    def wait(self, _until: datetime, /) -> bool:
+        """Not here: the next tick comes by itself."""
+        return False
 
     def launch(self, progress: Progress, items: Sequence[WorkItem]) -> bool:
         """Request the runs of work items; what somebody else requested is left to him."""
