@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Barrier
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import polars as pl
 import pytest
@@ -325,3 +325,35 @@ def test_partition_values_come_typed_for_each_file_so_none_is_inferred_from_the_
     write_deltalake(tmp_path, rows(DAY, 2).with_columns(day=pl.lit(None, pl.Date)), mode="append")
     actions = pl.DataFrame(DeltaTable(tmp_path).get_add_actions(flatten=False))
     assert sorted(actions["partition"].struct.field("day").to_list(), key=str) == [DAY, None]
+
+
+STAMP = datetime(2026, 1, 1, 5, 0, 0, 120_000)  # noqa: DTZ001 - naive, and with a zone below
+PRINTABLE = "".join(map(chr, range(32, 127)))
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "kind"),
+    [
+        (pl.Series(["2026-01-01-05:00"]), "2026-01-01-05:00", pl.String()),
+        (pl.Series([STAMP]), "2026-01-01 05:00:00.120000", pl.Datetime("us")),
+        (pl.Series([STAMP]).dt.replace_time_zone("UTC"), "2026-01-01 05:00:00.120000", pl.Datetime("us", "UTC")),
+        (pl.Series([PRINTABLE]), PRINTABLE, pl.String()),
+    ],
+    ids=["text", "naive", "utc", "printable"],
+)
+def test_partition_values_are_text_and_folders_escaped_so_ours_are_written_alike(tmp_path, values, text, kind):
+    write_deltalake(tmp_path, values.to_frame("at").with_columns(v=1), partition_by=["at"])
+    entry = (tmp_path / "_delta_log" / f"{0:020}.json").read_text()
+    [added] = [action["add"] for line in entry.splitlines() if "add" in (action := json.loads(line))]
+    assert added["partitionValues"] == {"at": text}
+    assert unquote(added["path"]).split("/")[0] == f"at={quote(text, safe='')}"
+    assert (tmp_path / unquote(added["path"])).exists()
+    assert pl.DataFrame(DeltaTable(tmp_path).get_add_actions(flatten=False))["partition"].struct.schema["at"] == kind
+
+
+def test_a_naive_timestamp_turns_its_feature_on_by_itself_so_it_is_written_like_any_type(tmp_path):
+    naive = Field("at", PrimitiveType("timestamp_ntz"))
+    DeltaTable.create(tmp_path / "created", Schema([naive]))
+    DeltaTable.create(tmp_path / "added", Schema([Field("v", PrimitiveType("long"))])).alter.add_columns([naive])
+    for name in ("created", "added"):
+        assert "timestampNtz" in (DeltaTable(tmp_path / name).protocol().reader_features or ())

@@ -1,7 +1,7 @@
 """Data files of Delta tables, and the add and remove actions that name them with complete statistics."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
@@ -11,8 +11,9 @@ import polars as pl
 import simplejson
 from deltalake.transaction import AddAction, RemoveAction
 
-from backfill_assets.core.slots import read_slot
-from backfill_assets.storage.layout import DAY
+from backfill_assets.core.partition_column import PartitionColumn, slots_in
+from backfill_assets.core.slots import Slot, read_slot
+from backfill_assets.storage.layout import DAY, SLOT
 
 # The Delta protocol keeps only a prefix of long strings; a cut maximum must still lie above every value.
 LONGEST_TEXT = 32
@@ -30,6 +31,7 @@ class DataFile:
 
     ``path`` is relative to the table's root and unquoted. ``size`` is in bytes, ``modified`` in milliseconds
     since 1970. ``day`` is the partition, None in tables without. ``stats`` is the complete Delta statistics as JSON.
+    ``column`` keeps the day in the table, as this ``value`` where that is not the day's own ISO text.
     """
 
     path: str
@@ -38,6 +40,8 @@ class DataFile:
     modified: int
     rows: int
     stats: str
+    column: str = DAY
+    value: str = ""
 
     def under(self, folder: str) -> Self:
         """The same file as seen from a root one or more folders above."""
@@ -46,7 +50,7 @@ class DataFile:
     @property
     def partition(self) -> dict[str, str | None]:
         """The partition values as the log has them."""
-        return {} if self.day is None else {DAY: self.day.isoformat()}
+        return {} if self.day is None else {self.column: self.value or self.day.isoformat()}
 
     def add_action(self, *, data_change: bool = True) -> AddAction:
         """The action by which the file enters a table."""
@@ -65,6 +69,8 @@ class DataFile:
             "modified": self.modified,
             "rows": self.rows,
             "stats": self.stats,
+            **({} if self.column == DAY else {"column": self.column}),
+            **({"value": self.value} if self.value else {}),
         }
 
     @classmethod
@@ -78,6 +84,8 @@ class DataFile:
             modified=fields["modified"],
             rows=fields["rows"],
             stats=fields["stats"],
+            column=fields.get("column", DAY),
+            value=fields.get("value", ""),
         )
 
 
@@ -111,9 +119,13 @@ def statistics(frame: pl.DataFrame) -> str:
     return _as_stats(frame.height, lowest, highest, nulls)
 
 
-def files_in(actions: pl.DataFrame, *, by_day: bool) -> list[DataFile]:
-    """The files of ``DeltaTable.get_add_actions(flatten=False)``, with statistics rebuilt from its columns."""
-    days = actions["partition"].struct.field(DAY).to_list() if by_day else [None] * actions.height
+def files_in(actions: pl.DataFrame, column: PartitionColumn | None) -> list[DataFile]:
+    """The files of ``DeltaTable.get_add_actions(flatten=False)``, with statistics rebuilt from its columns.
+
+    In a table by day the slots of the files are the column ``SLOT`` beside its own.
+    """
+    days = [None] * actions.height if column is None else slots_in(actions[SLOT])
+    values = written_values(column, days) if column else [""] * actions.height
     stats = map(
         _as_stats,
         actions["num_records"].to_list(),
@@ -123,9 +135,26 @@ def files_in(actions: pl.DataFrame, *, by_day: bool) -> list[DataFile]:
     )
     plain = actions.select("path", "size_bytes", "modification_time", "num_records").iter_rows()
     return [
-        DataFile(unquote(path), size, day, modified, UNKNOWN_ROWS if rows is None else rows, text)
-        for (path, size, modified, rows), day, text in zip(plain, days, stats, strict=True)
+        DataFile(
+            unquote(path), size, day, modified, UNKNOWN_ROWS if rows is None else rows, text, name_of(column), value
+        )
+        for (path, size, modified, rows), day, text, value in zip(plain, days, stats, values, strict=True)
     ]
+
+
+def name_of(column: PartitionColumn | None) -> str:
+    """The column that files of a table name their day by."""
+    return DAY if column is None else column.name
+
+
+def written_values(column: PartitionColumn, days: Sequence[Slot | None]) -> list[str]:
+    """The partition value of each day; the empty string where that is its ISO text, or where there is none."""
+    if column.is_slot:
+        return [""] * len(days)
+    known = dict.fromkeys(days, "")
+    slots = [day for day in known if day is not None]
+    known |= dict(zip(slots, column.texts(slots), strict=True))
+    return [known[day] for day in days]
 
 
 def _fields(actions: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -141,7 +170,7 @@ def _bounds(values: pl.DataFrame, *, upper: bool) -> list[dict[str, Any]]:
 
 def _text(bound: pl.Expr, kind: pl.DataType, *, upper: bool) -> pl.Expr:
     if isinstance(kind, pl.Datetime):
-        return bound.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+        return bound.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.6f{'Z' if kind.time_zone else ''}")
     if isinstance(kind, pl.Date):
         return bound.dt.strftime("%Y-%m-%d")
     if isinstance(kind, pl.String):

@@ -18,7 +18,7 @@ from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.lake import CommitUnknown
 from backfill_assets.storage.actions import DataFile, milliseconds
 from backfill_assets.storage.entries import ACTIONS
-from backfill_assets.storage.layout import DAY, LOG
+from backfill_assets.storage.layout import LOG
 from backfill_assets.storage.snapshot import Snapshot, same_rows
 
 LONGEST_PAUSE_SECONDS = 1.0
@@ -184,9 +184,9 @@ def _compared(
     open_days = [day for day in frames if day not in known or known[day][0] != prints[day]]
     rows = {day: [file.rows for file in files] for day, files in snapshot.files_of(open_days).items()}
     alike = [day for day in open_days if rows[day] and (sum(rows[day]) == frames[day].height or min(rows[day]) < 0)]
-    there = snapshot.scan(alike).collect().partition_by(DAY, as_dict=True) if alike else {}
+    there = snapshot.partition.split(snapshot.scan(alike).collect()) if alike else {}
     nothing = pl.DataFrame(schema=snapshot.schema)
-    equal = {day for day in alike if same_rows(there.get((day,), nothing), frames[day])}
+    equal = {day for day in alike if same_rows(there.get(day, nothing), frames[day])}
     return {day: (prints[day], day in equal) for day in open_days}
 
 

@@ -31,7 +31,7 @@ class ControlTable:
         self._table = Table(
             lake.control_uri(name),
             schema,
-            by_day=False,
+            partition=None,
             storage_options=lake.storage_options,
             properties={**PROPERTIES, "delta.checkpointInterval": COMMITS_PER_CHECKPOINT},
         )

@@ -5,13 +5,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 
-from backfill_assets.storage.layout import DAY
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
+from backfill_assets.core.slots import Slot
 
 FILE_URI = "file://"
 MOST_THREADS = 8
@@ -95,9 +96,11 @@ class Folder:
             rows = rows.join(values.lazy(), on=FILE_COLUMN, how="inner")
         return rows.select(schema.names())
 
-    def scan_days(self, files: Sequence[tuple[str, date | None]], schema: pl.Schema) -> pl.LazyFrame:
+    def scan_days(
+        self, files: Sequence[tuple[str, Slot | None]], schema: pl.Schema, column: PartitionColumn = BY_DAY
+    ) -> pl.LazyFrame:
         """Read files of a table by day, given as path and day, as :meth:`scan` does."""
-        days = pl.DataFrame({DAY: [day for _, day in files]}, schema={DAY: pl.Date()})
+        days = column.values([day for _, day in files]).to_frame()
         return self.scan([path for path, _ in files], schema, days)
 
     def read(self, path: str) -> bytes:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from backfill_assets.errors.lake import NameUnfit
 
 STAGED_PREFIX = "_backfill_"
+# The column that days are kept in, where nothing else is said.
 DAY = "day"
+# Slots beside a partition column that spells them in its own way.
+SLOT = "_backfill_assets_slot"
 # Where a Delta table keeps its log.
 LOG = "_delta_log"
 

@@ -65,6 +65,7 @@ def explained(folder: Folder, commit: int | None, error: Exception) -> BackfillA
 
 
 POLARS_TYPES: dict[str, pl.DataType] = {name: kind() for kind, name in DELTA_NAMES.items()}
+TIMES = {"timestamp": "UTC", "timestamp_ntz": None}
 DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 
 
@@ -82,8 +83,8 @@ def schema_of(handle: DeltaTable, uri: str) -> pl.Schema:
 
 
 def _polars_type(name: str) -> pl.DataType | None:
-    if name == "timestamp":
-        return pl.Datetime("us", "UTC")
+    if name in TIMES:
+        return pl.Datetime("us", TIMES[name])
     if decimal := DECIMAL.fullmatch(name):
         return pl.Decimal(int(decimal[1]), int(decimal[2]))
     return POLARS_TYPES.get(name)

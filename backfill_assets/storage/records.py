@@ -1,18 +1,19 @@
 """The records of one lake: its ledger, watermarks, builds and certificates, and a way to its tables."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import polars as pl
 
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.errors.lake import TableMissing
 from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.calendar import ClosedMonths, FirstDays
 from backfill_assets.storage.completeness import BuiltReports
 from backfill_assets.storage.files import Folder
-from backfill_assets.storage.layout import DAY, Lake
+from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.opening import Latest, latest
 from backfill_assets.storage.outbox import Outbox
@@ -26,9 +27,22 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Records:
-    """Everything that is written down about a lake."""
+    """Everything that is written down about a lake.
+
+    ``partitions`` say of some tables how they keep their slots; all others are by ``day``, a date.
+    """
 
     lake: Lake
+    partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
+
+    def knowing(self, partitions: Mapping[str, PartitionColumn]) -> Self:
+        """The same records, which know of some more tables how they keep their slots."""
+        known = {**self.partitions, **partitions}
+        return self if known == self.partitions else replace(self, partitions=known)
+
+    def partition_of(self, table: str) -> PartitionColumn:
+        """How a table keeps its slots."""
+        return self.partitions.get(table, BY_DAY)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -76,11 +90,11 @@ class Records:
         Raises:
             TableMissing: when no schema is given and the table was never created.
         """
-        return self._table(self.lake.table_uri(name), schema)
+        return self._table(name, self.lake.table_uri(name), schema)
 
     def staged(self, name: str, correction: str, schema: pl.Schema | None = None) -> Table:
         """The staged version of a table, as :meth:`table`."""
-        return self._table(self.lake.staged_uri(name, correction), schema)
+        return self._table(name, self.lake.staged_uri(name, correction), schema)
 
     def control_tables(self) -> tuple[str, ...]:
         """The names of the control tables that were ever written."""
@@ -90,7 +104,7 @@ class Records:
     def control_table(self, name: str) -> Table:
         """A control table as a table, for maintenance."""
         uri, options = self.lake.control_uri(name), self.lake.storage_options
-        return Table(uri, self._stored(uri).schema, by_day=False, storage_options=options)
+        return Table(uri, self._found(uri).snapshot.schema, partition=None, storage_options=options)
 
     def exists(self, name: str) -> bool:
         """Whether a live table was ever created."""
@@ -108,24 +122,38 @@ class Records:
         """
         if commit is not None:
             return self.table(name).snapshot(commit)
-        return self._stored(self.lake.table_uri(name))
+        return self._stored(name, self.lake.table_uri(name))
 
     def made_of(self, name: str, what: object, make: Callable[[Snapshot], Made]) -> Made | None:
         """What is made of the newest commit of a live table, made once a commit; None when there is no such table."""
         found = self._latest(self.lake.table_uri(name))
-        return None if found is None else found.once(what, make)
+        if found is None:
+            return None
+        column = self.partition_of(name)
+        return found.once((what, column), lambda snapshot: make(_by(snapshot, column)))
 
     def _latest(self, uri: str) -> Latest | None:
         return latest(uri, self.lake.storage_options)
 
-    def _table(self, uri: str, schema: pl.Schema | None) -> Table:
+    def _table(self, name: str, uri: str, schema: pl.Schema | None) -> Table:
+        column = self.partition_of(name)
         if schema is not None:
-            return Table(uri, schema, by_day=DAY in schema, storage_options=self.lake.storage_options)
-        stored = self._stored(uri)
-        return Table(uri, stored.schema, by_day=stored.by_day, storage_options=self.lake.storage_options)
+            by_day = column.name in schema
+        else:
+            stored = self._stored(name, uri)
+            schema, by_day = stored.schema, stored.by_day
+        return Table(uri, schema, partition=column if by_day else None, storage_options=self.lake.storage_options)
 
-    def _stored(self, uri: str) -> Snapshot:
+    def _stored(self, name: str, uri: str) -> Snapshot:
+        found, column = self._found(uri), self.partition_of(name)
+        return found.once(column, lambda snapshot: _by(snapshot, column))
+
+    def _found(self, uri: str) -> Latest:
         found = self._latest(uri)
         if found is None:
             raise TableMissing(uri)
-        return found.snapshot
+        return found
+
+
+def _by(snapshot: Snapshot, column: PartitionColumn) -> Snapshot:
+    return snapshot if column == snapshot.partition else replace(snapshot, partition=column)

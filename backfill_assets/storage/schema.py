@@ -7,8 +7,9 @@ from deltalake import DeltaTable
 from deltalake import Schema as DeltaSchema
 from deltalake.schema import Field, PrimitiveType
 
-from backfill_assets.errors.lake import FeatureUnsupported, FrameUnfit, SchemasDiffer
-from backfill_assets.storage.layout import DAY
+from backfill_assets.core.partition_column import PartitionColumn
+from backfill_assets.core.slots import Slot
+from backfill_assets.errors.lake import FeatureUnsupported, FrameUnfit, RowsOfOtherDays, SchemasDiffer
 
 DELTA_NAMES: dict[type[pl.DataType], str] = {
     pl.String: "string",
@@ -58,6 +59,8 @@ def _delta_name(kind: pl.DataType) -> str | None:
             return f"decimal({kind.precision},{kind.scale})"
         case pl.Datetime(time_unit="us", time_zone="UTC"):
             return "timestamp"
+        case pl.Datetime(time_unit="us", time_zone=None):
+            return "timestamp_ntz"
         case _:
             return DELTA_NAMES.get(type(kind))
 
@@ -94,14 +97,14 @@ def refuse_unreadable(uri: str, handle: DeltaTable) -> None:
         raise FeatureUnsupported(uri, misread)
 
 
-def missing_columns(uri: str, handle: DeltaTable, schema: pl.Schema, *, by_day: bool) -> list[Field]:
+def missing_columns(uri: str, handle: DeltaTable, schema: pl.Schema, partition: PartitionColumn | None) -> list[Field]:
     """The columns that the code has and the table does not yet.
 
     Raises:
         SchemasDiffer: naming every column that differs otherwise, or the partitioning.
     """
     partitions = handle.metadata().partition_columns
-    if partitions != ([DAY] if by_day else []):
+    if partitions != ([] if partition is None else [partition.name]):
         raise SchemasDiffer(uri, ["the partition columns", *partitions])
     wanted = {column.name: column for column in delta_schema(uri, schema).fields}
     there = {column.name: column for column in handle.schema().fields}
@@ -124,6 +127,25 @@ def fitted(uri: str, frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     if lossy:
         raise FrameUnfit(uri, lossy)
     return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
+
+
+def fitted_to_day(
+    uri: str, frame: pl.DataFrame, schema: pl.Schema, partition: PartitionColumn, day: Slot | None
+) -> pl.DataFrame:
+    """The rows of one day as :func:`fitted` returns them; the partition column may be left out.
+
+    Raises:
+        FrameUnfit: as there, and when there is no day.
+        RowsOfOtherDays: when the partition column has another day in it.
+    """
+    name = partition.name
+    if day is None:
+        raise FrameUnfit(uri, [name])
+    value = pl.lit(partition.value(day), partition.own_type)
+    there = fitted(uri, frame if name in frame.columns else frame.with_columns(value.alias(name)), schema)
+    if there.select((pl.col(name) != value).fill_null(value=True).any()).item():
+        raise RowsOfOtherDays(uri, day)
+    return there
 
 
 def _keeps_every_value(values: pl.Series, kind: pl.DataType) -> bool:

@@ -252,7 +252,8 @@ def same_content(live: Snapshot, day: date, files: Collection[DataFile]) -> bool
     """Whether a live day holds the rows of some files, whatever files it holds them in."""
     if not live.names(day) or not files or days_missing(live, files):
         return False
-    rows: pl.DataFrame = live.folder.scan_days([(file.path, day) for file in files], live.schema).collect()
+    there = [(file.path, day) for file in files]
+    rows: pl.DataFrame = live.folder.scan_days(there, live.schema, live.partition).collect()
     return same_rows(live.scan([day]).collect(), rows)
 
 

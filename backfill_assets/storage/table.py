@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -13,9 +13,11 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
+from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
-from backfill_assets.errors.lake import CommitContended, CommitUnknown, FrameUnfit, LakeUnreachable, RowsOfOtherDays
-from backfill_assets.storage.actions import DataFile, milliseconds, statistics
+from backfill_assets.errors.lake import CommitContended, CommitUnknown, LakeUnreachable
+from backfill_assets.storage.actions import DataFile, milliseconds, name_of, statistics, written_values
 from backfill_assets.storage.commits import (
     AFTER_COMMIT,
     Attempts,
@@ -29,9 +31,8 @@ from backfill_assets.storage.commits import (
 )
 from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
-from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.opening import open_table
-from backfill_assets.storage.schema import delta_schema, fitted, missing_columns, refuse_unsafe
+from backfill_assets.storage.schema import delta_schema, fitted, fitted_to_day, missing_columns, refuse_unsafe
 from backfill_assets.storage.snapshot import Snapshot
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
@@ -56,7 +57,7 @@ def _allow(_: Snapshot) -> None:
 class Table:
     """A Delta table of the lake.
 
-    ``schema`` is the code's schema, with ``day`` (Date) in it when the table is partitioned by day.
+    ``schema`` is the code's schema, with the column in it that the table is partitioned by.
     """
 
     def __init__(
@@ -64,13 +65,13 @@ class Table:
         uri: str,
         schema: pl.Schema,
         *,
-        by_day: bool = True,
+        partition: PartitionColumn | None = BY_DAY,
         storage_options: Mapping[str, str] | None = None,
         properties: Mapping[str, str] = PROPERTIES,
     ) -> None:
         self.uri = uri
         self.schema = schema
-        self.by_day = by_day
+        self.partition = partition
         self.properties = properties
         self.folder = Folder(uri, dict(storage_options or {}))
 
@@ -99,7 +100,7 @@ class Table:
                     self.uri,
                     schema,
                     mode="ignore",
-                    partition_by=[DAY] if self.by_day else [],
+                    partition_by=[self.partition.name] if self.partition else [],
                     configuration={**self.properties},
                     storage_options=self.folder.storage_options,
                     # With retries the second of two creators commits the table's metadata once more.
@@ -118,7 +119,7 @@ class Table:
             TableMissing: when the table was never created.
             CommitGone, LogDamaged, LakeUnreachable: when it was, and cannot be opened.
         """
-        return Snapshot(open_table(self.folder, commit), self.folder, self.schema)
+        return Snapshot(open_table(self.folder, commit), self.folder, self.schema, self.partition or BY_DAY)
 
     def commit(
         self, decide: Callable[[Snapshot], Change | None], *, deadline_seconds: float = DEADLINE_SECONDS
@@ -150,7 +151,7 @@ class Table:
         for refused in count():
             snapshot = self.snapshot()
             refuse_unsafe(self.uri, snapshot.handle)
-            lacking = missing_columns(self.uri, snapshot.handle, self.schema, by_day=self.by_day)
+            lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
             decision = decide(snapshot)
             if decision.write is None:
                 return Committed(None, decision.result)
@@ -176,7 +177,7 @@ class Table:
         for refused in count():
             snapshot = self.snapshot()
             refuse_unsafe(self.uri, snapshot.handle)
-            lacking = missing_columns(self.uri, snapshot.handle, self.schema, by_day=self.by_day)
+            lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
             if not lacking:
                 return
             with suppress(CommitFailedError):
@@ -189,12 +190,12 @@ class Table:
                 raise CommitContended(self.uri, refused + 1, DEADLINE_SECONDS)
             pause(refused)
 
-    def write_files(self, frames: Mapping[date | None, pl.DataFrame]) -> dict[date | None, DataFile]:
+    def write_files(self, frames: Mapping[Slot | None, pl.DataFrame]) -> dict[Slot | None, DataFile]:
         """Write one Parquet file a day, visible to nobody yet; a frame without rows becomes a file without rows.
 
         Raises:
             FrameUnfit: naming columns that are missing, unknown, or whose values the table's types do not hold.
-            RowsOfOtherDays: when a frame has a ``day`` column with another day in it.
+            RowsOfOtherDays: when a frame has the partition column, with another day in it.
         """
         fitting = {day: self._fitted(day, frame) for day, frame in frames.items()}
         written = in_threads(lambda day: self._write(day, fitting[day]), list(fitting))
@@ -202,7 +203,7 @@ class Table:
 
     def replace_days(
         self,
-        frames: Mapping[date, pl.DataFrame],
+        frames: Mapping[Slot, pl.DataFrame],
         *,
         allow: Callable[[Snapshot], None] = _allow,
         metadata: Mapping[str, Any] | None = None,
@@ -247,12 +248,12 @@ class Table:
         *,
         allow: Callable[[Snapshot], None] = _allow,
         metadata: Mapping[str, Any] | None = None,
-        day: date | None = None,
+        day: Slot | None = None,
     ) -> Commit:
-        """Add rows: to one day, to the days that the ``day`` column names, or to a table without days."""
-        frames: Mapping[date | None, pl.DataFrame] = {day: frame}
-        if self.by_day and day is None:
-            frames = {key: rows for (key,), rows in frame.partition_by(DAY, as_dict=True).items()}
+        """Add rows: to one day, to the days that the partition column names, or to a table without days."""
+        frames: Mapping[Slot | None, pl.DataFrame] = {day: frame}
+        if self.partition and day is None:
+            frames = self.partition.split(frame)
         files = self.write_files(frames)
 
         def decide(snapshot: Snapshot) -> Decision[Change, None]:
@@ -261,24 +262,18 @@ class Table:
 
         return cast("Commit", self.commit_written(decide, files.values()).commit)  # a change is never nothing
 
-    def _fitted(self, day: date | None, frame: pl.DataFrame) -> pl.DataFrame:
-        if not self.by_day:
+    def _fitted(self, day: Slot | None, frame: pl.DataFrame) -> pl.DataFrame:
+        if self.partition is None:
             return fitted(self.uri, frame, self.schema)
-        if day is None:
-            raise FrameUnfit(self.uri, [DAY])
-        if DAY not in frame.columns:
-            frame = frame.with_columns(pl.lit(day).alias(DAY))
-        fitting = fitted(self.uri, frame, self.schema)
-        if fitting.select((pl.col(DAY) != day).fill_null(value=True).any()).item():
-            raise RowsOfOtherDays(self.uri, day)
-        return fitting
+        return fitted_to_day(self.uri, frame, self.schema, self.partition, day)
 
-    def _write(self, day: date | None, frame: pl.DataFrame) -> DataFile:
-        inside = frame.drop(DAY) if self.by_day else frame
-        name = f"part-{uuid.uuid4()}.parquet"
-        path = f"{DAY}={day}/{name}" if self.by_day else name
-        size = self.folder.write(path, inside)
-        return DataFile(path, size, day, milliseconds(datetime.now(UTC)), inside.height, statistics(inside))
+    def _write(self, day: Slot | None, frame: pl.DataFrame) -> DataFile:
+        column, path, value = self.partition, f"part-{uuid.uuid4()}.parquet", ""
+        if column is not None and day is not None:
+            frame, path = frame.drop(column.name), f"{column.folder(day)}/{path}"
+            [value] = written_values(column, [day])
+        size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
+        return DataFile(path, size, day, now, frame.height, statistics(frame), name_of(column), value)
 
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
         with suppress(DeltaError, OSError):

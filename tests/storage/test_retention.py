@@ -138,7 +138,7 @@ def test_a_day_written_while_it_is_compacted_keeps_every_row(tmp_path, monkeypat
 
 
 def test_maintenance_compacts_a_table_without_days(tmp_path):
-    table = created(tmp_path / "t", pl.Schema({"revenue": pl.Int64}), by_day=False)
+    table = created(tmp_path / "t", pl.Schema({"revenue": pl.Int64}), partition=None)
     for revenue in range(3):
         table.append(worth(revenue))
     maintain(table, keep_days=[], keep_paths=[], **MONTH)

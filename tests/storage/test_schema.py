@@ -73,7 +73,7 @@ def test_any_other_difference_of_schemas_is_refused(tmp_path, schema):
     with pytest.raises(SchemasDiffer, match="revenue"):
         other.commit(lambda _: Change())
     with pytest.raises(SchemasDiffer, match="partition"):
-        Table(table.uri, SMALL, by_day=False).commit(lambda _: Change())
+        Table(table.uri, SMALL, partition=None).commit(lambda _: Change())
 
 
 @pytest.mark.parametrize(

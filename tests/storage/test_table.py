@@ -147,7 +147,7 @@ def test_appended_rows_find_the_day_they_name(tmp_path):
 
 
 def test_a_table_without_days_is_appended_to_and_time_travels(tmp_path):
-    table = created(tmp_path / "t", pl.Schema({"revenue": pl.Int64}), by_day=False)
+    table = created(tmp_path / "t", pl.Schema({"revenue": pl.Int64}), partition=None)
     for revenue in range(3):
         table.append(worth(revenue), metadata={"who": "ledger", "count": revenue})
     assert sorted(table.snapshot().scan().collect()["revenue"]) == [0, 1, 2]
