@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
+from backfill_assets.core.slots import Grain
 from backfill_assets.orchestration.instance import backfills, tags
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED
+from backfill_assets.orchestration.instance.slots import TableSlots
 
 pytestmark = pytest.mark.dagster
 
@@ -32,6 +34,9 @@ def validate():
 @dg.asset(deps=[validate])
 def cut_over() -> None:
     pass
+
+
+SLOTS = TableSlots("fact", dg.DailyPartitionsDefinition("2026-01-01"), Grain.DAY)
 
 
 def backfill_of(instance, status="REQUESTED"):
@@ -59,9 +64,9 @@ def test_a_backfill_tells_all_days_that_it_targets():
     three = tuple(date(2026, 1, day) for day in (1, 2, 3))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_backfill(backfill_of(instance))
-        assert backfills.backfill_days(instance, "abcdefgh", ASSET) == three
-        assert backfills.days_under_way(instance, ASSET) == frozenset(three)
-        assert backfills.backfill_days(instance, "unknown", ASSET) == ()
+        assert backfills.backfill_days(instance, "abcdefgh", ASSET, SLOTS) == three
+        assert backfills.days_under_way(instance, ASSET, SLOTS) == frozenset(three)
+        assert backfills.backfill_days(instance, "unknown", ASSET, SLOTS) == ()
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ def test_a_backfill_tells_how_it_was_stopped(status, how):
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_backfill(backfill_of(instance, status))
         assert backfills.how_stopped(instance, "abcdefgh") == how
-        assert not backfills.days_under_way(instance, ASSET)
+        assert not backfills.days_under_way(instance, ASSET, SLOTS)
 
 
 def test_the_states_of_a_backfill_are_those_we_know():

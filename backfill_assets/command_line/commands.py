@@ -1,7 +1,6 @@
 """The commands, one function each; what they print is in ``printing``."""
 
 import getpass
-from datetime import timedelta
 from json import dumps as as_json
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from backfill_assets.command_line.reconcile import audit, reconcile
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
 from backfill_assets.command_line.watermarks import watermarks
 from backfill_assets.command_line.withdrawals import withdrawals
-from backfill_assets.core.given import day_given, days_given
+from backfill_assets.core.given import days_given, slot_given
 
 app = typer.Typer(
     cls=Commands,
@@ -52,7 +51,7 @@ def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
-        last = day_given(through, "--through") if through else session.lake.now().date() - timedelta(days=1)
+        last = slot_given(through, "--through") if through else None
         done = publish_pending(session, last, answer)
         answer.give(printing.nightly_json(done), lambda console: printing.print_nightly(console, done))
     codes = {failure.exit_code for failure in done.failures} | ({OTHER} if done.readers_wait else set())

@@ -1,7 +1,6 @@
 """What the commands do, once Dagster is needed."""
 
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any, assert_never
 
 from rich.console import Console
@@ -25,6 +24,7 @@ from backfill_assets.core.next_step import (
 )
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing
+from backfill_assets.core.slots import Slot
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
@@ -77,7 +77,7 @@ def table_of_correction(session: Session, correction: str) -> TableDefinition:
     return definition_of(session, session.lake.records().ledger.progress(correction).plan.table)
 
 
-def publish_pending(session: Session, through: date, answer: Answer) -> Nightly:
+def publish_pending(session: Session, through: Slot | None, answer: Answer) -> Nightly:
     """Run nightly through a day.
 
     Raises:

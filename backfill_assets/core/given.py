@@ -5,9 +5,11 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
+from backfill_assets.core.slots import Slot, read_slot
 from backfill_assets.errors.given import DaysUnreadable, NumberUnreadable, TimeUnreadable
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}Z")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -24,6 +26,30 @@ def as_day(text: str) -> date | None:
         return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         return None
+
+
+def as_slot(text: str) -> Slot | None:
+    """The day, or the hour in UTC, that a text writes; None when it writes none.
+
+    >>> as_slot("2030-02-28"), str(as_slot("2030-02-28T13:00Z")), as_slot("2030-02-28T13:00")
+    (datetime.date(2030, 2, 28), '2030-02-28T13:00Z', None)
+    """
+    try:
+        return read_slot(text) if _HOUR.fullmatch(text) else as_day(text)
+    except ValueError:
+        return None
+
+
+def slot_given(text: str, field: str = "") -> Slot:
+    """The day, or the hour in UTC, that somebody wrote.
+
+    Raises:
+        DaysUnreadable: when it is none.
+    """
+    slot = as_slot(text)
+    if slot is None:
+        raise DaysUnreadable([text], field)
+    return slot
 
 
 def days_given(texts: Sequence[str], field: str = "") -> tuple[date, ...]:

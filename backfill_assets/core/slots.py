@@ -14,6 +14,7 @@ from backfill_assets.errors.request import HourWithoutZone, SlotsApart
 
 Slot: TypeAlias = date
 """A ``date``, or an ``Hour`` in tables by hour; the slots of one table are all of one kind."""
+SHORTEST_MONTH = 28
 
 
 class Hour(datetime):
@@ -25,7 +26,7 @@ class Hour(datetime):
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
-        """The hour that a moment lies in.
+        """The hour that begins at a moment; where a time zone lies half an hour apart, so do its hours.
 
         Raises:
             HourWithoutZone: when the moment does not say of which time zone it is.
@@ -33,7 +34,7 @@ class Hour(datetime):
         if moment.tzinfo is None:
             raise HourWithoutZone(moment)
         utc = moment.astimezone(UTC)
-        return cls(utc.year, utc.month, utc.day, utc.hour, tzinfo=UTC)
+        return cls(utc.year, utc.month, utc.day, utc.hour, utc.minute, tzinfo=UTC)
 
     def __str__(self) -> str:
         return f"{self:%Y-%m-%dT%H:%MZ}"
@@ -87,9 +88,15 @@ class Grain(Enum):
                 steps = (last.year - first.year) * 12 + last.month - first.month
             case _:
                 assert_never(self)
-        if self.after(first, steps) != last:
+        is_in_every_month = self is not Grain.MONTH or first.day <= SHORTEST_MONTH
+        if not is_in_every_month or self.after(first, steps) != last:
             raise SlotsApart(first, last, self.value)
         return steps
+
+    def reaches(self, slot: Slot, day: date) -> bool:
+        """Whether a slot ends after a day begins, in UTC."""
+        end = self.after(slot)
+        return end > (datetime(day.year, day.month, day.day, tzinfo=UTC) if isinstance(end, datetime) else day)
 
     def between(self, first: Slot, last: Slot) -> Iterator[Slot]:
         """Every slot from the first to the last, both included; none when the last comes before."""

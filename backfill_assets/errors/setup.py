@@ -36,13 +36,14 @@ class SourcesUnknown(BadInput):
         )
 
 
-class PartitionsNotDaily(BadInput):
-    """A correctable asset needs daily partitions; ``what`` says which it has, such as "by fixed names"."""
+class PartitionsIrregular(BadInput):
+    """A correctable asset needs regular partitions; ``what`` says which it has, "partitioned by fixed names"."""
 
     def __init__(self, table: str, what: str) -> None:
         super().__init__(
-            f"{table} is not partitioned by every day with ISO keys, but {what}. Nothing was loaded. "
-            "Give it a DailyPartitionsDefinition with the default format and without exclusions."
+            f"{table} is {what}, and a correctable table is partitioned by every hour, day, week or month. "
+            "Nothing was loaded. Give it one of Dagster's hourly, daily, weekly or monthly partitions definitions, "
+            "without exclusions."
         )
 
 

@@ -141,9 +141,9 @@ def build_table_definition(
     if sources and (unknown := set(declaration.compute_spec.sources.values()) - given):
         raise SourcesUnknown(declaration.table, unknown)
     for source in sources:
-        refuse_source(asset, source, IO_MANAGER)
-    known = Reports(asset.key, declaration.partitions_def, in_order(asset.key, reports))
-    definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.partitions_def}
+        refuse_source(asset, declaration.partitions_def, source, IO_MANAGER)
+    known = Reports(asset.key, declaration.slots, in_order(asset.key, reports))
+    definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.slots.partitions_def}
     for report in known.assets:
         refuse_report(report, definitions)
         definitions |= {report.key: report.partitions_def} if report.partitions_def else {}

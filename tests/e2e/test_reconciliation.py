@@ -16,7 +16,7 @@ from backfill_assets.core.onset import Cause
 from backfill_assets.core.replay import Verdict
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.watching.audit import audit_table
-from backfill_assets.orchestration.watching.freshness import days_behind, rows_of, usual_volume
+from backfill_assets.orchestration.watching.freshness import rows_of, slots_behind, usual_volume
 from backfill_assets.revenue import transforms
 from backfill_assets.revenue.reconciling import reconcile
 from backfill_assets.runbook.request import read_request_file
@@ -284,11 +284,8 @@ def test_a_day_that_somebody_altered_is_reported(tmp_path, monkeypatch):
 
 
 def test_a_correction_makes_no_day_newer():
-    published = frozenset(AROUND.days)
-
-    assert days_behind(published, AROUND.last + timedelta(days=1)) == 0
-    assert days_behind(published, AROUND.last + timedelta(days=4)) == 3
-    assert days_behind(frozenset(), TODAY) is None
+    assert slots_behind(AROUND.last, AROUND.last) == 0
+    assert slots_behind(AROUND.last, AROUND.last + timedelta(days=3)) == 3
 
 
 def test_freshness_and_volume_are_the_same_before_and_after_a_cut_over(tmp_path, monkeypatch):
@@ -296,7 +293,7 @@ def test_freshness_and_volume_are_the_same_before_and_after_a_cut_over(tmp_path,
     publish(planted, WINDOW.days, with_rates_of_the_day_before(planted, WINDOW))
     (finding,) = seen(planted).findings
     live = planted.records.snapshot(FACT)
-    before = (days_behind(live.days, TODAY), rows_of(live, [AROUND.last]))
+    before = (slots_behind(max(live.days), TODAY), rows_of(live, [AROUND.last]))
 
     plan = prepared(planted, read_request_file(Path(finding["request"])))
     runbook.validate(planted.step_context(), plan.correction)
@@ -304,7 +301,7 @@ def test_freshness_and_volume_are_the_same_before_and_after_a_cut_over(tmp_path,
     runbook.cut_over(planted.step_context(), plan.correction)
 
     live = planted.records.snapshot(FACT)
-    assert (days_behind(live.days, TODAY), rows_of(live, [AROUND.last])) == before
+    assert (slots_behind(max(live.days), TODAY), rows_of(live, [AROUND.last])) == before
 
 
 def test_the_usual_volume_is_that_of_the_weekday():

@@ -30,7 +30,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.setup import (
     PartitionsApart,
-    PartitionsNotDaily,
+    PartitionsIrregular,
     PartitionsUnusable,
     PartitionUnknown,
     ReportUnreachable,
@@ -295,18 +295,15 @@ TABLES = {
     "days that end": (daily(end_date=at(2026, 3, 1)), None),
     "today as well": (daily(end_offset=1), None),
     "without yesterday": (daily(end_offset=-1), None),
-    "compact keys": (daily(fmt="%Y%m%d"), PartitionsNotDaily),
-    "keys with the day first": (daily(fmt="%d.%m.%Y"), PartitionsNotDaily),
-    "working days": (by_cron("0 0 * * 1-5"), PartitionsNotDaily),
-    "without weekends": (daily(exclusions=["0 0 * * 6", "0 0 * * 0"]), PartitionsNotDaily),
-    "without New Year": (daily(exclusions=[at(2026, 1, 8)]), PartitionsNotDaily),
-    "weeks": (weekly(), PartitionsNotDaily),
-    "months": (monthly(), PartitionsNotDaily),
-    "hours": (dg.HourlyPartitionsDefinition(at(2026, 1, 5)), PartitionsNotDaily),
-    "fixed names": (STATIC, PartitionsNotDaily),
-    "names added as it runs": (DYNAMIC, PartitionsNotDaily),
-    "day and market": (MULTI, PartitionsNotDaily),
-    "nothing": (None, PartitionsNotDaily),
+    "compact keys": (daily(fmt="%Y%m%d"), None),
+    "keys with the day first": (daily(fmt="%d.%m.%Y"), None),
+    "working days": (by_cron("0 0 * * 1-5"), PartitionsIrregular),
+    "without weekends": (daily(exclusions=["0 0 * * 6", "0 0 * * 0"]), PartitionsIrregular),
+    "without New Year": (daily(exclusions=[at(2026, 1, 8)]), PartitionsIrregular),
+    "fixed names": (STATIC, PartitionsIrregular),
+    "names added as it runs": (DYNAMIC, PartitionsIrregular),
+    "day and market": (MULTI, PartitionsIrregular),
+    "nothing": (None, PartitionsIrregular),
 }
 
 

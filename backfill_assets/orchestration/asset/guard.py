@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.correction import LiveWriteRefused
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.storage.records import Records
@@ -20,6 +21,7 @@ class Guard:
     run_tags: Mapping[str, str]
     today: date
     look_back_days: int = LOOK_BACK_DAYS
+    grain: Grain = Grain.DAY
 
     def refuse(self, days: Collection[date], published: Collection[date]) -> None:
         """Refuse to rewrite published days, unless nightly does it inside its look-back and nobody has claimed them.
@@ -34,7 +36,7 @@ class Guard:
         if not marked:
             raise LiveWriteRefused(self.table, rewritten, "and only nightly may rewrite its latest days")
         oldest = self.today - timedelta(days=self.look_back_days)
-        if early := {day for day in rewritten if day < oldest}:
+        if early := {day for day in rewritten if not self.grain.reaches(day, oldest)}:
             raise LiveWriteRefused(self.table, early, f"and nightly looks back to {oldest} only")
         for correction, claimed in claims(self.records, self.table).items():
             if taken := rewritten & claimed:

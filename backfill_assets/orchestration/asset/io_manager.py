@@ -10,14 +10,16 @@ from pydantic import PrivateAttr
 
 from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
+from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import StagingClosed
 from backfill_assets.errors.failure import DaysFailed
+from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.wave import Wave, split_days
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit
-from backfill_assets.orchestration.instance.slots import days_of
+from backfill_assets.orchestration.instance.slots import is_finer_than_a_day, slots_of
 from backfill_assets.orchestration.reports.completeness import complete, shown
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.storage.actions import DataFile
@@ -173,10 +175,12 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         return Freezer(records, self._tags, self.lake.now())
 
 
-def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
-    """The days under which the lake keeps the partitions of an asset that a run reads or writes."""
-    days = days_of(table_of(context.asset_key), context.asset_partitions_def, context.asset_partition_keys)
-    return [*days.values()]
+def _days(context: dg.InputContext | dg.OutputContext) -> list[Slot]:
+    """The slots under which the lake keeps the partitions of an asset that a run reads or writes."""
+    name, partitions = table_of(context.asset_key), context.asset_partitions_def
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and is_finer_than_a_day(partitions):
+        raise PartitionsUnusable(name, "partitioned finer than by day", "Give it partitions of a day or longer")
+    return [*slots_of(name, partitions, context.asset_partition_keys).values()]
 
 
 def _refuse_closed(records: Records, wave: Wave) -> None:

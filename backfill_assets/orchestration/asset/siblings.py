@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.setup import AssetNotCorrectable
 from backfill_assets.orchestration.asset.attached import attach, attached
 from backfill_assets.orchestration.asset.declared import refuse_wrong_columns
@@ -19,7 +20,8 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
 from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.reports.honoured import refuse_table
+from backfill_assets.orchestration.instance.slots import TableSlots, slots_of
+from backfill_assets.orchestration.reports.honoured import regular
 from backfill_assets.storage.layout import DAY
 
 IO_MANAGER = "lake_io_manager"
@@ -32,7 +34,7 @@ class Declaration:
 
     key: dg.AssetKey
     compute_spec: ComputeSpec
-    partitions_def: dg.DailyPartitionsDefinition
+    slots: TableSlots
     keys: tuple[str, ...]
     measures: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -41,6 +43,11 @@ class Declaration:
     def table(self) -> str:
         """The table's name, of all parts of the live asset's key."""
         return self.compute_spec.table
+
+    @property
+    def partitions_def(self) -> dg.TimeWindowPartitionsDefinition:
+        """The partitions of both siblings."""
+        return self.slots.partitions_def
 
     @property
     def staged_key(self) -> dg.AssetKey:
@@ -78,7 +85,7 @@ def declaration_of(asset: dg.AssetsDefinition) -> Declaration:
 
 def correctable_asset(
     *,
-    partitions_def: dg.DailyPartitionsDefinition,
+    partitions_def: dg.TimeWindowPartitionsDefinition,
     keys: Sequence[str],
     measures: Sequence[str],
     schema: FrameSchema | type[Any] | None = None,
@@ -94,7 +101,7 @@ def correctable_asset(
     function is given the days of the run and returns rows for them, with a ``day`` column.
 
     Args:
-        partitions_def: daily, with ISO keys and without exclusions; time zone, offsets and end are yours.
+        partitions_def: every hour, day, week or month, without exclusions; keys, time zone, offsets and end are yours.
         keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
         measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
         schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
@@ -107,7 +114,7 @@ def correctable_asset(
 
     Raises:
         TableNameUnfit: when the key cannot name a table.
-        PartitionsNotDaily: when the partitions are not every day, named as ISO writes it.
+        PartitionsIrregular: when the partitions are not every hour, day, week or month.
         ColumnsDeclaredWrongly: when keys or measures cannot be what they are declared to be.
     """
 
@@ -115,7 +122,7 @@ def correctable_asset(
         key, others = _key(compute, options)
         name = table_of(key)
         refuse_name(key)
-        refuse_table(name, partitions_def)
+        slots = regular(name, partitions_def)
         refuse_wrong_columns(name, keys, measures, schema)
         parameters = [*inspect.signature(compute).parameters]
         read = {parameter: key_of((sources or {}).get(parameter, [parameter])) for parameter in parameters}
@@ -134,8 +141,8 @@ def correctable_asset(
             **others,
         }
         by = tuple(column for column in keys if column != DAY)
-        declaration = Declaration(key, compute_spec, partitions_def, by, tuple(measures), shared)
-        return _correctable(_live(key, compute_spec, shared), declaration)
+        declaration = Declaration(key, compute_spec, slots, by, tuple(measures), shared)
+        return _correctable(_live(key, compute_spec, slots.grain, shared), declaration)
 
     return made
 
@@ -151,9 +158,10 @@ def range_policy(days_per_run: int) -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run)
 
 
-def days_of_run(context: dg.AssetExecutionContext) -> list[date]:
-    """The days a run is about, oldest first, whether it was launched for one or for a range."""
-    return sorted(date.fromisoformat(key) for key in context.partition_keys)
+def days_of_run(context: dg.AssetExecutionContext) -> list[Slot]:
+    """The slots a run is about, oldest first, whether it was launched for one or for a range."""
+    asset = context.assets_def
+    return sorted(slots_of(table_of(asset.key), asset.partitions_def, context.partition_keys).values())
 
 
 def _key(compute: Compute, options: Mapping[str, Any]) -> tuple[dg.AssetKey, dict[str, Any]]:
@@ -178,7 +186,7 @@ def _lazy(frame: object) -> object:
     return frame.lazy() if isinstance(frame, pl.DataFrame) else frame
 
 
-def _live(key: dg.AssetKey, compute_spec: ComputeSpec, options: Mapping[str, Any]) -> dg.AssetsDefinition:
+def _live(key: dg.AssetKey, compute_spec: ComputeSpec, grain: Grain, options: Mapping[str, Any]) -> dg.AssetsDefinition:
     marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
 
     def live(context: dg.AssetExecutionContext) -> Wave:
@@ -187,7 +195,9 @@ def _live(key: dg.AssetKey, compute_spec: ComputeSpec, options: Mapping[str, Any
         published = (
             records.snapshot(compute_spec.table).days if records.exists(compute_spec.table) else frozenset[date]()
         )
-        guard = Guard(records, compute_spec.table, context.run.tags, lake.now().date(), compute_spec.look_back_days)
+        guard = Guard(
+            records, compute_spec.table, context.run.tags, lake.now().date(), compute_spec.look_back_days, grain
+        )
         with logging_refusals(context):
             guard.refuse(days, published)
         return compute_spec.wave(records, days)

@@ -1,11 +1,11 @@
 """The staged sibling: where analysts recompute history, and which correction a launch belongs to."""
 
 from collections.abc import Collection
-from datetime import date
 
 import dagster as dg
 
 from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.asset.attached import attach
 from backfill_assets.orchestration.asset.failed_runs import recording_failure
@@ -16,6 +16,7 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.backfills import backfill_days
 from backfill_assets.orchestration.instance.processes import this_process
 from backfill_assets.orchestration.instance.refusals import logging_refusals
+from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.runbook import StepContext, join_or_open, named_correction
 from backfill_assets.runbook.requesting import ask_for_launched
 
@@ -39,7 +40,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
     def staged(context: dg.AssetExecutionContext) -> Wave:
         ctx, days = definition.step_context_of(context), days_of_run(context)
         with logging_refusals(context):
-            plan = correction_of_run(context, ctx, days)
+            plan = correction_of_run(context, ctx, definition.slots, days)
             _keep_rates(context, ctx, plan, days)
         context.log.info("Staging %s days for correction %s.", len(days), plan.correction)
         return compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins)
@@ -49,7 +50,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
     return made
 
 
-def _keep_rates(context: dg.AssetExecutionContext, ctx: StepContext, plan: Plan, days: Collection[date]) -> None:
+def _keep_rates(context: dg.AssetExecutionContext, ctx: StepContext, plan: Plan, days: Collection[Slot]) -> None:
     """Let a run that somebody launched read limited sources only as one of its correction's waves.
 
     It is tagged as one, so that its end is heard of like theirs.
@@ -61,7 +62,9 @@ def _keep_rates(context: dg.AssetExecutionContext, ctx: StepContext, plan: Plan,
         context.instance.add_run_tags(context.run.run_id, told)
 
 
-def correction_of_run(context: dg.AssetExecutionContext, ctx: StepContext, days: Collection[date]) -> Plan:
+def correction_of_run(
+    context: dg.AssetExecutionContext, ctx: StepContext, slots: TableSlots, days: Collection[Slot]
+) -> Plan:
     """The correction that a staging run belongs to, opened if need be.
 
     A run that names one by tag belongs to that. Otherwise the whole target of the run's Dagster backfill, or its own
@@ -73,7 +76,7 @@ def correction_of_run(context: dg.AssetExecutionContext, ctx: StepContext, days:
     named = context.run.tags.get(tags.CORRECTION)
     if named:
         return named_correction(ctx, named, days)
-    plan = join_or_open(ctx, _request(context, ctx, days))
+    plan = join_or_open(ctx, _request(context, ctx, slots, days))
     context.instance.add_run_tags(context.run.run_id, {tags.CORRECTION: plan.correction})
     context.instance.add_dynamic_partitions(partitions_name(ctx.table.name), [plan.correction])
     return plan
@@ -84,11 +87,11 @@ def partitions_name(table: str) -> str:
     return f"{table}__corrections"
 
 
-def _request(context: dg.AssetExecutionContext, ctx: StepContext, days: Collection[date]) -> Request:
+def _request(context: dg.AssetExecutionContext, ctx: StepContext, slots: TableSlots, days: Collection[Slot]) -> Request:
     backfill = context.run.tags.get(tags.BACKFILL, "")
-    target = backfill_days(context.instance, backfill, context.asset_key) if backfill else ()
+    target = backfill_days(context.instance, backfill, context.asset_key, slots) if backfill else ()
     wanted = target or tuple(sorted(days))
-    window = Window.spanning(wanted)
+    window = Window.spanning(wanted, slots.grain)
     return Request(
         table=ctx.table.name,
         window=window,

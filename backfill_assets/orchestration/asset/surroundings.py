@@ -8,7 +8,6 @@ from pathlib import Path
 from backfill_assets.core.events import Event
 from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.instance.delivery import Post
-from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import now_utc, place
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import publish_page
@@ -34,11 +33,11 @@ class DagsterSurroundings:
 
     def unknown_days(self, days: Collection[date]) -> list[date]:
         """Those of the days that are no partitions of the table."""
-        return [day for day in days if not self.reports.partitions_def.has_partition_key(str(day))]
+        return [day for day in days if not self.reports.slots.has(day)]
 
     def reach(self, days: Collection[date]) -> dict[str, tuple[str, ...]]:
         """The report partitions that some days reach, as far as they exist."""
-        table = table_of(self.reports.table)
+        table = self.reports.slots.table
         live = self.records.snapshot(table).days if self.records.exists(table) else frozenset[date]()
         return self.reports.reach(days, live, now_utc())
 

@@ -13,6 +13,7 @@ from backfill_assets.orchestration.asset.source_limits import SourceLimits
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings, Render, published_root
 from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit, now_utc
+from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext
@@ -45,9 +46,9 @@ class TableDefinition:
         return self.declaration.compute_spec
 
     @property
-    def partitions_def(self) -> dg.DailyPartitionsDefinition:
-        """The days that the table is partitioned by."""
-        return self.declaration.partitions_def
+    def slots(self) -> TableSlots:
+        """The slots that the table is partitioned by."""
+        return self.declaration.slots
 
     @property
     def staged_key(self) -> dg.AssetKey:

@@ -207,7 +207,7 @@ def tell_changed(
         log_event(
             dg.AssetMaterialization(
                 definition.asset.key,
-                partition=str(day),
+                partition=definition.slots.key(day),
                 metadata={"correction": event.correction, "step": str(event.step)},
             )
         )

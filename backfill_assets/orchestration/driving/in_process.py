@@ -112,9 +112,9 @@ class Driver:
         return self.runner.run_partition(keys, correction, told)
 
     def _run(self, correction: str, item: WorkItem, pending: Pending) -> RunResult:
-        told = run_tags(correction, pending)
+        told = run_tags(correction, pending, self.definition.slots)
         if item.wave is not None:
-            return self.runner.run_days([self.definition.staged_key], item.wave, told)
+            return self.runner.run_range([self.definition.staged_key], told)
         return self._take(correction, item.steps, told)
 
     def _take_over(self, correction: str) -> None:

@@ -16,6 +16,7 @@ from backfill_assets.core.rate import sharing
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import is_gone, process_of
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests
+from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.failing import ended, failed, record_end
 
@@ -88,11 +89,11 @@ def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
             instance.report_run_failed(run, f"Its process {process} is gone.")
 
 
-def run_tags(correction: str, one: Pending) -> Mapping[str, str]:
+def run_tags(correction: str, one: Pending, slots: TableSlots) -> Mapping[str, str]:
     """The tags of a run that was asked for."""
     told = {tags.CORRECTION: correction, tags.REQUEST: one.key, tags.STEP: str(one.item.step)}
     if one.item.wave is not None:
-        ends = {tags.RANGE_START: str(one.item.wave.first), tags.RANGE_END: str(one.item.wave.last)}
+        ends = {tags.RANGE_START: slots.key(one.item.wave.first), tags.RANGE_END: slots.key(one.item.wave.last)}
         return {**told, **ends, tags.PRIORITY: "-1"}
     return told
 

@@ -17,6 +17,7 @@ from backfill_assets.core.facts import StagingStopped
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.sentences import sentence_of
+from backfill_assets.core.slots import Slot
 from backfill_assets.core.steps import Ending, Step, WorkItem
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
@@ -36,6 +37,7 @@ from backfill_assets.orchestration.driving.run_requests import (
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.backfills import days_under_way, how_stopped
 from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.requesting import ask
@@ -128,10 +130,10 @@ class DaemonLauncher:
 
     def busy(self, progress: Progress) -> Collection[date]:
         """Days that somebody's own backfill or run is staging for the correction."""
-        busy = set(days_under_way(self.instance, self.definition.staged_key))
+        busy = set(days_under_way(self.instance, self.definition.staged_key, self.definition.slots))
         for run in unasked_runs(self.instance, progress):
             if self.definition.staged_key in (run.asset_selection or {self.definition.staged_key}):
-                busy.update(days_of_tags(run.tags))
+                busy.update(days_of_tags(run.tags, self.definition.slots))
         return busy
 
     def others(self, progress: Progress, /) -> Collection[Progress]:
@@ -151,7 +153,7 @@ class DaemonLauncher:
     def _request(self, correction: str, one: Pending) -> dg.RunRequest:
         """The run of a work item. Requested again under the same key it is the same run."""
         table, work_item = self.definition.table, one.item
-        told = run_tags(correction, one)
+        told = run_tags(correction, one, self.definition.slots)
         if work_item.wave is not None:
             return dg.RunRequest(one.key, job_name=staging_job_name(table), tags=told)
         if work_item.steps == (Step.ROLL_BACK,):
@@ -189,8 +191,11 @@ class DaemonLauncher:
         return True
 
 
-def days_of_tags(run_tags: Mapping[str, str]) -> tuple[date, ...]:
-    """The days a run is for, by its tags."""
+def days_of_tags(run_tags: Mapping[str, str], slots: TableSlots) -> tuple[Slot, ...]:
+    """The slots a run is for, by its tags."""
     first = run_tags.get(tags.RANGE_START) or run_tags.get(tags.PARTITION)
     last = run_tags.get(tags.RANGE_END) or first
-    return Window(date.fromisoformat(first), date.fromisoformat(last)).days if first and last else ()
+    if not first or not last:
+        return ()
+    ends = slots.of_keys([first, last])
+    return Window(ends[first], ends[last], slots.grain).days

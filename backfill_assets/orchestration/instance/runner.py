@@ -9,12 +9,15 @@ from uuid import uuid4
 
 import dagster as dg
 
+from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.failure import DaysFailed, Failure
+from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.processes import living_in_this
 from backfill_assets.orchestration.instance.refusals import cause_of, sentence_of
+from backfill_assets.orchestration.instance.slots import key_of, kind_of
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -58,6 +61,10 @@ class Loaded:
         """The job of any selection of assets."""
         return self.repository.get_implicit_global_asset_job_def()
 
+    def resolve_asset_graph(self) -> Any:
+        """The assets and what is known of each."""
+        return self.repository.asset_graph
+
     def resolve_job_def(self, name: str) -> dg.JobDefinition:
         """A job by its name."""
         return self.repository.get_job(name)
@@ -86,9 +93,13 @@ class Runner:
     def run_days(
         self, assets: Sequence[dg.AssetKey], window: Window, run_tags: Mapping[str, str] | None = None
     ) -> RunResult:
-        """Materialize assets for a run of days (or of months, named by their first days) in one run."""
-        ends = {tags.RANGE_START: str(window.first), tags.RANGE_END: str(window.last)}
-        return self._run(assets, {**ends, **(run_tags or {})}, None)
+        """Materialize assets with the same partitions for a run of slots in one run."""
+        first, last = self._keys(assets[0], [window.first, window.last])
+        return self.run_keys(assets, first, last, run_tags)
+
+    def run_range(self, assets: Sequence[dg.AssetKey], run_tags: Mapping[str, str]) -> RunResult:
+        """Materialize assets for the range of partitions that the tags name, in one run."""
+        return self._run(assets, run_tags, None)
 
     def run_keys(
         self, assets: Sequence[dg.AssetKey], first: str, last: str, run_tags: Mapping[str, str] | None = None
@@ -105,6 +116,13 @@ class Runner:
     ) -> RunResult:
         """Materialize assets for one partition."""
         return self._run(assets, run_tags or {}, key)
+
+    def _keys(self, asset: dg.AssetKey, slots: Sequence[Slot]) -> list[str]:
+        """The keys of slots, as the asset's partitions definition writes them."""
+        partitions = self.definitions.resolve_asset_graph().get(asset).partitions_def
+        if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+            raise PartitionsUnusable(asset.to_user_string(), kind_of(partitions), "Partition it by time")
+        return [key_of(partitions, slot) for slot in slots]
 
     def run_job(
         self, job: str, key: str, op: str, config: Mapping[str, object], run_tags: Mapping[str, str] | None = None

@@ -1,15 +1,136 @@
-"""Partition keys as stretches of time: where each begins, in which order they are, and which day keeps it.
+"""Partition keys as stretches of time: where each begins, in which order they are, and which slot keeps it.
 
-A key is text in whatever format its definition gives, so keys are never compared; what they mean is. In the lake a
-partition is the day that it begins with, in the time zone of its definition.
+A key is text in whatever format its definition gives, so keys are never compared or built by hand; what they mean is,
+and the definition itself turns a time into a key. In the lake a partition is the slot that it begins with.
 """
 
-from collections.abc import Collection, Iterable
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property, lru_cache
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from backfill_assets.core.slots import SHORTEST_MONTH, Grain, Hour, Slot
 from backfill_assets.errors.setup import PartitionsUnusable, PartitionUnknown
+
+LOOKED_AT = 60
+"""Definitions whose partitions are no steps of one grain, or whose keys do not lead back, show it in the first ones."""
+HALF_A_DAY = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class TableSlots:
+    """The partitions of one correctable table as slots of one grain."""
+
+    table: str
+    partitions_def: dg.TimeWindowPartitionsDefinition
+    grain: Grain
+
+    @cached_property
+    def first(self) -> Slot:
+        """The first slot that the definition has, or would have."""
+        return slot_at(self.partitions_def, next(_starts(self.partitions_def)))
+
+    def of_keys(self, keys: Iterable[str]) -> dict[str, Slot]:
+        """The slot of each partition key.
+
+        Raises:
+            PartitionUnknown: when a key is not one of the definition's.
+        """
+        return slots_of(self.table, self.partitions_def, keys)
+
+    def key(self, slot: Slot) -> str:
+        """The key of a slot, as its definition writes it."""
+        return key_of(self.partitions_def, slot)
+
+    def has(self, slot: Slot) -> bool:
+        """Whether a slot is one of the table's partitions."""
+        key = self.key(slot)
+        return self.partitions_def.has_partition_key(key) and self.of_keys([key])[key] == slot
+
+    def start(self, slot: Slot) -> datetime:
+        """When a slot begins, in UTC."""
+        return self.partitions_def.time_window_for_partition_key(self.key(slot)).start.astimezone(UTC)
+
+    def end(self, slot: Slot) -> datetime:
+        """When a slot is over, in UTC."""
+        return self.partitions_def.time_window_for_partition_key(self.key(slot)).end.astimezone(UTC)
+
+    def over(self, now: datetime) -> list[Slot]:
+        """Every slot that is over, oldest first; none of those that the definition has ahead of time."""
+        slots = [*self.of_keys(self.partitions_def.get_partition_keys(current_time=now)).values()]
+        while slots and self.end(slots[-1]) > now:
+            slots.pop()
+        return slots
+
+    def newest_over(self, now: datetime) -> Slot:
+        """The newest slot that is over; the one before the first where none is yet."""
+        return max(self.over(now), default=self.grain.before(self.first))
+
+
+def zone_of(partitions: dg.TimeWindowPartitionsDefinition) -> ZoneInfo:
+    """The time zone in which partitions begin."""
+    return ZoneInfo(partitions.timezone)
+
+
+def slot_at(partitions: dg.TimeWindowPartitionsDefinition, start: datetime) -> Slot:
+    """The slot that begins at a time at which a partition does."""
+    return Hour.of(start) if is_finer_than_a_day(partitions) else start.astimezone(zone_of(partitions)).date()
+
+
+def key_of(partitions: dg.TimeWindowPartitionsDefinition, slot: Slot) -> str:
+    """The key of a slot, as a definition writes it."""
+    if isinstance(slot, datetime):
+        return partitions.get_partition_key_for_timestamp(slot.timestamp())
+    # Half a day into it, the slot is no earlier one's however clocks are set.
+    begin = datetime.combine(slot, time(), zone_of(partitions)) + offset_of(partitions)
+    return partitions.get_partition_key_for_timestamp((begin + HALF_A_DAY).timestamp())
+
+
+@lru_cache(maxsize=256)
+def is_finer_than_a_day(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
+    """Whether two partitions begin on one day."""
+    starts = [start.date() for start in islice(_starts(partitions), LOOKED_AT)]
+    return len({*starts}) < len(starts)
+
+
+@lru_cache(maxsize=256)
+def grain_of(partitions: dg.TimeWindowPartitionsDefinition) -> Grain | None:
+    """The grain whose steps lead from each partition to the next; None when they are no steps of one grain."""
+    slots = [slot_at(partitions, start) for start in islice(_starts(partitions), LOOKED_AT)]
+    possible = [Grain.HOUR] if is_finer_than_a_day(partitions) else [Grain.DAY, Grain.WEEK]
+    if all(slot.day <= SHORTEST_MONTH for slot in slots):
+        possible.append(Grain.MONTH)
+    for grain in possible:
+        if all(grain.after(one) == following for one, following in pairwise(slots)):
+            return grain
+    return None
+
+
+@lru_cache(maxsize=256)
+def offset_of(partitions: dg.TimeWindowPartitionsDefinition) -> timedelta:
+    """How long after midnight partitions of a day or longer begin.
+
+    Where clocks are set forward at midnight one begins later than the others, so the earliest counts.
+    """
+    earliest = min(start.time() for start in islice(_starts(partitions), LOOKED_AT))
+    return datetime.combine(date.min, earliest) - datetime.combine(date.min, time())
+
+
+def _starts(partitions: dg.TimeWindowPartitionsDefinition) -> Iterator[datetime]:
+    """Where the first partitions begin, in their time zone, also those that are still to come."""
+    after = partitions.start
+    while window := partitions.get_next_partition_window(after, respect_bounds=False):
+        yield window.start.astimezone(zone_of(partitions))
+        after = window.end
+
+
+def first_starts(partitions: dg.TimeWindowPartitionsDefinition) -> list[datetime]:
+    """Where so many partitions begin as one looks at to learn what the others are like."""
+    return [*islice(_starts(partitions), LOOKED_AT)]
 
 
 def starts_of(asset: str, partitions: dg.PartitionsDefinition | None, keys: Iterable[str]) -> dict[str, datetime]:
@@ -34,16 +155,17 @@ def starts_of(asset: str, partitions: dg.PartitionsDefinition | None, keys: Iter
     return starts
 
 
-def days_of(asset: str, partitions: dg.PartitionsDefinition | None, keys: Iterable[str]) -> dict[str, date]:
-    """The day that each partition begins with, by key, which is where the lake keeps it.
+def slots_of(asset: str, partitions: dg.PartitionsDefinition | None, keys: Iterable[str]) -> dict[str, Slot]:
+    """The slot that each partition begins with, by key, which is where the lake keeps it.
 
     Raises:
-        PartitionsUnusable: when two of the partitions begin on one day.
+        PartitionsUnusable: when the asset is not partitioned by time.
+        PartitionUnknown: when a key is not one of the definition's.
     """
-    days = {key: start.date() for key, start in starts_of(asset, partitions, keys).items()}
-    if len(set(days.values())) < len(days):
-        raise PartitionsUnusable(asset, "partitioned finer than by day", "Give it partitions of a day or longer")
-    return days
+    starts = starts_of(asset, partitions, keys)
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return {}
+    return {key: slot_at(partitions, start) for key, start in starts.items()}
 
 
 def in_order(asset: str, partitions: dg.PartitionsDefinition | None, keys: Collection[str]) -> tuple[str, ...]:

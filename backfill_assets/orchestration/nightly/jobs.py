@@ -1,7 +1,6 @@
 """What runs by the clock: nightly, which publishes, and the sweep, which drops what nothing needs any more."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -9,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets import runbook
-from backfill_assets.core.given import day_given
+from backfill_assets.core.given import slot_given
 from backfill_assets.core.next_step import Finished, TakeSteps, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
@@ -38,7 +37,7 @@ FIRST_IN_THE_QUEUE = "10"
 class NightlyConfig(dg.Config):
     """How far nightly goes."""
 
-    through: str = Field(default="", description="The last day to publish, ISO; empty is yesterday, UTC.")
+    through: str = Field(default="", description="The last day to publish, ISO; empty is the newest one that is over.")
 
 
 def nightly_name(table: str) -> str:
@@ -74,16 +73,15 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
     """
     table = pipeline.definition.table
     for asset in pipeline.inputs:
-        if asset.partitions_def != pipeline.definition.partitions_def:
+        if asset.partitions_def != pipeline.definition.slots.partitions_def:
             raise InputsApart(table, asset.key.to_user_string())
 
     @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})
     def publish(context: dg.OpExecutionContext, config: NightlyConfig) -> None:
         lake: LakeResource = context.resources.lake
         with logging_refusals(context):
-            given = day_given(config.through, "through") if config.through else None
-        through = given or lake.now().date() - timedelta(days=1)
-        done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(through)
+            given = slot_given(config.through, "through") if config.through else None
+        done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(given)
         context.add_output_metadata(nightly_metadata(done))
         for sentence in warnings_of(done):
             context.log.warning(sentence)

@@ -41,7 +41,7 @@ def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetChe
     if not late:
         said = "No published day has late data that waits for a correction."
     else:
-        window = Window.spanning(late)
+        window = Window.spanning(late, definition.slots.grain)
         are = verb(len(late), "is", "are")
         said = f"{days_listed(late)} with late data {are} too old for nightly. Open a correction of {window}."
         told = {**told, "window": dg.MetadataValue.text(str(window))}

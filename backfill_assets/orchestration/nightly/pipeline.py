@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import dagster as dg
 
+from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.given import DayBeforeFirst, DayNotOver
@@ -44,9 +45,9 @@ class Pipeline:
         return (*(table_of(asset.key) for asset in self.inputs), self.definition.table)
 
     @property
-    def first(self) -> date:
-        """The first day that the definitions have."""
-        return self.definition.partitions_def.start.date()
+    def first(self) -> Slot:
+        """The first slot that the definitions have."""
+        return self.definition.slots.first
 
     def files_waiting(self, records: Records) -> Sequence[WaitingFile]:
         """The landed files that wait for a person's decision now."""
@@ -90,8 +91,7 @@ class NightlySpec:
 
 def days_over(definition: TableDefinition) -> frozenset[date]:
     """Every day of a table that is over."""
-    keys = definition.partitions_def.get_partition_keys(current_time=now_utc())
-    return frozenset(date.fromisoformat(key) for key in keys)
+    return frozenset(definition.slots.over(now_utc()))
 
 
 def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozenset[date], dict[date, Failure]]:
@@ -100,13 +100,14 @@ def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozens
     Raises:
         DayNotOver, DayBeforeFirst: when ``through`` is itself a day that cannot be.
     """
-    if through >= now.date():
+    slots = pipeline.definition.slots
+    if slots.end(through) > now:
         raise DayNotOver([through], now)
     landed = pipeline.landed()
     if landed and through < pipeline.first:
         raise DayBeforeFirst([through], pipeline.first)
     early = {day for day in landed if day < pipeline.first}
-    late = {day for day in landed if day > now.date()}
+    late = {day for day in landed if slots.start(day) > now}
     impossible = {
         **dict.fromkeys(early, said(DayBeforeFirst(early, pipeline.first))),
         **dict.fromkeys(late, said(DayNotOver(late, now))),

@@ -11,7 +11,8 @@ from functools import partial
 
 import dagster as dg
 
-from backfill_assets.core.window import ONE_DAY, Window, contiguous
+from backfill_assets.core.slots import Slot
+from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.runs import NothingToPublish
@@ -21,7 +22,7 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
-from backfill_assets.orchestration.instance.slots import days_of, in_order
+from backfill_assets.orchestration.instance.slots import in_order, slots_of
 from backfill_assets.orchestration.nightly.day_runs import Apart, guarded, why
 from backfill_assets.orchestration.nightly.lateness import lateness, stale_days
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
@@ -72,13 +73,16 @@ class NightlyRun:
         self.failed: dict[date, Failure] = {}
         self.reports_failed: dict[str, Failure] = {}
 
-    def publish(self, through: date) -> Nightly:
+    def publish(self, through: Slot | None = None) -> Nightly:
         """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports.
+
+        Where it is not given it is the newest day that is over.
 
         Raises:
             DayNotOver, DayBeforeFirst: when ``through`` is a day that cannot be.
         """
         records, definition = self.lake.records(), self.pipeline.definition
+        through = through or definition.slots.newest_over(self.lake.now())
         told = self.pipeline.notes(records)
         landed, impossible = landed_by(self.pipeline, through, self.lake.now())
         self.failed |= impossible
@@ -122,14 +126,15 @@ class NightlyRun:
         A gap may lie before the mark, when a day is rolled back, or the newest days were taken away by somebody; so may
         the first day, when it landed late.
         """
+        grain = self.pipeline.definition.slots.grain
         keeper = records.watermarks.holders(self.pipeline.definition.table).get(NIGHTLY)
-        mark = keeper.effective + ONE_DAY if keeper and keeper.effective else None
+        mark = grain.after(keeper.effective) if keeper and keeper.effective else None
         first = min(landed, default=None)
         earlier = first if first and live and first < min(live) else None
-        gap = next((day for day in Window.spanning(live) if day not in live), None) if live else None
-        after = max(live) + ONE_DAY if live else None
+        gap = next((day for day in Window.spanning(live, grain) if day not in live), None) if live else None
+        after = grain.after(max(live)) if live else None
         starts = [day for day in (mark or first, earlier, gap, after) if day is not None]
-        return Window(min(starts), through) if starts and min(starts) <= through else None
+        return Window(min(starts), through, grain) if starts and min(starts) <= through else None
 
     def _live(self, records: Records) -> frozenset[date]:
         """The published days that the definitions have."""
@@ -139,8 +144,9 @@ class NightlyRun:
 
     def _look_back(self, live: Collection[date], claimed: Collection[date]) -> list[date]:
         """The published days that nightly may still rewrite, oldest first."""
-        oldest = self.lake.now().date() - timedelta(days=self.pipeline.definition.compute_spec.look_back_days)
-        return sorted(day for day in live if day >= oldest and day not in claimed)
+        definition = self.pipeline.definition
+        oldest = self.lake.now().date() - timedelta(days=definition.compute_spec.look_back_days)
+        return sorted(day for day in live if definition.slots.grain.reaches(day, oldest) and day not in claimed)
 
     def _refresh(self, days: Sequence[date]) -> None:
         if days:
@@ -184,7 +190,11 @@ class NightlyRun:
             if tables:
                 lacking.setdefault(tables, []).append(day)
         most = self.days_per_wave
-        return [(tables, window) for tables, wanted in lacking.items() for window in contiguous(wanted, most)]
+        return [
+            (tables, window)
+            for tables, wanted in lacking.items()
+            for window in contiguous(wanted, most, self.pipeline.definition.slots.grain)
+        ]
 
     def _stuck(self, lacking: Sequence[str], wave: Window) -> list[date]:
         """The days that got no further: the first table that was tried for every day still lacks them."""
@@ -201,7 +211,7 @@ class NightlyRun:
 
     def _run_inputs_again(self, moved: Collection[date]) -> None:
         """Take in what landed anew for days that have their inputs, however old: a changed file is a new arrival."""
-        for window in contiguous(moved, DAYS_PER_WAVE):
+        for window in contiguous(moved, DAYS_PER_WAVE, self.pipeline.definition.slots.grain):
             for asset in self.pipeline.inputs:
                 self.pipeline.on_wave("taking in what landed late", window)
                 self._run_whole(asset.key, window)
@@ -211,7 +221,7 @@ class NightlyRun:
         failed: list[date] = []
 
         def run(days: Sequence[date]) -> RunResult:
-            return self.runner.run_days([asset], Window(days[0], days[-1]), MARKED)
+            return self.runner.run_days([asset], Window(days[0], days[-1], window.grain), MARKED)
 
         for days, ran in self.apart.failures(run, window.days):
             named = ran.failed_days
@@ -222,7 +232,7 @@ class NightlyRun:
 
     def _rebuild(self, days: Sequence[date]) -> list[date]:
         rebuilt: list[date] = []
-        for window in contiguous(days, DAYS_PER_WAVE):
+        for window in contiguous(days, DAYS_PER_WAVE, self.pipeline.definition.slots.grain):
             self.pipeline.on_wave("rebuilding late days", window)
             failed = self._run_whole(self.pipeline.definition.asset.key, window)
             rebuilt += [day for day in window if day not in failed]
@@ -266,7 +276,7 @@ class NightlyRun:
             built = records.completeness.of_report(report, self.pipeline.definition.table)
             there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
             partitions = definitions[report]
-            begin = days_of(report, partitions, keys)
+            begin = slots_of(report, partitions, keys)
             # A report that keeps no table of its own is known by its completeness alone.
             lost = {key for key in keys if begin[key] not in there and (there or key not in built)}
             behind = [key for key in keys if key in lost or (key in built and not built[key].is_of(snapshot))]

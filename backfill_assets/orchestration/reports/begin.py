@@ -7,7 +7,7 @@ import dagster as dg
 
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.instance.slots import days_of
+from backfill_assets.orchestration.instance.slots import slots_of
 from backfill_assets.orchestration.reports.completeness import begin_reading
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.storage.records import Records
@@ -34,5 +34,5 @@ def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> Repor
         freezer.refuse(table_of(asset), keys)
     begin_reading(context, records)
     asset = next(iter(sorted(context.selected_asset_keys)))
-    days = days_of(table_of(asset), context.assets_def.specs_by_key[asset].partitions_def, keys)
+    days = slots_of(table_of(asset), context.assets_def.specs_by_key[asset].partitions_def, keys)
     return ReportRun(records, tuple(sorted(days.values())))

@@ -1,34 +1,37 @@
 """Which partitions are honoured, and which are refused when definitions load, by name and with what to do instead."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from itertools import islice
+from collections.abc import Mapping
 
 import dagster as dg
 
-from backfill_assets.errors.setup import PartitionsApart, PartitionsNotDaily, PartitionsUnusable
+from backfill_assets.errors.setup import PartitionsApart, PartitionsIrregular, PartitionsUnusable
 from backfill_assets.orchestration.instance.naming import table_of
-from backfill_assets.orchestration.instance.slots import kind_of
+from backfill_assets.orchestration.instance.slots import (
+    TableSlots,
+    first_starts,
+    grain_of,
+    is_finer_than_a_day,
+    kind_of,
+)
 from backfill_assets.orchestration.reports.reach import Report
 
-ISO_DAY = "%Y-%m-%d"
-LOOKED_AT = 60
-"""Definitions that begin two partitions on one day, or whose keys do not lead back, do so among their first ones."""
 
-
-def refuse_table(table: str, partitions: dg.PartitionsDefinition | None) -> None:
-    """A correctable table is partitioned by every day, each named as ISO writes it.
+def regular(table: str, partitions: dg.PartitionsDefinition | None) -> TableSlots:
+    """The slots of a correctable table, which are every hour, day, week or month.
 
     Raises:
-        PartitionsNotDaily: when it is not.
+        PartitionsIrregular: when they are not.
+        PartitionsUnusable: when a key does not lead back to the partition it names.
     """
-    if not isinstance(partitions, dg.DailyPartitionsDefinition):
-        by_time = isinstance(partitions, dg.TimeWindowPartitionsDefinition)
-        raise PartitionsNotDaily(table, f"by {type(partitions).__name__}" if by_time else kind_of(partitions))
-    if partitions.fmt != ISO_DAY:
-        raise PartitionsNotDaily(table, f"with keys such as {partitions.start.strftime(partitions.fmt)}")
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        raise PartitionsIrregular(table, kind_of(partitions))
     if partitions.exclusions:
-        raise PartitionsNotDaily(table, "with some days excluded")
+        raise PartitionsIrregular(table, "partitioned with exclusions")
+    grain = grain_of(partitions)
+    if grain is None:
+        raise PartitionsIrregular(table, f"partitioned by the schedule {partitions.cron_schedule}")
+    _refuse_ambiguous(table, partitions)
+    return TableSlots(table, partitions, grain)
 
 
 def refuse_report(report: Report, known: Mapping[dg.AssetKey, dg.PartitionsDefinition]) -> None:
@@ -42,13 +45,17 @@ def refuse_report(report: Report, known: Mapping[dg.AssetKey, dg.PartitionsDefin
         raise PartitionsUnusable(
             report.name, kind_of(partitions), "Partition it by time, or leave it out of the reports"
         )
+    if is_finer_than_a_day(partitions):
+        raise PartitionsUnusable(report.name, "partitioned finer than by day", "Give it partitions of a day or longer")
     _refuse_ambiguous(report.name, partitions)
     for parent in sorted(report.parents & known.keys()):
         _refuse_apart(report.definition, report.key, parent, known[parent])
 
 
-def refuse_source(live: dg.AssetsDefinition, source: dg.AssetsDefinition, kept_by: str) -> None:
-    """A source that the lake's IO manager keeps has every day; what writes by itself answers for its own table.
+def refuse_source(
+    live: dg.AssetsDefinition, slots: dg.TimeWindowPartitionsDefinition, source: dg.AssetsDefinition, kept_by: str
+) -> None:
+    """A source that the lake's IO manager keeps has every slot of the table; others answer for their own tables.
 
     Raises:
         PartitionsUnusable, PartitionsApart: when days of the table would lack their source.
@@ -60,11 +67,10 @@ def refuse_source(live: dg.AssetsDefinition, source: dg.AssetsDefinition, kept_b
         if partitions is None or key not in kept(source, kept_by):
             continue
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-            raise PartitionsUnusable(table_of(key), kind_of(partitions), "Partition it by day, or not at all")
-        if not isinstance(partitions, dg.DailyPartitionsDefinition) or partitions.exclusions:
-            raise PartitionsUnusable(
-                table_of(key), "not partitioned by every day", "Partition it by every day, or not at all"
-            )
+            raise PartitionsUnusable(table_of(key), kind_of(partitions), f"Partition it as {table_of(live.key)} is")
+        if grain_of(partitions) is not grain_of(slots) or partitions.exclusions:
+            table = table_of(live.key)
+            raise PartitionsUnusable(table_of(key), f"not partitioned as {table} is", "Partition both alike")
 
 
 def kept(source: dg.AssetsDefinition, by: str) -> frozenset[dg.AssetKey]:
@@ -74,11 +80,8 @@ def kept(source: dg.AssetsDefinition, by: str) -> frozenset[dg.AssetKey]:
 
 
 def _refuse_ambiguous(asset: str, partitions: dg.TimeWindowPartitionsDefinition) -> None:
-    """Each partition has a key of its own that leads back to it, and no two begin on one day."""
-    starts = [*islice(_starts(partitions), LOOKED_AT)]
-    if len({start.date() for start in starts}) < len(starts):
-        raise PartitionsUnusable(asset, "partitioned finer than by day", "Give it partitions of a day or longer")
-    for start in starts:
+    """Each partition has a key of its own that leads back to it."""
+    for start in first_starts(partitions):
         key = partitions.get_partition_key_for_timestamp(start.timestamp())
         try:
             back = partitions.start_time_for_partition_key(key)
@@ -86,14 +89,6 @@ def _refuse_ambiguous(asset: str, partitions: dg.TimeWindowPartitionsDefinition)
             back = None
         if back is None or back.timestamp() != start.timestamp():
             raise PartitionsUnusable(asset, f"keyed so that {key} names no one time", "Give its keys the whole date")
-
-
-def _starts(partitions: dg.TimeWindowPartitionsDefinition) -> Iterator[datetime]:
-    """Where the first partitions begin, also those that are still to come."""
-    after = partitions.start
-    while window := partitions.get_next_partition_window(after, respect_bounds=False):
-        yield window.start
-        after = window.end
 
 
 def _refuse_apart(

@@ -14,7 +14,7 @@ import dagster as dg
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import now_utc
-from backfill_assets.orchestration.instance.slots import days_of
+from backfill_assets.orchestration.instance.slots import slots_of
 from backfill_assets.storage.completeness import BuiltReports
 
 
@@ -96,7 +96,7 @@ def _read_of(graph: Any, asset: dg.AssetKey, parent: dg.AssetKey, partition: str
 
 def _days(graph: Any, asset: dg.AssetKey, keys: Collection[str]) -> dict[str, date]:
     """The day that each partition begins with."""
-    return days_of(table_of(asset), graph.get(asset).partitions_def, keys) if keys else {}
+    return slots_of(table_of(asset), graph.get(asset).partitions_def, keys) if keys else {}
 
 
 def _is_correctable(graph: Any, key: dg.AssetKey) -> bool:

@@ -9,7 +9,7 @@ import dagster as dg
 from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
-from backfill_assets.orchestration.instance.slots import starts_of
+from backfill_assets.orchestration.instance.slots import TableSlots, slot_at, starts_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Reports:
     """The reports of a correctable table, nearest first, and the table's own partitions."""
 
     table: dg.AssetKey
-    partitions_def: dg.TimeWindowPartitionsDefinition
+    slots: TableSlots
     assets: tuple[Report, ...]
 
     @property
@@ -77,8 +77,8 @@ class Reports:
         before the newest one ends: a trailing mean reaches into days that are not there yet. Keys are in the order
         of time.
         """
-        reached: dict[dg.AssetKey, frozenset[str]] = {self.table: frozenset(str(day) for day in days)}
-        definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {self.table: self.partitions_def}
+        reached: dict[dg.AssetKey, frozenset[str]] = {self.table: frozenset(map(self.slots.key, days))}
+        definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {self.table: self.slots.partitions_def}
         live = frozenset(live_days)
         told: dict[str, tuple[str, ...]] = {}
         for report in self.assets:
@@ -95,10 +95,10 @@ class Reports:
         if not live or not keys:
             return ()
         starts = starts_of(report.name, report.partitions_def, keys)
-        if _same_windows(report.partitions_def, self.partitions_def):
-            there = [key for key, start in starts.items() if start.date() in live]
+        if _same_windows(report.partitions_def, self.slots.partitions_def):
+            there = [key for key, start in starts.items() if slot_at(self.slots.partitions_def, start) in live]
         else:
-            newest = self.partitions_def.time_window_for_partition_key(str(max(live))).end.timestamp()
+            newest = self.slots.end(max(live)).timestamp()
             there = [key for key, start in starts.items() if start.timestamp() < newest]
         return tuple(sorted(there, key=lambda key: starts[key].timestamp()))
 

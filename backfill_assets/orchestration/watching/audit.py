@@ -20,7 +20,7 @@ from backfill_assets.core.replay import (
     versions_of,
 )
 from backfill_assets.core.replay import Verdict as Replayed
-from backfill_assets.core.window import ONE_DAY, Window
+from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
@@ -71,7 +71,7 @@ def audit_table(definition: TableDefinition, records: Records, *, days: int, see
     builds = records.builds.of_days(compute_spec.table, {**live.files_of(published)})
     versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
     chosen = days_to_replay(published, days, seed, versions)
-    beside = {day + ONE_DAY * offset for day in chosen for offset in (-1, 0, 1)} & published
+    beside = {definition.slots.grain.after(day, offset) for day in chosen for offset in (-1, 0, 1)} & published
     together = compute_spec.wave(records, beside) if chosen else None
     replays = [
         _replay(

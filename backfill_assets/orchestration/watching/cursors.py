@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, cast
 
 import dagster as dg
 
-from backfill_assets.core.given import as_day, day_given
-from backfill_assets.core.window import ONE_DAY, Window
+from backfill_assets.core.given import as_slot, slot_given
+from backfill_assets.core.slots import Grain, Slot
+from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance.resources import LakeResource
 
 DAY = "day"
@@ -35,6 +35,7 @@ class CursorMark:
     holder: str
     table: str
     lake: LakeResource
+    grain: Grain = Grain.DAY
 
     def pending(self, context: dg.SensorEvaluationContext) -> Window | None:
         """The published days that the sensor has not read, or has to read again; None when there are none."""
@@ -44,10 +45,10 @@ class CursorMark:
         live = records.snapshot(self.table).days
         newest = max(live, default=None)
         after = self._after(context)
-        first = min(live, default=None) if after is None else after + ONE_DAY
-        return Window(first, newest) if first and newest and first <= newest else None
+        first = min(live, default=None) if after is None else self.grain.after(after)
+        return Window(first, newest, self.grain) if first and newest and first <= newest else None
 
-    def read(self, context: dg.SensorEvaluationContext, through: date | None = None) -> None:
+    def read(self, context: dg.SensorEvaluationContext, through: Slot | None = None) -> None:
         """Say that everything up to a day is read, or up to the newest published one: in the cursor and on record."""
         pending = self.pending(context)
         last = through or (pending.last if pending else None)
@@ -58,14 +59,14 @@ class CursorMark:
         watermarks.advance_verified(self.holder, self.table, last, newest, by=self.holder, at=now)
         context.update_cursor(json.dumps({**_fields(context.cursor), DAY: last.isoformat()}))
 
-    def _after(self, context: dg.SensorEvaluationContext) -> date | None:
+    def _after(self, context: dg.SensorEvaluationContext) -> Slot | None:
         """The day after which to read: the record's, which knows of holds; before it knows the sensor, the cursor's."""
         watermarks, now = self.lake.records().watermarks, self.lake.now()
         watermarks.register(self.holder, self.table, by=self.holder, at=now, external=True)
         keeper = watermarks.holders(self.table)[self.holder]
         told = _fields(context.cursor).get(DAY)
         if keeper.mark is None and told:
-            cursor = day_given(str(told), f"the cursor of {self.holder}")
+            cursor = slot_given(str(told), f"the cursor of {self.holder}")
             return min([cursor, *(hold.before for hold in keeper.holds.values())])
         return keeper.effective
 
@@ -80,4 +81,4 @@ def _fields(cursor: str | None) -> dict[str, Any]:
         held = cursor
     if isinstance(held, dict):
         return cast("dict[str, Any]", held)
-    return {DAY: str(held)} if as_day(str(held)) else {}
+    return {DAY: str(held)} if as_slot(str(held)) else {}

@@ -1,10 +1,10 @@
 """Freshness and volume of live, judged by its newest published day alone, so that no correction can change them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 
 import dagster as dg
 
+from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -14,7 +14,8 @@ from backfill_assets.storage.snapshot import Snapshot
 EVERY_MORNING = "30 7 * * *"
 FRESH, USUAL = "newest_day_is_fresh", "newest_day_has_the_usual_volume"
 MOST_DAYS_OLD = 2
-WEEKS = 8
+ALIKE = 8
+STEPS = {Grain.HOUR: 24 * 7, Grain.DAY: 7, Grain.WEEK: 1, Grain.MONTH: 1}
 ODD = 5
 """A day with more than five times the largest, or less than a fifth of the smallest, is not usual."""
 
@@ -40,20 +41,25 @@ def watch_job_name(table: str) -> str:
     return f"{table}__watch"
 
 
-def days_behind(published: frozenset[date], today: date) -> int | None:
-    """How many days the newest published one lies before yesterday, which is what a nightly can have; None without."""
-    return max((today - timedelta(days=1) - max(published)).days, 0) if published else None
+def slots_behind(published: Slot, newest_over: Slot, grain: Grain = Grain.DAY) -> int:
+    """How many slots the newest published one lies before the newest that is over."""
+    return max(grain.distance(published, newest_over), 0)
 
 
-def usual_volume(rows: Mapping[date, int], newest: date) -> tuple[int, int] | None:
-    """The fewest and most rows that are usual for the newest day, by its weekday's last eight; None without four."""
-    earlier = [rows[day] for week in range(1, WEEKS + 1) if (day := newest - timedelta(weeks=week)) in rows]
-    if len(earlier) < WEEKS // 2:
+def usual_volume(rows: Mapping[Slot, int], newest: Slot, grain: Grain = Grain.DAY) -> tuple[int, int] | None:
+    """The fewest and most rows that are usual for the newest slot, by the last eight like it; None without four."""
+    earlier = [rows[slot] for slot in like(newest, grain)[1:] if slot in rows]
+    if len(earlier) < ALIKE // 2:
         return None
     return min(earlier) // ODD, max(earlier) * ODD
 
 
-def rows_of(live: Snapshot, days: Sequence[date]) -> dict[date, int]:
+def like(newest: Slot, grain: Grain) -> list[Slot]:
+    """The newest slot and eight like it before: of the same weekday, and of the same hour of the week."""
+    return [grain.after(newest, -step * STEPS[grain]) for step in range(ALIKE + 1)]
+
+
+def rows_of(live: Snapshot, days: Sequence[Slot]) -> dict[Slot, int]:
     """How many rows the days have, by the table's own statistics."""
     there = [day for day in days if day in live.days]
     return {day: sum(max(file.rows, 0) for file in files) for day, files in live.files_of(there).items()}
@@ -69,11 +75,15 @@ def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDef
     def newest_day_is_fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         records = lake.records()
-        published = records.snapshot(definition.table).days if records.exists(definition.table) else frozenset[date]()
-        behind = days_behind(published, lake.now().date())
-        told = "Nothing is published." if behind is None else f"{max(published)} is {counted(behind, 'day')} behind."
-        late = behind is None or behind >= most_days_old
-        return dg.AssetCheckResult(passed=not late, description=told, metadata={"days_behind": behind or 0})
+        published = records.snapshot(definition.table).days if records.exists(definition.table) else frozenset[Slot]()
+        slots, newest = definition.slots, max(published, default=None)
+        if newest is None:
+            return dg.AssetCheckResult(passed=False, description="Nothing is published.")
+        over, noun = slots.newest_over(lake.now()), slots.grain.value
+        behind = slots_behind(newest, over, slots.grain)
+        told = f"{newest} is {counted(behind, noun)} behind."
+        is_late = (over - newest).days >= most_days_old
+        return dg.AssetCheckResult(passed=not is_late, description=told, metadata={f"{noun}s_behind": behind})
 
     return newest_day_is_fresh
 
@@ -91,9 +101,9 @@ def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
         live = records.snapshot(definition.table) if records.exists(definition.table) else None
         if live is None or not live.days:
             return _told("Nothing is published.", passed=False)
-        newest = max(live.days)
-        rows = rows_of(live, [newest - timedelta(weeks=week) for week in range(WEEKS + 1)])
-        usual = usual_volume(rows, newest)
+        newest, grain = max(live.days), definition.slots.grain
+        rows = rows_of(live, like(newest, grain))
+        usual = usual_volume(rows, newest, grain)
         if usual is None:
             return _told(f"Too few of its weekdays are published to judge {newest}.", passed=True)
         fewest, most = usual
