@@ -31,5 +31,5 @@ class ColumnHoldsNoSlots(BadInput):
     def __init__(self, column: str, why: str) -> None:
         super().__init__(
             f"The column {column} cannot hold the slots of a table, because {why}. Nothing was loaded or written. "
-            "Name a column of dates, of text as 2026-01-23 or 20260123, or of timestamps."
+            "Name a column of dates, of text such as 2026-01-23 or 20260123, or of timestamps."
         )
