@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backfill_assets.command_line import planning, printing
+from backfill_assets.command_line.adopt import adopt
 from backfill_assets.command_line.maintaining import maintain
 from backfill_assets.command_line.misuse import Commands
 from backfill_assets.command_line.readers import months, notices, pages
@@ -34,6 +35,7 @@ File = Annotated[Path, typer.Argument(help="A request, as the README shows.", sh
 
 
 app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(reconcile)
+app.command(epilog="Example: backfill-assets adopt orders --check --day order_date --key id")(adopt)
 app.command(epilog="Example: backfill-assets maintain")(maintain)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)

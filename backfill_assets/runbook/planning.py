@@ -25,9 +25,10 @@ from backfill_assets.errors.request import CorrectedFirst
 from backfill_assets.errors.validation import ClauseHoldsNothing, ConditionUnusable, NothingHeldUnchanged
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import CorrectableTable
+from backfill_assets.storage.features import refuse_unsafe
 from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.records import Records
-from backfill_assets.storage.schema import refuse_unsafe, unstageable
+from backfill_assets.storage.schema import unstageable
 from backfill_assets.storage.snapshot import Snapshot
 
 

@@ -19,23 +19,38 @@ from deltalake.exceptions import DeltaError
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
 from backfill_assets.errors.lake import CommitGone, FeatureUnsupported, LogDamaged, PartitionUnfit, TableMissing
 from backfill_assets.storage.entries import flaw_in, newest_entry, refuse_damaged, refuse_lost, whole_log
+from backfill_assets.storage.features import refuse_unreadable
 from backfill_assets.storage.files import Folder, Found
-from backfill_assets.storage.schema import DELTA_NAMES, refuse_unreadable
+from backfill_assets.storage.schema import DELTA_NAMES
 from backfill_assets.storage.snapshot import Snapshot
 
 # What delta-rs says of a partition value that is not of its column's type.
 UNPARSED = "Failed to parse value"
+# What it says of a table that needs a newer reader, or another one.
+BEYOND = ("Unsupported", "catalog-managed", "Error parsing property")
 
 
 def open_table(folder: Folder, commit: int | None = None) -> DeltaTable:
     """The newest commit of a table, or an earlier one.
 
     Raises:
+        FeatureUnsupported: when the table has a property with which its files say something else than its rows.
+        TableMissing, CommitGone, LogDamaged, PartitionUnfit, LakeUnreachable: as :func:`open_any`.
+    """
+    handle = open_any(folder, commit)
+    refuse_unreadable(folder.uri, handle)
+    return handle
+
+
+def open_any(folder: Folder, commit: int | None = None) -> DeltaTable:
+    """The newest commit of a table, or an earlier one, also where its files say something else than its rows.
+
+    Raises:
         TableMissing: when the table was never created.
         CommitGone: when the commit asked for cannot be read any more, the table can.
         LogDamaged: when an entry of the log is empty, cut short or missing.
         PartitionUnfit: when a file's partition value is none of the column's type.
-        FeatureUnsupported: when the table has a property with which its files say something else than its rows.
+        FeatureUnsupported: when the table needs another reader.
         LakeUnreachable: when the store does not answer, or does not let us in.
     """
     try:
@@ -43,7 +58,6 @@ def open_table(folder: Folder, commit: int | None = None) -> DeltaTable:
     except (DeltaError, OSError) as error:
         raise explained(folder, commit, error) from error
     refuse_damaged(folder, handle.version())
-    refuse_unreadable(folder.uri, handle)
     return handle
 
 
@@ -52,6 +66,8 @@ def explained(folder: Folder, commit: int | None, error: Exception) -> BackfillA
     told = in_one_line(str(error))
     if UNPARSED in told:
         return PartitionUnfit(folder.uri, told)
+    if any(sign in told for sign in BEYOND):
+        return FeatureUnsupported(folder.uri, [told])
     log = whole_log(folder)
     if log.newest < 0:
         return TableMissing(folder.uri)
@@ -76,13 +92,14 @@ def schema_of(handle: DeltaTable, uri: str) -> pl.Schema:
         FeatureUnsupported: naming columns of a type that the lake does not hold.
     """
     fields = handle.schema().fields
-    types = {field.name: _polars_type(str(getattr(field.type, "type", field.type))) for field in fields}
+    types = {field.name: polars_type(str(getattr(field.type, "type", field.type))) for field in fields}
     if strange := [name for name, kind in types.items() if kind is None]:
         raise FeatureUnsupported(uri, strange)
     return pl.Schema({name: kind for name, kind in types.items() if kind is not None})
 
 
-def _polars_type(name: str) -> pl.DataType | None:
+def polars_type(name: str) -> pl.DataType | None:
+    """The type of Polars for one of Delta's, by its name; None where a table of the lake does not hold it."""
     if name in TIMES:
         return pl.Datetime("us", TIMES[name])
     if decimal := DECIMAL.fullmatch(name):

@@ -9,6 +9,7 @@ import polars as pl
 
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.errors.lake import TableMissing
+from backfill_assets.storage.adoptions import Adoptions
 from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.calendar import ClosedMonths, FirstDays
 from backfill_assets.storage.completeness import BuiltReports
@@ -78,6 +79,11 @@ class Records:
     def first_days(self) -> FirstDays:
         """Where the history of each table begins."""
         return FirstDays(self.lake)
+
+    @cached_property
+    def adoptions(self) -> Adoptions:
+        """Which tables of other writers were adopted."""
+        return Adoptions(self.lake)
 
     @cached_property
     def outbox(self) -> Outbox:

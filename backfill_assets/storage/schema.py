@@ -9,7 +9,7 @@ from deltalake.schema import Field, PrimitiveType
 
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
-from backfill_assets.errors.lake import FeatureUnsupported, FrameUnfit, RowsOfOtherDays, SchemasDiffer
+from backfill_assets.errors.lake import FrameUnfit, RowsOfOtherDays, SchemasDiffer
 
 DELTA_NAMES: dict[type[pl.DataType], str] = {
     pl.String: "string",
@@ -23,18 +23,6 @@ DELTA_NAMES: dict[type[pl.DataType], str] = {
     pl.Float32: "float",
     pl.Binary: "binary",
 }
-UNSAFE_FEATURES = ("deletionVectors", "columnMapping", "rowTracking")
-# Table properties that put a feature in force, and the value that leaves it off.
-UNSAFE_PROPERTIES = {
-    "delta.enableDeletionVectors": "false",
-    "delta.columnMapping.mode": "none",
-    "delta.enableRowTracking": "false",
-    "delta.appendOnly": "false",
-}
-
-# Those of them with which a file says something else than the table does.
-MISREAD_FEATURES = ("deletionVectors", "columnMapping")
-MISREAD_PROPERTIES = ("delta.columnMapping.mode",)
 
 
 def delta_schema(uri: str, schema: pl.Schema) -> DeltaSchema:
@@ -63,38 +51,6 @@ def _delta_name(kind: pl.DataType) -> str | None:
             return "timestamp_ntz"
         case _:
             return DELTA_NAMES.get(type(kind))
-
-
-def refuse_unsafe(uri: str, handle: DeltaTable) -> None:
-    """Refuse a table with a Delta property under which a swap would lose or double rows.
-
-    Raises:
-        FeatureUnsupported: naming the properties.
-    """
-    protocol = handle.protocol()
-    features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())}
-    properties = handle.metadata().configuration
-    unsafe = [name for name in UNSAFE_FEATURES if name in features]
-    unsafe += [name for name, off in UNSAFE_PROPERTIES.items() if properties.get(name, off).lower() != off]
-    if unsafe:
-        raise FeatureUnsupported(uri, unsafe)
-
-
-def refuse_unreadable(uri: str, handle: DeltaTable) -> None:
-    """Refuse a table whose files hold rows that were deleted, or columns under other names.
-
-    Raises:
-        FeatureUnsupported: naming the properties.
-    """
-    properties = handle.metadata().configuration
-    misread = [name for name in MISREAD_FEATURES if name in (handle.protocol().reader_features or ())]
-    misread += [
-        name
-        for name in MISREAD_PROPERTIES
-        if properties.get(name, UNSAFE_PROPERTIES[name]).lower() != UNSAFE_PROPERTIES[name]
-    ]
-    if misread:
-        raise FeatureUnsupported(uri, misread)
 
 
 def missing_columns(uri: str, handle: DeltaTable, schema: pl.Schema, partition: PartitionColumn | None) -> list[Field]:

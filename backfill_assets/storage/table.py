@@ -30,9 +30,10 @@ from backfill_assets.storage.commits import (
     pause,
 )
 from backfill_assets.storage.entries import newest_entry, refuse_lost
+from backfill_assets.storage.features import refuse_unsafe
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
-from backfill_assets.storage.schema import delta_schema, fitted, fitted_to_day, missing_columns, refuse_unsafe
+from backfill_assets.storage.schema import delta_schema, fitted, fitted_to_day, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
