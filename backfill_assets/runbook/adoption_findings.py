@@ -137,7 +137,7 @@ def _types(look: Look) -> Iterator[Finding]:
         yield Finding(Subject.TYPES, Weight.CHANGE, told, "Write them as plain columns, or leave them out.")
     filled = [name for name, one in look.columns.items() if not one.is_nullable]
     if filled:
-        told = f"{listed(filled)} may not be null, which a swap does not hold files against."
+        told = f"{listed(filled)} may not be null, and a swap checks no file for that."
         yield Finding(Subject.TYPES, Weight.NOTE, told, "Declare it in the schema of the asset.")
     if not unknown:
         yield Finding(

@@ -27,7 +27,7 @@ ONLY_APPENDS = Feature(
     "under which nothing may be replaced",
     "Set delta.appendOnly to false",
 )
-CONSTRAINED = "which nothing holds a swapped file against"
+CONSTRAINED = "which no swapped file is checked for"
 # Features that are in the protocol of a table, and harmless there: what puts some of them in force is found below.
 SAFE = frozenset(
     {
