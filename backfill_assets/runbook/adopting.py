@@ -164,12 +164,12 @@ class Adopter:
             if own_commits(self.folder, left.before, left.adoption):
                 done = self._finish(left)
             elif left.stage is Stage.BEGUN:
-                self._record(left, Stage.GIVEN_UP, left.before)
+                self._record(left, Stage.ABANDONED, left.before)
         return done
 
     def _left(self) -> Iterator[Adoption]:
         known: Sequence[Adoption] = self.records.adoptions.of_table(self.table)
-        return (one for one in known if one.stage in {Stage.BEGUN, Stage.GIVEN_UP})
+        return (one for one in known if one.stage in {Stage.BEGUN, Stage.ABANDONED})
 
     def _finish(self, begun: Adoption) -> Adoption:
         """Compare what was rewritten, set what is lacking, and write down that the table is adopted."""

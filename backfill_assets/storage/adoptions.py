@@ -12,10 +12,10 @@ from backfill_assets.storage.row_table import RowTable, values_of
 
 
 class Stage(StrEnum):
-    """How far an adoption came, in this order; one that was given up may still have been on its way."""
+    """How far an adoption came, in this order; one that was abandoned may still have been on its way."""
 
     BEGUN = "begun"
-    GIVEN_UP = "given up"
+    ABANDONED = "abandoned"
     ADOPTED = "adopted"
     RESTORED = "restored"
     UNDONE = "undone"

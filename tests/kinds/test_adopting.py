@@ -536,7 +536,7 @@ def test_a_rewrite_that_is_killed_is_brought_to_its_end_by_the_next_run(
 
     assert (done.settled, done.adoption.stage) == (is_written, Stage.ADOPTED)
     stages = [one.stage for one in records.adoptions.of_table("t")]
-    assert stages == ([Stage.ADOPTED] if is_written else [Stage.GIVEN_UP, Stage.ADOPTED])
+    assert stages == ([Stage.ADOPTED] if is_written else [Stage.ABANDONED, Stage.ADOPTED])
     assert DeltaTable(tmp_path / "t").metadata().partition_columns == ["order_date"]
     assert pl.read_delta(str(tmp_path / "t")).sort("id").equals(before)
     assert adopter(records).undo().stage is Stage.UNDONE
