@@ -10,7 +10,6 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import NINE_STEPS, Ending, NoticeKind, Step
 from backfill_assets.core.window import ONE_DAY, Window
-from backfill_assets.runbook.correctable_table import Consumers
 from backfill_assets.runbook.looking import looked
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "ONE_DAY",
     "Abandoned",
     "Audience",
-    "Consumers",
     "Ending",
     "Event",
     "NoticeKind",

@@ -57,7 +57,6 @@ PUBLIC = {
         "ONE_DAY",
         "Abandoned",
         "Audience",
-        "Consumers",
         "Ending",
         "Event",
         "NoticeKind",

@@ -47,7 +47,7 @@ app.command(epilog="Example: backfill-assets withdrawals --accept 2026-01-22 --b
 
 @app.command(epilog="Example: backfill-assets nightly --through 2026-01-22")
 def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "", json: Json = False) -> None:
-    """Publish every pending day up to a day (default yesterday): raw, rates, fact, reports."""
+    """Publish every pending day up to a day (default yesterday): its inputs, the table, its reports."""
     from backfill_assets.command_line.work import publish_pending
 
     answer = Answer(as_json=json)

@@ -95,9 +95,10 @@ def _print_findings(console: Console, told: dict[str, Any]) -> None:
 
 
 def _print_audit(console: Console, told: dict[str, Any]) -> None:
-    if not told["differing"]:
+    differing = [found for found in told["findings"] if found["day"] in told["differing"]]
+    if not differing:
         console.print(told["sentence"], style="yellow" if told["proves_nothing"] else "green", soft_wrap=True)
-    for found in told["differing"]:
-        console.print(Text.assemble((found["day"], "red"), f" {found['sentence']}"), soft_wrap=True)
+    for found in differing:
+        console.print(Text(found["sentence"], style="red"), soft_wrap=True)
     if told.get("request"):
         console.print(f"backfill-assets open {told['request']}", soft_wrap=True)

@@ -105,7 +105,7 @@ def audit_definitions(definition: TableDefinition) -> dg.Definitions:
     """The job, its nightly schedule, and the check on the live asset that tells what the last audit found."""
     job = _job(definition)
     told = "Computes a random handful of published days again, each night."
-    schedule = by_the_clock(job, f"{job.name}_nightly", EVERY_NIGHT, told)
+    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_NIGHT, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
 
