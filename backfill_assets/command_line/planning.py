@@ -120,7 +120,7 @@ def built_by(ctx: "StepContext", code_version: str) -> list[Window]:
         CodeVersionUnknown: naming the versions that built what is live.
     """
     table = ctx.table.name
-    live = ctx.records.snapshot(table) if ctx.records.exists(table) else None
+    live = ctx.records.newest(table)
     builds = ctx.records.builds.of_days(table, {**live.files_of(live.days)}) if live else {}
     days = [day for day, build in builds.items() if build.code_version.startswith(code_version)]
     if not days:

@@ -84,7 +84,7 @@ def reconcile(
     Raises:
         UnusableLedger: a file of the ledger does not begin with the header.
     """
-    live = records.snapshot(FACT).days if records.exists(FACT) else frozenset[date]()
+    live = records.days(FACT)
     if not live or (through is not None and through < min(live)):
         return Reconciled(FACT, through, 0, ())
     window = Window(min(live), through or max(live))

@@ -142,7 +142,7 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
     table = ctx.table
     if request.table != table.name:
         raise TableUnknown(request.table, [table.name])
-    live = ctx.records.snapshot(table.name) if ctx.records.exists(table.name) else None
+    live = ctx.records.newest(table.name)
     pins = {source: ctx.records.snapshot(source).commit for source in table.sources.names}
     if live is not None:
         refuse_unplaced(ctx, pins)

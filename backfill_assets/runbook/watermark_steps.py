@@ -41,7 +41,7 @@ def advance_holder(ctx: StepContext, holder: str, day: date) -> Holder:
     if holder in internal_holders(ctx):
         raise HolderInternal(holder, table)
     register_declared(ctx)
-    live = ctx.records.snapshot(table).days if ctx.records.exists(table) else frozenset[date]()
+    live = ctx.records.days(table)
     newest = max(live, default=None)
     moved = ctx.records.watermarks.advance_verified(holder, table, day, newest, by=ctx.actor, at=ctx.now)
     note_advanced(ctx)

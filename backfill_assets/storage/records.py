@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 import polars as pl
 
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
+from backfill_assets.core.slots import Slot
 from backfill_assets.errors.lake import TableMissing
 from backfill_assets.storage.adoptions import Adoptions
 from backfill_assets.storage.builds import Builds
@@ -120,6 +121,16 @@ class Records:
         """Whether the staged version of a table was ever created."""
         return self._latest(self.lake.staged_uri(name, correction)) is not None
 
+    def newest(self, name: str) -> Snapshot | None:
+        """The newest commit of a live table, to read from; None when the table was never created."""
+        found = self._latest(self.lake.table_uri(name))
+        return None if found is None else self._read(name, found)
+
+    def days(self, name: str) -> frozenset[Slot]:
+        """The days that a live table has; none when the table was never created."""
+        found = self.newest(name)
+        return frozenset() if found is None else found.days
+
     def snapshot(self, name: str, commit: int | None = None) -> Snapshot:
         """The newest commit of a live table, or an earlier one, to read from.
 
@@ -151,7 +162,10 @@ class Records:
         return Table(uri, schema, partition=column if by_day else None, storage_options=self.lake.storage_options)
 
     def _stored(self, name: str, uri: str) -> Snapshot:
-        found, column = self._found(uri), self.partition_of(name)
+        return self._read(name, self._found(uri))
+
+    def _read(self, name: str, found: Latest) -> Snapshot:
+        column = self.partition_of(name)
         return found.once(column, lambda snapshot: _by(snapshot, column))
 
     def _found(self, uri: str) -> Latest:

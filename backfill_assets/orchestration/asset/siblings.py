@@ -4,7 +4,6 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -192,9 +191,7 @@ def _live(key: dg.AssetKey, compute_spec: ComputeSpec, grain: Grain, options: Ma
     def live(context: dg.AssetExecutionContext) -> Wave:
         lake: LakeResource = context.resources.lake
         records, days = lake.records(), days_of_run(context)
-        published = (
-            records.snapshot(compute_spec.table).days if records.exists(compute_spec.table) else frozenset[date]()
-        )
+        published = records.days(compute_spec.table)
         guard = Guard(
             records, compute_spec.table, context.run.tags, lake.now().date(), compute_spec.look_back_days, grain
         )

@@ -38,7 +38,7 @@ class DagsterSurroundings:
     def reach(self, days: Collection[date]) -> dict[str, tuple[str, ...]]:
         """The report partitions that some days reach, as far as they exist."""
         table = self.reports.slots.table
-        live = self.records.snapshot(table).days if self.records.exists(table) else frozenset[date]()
+        live = self.records.days(table)
         return self.reports.reach(days, live, now_utc())
 
     def publish(self, notice: Notice) -> str:

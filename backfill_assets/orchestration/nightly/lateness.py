@@ -67,7 +67,7 @@ def lateness_check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     def is_computed_from_the_newest_inputs(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         records = lake.records()
-        live = records.snapshot(definition.table).days if records.exists(definition.table) else frozenset[date]()
+        live = records.days(definition.table)
         claimed = {day for days in claims(records, definition.table).values() for day in days}
         told = lateness(definition, [day for day in stale_days(definition, records, live) if day not in claimed])
         return dg.AssetCheckResult(

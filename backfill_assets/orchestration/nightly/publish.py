@@ -139,7 +139,7 @@ class NightlyRun:
     def _live(self, records: Records) -> frozenset[date]:
         """The published days that the definitions have."""
         table = self.pipeline.definition.table
-        days = records.snapshot(table).days if records.exists(table) else frozenset[date]()
+        days = records.days(table)
         return frozenset(day for day in days if day >= self.pipeline.first)
 
     def _look_back(self, live: Collection[date], claimed: Collection[date]) -> list[date]:
@@ -180,10 +180,7 @@ class NightlyRun:
     def _waves(self, days: Sequence[date]) -> list[tuple[tuple[str, ...], Window]]:
         """Consecutive days that lack the same tables, at most ``days_per_wave`` together."""
         records = self.lake.records()
-        there = {
-            table: records.snapshot(table).days if records.exists(table) else frozenset[date]()
-            for table in self.pipeline.tables
-        }
+        there = {table: records.days(table) for table in self.pipeline.tables}
         lacking: dict[tuple[str, ...], list[date]] = {}
         for day in days:
             tables = tuple(table for table in self.pipeline.tables if day not in there[table])
@@ -199,14 +196,14 @@ class NightlyRun:
     def _stuck(self, lacking: Sequence[str], wave: Window) -> list[date]:
         """The days that got no further: the first table that was tried for every day still lacks them."""
         records = self.lake.records()
-        there = {table: records.snapshot(table).days if records.exists(table) else frozenset() for table in lacking}
+        there = {table: records.days(table) for table in lacking}
         first_tried = next((table for table in lacking if set(wave) - there[table]), lacking[0])
         return [day for day in wave if day not in there[first_tried]]
 
     def _left_behind(self, records: Records, pending: Collection[date]) -> list[date]:
         """Pending days that have all their inputs, from a nightly that came no further: they may be repaired now."""
         tables = [table_of(asset.key) for asset in self.pipeline.inputs]
-        there = [records.snapshot(table).days if records.exists(table) else frozenset[date]() for table in tables]
+        there = [records.days(table) for table in tables]
         return [day for day in pending if all(day in days for days in there)]
 
     def _run_inputs_again(self, moved: Collection[date]) -> None:
@@ -274,7 +271,7 @@ class NightlyRun:
         definitions = {report.name: report.partitions_def for report in self.pipeline.definition.reports.assets}
         for report, keys in self.pipeline.definition.surroundings(records).reach(live).items():
             built = records.completeness.of_report(report, self.pipeline.definition.table)
-            there = records.snapshot(report).days if records.exists(report) else frozenset[date]()
+            there = records.days(report)
             partitions = definitions[report]
             begin = slots_of(report, partitions, keys)
             # A report that keeps no table of its own is known by its completeness alone.

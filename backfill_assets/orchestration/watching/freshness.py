@@ -75,7 +75,7 @@ def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDef
     def newest_day_is_fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         records = lake.records()
-        published = records.snapshot(definition.table).days if records.exists(definition.table) else frozenset[Slot]()
+        published = records.days(definition.table)
         slots, newest = definition.slots, max(published, default=None)
         if newest is None:
             return dg.AssetCheckResult(passed=False, description="Nothing is published.")
@@ -98,7 +98,7 @@ def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
     def newest_day_has_the_usual_volume(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
         records = lake.records()
-        live = records.snapshot(definition.table) if records.exists(definition.table) else None
+        live = records.newest(definition.table)
         if live is None or not live.days:
             return _told("Nothing is published.", passed=False)
         newest, grain = max(live.days), definition.slots.grain
