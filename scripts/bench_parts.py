@@ -74,7 +74,7 @@ def prepare_staging() -> None:
     for start in range(0, DAYS, 15):
         for day in days[start : start + 15]:
             _transactions(day, chance).write_parquet(landing / f"transactions/{day}.parquet")
-        raw_log.ingest_days(records, landing, days[start : start + 15], b"no secret of anybody's", at)
+        raw_log.TRANSACTIONS.ingest(records, landing, days[start : start + 15], b"no secret of anybody's", at)
     rates = fixings.rates_in_force(fixings.fixings_known(records.snapshot("raw_fixings").scan().collect()), days)
     fact = transforms.daily_revenue(records.snapshot("raw_transactions").scan(), rates.lazy())
     for name, frame in (("fx_rates", rates), ("fct_daily_revenue", fact)):

@@ -22,7 +22,7 @@ import polars as pl
 
 from backfill_assets.revenue.conversions import CONVERSIONS
 from backfill_assets.revenue.fixings import rates_in_force
-from backfill_assets.revenue.landing import LANDED
+from backfill_assets.revenue.landing_checks import LANDED
 
 FIRST = date(2025, 7, 1)
 LAST = date(2026, 1, 22)

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.revenue.landing import LANDED
+from backfill_assets.revenue.landing_checks import LANDED
 from backfill_assets.revenue.schemas import schema_of
 
 FRIDAY = date(2026, 1, 9)

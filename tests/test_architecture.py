@@ -18,8 +18,6 @@ OPEN_KINDS = {
     ("orchestration/correction/metadata.py", "_cell"): "any value of a detail, shown as text",
     ("orchestration/instance/slots.py", "kind_of"): "a subclass of Dagster's definitions, named by its type",
     ("revenue/exports.py", "write"): "any other cell is text",
-    ("revenue/landing.py", "_refuse"): "two or more problems",
-    ("revenue/landing.py", "read_day"): "two or more files",
     ("revenue/landing_checks.py", "_is_accepted"): "a column's name",
     ("revenue/landing_checks.py", "_converted"): "a column's name beside its type",
     ("runbook/strict_yaml.py", "_value"): "an event of the YAML parser",

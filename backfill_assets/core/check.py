@@ -30,6 +30,14 @@ class Clause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one day of one source, in a few words without a full stop."""
+
+    day: date
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """Over how much a claim was held: days, rows of them, and cells; None where it does not look at cells."""
 

@@ -22,9 +22,9 @@ from backfill_assets import (
     source_version,
     validated,
 )
-from backfill_assets.revenue import fixing_log, fixings, landing, raw_log, reports, transforms
-from backfill_assets.revenue.declared import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
+from backfill_assets.revenue import fixing_log, fixings, landing, reports, transforms
 from backfill_assets.revenue.partitions import days_since, months_since
+from backfill_assets.revenue.raw_log import RAW, TRANSACTIONS
 from backfill_assets.revenue.schemas import (
     BoardPack,
     ExecutiveDashboard,
@@ -32,6 +32,7 @@ from backfill_assets.revenue.schemas import (
     FinanceReconciliationExport,
     FxRates,
 )
+from backfill_assets.sources import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
 
 FACT = "fct_daily_revenue"
 IN_ONE_RUN = dg.BackfillPolicy.single_run()
@@ -95,11 +96,11 @@ def raw_transactions(
     """
     days = days_of_run(context)
     declaration = landing_zone.declaration()
-    done = raw_log.ingest_days(
+    done = TRANSACTIONS.ingest(
         lake.records(), landing_zone.path(), days, landing_zone.token_key(), lake.now(), declaration
     )
     if there := {*done.arrived, *done.known}:
-        lake.records().first_days.note(raw_log.RAW, min(there), lake.now())
+        lake.records().first_days.note(RAW, min(there), lake.now())
     told = {"rows_appended": done.rows, "arrivals": len(done.arrived), "files_known_already": len(done.known)}
     told |= _noted(context, done.notes)
     if done.reasons:

@@ -1,67 +1,11 @@
 """Refusals of the example: landed files, fixings, rates, finance's ledger, and the printed pack."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import date
-from typing import ClassVar
 
 from backfill_assets import BackfillAssetsError, BadInput
-from backfill_assets.text import as_words, counted, days_listed, fault_told, listed
-
-
-class BadLanding(BadInput):
-    """A landed file of one day cannot be used; ``finding`` says why, as the rest of a sentence."""
-
-    advice: ClassVar[str] = "Ask upstream for a corrected file of the day."
-
-    def __init__(self, file: str, day: date, finding: str) -> None:
-        self.file = file
-        self.day = day
-        self.finding = as_words(finding)
-        super().__init__(f"`{file}` of {day} {self.finding}. Nothing of it was kept. {self.advice}")
-
-
-class UnreadableFile(BadLanding):
-    """A truncated or damaged file. ``culprits`` are lines, or nothing where the format has none."""
-
-    advice = "Land the file again, complete; a day without trade is a complete file without rows."
-
-    def __init__(self, file: str, day: date, culprits: Collection[str] = ()) -> None:
-        where = f" at {listed(culprits)}" if culprits else ""
-        super().__init__(file, day, f"is truncated or damaged{where}")
-
-
-class UnforeseenInFile(BadLanding):
-    """A file of one day failed in a way that nobody foresaw."""
-
-    advice = "Ask upstream for a corrected file of the day, and report this message if the file is right."
-
-    def __init__(self, file: str, day: date, error: BaseException) -> None:
-        super().__init__(file, day, f"cannot be used because of an unexpected error ({fault_told(error)})")
-
-
-class WrongColumns(BadLanding):
-    """Columns are missing, or nobody expects them."""
-
-    def __init__(self, file: str, day: date, missing: Collection[str], unexpected: Collection[str]) -> None:
-        lacks = [f"lacks the columns {listed(missing)}"] if missing else []
-        has = [f"has the unexpected columns {listed(unexpected)}"] if unexpected else []
-        super().__init__(file, day, " and ".join(lacks + has))
-
-
-class WrongTypes(BadLanding):
-    """Columns hold another type; ``columns`` maps each to the type that was found."""
-
-    def __init__(self, file: str, day: date, columns: Mapping[str, str]) -> None:
-        found = listed([f"{column} as {kind}" for column, kind in columns.items()])
-        super().__init__(file, day, f"holds columns of a wrong type ({found})")
-
-
-class MissingValues(BadLanding):
-    """Required values are absent; ``columns`` maps each column to the number of rows."""
-
-    def __init__(self, file: str, day: date, columns: Mapping[str, int]) -> None:
-        gaps = listed([f"{column} in {counted(rows, 'row')}" for column, rows in columns.items()])
-        super().__init__(file, day, f"lacks values ({gaps})")
+from backfill_assets.sources import BadLanding
+from backfill_assets.text import counted, days_listed, listed
 
 
 class DuplicateTransactions(BadLanding):
@@ -102,37 +46,6 @@ class OutsideDay(BadLanding):
     def __init__(self, file: str, day: date, culprits: Collection[str]) -> None:
         super().__init__(
             file, day, f"holds {counted(len(culprits), 'transaction')} of another UTC day ({listed(culprits)})"
-        )
-
-
-class SeveralProblems(BadLanding):
-    """All that is wrong with one file, in one report; ``problems`` are the single refusals."""
-
-    def __init__(self, problems: Sequence[BadLanding]) -> None:
-        self.problems = tuple(problems)
-        findings = "; it ".join(problem.finding for problem in problems)
-        super().__init__(problems[0].file, problems[0].day, findings)
-
-
-class MissingDays(BadInput):
-    """No file landed for these days."""
-
-    def __init__(self, days: Collection[date]) -> None:
-        self.days = frozenset(days)
-        super().__init__(
-            f"No transactions landed for {days_listed(days)}. Nothing was read or written. "
-            f"Land transactions/{min(days)}.parquet (or .csv, .ndjson) and its like; "
-            "a day without trade is a file without rows."
-        )
-
-
-class AmbiguousDay(BadInput):
-    """A day landed in several formats at once."""
-
-    def __init__(self, day: date, files: Collection[str]) -> None:
-        super().__init__(
-            f"{day} landed as {len(files)} files ({listed(files)}). Nothing of the day was kept. "
-            "Remove all but the one that counts."
         )
 
 

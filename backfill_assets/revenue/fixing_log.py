@@ -16,13 +16,20 @@ from backfill_assets import BackfillAssetsError, validated
 from backfill_assets.checks import counted
 from backfill_assets.lake import Change, Records, Snapshot
 from backfill_assets.revenue.conversions import conversion_of
-from backfill_assets.revenue.declared import Declaration
 from backfill_assets.revenue.errors import FixingWithdrawalWaits, SeveralFixings, StaleFixings, UnusableFixings
 from backfill_assets.revenue.fixings import fixings_known, new_fixings, stated_fixings, unmentioned_fixings
 from backfill_assets.revenue.landing import fixing_files
-from backfill_assets.revenue.raw_log import FIXINGS, MANIFEST, file_hashes, raw_manifest, visible
+from backfill_assets.revenue.raw_log import FIXINGS
 from backfill_assets.revenue.schemas import RawFixings, schema_of
-from backfill_assets.sources import WithdrawalDecisions
+from backfill_assets.sources import (
+    MANIFEST,
+    Declaration,
+    WaitingFile,
+    WithdrawalDecisions,
+    arrived,
+    file_hashes,
+    raw_manifest,
+)
 from backfill_assets.text import FAULTS, fault_told, listed
 
 
@@ -85,7 +92,7 @@ def _ingest_file(records: Records, landing: Path, file: Path, at: datetime, decl
     landed: _Landed | None = None
     while True:
         before = table.snapshot()
-        known = visible(records, before, FIXINGS).sort("arrival")
+        known = arrived(records, before, FIXINGS).sort("arrival")
         of_file = known.filter(pl.col("path") == path)
         if (len(of_file) and of_file["sha256"][-1] == sha256) or _is_declined(records, path, sha256):
             return FixingsTaken()
@@ -118,10 +125,25 @@ def look_at(records: Records, landing: Path, file: Path, declaration: Declaratio
     if not records.exists(FIXINGS) or _is_declined(records, path, sha256):
         return
     before = records.snapshot(FIXINGS)
-    known = visible(records, before, FIXINGS)
+    known = arrived(records, before, FIXINGS)
     if known.filter(pl.col("path") == path, pl.col("sha256") == sha256).is_empty():
         landed = _Landed(path, sha256, stated_fixings(content, path))
         _judged(records, landed, before.scan().collect(), known, declaration)
+
+
+def fixings_waiting(records: Records, landing: Path, declaration: Declaration) -> tuple[WaitingFile, ...]:
+    """The files of fixings that take more back than they may without a person's decision, as they lie there now."""
+    found: list[WaitingFile] = []
+    for file in fixing_files(landing):
+        try:
+            look_at(records, landing, file, declaration)
+        except FixingWithdrawalWaits as error:
+            path = file.relative_to(landing).as_posix()
+            sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+            found.append(WaitingFile(path, path, sha256, str(error)))
+        except BackfillAssetsError:
+            continue  # the ingestion names it; no decision could help
+    return tuple(found)
 
 
 def _is_declined(records: Records, path: str, sha256: str) -> bool:

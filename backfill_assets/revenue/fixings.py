@@ -9,8 +9,8 @@ from polars.exceptions import PanicException, PolarsError
 
 from backfill_assets.revenue.conversions import conversion_table
 from backfill_assets.revenue.errors import StaleFixings, UnusableFixings
-from backfill_assets.revenue.landing_formats import damage, names_given_twice, ragged_lines, short_lines
 from backfill_assets.revenue.schemas import CURRENCY, MAX_FIXING_AGE_DAYS, schema_of
+from backfill_assets.sources import damage, names_given_twice, ragged_lines, short_lines
 
 FIXING = ("fixing_day", "currency")
 PUBLISHED = pl.Schema({"fixing_day": pl.Date(), "currency": pl.String(), "rate": pl.Decimal(18, 8)})

@@ -1,13 +1,9 @@
-"""What upstream drops: one file of transactions a day, finance's ledger, the ECB's fixings.
+"""What upstream drops beside transactions: finance's ledger, and the ECB's fixings.
 
-    transactions/YYYY-MM-DD.parquet (or .csv, .ndjson)
-    ledger/*.csv
-    fx/*.csv
-
-A file is read once, so that its SHA-256 and its rows belong together also while upstream overwrites it.
+ledger/*.csv
+fx/*.csv
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,50 +15,15 @@ from typing import NamedTuple
 import polars as pl
 
 from backfill_assets.checks import agrees, scales_of
-from backfill_assets.revenue.errors import (
-    AmbiguousDay,
-    BadLanding,
-    MissingDays,
-    SeveralProblems,
-    UnreadableFile,
-    UnusableLedger,
-)
-from backfill_assets.revenue.landing_checks import LANDED, as_landed
-from backfill_assets.revenue.landing_formats import PARSERS
-from backfill_assets.revenue.schemas import CURRENCY, schema_of
-from backfill_assets.sources import tokenised
+from backfill_assets.revenue.errors import UnusableLedger
+from backfill_assets.revenue.schemas import CURRENCY
 from backfill_assets.text import fault_told
 
-FOLDER = "transactions"
 LEDGER = pl.Schema(
     {"day": pl.Date(), "currency": pl.String(), "transactions": pl.Int64(), "revenue_usd": pl.Decimal(38, 4)}
 )
 EXACT_SUM = re.compile(r"[+-]?[0-9]{1,33}(\.[0-9]{0,4}0*)?")
 ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One landed file of one day, checked; ``path`` is relative to the landing's root.
-
-    ``frame`` has the columns of ``LANDED``, customers still in clear. ``sha256`` is that of the file.
-    """
-
-    day: date
-    path: str
-    sha256: str
-    frame: pl.DataFrame = field(compare=False, repr=False)
-
-    @property
-    def rows(self) -> int:
-        """How many transactions landed."""
-        return self.frame.height
-
-    @property
-    def totals(self) -> Mapping[str, Decimal]:
-        """The exact sum of amounts per currency, in that currency."""
-        sums = self.frame.group_by("currency").agg(pl.col("amount").sum()).sort("currency")
-        return dict(sums.iter_rows())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,48 +52,6 @@ class FinanceLedger:
     def incomplete_days(self) -> frozenset[date]:
         """The days of malformed lines."""
         return frozenset(line.day for line in self.bad_lines if line.day)
-
-
-def landed_days(root: Path) -> frozenset[date]:
-    """The days for which a file of transactions lies in the landing."""
-    files = [file for file in (root / FOLDER).glob("*") if file.suffix in PARSERS and ISO_DAY.fullmatch(file.stem)]
-    return frozenset(day for file in files if (day := _day_within(file.stem)))
-
-
-def read_day(root: Path, day: date) -> Arrival:
-    """Read and check what landed for a day.
-
-    Raises:
-        MissingDays: nothing landed.
-        AmbiguousDay: the day landed in two formats.
-        BadLanding: the one thing that is wrong with the file, or ``SeveralProblems`` with all of them.
-    """
-    match files_of(root, day):
-        case []:
-            raise MissingDays([day])
-        case [file]:
-            path = file.relative_to(root).as_posix()
-            content = file.read_bytes()
-        case files:
-            raise AmbiguousDay(day, [file.name for file in files])
-    parsed = PARSERS[file.suffix](content)
-    if parsed.frame is None:
-        raise UnreadableFile(path, day, parsed.damaged)
-    frame, problems = as_landed(parsed.frame, path, day, parsed.mistyped)
-    if parsed.damaged:
-        problems = (UnreadableFile(path, day, parsed.damaged), *problems)
-    _refuse(problems)
-    return Arrival(day, path, hashlib.sha256(content).hexdigest(), frame)
-
-
-def as_raw(arrival: Arrival, number: int, key: bytes) -> pl.DataFrame:
-    """The rows of ``raw_transactions`` for an arrival: numbered, with tokens for customers."""
-    frame = arrival.frame.with_columns(
-        tokenised(arrival.frame["customer_id"], key).alias("customer"),
-        day=pl.lit(arrival.day),
-        arrival=pl.lit(number, dtype=pl.Int64),
-    )
-    return frame.select(list(schema_of("raw_transactions")))
 
 
 def fixing_files(root: Path) -> tuple[Path, ...]:
@@ -224,34 +143,3 @@ def _day_within(text: str) -> date | None:
         return date.fromisoformat(found[0]) if found else None
     except ValueError:
         return None
-
-
-def files_of(root: Path, day: date) -> list[Path]:
-    """The files that landed for a day, one for each format."""
-    candidates = [root / FOLDER / f"{day}{suffix}" for suffix in PARSERS]
-    return [file for file in candidates if file.is_file()]
-
-
-def _refuse(problems: tuple[BadLanding, ...]) -> None:
-    match problems:
-        case ():
-            return
-        case (only,):
-            raise only
-        case _:
-            raise SeveralProblems(problems)
-
-
-__all__ = [
-    "LANDED",
-    "LEDGER",
-    "Arrival",
-    "BadLine",
-    "FinanceLedger",
-    "as_raw",
-    "files_of",
-    "fixing_files",
-    "landed_days",
-    "read_day",
-    "read_ledger",
-]

@@ -7,17 +7,14 @@ from datetime import date
 import polars as pl
 
 from backfill_assets.revenue.errors import (
-    BadLanding,
     DuplicateTransactions,
-    MissingValues,
     OutsideDay,
     UnknownCurrencies,
     UnusableAmounts,
     UnusableTimes,
-    WrongColumns,
-    WrongTypes,
 )
 from backfill_assets.revenue.schemas import CURRENCY
+from backfill_assets.sources import BadLanding, MissingValues, WrongColumns, WrongTypes
 
 LANDED = pl.Schema(
     {

@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 
 from backfill_assets import BackfillAssetsError, FirstDayUnknown, FirstDayUnreadable, LakeResource
-from backfill_assets.revenue.landing import ISO_DAY, landed_days
+from backfill_assets.revenue.landing import ISO_DAY
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 
 VARIABLE = "BACKFILL_FIRST_DAY"
 
@@ -34,7 +35,7 @@ def first_day(lake: LakeResource, landing: Path, table: str) -> date | None:
         raise
     except Exception as error:
         raise FirstDayUnknown(lake.lake().root, VARIABLE, type(error).__name__) from error
-    return min([*landed_days(landing), *([noted] if noted else [])], default=None)
+    return min([*TRANSACTIONS.landed(landing), *([noted] if noted else [])], default=None)
 
 
 def days_since(first: date, today: date | None) -> dg.DailyPartitionsDefinition:

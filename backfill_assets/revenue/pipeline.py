@@ -1,9 +1,7 @@
 """What the revenue pipeline tells the builder: what landed and moved, how staged days are proven, what is shown."""
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,55 +12,25 @@ from backfill_assets import LakeResource, NightlySpec, clock_told, now_utc, publ
 from backfill_assets.checks import Check, Control, Evidence, control_totals
 from backfill_assets.corrections import Event, Plan
 from backfill_assets.lake import Records
-from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets
 from backfill_assets.revenue.conversions import conversion_table
-from backfill_assets.revenue.declared import WHOLE_DAY
+from backfill_assets.revenue.fixing_log import fixings_waiting
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
-from backfill_assets.revenue.landing import landed_days
 from backfill_assets.revenue.ledger_checks import prove_ledger
 from backfill_assets.revenue.pages.rendering import render_reports
 from backfill_assets.revenue.partitions import covers, first_day
+from backfill_assets.revenue.raw_log import RAW, TRANSACTIONS, notes
 from backfill_assets.revenue.reconciling import reconcile_lake
 from backfill_assets.revenue.sample import prove_sample
 from backfill_assets.revenue.source_checks import verify_sources
-from backfill_assets.revenue.withdrawals import waiting
 from backfill_assets.sources import WaitingFile
 from backfill_assets.watch import audit, freshness, reconcile
 
-STATED = pl.Schema({"day": pl.Date(), "currency": pl.String(), "stated": pl.Decimal(38, 4)})
-
 
 def source_totals(records: Records, plan: Plan) -> pl.DataFrame:
-    """Transactions and native sum of each day and currency, as the source states them.
-
-    Sums are those that the manifest wrote down when the file arrived that holds the whole day: the only one, or the
-    latest where it was declared to. Where later arrivals are additions both are added up from the raw rows.
-    """
-    known = raw_log.arrivals(records, plan.pins[raw_log.RAW]).filter(pl.col("day").is_in(list(plan.days)))
-    last = known.filter(pl.col("arrival") == pl.col("arrival").max().over("day"))
-    whole = last.filter((pl.col("arrival") == 1) | (pl.col("declared") == WHOLE_DAY))
-    rows = [
-        {"day": row["day"], "currency": currency, "stated": Decimal(total)}
-        for row in whole.iter_rows(named=True)
-        for currency, total in json.loads(row["totals"]).items()
-    ]
-    raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days)
-    is_whole = pl.col("day").is_in(list(whole["day"]))
-    of_whole = raw.filter(is_whole, pl.col("amount").is_not_null())
-    if not whole.filter(pl.col("arrival") > 1).is_empty():
-        of_whole = of_whole.join(whole.lazy().select("day", "arrival"), on=["day", "arrival"], how="semi")
-    latest = raw.filter(~is_whole).sort("arrival").unique(["day", "transaction_id"], keep="last")
-    counting = latest.filter(pl.col("amount").is_not_null())
-    added = pl.concat([_added_up(of_whole), _added_up(counting)]).collect(engine="streaming")
-    both = pl.DataFrame(rows, schema=STATED).join(added, on=["day", "currency"], how="full", coalesce=True)
-    amount = pl.when(is_whole).then(pl.col("stated").fill_null(0)).otherwise("amount")
-    return both.select("day", "currency", pl.col("transactions").fill_null(0), amount.alias("amount"))
-
-
-def _added_up(raw: pl.LazyFrame) -> pl.LazyFrame:
-    counted = {"transactions": pl.len().cast(pl.Int64), "amount": pl.col("amount").cast(pl.Decimal(38, 4)).sum()}
-    return raw.group_by("day", "currency").agg(**counted)
+    """Transactions and native sum of each day and currency, as the source states them."""
+    stated = TRANSACTIONS.stated(records, plan.days, plan.pins[RAW])
+    return stated.rename({"rows": "transactions"})
 
 
 def prove_control_totals(evidence: Evidence) -> Sequence[Check]:
@@ -74,18 +42,19 @@ def prove_control_totals(evidence: Evidence) -> Sequence[Check]:
 
 def landed_now() -> frozenset[date]:
     """The days for which a file lies in the landing."""
-    return landed_days(LandingResource().path())
+    return TRANSACTIONS.landed(LandingResource().path())
 
 
 def waiting_now(records: Records) -> Sequence[WaitingFile]:
     """The files in the landing that take more back than they may without a person's decision."""
     zone = LandingResource()
-    return waiting(records, zone.path(), zone.declaration())
+    given = (records, zone.path(), zone.declaration())
+    return (*TRANSACTIONS.waiting(*given), *fixings_waiting(*given))
 
 
 def moved_days(records: Records, days: Collection[date]) -> frozenset[date]:
     """Those of the days whose landed file has changed, or whose rates in force are not those of ``fx_rates``."""
-    files = raw_log.changed_days(records, LandingResource().path(), days)
+    files = TRANSACTIONS.moved(records, LandingResource().path(), days)
     if not days or not records.exists("raw_fixings") or not records.exists("fx_rates"):
         return files
     known = fixings_known(records.snapshot("raw_fixings").scan().collect())
@@ -104,9 +73,7 @@ def render(records: Records, folder: Path, pending: Event | None) -> Collection[
 
 def nightly(made: RevenueAssets) -> NightlySpec:
     """What nightly publishes: what has landed, and what of it has moved since."""
-    return NightlySpec(
-        undated=made.undated, landed=landed_now, moved=moved_days, notes=raw_log.notes, waiting=waiting_now
-    )
+    return NightlySpec(undated=made.undated, landed=landed_now, moved=moved_days, notes=notes, waiting=waiting_now)
 
 
 def known_days() -> tuple[date, date | None]:
@@ -116,7 +83,7 @@ def known_days() -> tuple[date, date | None]:
         FirstDayUnreadable, FirstDayUnknown: when the first day cannot be told.
     """
     clock = clock_told()
-    first = first_day(LakeResource(), LandingResource().path(), raw_log.RAW)
+    first = first_day(LakeResource(), LandingResource().path(), RAW)
     # Before anything has landed there is no day; tomorrow's definitions have it.
     return first or now_utc().date(), clock.date() if clock else None
 

@@ -13,10 +13,10 @@ from backfill_assets import LakeResource, published_root, watch
 from backfill_assets.checks import exactly
 from backfill_assets.corrections import ONE_DAY, Window
 from backfill_assets.lake import Records, replace_text
-from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.assets import LandingResource
 from backfill_assets.revenue.landing import FinanceLedger, read_ledger
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.text import counted
 from backfill_assets.watch import Cause, Finding, Findings, Observation, Reconciled, Stored, findings, tolerance_of
 
@@ -110,7 +110,7 @@ def read_books(records: Records, ledger: FinanceLedger, window: Window) -> Books
     """Live and ledger of every day of the window."""
     in_window = pl.col("day").is_between(window.first, window.last)
     both = beside(records.snapshot(FACT).scan(window.days), replace(ledger, frame=ledger.frame.filter(in_window)))
-    traded = raw_log.days_with_rows(records)
+    traded = TRANSACTIONS.days_with_rows(records)
     keys = [(day, currency) for day, currency in both.select("day", "currency").iter_rows()]
     return Books(
         window.days,

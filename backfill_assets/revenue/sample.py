@@ -26,8 +26,8 @@ from backfill_assets.corrections import Plan, Window
 from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.conversions import conversion_of
-from backfill_assets.revenue.declared import WHOLE_DAY
 from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
+from backfill_assets.sources import WHOLE_DAY, raw_manifest
 
 # A quotient that is a tie has few digits and is exact at this precision; any other is at least 1e-23 away from a tie.
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -62,7 +62,7 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     plan, records = evidence.plan, evidence.records
     raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days).select(*_RAW_COLUMNS)
     staged = {_key(row): row for row in evidence.staged.collect().iter_rows(named=True)}
-    effective = _effective(raw, raw_log.arrivals(records, plan.pins[raw_log.RAW]))
+    effective = _effective(raw, raw_log.TRANSACTIONS.arrivals(records, plan.pins[raw_log.RAW]))
     population = _population(effective, staged)
     order = sampling_order(population, keys=FACT_KEY, strata=STRATA, seed=plan.correction)
     wanted = sample_size(order, strata=STRATA, days=len(plan.days))
@@ -80,7 +80,7 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
 
 def fixings_at_opening(records: Records, plan: Plan) -> Fixings:
     """What was known of the ECB's fixings when the correction was opened, for its window; None for a withdrawn one."""
-    manifest = raw_log.raw_manifest(records).rows()
+    manifest = raw_manifest(records).rows()
     known = manifest.filter((pl.col("source") == raw_log.FIXINGS) & (pl.col("at") <= plan.opened_at))["arrival"]
     window = Window(plan.window.first - timedelta(days=MAX_FIXING_AGE_DAYS), plan.window.last)
     log = records.snapshot(raw_log.FIXINGS).scan()

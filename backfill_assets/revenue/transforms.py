@@ -1,10 +1,9 @@
 """From raw transactions and rates to revenue, exactly, in scaled 128-bit integers."""
 
-from datetime import date
-
 import polars as pl
 
 from backfill_assets.revenue.errors import AmbiguousRates, MissingRates, RevenueTooLarge
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.revenue.schemas import FACT_KEY, schema_of
 
 LARGEST_SUM = 1e33
@@ -17,24 +16,6 @@ def divided_half_even(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     half_up = doubled // (denominator * 2)
     is_odd_tie = (half_up * denominator * 2 == doubled) & ((half_up & 1) == 1)
     return half_up - is_odd_tie.cast(pl.Int128)
-
-
-def rearrived_days(raw: pl.LazyFrame) -> frozenset[date]:
-    """The days that landed more than once. Reads one column."""
-    arrivals = raw.select("day", "arrival").unique().collect(engine="streaming")
-    return frozenset(arrivals.filter(pl.col("day").is_duplicated())["day"])
-
-
-def latest_transactions(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Each transaction of a day as its latest arrival has it, if that did not withdraw it.
-
-    Days that landed once pass untouched.
-    """
-    again = rearrived_days(raw)
-    if not again:
-        return raw
-    is_again = pl.col("day").is_in(list(again))
-    return pl.concat([raw.filter(~is_again), _latest(raw.filter(is_again))])
 
 
 def daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
@@ -52,35 +33,13 @@ def daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.
     wanted = schema_of("raw_transactions")
     columns = (*FACT_KEY, "transaction_id", "arrival", "amount")
     raw = raw_transactions.select(columns).match_to_schema({name: wanted[name] for name in columns})
-    again = rearrived_days(raw)
-    once = raw.filter(~pl.col("day").is_in(list(again))) if again else raw
     pairs = _rate_pairs(fx_rates)
-    parts = (once, *(_latest(raw.filter(pl.col("day") == day)) for day in sorted(again)))
+    parts = TRANSACTIONS.latest_by_day(raw)
     sums = pl.concat(_sums(part, pairs) for part in parts).join(pairs, on=["day", "currency"], how="left")
     _refuse_missing_rates(sums, fx_rates)
     _refuse_overflow(sums)
     named = sums.with_columns(pl.col("revenue_usd").reinterpret(dtype=pl.Decimal(38, 4)))
     return named.select(list(schema_of("fct_daily_revenue"))).sort(FACT_KEY)
-
-
-def control_totals(raw: pl.LazyFrame) -> pl.DataFrame:
-    """Rows and native sum per day, arrival and currency, to compare with the manifest of what landed.
-
-    What an arrival withdrew did not land with it.
-    """
-    totals = (
-        raw.filter(pl.col("amount").is_not_null())
-        .group_by("day", "arrival", "currency")
-        .agg(rows=pl.len().cast(pl.Int64), amount=pl.col("amount").sum().cast(pl.Decimal(38, 4)))
-    )
-    return totals.collect(engine="streaming").sort("day", "arrival", "currency")
-
-
-def _latest(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Each transaction's latest arrival. Holds every transaction id in memory: best a day at a time."""
-    latest = raw.group_by("day", "transaction_id").agg(pl.col("arrival").max())
-    there = raw.join(latest, on=["day", "transaction_id", "arrival"], how="semi")
-    return there.filter(pl.col("amount").is_not_null())
 
 
 def _sums(transactions: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:

@@ -7,17 +7,9 @@ from datetime import date
 import polars as pl
 
 from backfill_assets.core.audiences import Audience
-from backfill_assets.core.check import Check
+from backfill_assets.core.check import Check, Problem
 from backfill_assets.core.plan import Plan
 from backfill_assets.storage.records import Records
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with one day of one source, in a few words without a full stop."""
-
-    day: date
-    what: str
 
 
 @dataclass(frozen=True, slots=True)

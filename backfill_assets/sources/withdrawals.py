@@ -1,17 +1,53 @@
-"""Landed files that take back more than they may, and what people decide about them."""
+"""What a source declares about its files, which of them take back more than they may, and what people decide.
 
+A file holds its whole day or adds to it, and may take a share of what is known back unasked.
+"""
+
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from backfill_assets.core.given import is_person, written
 from backfill_assets.errors.deciding import NameNeeded
-from backfill_assets.errors.withdrawals import NothingWaits
+from backfill_assets.errors.landing import DeclarationUnknown, NothingWaits
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.row_table import RowTable, values_of
+
+WHOLE_DAY, ADDITION = "whole-day", "addition"
+MOST_WITHDRAWN = "10%"
+PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
+SETTINGS = ("BACKFILL_LANDED_FILES", "BACKFILL_MOST_WITHDRAWN")
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """How a landed file stands to what is known of its day; ``most_withdrawn`` is a share between 0 and 1."""
+
+    files: str = WHOLE_DAY
+    most_withdrawn: Decimal = Decimal("0.1")
+
+    def is_too_much(self, withdrawn: int, known: int) -> bool:
+        """Whether a person has to say that so many of what is known are meant to go."""
+        return withdrawn > self.most_withdrawn * known
+
+
+def declared(files: str, most_withdrawn: str, settings: tuple[str, str] = SETTINGS) -> Declaration:
+    """The declaration as people write it, such as ``whole-day`` and ``10%``; ``settings`` name the two in an error.
+
+    Raises:
+        DeclarationUnknown: when it is none.
+    """
+    share = PERCENT.fullmatch(most_withdrawn.strip())
+    if files not in {WHOLE_DAY, ADDITION}:
+        raise DeclarationUnknown(settings[0], files, f"{WHOLE_DAY} or {ADDITION}")
+    if share is None or Decimal(share[1]) > 100:  # noqa: PLR2004 - per cent
+        raise DeclarationUnknown(settings[1], most_withdrawn, "a share such as 10%")
+    return Declaration(files, Decimal(share[1]) / 100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def real_lake(root: Path, days: Collection[date]) -> SmallLake:
 
 def ingest(lake: SmallLake, days: Collection[date], at: datetime = NOW) -> None:
     """Bring what landed into the raw log."""
-    raw_log.ingest_days(lake.records, lake.landing, days, KEY, at)
+    raw_log.TRANSACTIONS.ingest(lake.records, lake.landing, days, KEY, at)
     fixing_log.ingest_fixings(lake.records, lake.landing, at)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.revenue.raw_log import arrivals, raw_manifest
+from backfill_assets.revenue.raw_log import TRANSACTIONS
+from backfill_assets.sources import raw_manifest
 from tests.e2e.house import House, finance_ledger, new_house, per_currency
 from tests.revenue.real_data import real_data
 
@@ -160,7 +161,7 @@ def test_nightly_killed_between_two_tables_neither_loses_nor_doubles(
     assert house.run("nightly", "--through", "2010-12-05").code == 0
 
     assert per_currency(house.fact()).rows() == finance_ledger().filter(pl.col("day") <= SHOP.days[4]).rows()
-    assert arrivals(house.records)["arrival"].to_list() == [1] * 5
+    assert TRANSACTIONS.arrivals(house.records)["arrival"].to_list() == [1] * 5
     raw = house.records.snapshot("raw_transactions").scan().select("transaction_id").collect()
     assert raw["transaction_id"].is_unique().all()
     assert len(raw_manifest(house.records).rows()) >= 6

@@ -125,12 +125,12 @@ def test_a_manifest_that_lost_a_day_does_not_mean_that_nothing_arrived(tmp_path:
     records = Records(Lake(str(tmp_path / "lake")))
     day = date(2026, 1, 5)
     drop_parquet(tmp_path / "landing", day, trade(day))
-    raw_log.ingest_days(records, tmp_path / "landing", [day], KEY, AT)
+    raw_log.TRANSACTIONS.ingest(records, tmp_path / "landing", [day], KEY, AT)
     before = records.snapshot("raw_transactions").fingerprint(day)
     manifest = tmp_path / "lake/_control/raw_manifest"
     manifest.rename(tmp_path / "lost")
 
-    done = raw_log.ingest_days(records, tmp_path / "landing", [day], KEY, AT)
+    done = raw_log.TRANSACTIONS.ingest(records, tmp_path / "landing", [day], KEY, AT)
 
     assert list(done.reasons) == [day]
     assert done.reasons[day].error.startswith("ArrivalUnannounced")

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill_assets.revenue.errors import BadLanding, UnusableFixings, UnusableLedger
-from backfill_assets.revenue.landing import LEDGER, read_day, read_ledger
-from backfill_assets.revenue.landing_formats import parse_csv, parse_ndjson
+from backfill_assets.revenue.errors import UnusableFixings, UnusableLedger
+from backfill_assets.revenue.landing import LEDGER, read_ledger
+from backfill_assets.sources import BadLanding
+from backfill_assets.sources.formats import parse_csv, parse_ndjson
 from tests.e2e.house import House
 from tests.e2e.shop import FIXINGS, open_shop, trade
-from tests.revenue.shorthands import read_fixings
+from tests.revenue.shorthands import read_day, read_fixings
 from tests.scenarios import FRIDAY, csv_line, drop_csv, drop_ndjson, drop_parquet, transaction
 
 LAST = {"transaction_id": "t2", "amount": "1234.5000"}
@@ -136,7 +137,7 @@ def test_any_text_cut_anywhere_keeps_only_whole_records(rows: list[tuple[str, De
     ndjson = "".join(f'{{"word": {_json(word)}, "amount": {amount:f}}}\n' for word, amount in rows)
     cut = data.draw(st.integers(0, 10_000))
     for parse, content in ((parse_csv, b"word,amount\n" + csv.encode()), (parse_ndjson, ndjson.encode())):
-        whole, parsed = parse(content), parse(content[: cut % len(content)])
+        whole, parsed = parse(content, {"amount"}), parse(content[: cut % len(content)], {"amount"})
         assert whole.frame is not None
         assert not whole.damaged
         assert whole.frame.rows() == [(word, f"{amount:f}") for word, amount in rows]

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill_assets.revenue.errors import BadLanding, UnusableFixings
-from backfill_assets.revenue.landing import LANDED, LEDGER, read_day, read_ledger
-from backfill_assets.revenue.landing_checks import as_landed
-from backfill_assets.revenue.landing_formats import parse_ndjson
+from backfill_assets.revenue.errors import UnusableFixings
+from backfill_assets.revenue.landing import LEDGER, read_ledger
+from backfill_assets.revenue.landing_checks import LANDED, as_landed
+from backfill_assets.sources import BadLanding
+from backfill_assets.sources.formats import parse_ndjson
 from tests.e2e.shop import open_shop, trade
-from tests.revenue.shorthands import read_fixings
+from tests.revenue.shorthands import read_day, read_fixings
 from tests.scenarios import FRIDAY, csv_line, drop_csv, drop_ndjson, drop_parquet, noon, transaction
 
 HEADER = ",".join(LANDED)
@@ -177,7 +178,7 @@ def test_no_generated_object_changes_on_the_way(*, amount: Decimal, others: dict
     text = [f"{json.dumps(name)}: {value}" for name, value in fields.items()]
     if twice and again in fields:
         text.append(f"{json.dumps(again)}: {fields[again]}")
-    parsed = parse_ndjson(("{" + ", ".join(text) + "}\n").encode())
+    parsed = parse_ndjson(("{" + ", ".join(text) + "}\n").encode(), {"amount"})
     assert parsed.frame is not None
     frame, problems = as_landed(parsed.frame, "t.ndjson", FRIDAY, parsed.mistyped)
     if parsed.damaged or problems:

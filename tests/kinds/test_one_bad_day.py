@@ -16,6 +16,7 @@ from backfill_assets.revenue import fixing_log, raw_log
 from backfill_assets.revenue.errors import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
 from backfill_assets.revenue.landing import LEDGER, read_ledger
 from backfill_assets.revenue.source_checks import verify_sources
+from backfill_assets.sources import raw_manifest
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.composed import DAILY_REVENUE
@@ -96,7 +97,7 @@ def test_a_file_that_fails_in_any_way_fails_alone(tmp_path: Path, land: Callable
     land(tmp_path)
     drop_parquet(tmp_path, GOOD, trade(GOOD))
 
-    done = raw_log.ingest_days(records, tmp_path, [BAD, GOOD], KEY, noon(GOOD))
+    done = raw_log.TRANSACTIONS.ingest(records, tmp_path, [BAD, GOOD], KEY, noon(GOOD))
 
     assert done.arrived == (GOOD,)
     assert list(done.reasons) == [BAD]
@@ -110,24 +111,28 @@ def test_an_error_that_nobody_foresaw_names_its_file_and_the_other_days_arrive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, error: BaseException
 ):
     """What nobody foresaw can only be made: the real reader, with an error planted for one day."""
-    from backfill_assets.revenue import raw_files
+    from backfill_assets.sources import RawLog, ingestion
     from backfill_assets.storage.table import Table
 
     records = Records(Lake(str(tmp_path / "lake")))
     for day in (BAD, GOOD):
         drop_parquet(tmp_path, day, trade(day))
-    owner, name = (Table, "write_files") if where == "write" else (raw_files, where)
+    owner, name = {
+        "read_day": (ingestion, "read_one"),
+        "as_raw": (RawLog, "rows_of"),
+        "write": (Table, "write_files"),
+    }[where]
     real = getattr(owner, name)
 
     def planted(*arguments: object) -> object:
-        told = arguments[1] if where != "as_raw" else arguments[0].day
+        told = {"read_day": arguments[-1], "as_raw": getattr(arguments[1], "day", None), "write": arguments[1]}[where]
         if told == BAD or (where == "write" and BAD in told):
             raise error
         return real(*arguments)
 
     monkeypatch.setattr(owner, name, planted)
 
-    done = raw_log.ingest_days(records, tmp_path, [BAD, GOOD], KEY, noon(GOOD))
+    done = raw_log.TRANSACTIONS.ingest(records, tmp_path, [BAD, GOOD], KEY, noon(GOOD))
 
     assert done.arrived == (GOOD,)
     told = str(done.reasons[BAD])
@@ -158,7 +163,7 @@ def test_a_bad_file_of_fixings_is_named_and_the_others_are_known(
     with pytest.raises(kind, match=r"fx/b\.csv"):
         fixing_log.ingest_fixings(records, tmp_path, noon(BAD))
 
-    assert set(raw_log.raw_manifest(records).rows()["path"]) == {"fx/a.csv", "fx/c.csv"}
+    assert set(raw_manifest(records).rows()["path"]) == {"fx/a.csv", "fx/c.csv"}
     (tmp_path / "fx/d.csv").symlink_to("d.csv")
     with pytest.raises(SeveralFixings, match=r"2 files .*fx/b\.csv, fx/d\.csv"):
         fixing_log.ingest_fixings(records, tmp_path, noon(BAD))
@@ -265,8 +270,8 @@ def test_a_day_whose_control_totals_are_lost_is_the_only_problem_of_a_source(sho
     with house.entered():
         plan = DAILY_REVENUE.step_context(LakeResource(), "ada").progress(correction).plan
     assert verify_sources(house.records, plan) == []
-    row = raw_log.arrivals(house.records).filter(pl.col("day") == BAD).with_columns(totals=pl.lit("{"))
-    raw_log.raw_manifest(house.records).append(lambda _: row)
+    row = raw_log.TRANSACTIONS.arrivals(house.records).filter(pl.col("day") == BAD).with_columns(totals=pl.lit("{"))
+    raw_manifest(house.records).append(lambda _: row)
 
     problems = verify_sources(house.records, plan)
 

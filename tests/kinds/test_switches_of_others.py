@@ -24,9 +24,10 @@ from backfill_assets.core.notice import change
 from backfill_assets.core.onset import Cause, Observation, findings
 from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.pages.formats import growth, money, share
-from backfill_assets.revenue.landing import Arrival
-from backfill_assets.revenue.raw_files import frames_of
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.revenue.schemas import MODELS, schema_of
+from backfill_assets.sources import LandedFile
+from backfill_assets.sources.ingestion import frames_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.e2e.house import House
@@ -83,7 +84,9 @@ def test_no_invalid_day_of_an_author_is_computed(tmp_path: Path, switch: Callabl
 def test_no_invalid_row_of_the_example_is_taken_in(switch: Callable[[], Any]):
     rows = landed([transaction("t1", currency="eur")])
     with switch():
-        kept, reasons = frames_of([Arrival(FRIDAY, "transactions/a.csv", "", rows)], {FRIDAY: 1}, KEY, NOTHING)
+        kept, reasons = frames_of(
+            TRANSACTIONS, [LandedFile(FRIDAY, "transactions/a.csv", "", rows)], {FRIDAY: 1}, KEY, NOTHING
+        )
         with pytest.raises(pa.errors.SchemaErrors):
             checked("fx_rates", fx_rates({(FRIDAY, "USD"): "-1"}))
         for table in MODELS:

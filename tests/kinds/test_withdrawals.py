@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.window import Window
 from backfill_assets.errors.deciding import NameNeeded
-from backfill_assets.errors.withdrawals import DeclarationUnknown, NothingWaits
+from backfill_assets.errors.landing import DeclarationUnknown, NothingWaits
 from backfill_assets.revenue import raw_log
-from backfill_assets.revenue.declared import ADDITION, Declaration, declared
 from backfill_assets.revenue.pipeline import source_totals
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.revenue.sample import _effective
 from backfill_assets.revenue.source_checks import verify_sources
-from backfill_assets.revenue.transforms import latest_transactions
-from backfill_assets.revenue.withdrawals import waiting
+from backfill_assets.sources import ADDITION, Declaration, declared
 from backfill_assets.sources.withdrawals import decide
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
@@ -60,13 +59,13 @@ class Upstream:
         return self.takes(declaration, day)
 
     def takes(self, declaration: Declaration | None = None, day: date = DAY):
-        return raw_log.ingest_days(self.records, self.landing, [day], KEY, AT, declaration)
+        return TRANSACTIONS.ingest(self.records, self.landing, [day], KEY, AT, declaration)
 
     def counts(self, day: date = DAY) -> Mapping[str, Decimal]:
         """What counts of a day, by every way there is to say so."""
         raw = self.records.snapshot("raw_transactions").scan([day])
-        by_transform = dict(latest_transactions(raw).select("transaction_id", "amount").collect().rows())
-        again = _effective(raw, raw_log.arrivals(self.records)).select("transaction_id", "amount").collect()
+        by_transform = dict(TRANSACTIONS.latest(raw).select("transaction_id", "amount").collect().rows())
+        again = _effective(raw, TRANSACTIONS.arrivals(self.records)).select("transaction_id", "amount").collect()
         assert dict(again.rows()) == by_transform
         rates = self.records.table("fx_rates", fx_rates({}).schema)
         rates.create()
@@ -77,7 +76,7 @@ class Upstream:
         stated = source_totals(self.records, plan)
         assert stated["transactions"].sum() == len(by_transform)
         assert (stated["amount"].sum() or 0) == sum(by_transform.values())
-        assert (day in raw_log.days_with_rows(self.records)) == bool(by_transform)
+        assert (day in TRANSACTIONS.days_with_rows(self.records)) == bool(by_transform)
         return by_transform
 
 
@@ -172,7 +171,7 @@ def test_a_file_that_lost_more_than_a_tenth_waits_in_every_format(upstream: Upst
 
 
 def word(upstream: Upstream, what: str, *, accepted: bool = True, by: str = "Ada") -> None:
-    there = waiting(upstream.records, upstream.landing, Declaration())
+    there = TRANSACTIONS.waiting(upstream.records, upstream.landing, Declaration())
     decide(upstream.records, there, what, accepted=accepted, by=by, note="", at=AT)
 
 
@@ -197,8 +196,8 @@ def test_a_declined_file_is_left_alone_and_no_longer_asked_about(upstream: Upstr
     done = upstream.takes()
 
     assert (done.reasons, done.known) == ({}, (DAY,))
-    assert raw_log.changed_days(upstream.records, upstream.landing, [DAY]) == frozenset()
-    assert waiting(upstream.records, upstream.landing, Declaration()) == ()
+    assert TRANSACTIONS.moved(upstream.records, upstream.landing, [DAY]) == frozenset()
+    assert TRANSACTIONS.waiting(upstream.records, upstream.landing, Declaration()) == ()
     assert sorted(upstream.counts()) == NAMES
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.revenue.raw_log import arrivals
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.runbook import freeze_reports
 from tests.composed import DAILY_REVENUE
 from tests.e2e.house import House
@@ -60,7 +60,7 @@ def test_late_data_beyond_the_look_back_is_kept_named_every_night_and_left_to_a_
         assert (answered.code, answered.told["rebuilt"], answered.told["late"]) == (0, [], [str(OLD)])
 
     assert pounds(house, OLD) == Decimal("12.5")
-    assert arrivals(house.records).filter(pl.col("day") == OLD)["arrival"].to_list() == [1, 2]
+    assert TRANSACTIONS.arrivals(house.records).filter(pl.col("day") == OLD)["arrival"].to_list() == [1, 2]
     correction = house.opened(OLD, OLD)
     house.run("run", correction)
     house.run("approve", correction, "--by", "Ada", "--note", "late rows")

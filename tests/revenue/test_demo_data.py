@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from backfill_assets.revenue.fixings import rates_in_force
-from backfill_assets.revenue.landing import as_raw, fixing_files, landed_days, read_day, read_ledger
+from backfill_assets.revenue.landing import fixing_files, read_ledger
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.revenue.reports import finance_reconciliation_export
 from backfill_assets.revenue.transforms import daily_revenue
-from tests.revenue.shorthands import checked, read_fixings
+from tests.revenue.shorthands import as_raw, checked, read_day, read_fixings
 from tests.scenarios import FRIDAY, KEY, MONDAY, SATURDAY, SUNDAY, fixings
 
 CHRISTMAS = date(2025, 12, 25)
@@ -35,7 +36,7 @@ def hashes(root):
 
 def test_the_pipeline_agrees_with_the_ledger_of_the_demo_and_the_bug_does_not(tmp_path):
     demo.write_landing(tmp_path, date(2025, 12, 20), date(2026, 1, 4))
-    days = sorted(landed_days(tmp_path))
+    days = sorted(TRANSACTIONS.landed(tmp_path))
     raw = checked("raw_transactions", pl.concat([as_raw(read_day(tmp_path, day), 1, KEY) for day in days])).lazy()
     (file,) = fixing_files(tmp_path)
     published = read_fixings(file.read_bytes(), file.name)

@@ -5,9 +5,12 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from backfill_assets import sources
 from backfill_assets.revenue import errors as source
-from backfill_assets.revenue.landing import LANDED, as_raw, landed_days, read_day, read_ledger
-from tests.revenue.shorthands import checked
+from backfill_assets.revenue.landing import read_ledger
+from backfill_assets.revenue.landing_checks import LANDED
+from backfill_assets.revenue.raw_log import TRANSACTIONS
+from tests.revenue.shorthands import as_raw, checked, read_day, totals
 from tests.scenarios import (
     FRIDAY,
     KEY,
@@ -24,7 +27,7 @@ from tests.scenarios import (
 )
 
 
-def refusal(root, kind=source.BadLanding, day=FRIDAY):
+def refusal(root, kind=sources.BadLanding, day=FRIDAY):
     with pytest.raises(kind) as refused:
         read_day(root, day)
     message = str(refused.value)
@@ -72,7 +75,7 @@ def test_an_arrival_knows_its_control_totals_and_the_hash_of_the_file(tmp_path):
 
     assert arrival.path == "transactions/2026-01-09.parquet"
     assert arrival.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert (arrival.rows, arrival.totals) == (3, {"EUR": Decimal("99.9999"), "GBP": Decimal(7)})
+    assert (arrival.rows, totals(arrival)) == (3, {"EUR": Decimal("99.9999"), "GBP": Decimal(7)})
 
 
 def test_raw_rows_carry_tokens_and_never_customers(tmp_path):
@@ -91,20 +94,20 @@ def test_a_day_without_trade_is_a_file_without_rows(tmp_path, drop):
 
     arrival = read_day(tmp_path, FRIDAY)
 
-    assert (arrival.rows, arrival.totals, arrival.frame.schema) == (0, {}, LANDED)
+    assert (arrival.rows, totals(arrival), arrival.frame.schema) == (0, {}, LANDED)
 
 
 def test_an_empty_csv_lacks_even_its_header_and_is_damaged(tmp_path):
     drop_csv(tmp_path, FRIDAY).write_bytes(b"")
 
-    refusal(tmp_path, source.UnreadableFile)
+    refusal(tmp_path, sources.UnreadableFile)
 
 
 def test_a_day_without_file_is_missing(tmp_path):
     drop_parquet(tmp_path, FRIDAY)
 
-    assert landed_days(tmp_path) == {FRIDAY}
-    assert "2026-01-12" in str(refusal(tmp_path, source.MissingDays, MONDAY))
+    assert TRANSACTIONS.landed(tmp_path) == {FRIDAY}
+    assert "2026-01-12" in str(refusal(tmp_path, sources.MissingDays, MONDAY))
 
 
 def test_a_stray_file_is_no_day(tmp_path):
@@ -112,14 +115,14 @@ def test_a_stray_file_is_no_day(tmp_path):
     for name in ("not-a-day.csv", "2026-02-30.csv", "2026-01-08.csv.tmp", "notes.txt"):
         (tmp_path / "transactions" / name).write_text("notes")
 
-    assert landed_days(tmp_path) == {FRIDAY}
+    assert TRANSACTIONS.landed(tmp_path) == {FRIDAY}
 
 
 def test_a_day_that_landed_twice_is_ambiguous(tmp_path):
     drop_parquet(tmp_path, FRIDAY)
     drop_csv(tmp_path, FRIDAY)
 
-    refusal(tmp_path, source.AmbiguousDay)
+    refusal(tmp_path, sources.AmbiguousDay)
 
 
 def test_transaction_ids_that_repeat_are_named_at_most_five(tmp_path):
@@ -135,7 +138,7 @@ def test_columns_missing_or_unexpected_are_named(tmp_path):
     file = drop_parquet(tmp_path, FRIDAY, [transaction()])
     pl.read_parquet(file).rename({"country": "land"}).write_parquet(file)
 
-    message = str(refusal(tmp_path, source.WrongColumns))
+    message = str(refusal(tmp_path, sources.WrongColumns))
 
     assert "lacks the columns country" in message
     assert "unexpected columns land" in message
@@ -154,7 +157,7 @@ def test_columns_missing_or_unexpected_are_named(tmp_path):
 def test_a_parquet_column_of_another_type_is_refused(tmp_path, column):
     rewrite(drop_parquet(tmp_path, FRIDAY, [transaction()]), **column)
 
-    assert next(iter(column)) in str(refusal(tmp_path, source.WrongTypes))
+    assert next(iter(column)) in str(refusal(tmp_path, sources.WrongTypes))
 
 
 @pytest.mark.parametrize("amount", ["1.23456", "NaN", "inf", "-inf", "1e5", "1,5", "ten", " 1", "123456789012345"])
@@ -177,13 +180,13 @@ def test_a_float_amount_must_be_finite_and_of_four_decimals(tmp_path, amount):
 def test_an_exact_amount_of_another_numeric_type_is_taken(tmp_path, amount):
     rewrite(drop_parquet(tmp_path, FRIDAY, [transaction()]), amount=amount)
 
-    assert read_day(tmp_path, FRIDAY).totals == {"EUR": Decimal(100)}
+    assert totals(read_day(tmp_path, FRIDAY)) == {"EUR": Decimal(100)}
 
 
 def test_no_digit_of_a_json_number_is_lost(tmp_path):
     drop_ndjson(tmp_path, FRIDAY, [raw_json("12345678901234.1234")])
 
-    assert read_day(tmp_path, FRIDAY).totals == {"EUR": Decimal("12345678901234.1234")}
+    assert totals(read_day(tmp_path, FRIDAY)) == {"EUR": Decimal("12345678901234.1234")}
 
 
 @pytest.mark.parametrize("amount", ["NaN", "1.00001", "true", "[1]", "1E400"])
@@ -196,7 +199,7 @@ def test_a_json_amount_must_be_exact(tmp_path, amount):
 def test_lines_that_are_no_json_object_are_named(tmp_path):
     drop_ndjson(tmp_path, FRIDAY, [json_row(), "{", "[]"])
 
-    assert "line 2, line 3" in str(refusal(tmp_path, source.UnreadableFile))
+    assert "line 2, line 3" in str(refusal(tmp_path, sources.UnreadableFile))
 
 
 @pytest.mark.parametrize("kept", [0, 4, 0.5, 0.99])
@@ -205,32 +208,32 @@ def test_a_truncated_parquet_file_is_refused(tmp_path, kept):
     content = file.read_bytes()
     file.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
 
-    refusal(tmp_path, source.UnreadableFile)
+    refusal(tmp_path, sources.UnreadableFile)
 
 
 def test_a_line_with_too_many_fields_is_named(tmp_path):
     drop_csv(tmp_path, FRIDAY, [csv_line("t1"), csv_line("t2") + ",more"])
 
-    assert "line 3" in str(refusal(tmp_path, source.UnreadableFile))
+    assert "line 3" in str(refusal(tmp_path, sources.UnreadableFile))
 
 
 def test_a_line_that_was_cut_off_is_named(tmp_path):
     file = drop_csv(tmp_path, FRIDAY, [csv_line("t1"), csv_line("t2")])
     file.write_text(file.read_text()[: -len("EUR,100.00\n")])
 
-    assert "line 3, which has no end" in str(refusal(tmp_path, source.UnreadableFile))
+    assert "line 3, which has no end" in str(refusal(tmp_path, sources.UnreadableFile))
 
 
 def test_an_open_quote_does_not_swallow_the_rows_after_it(tmp_path):
     drop_csv(tmp_path, FRIDAY, [csv_line("t1", country='"Germany'), csv_line("t2")])
 
-    refusal(tmp_path, source.UnreadableFile)
+    refusal(tmp_path, sources.UnreadableFile)
 
 
 def test_text_that_is_no_utf8_is_refused(tmp_path):
     drop_csv(tmp_path, FRIDAY).write_bytes(",".join(LANDED).encode() + b"\nt1,\xff\xfe,c,d,EUR,1\n")
 
-    refusal(tmp_path, source.UnreadableFile)
+    refusal(tmp_path, sources.UnreadableFile)
 
 
 @pytest.mark.parametrize("code", ["eur", "EURO", "E1R", "€"])
@@ -272,7 +275,7 @@ def test_a_time_without_offset_is_refused(tmp_path, at):
 def test_required_values_may_not_be_absent(tmp_path, field):
     drop_csv(tmp_path, FRIDAY, [csv_line(**{field: ""})])
 
-    assert f"{field} in 1 row" in str(refusal(tmp_path, source.MissingValues))
+    assert f"{field} in 1 row" in str(refusal(tmp_path, sources.MissingValues))
 
 
 def test_all_problems_of_a_file_are_in_one_report(tmp_path):
@@ -284,14 +287,14 @@ def test_all_problems_of_a_file_are_in_one_report(tmp_path):
     ]
     drop_csv(tmp_path, FRIDAY, rows)
 
-    refused = refusal(tmp_path, source.SeveralProblems)
+    refused = refusal(tmp_path, sources.SeveralProblems)
 
     assert {type(problem) for problem in refused.problems} == {
         source.DuplicateTransactions,
         source.UnusableAmounts,
         source.UnknownCurrencies,
         source.OutsideDay,
-        source.MissingValues,
+        sources.MissingValues,
     }
 
 
@@ -299,7 +302,7 @@ def test_a_missing_column_does_not_hide_the_other_problems(tmp_path):
     file = drop_parquet(tmp_path, FRIDAY, [transaction("t1", currency="eur")])
     pl.read_parquet(file).drop("transaction_id").with_columns(amount=pl.lit(float("nan"))).write_parquet(file)
 
-    refused = refusal(tmp_path, source.SeveralProblems)
+    refused = refusal(tmp_path, sources.SeveralProblems)
 
     assert len(refused.problems) == 3
     assert "row 1 with NaN" in str(refused)

@@ -7,19 +7,20 @@ from functools import cache
 import polars as pl
 
 from backfill_assets.revenue.fixings import fixings_known, new_fixings, rates_in_force
-from backfill_assets.revenue.landing import LEDGER, FinanceLedger, as_raw, landed_days, read_day
+from backfill_assets.revenue.landing import LEDGER, FinanceLedger
+from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.revenue.reports import finance_reconciliation_export
 from backfill_assets.revenue.schemas import schema_of
-from backfill_assets.revenue.transforms import control_totals, daily_revenue
+from backfill_assets.revenue.transforms import daily_revenue
 from tests.revenue.real_data import real_data
 from tests.revenue.reference import half_even, half_up, revenue
-from tests.revenue.shorthands import checked, read_fixings
+from tests.revenue.shorthands import as_raw, checked, read_day, read_fixings
 from tests.scenarios import KEY
 
 
 @cache
 def shop_days() -> tuple[date, ...]:
-    return tuple(sorted(landed_days(real_data() / "online_retail")))
+    return tuple(sorted(TRANSACTIONS.landed(real_data() / "online_retail")))
 
 
 @cache
@@ -89,7 +90,7 @@ def test_control_totals_of_the_log_equal_those_of_the_files():
     root, day = real_data() / "online_retail", shop_days()[0]
     arrival = read_day(root, day)
 
-    totals = control_totals(transactions().filter(day=day).lazy())
+    totals = TRANSACTIONS.control_totals(transactions().filter(day=day).lazy())
 
     assert totals["rows"].sum() == arrival.rows
     assert dict(totals.select("currency", "amount").iter_rows()) == arrival.totals

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from backfill_assets.core.onset import findings
 from backfill_assets.revenue import sample
 from backfill_assets.revenue.fixings import rates_in_force
-from backfill_assets.revenue.raw_log import MANIFEST
 from backfill_assets.revenue.reconciling import Books, Side, observe
 from backfill_assets.revenue.schemas import FACT_KEY
 from backfill_assets.revenue.transforms import daily_revenue
+from backfill_assets.sources import MANIFEST
 from tests.scenarios import fixings, raw_transactions, transaction
 
 FIRST = date(2026, 1, 5)

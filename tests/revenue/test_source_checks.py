@@ -15,6 +15,7 @@ from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.runbook import CorrectableTable, StepContext, open_correction, verify_source
 from backfill_assets.runbook.correctable_table import Sources
+from backfill_assets.sources import raw_manifest
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.runbook.world import InMemory
@@ -34,7 +35,7 @@ def source(root: Path, days=DAYS, without=()) -> Records:
     records = Records(Lake(str(root / "lake")))
     for day in days:
         drop_parquet(root / "landing", day, sold(day))
-    raw_log.ingest_days(records, root / "landing", days, KEY, AT)
+    raw_log.TRANSACTIONS.ingest(records, root / "landing", days, KEY, AT)
     rates = {(day, currency): "1.1" for day in days for currency in ("EUR", "GBP", "USD")}
     table = records.table("fx_rates", schema_of("fx_rates"))
     table.create()
@@ -69,7 +70,7 @@ def rewritten(file: Path, *changes: pl.Expr) -> None:
 
 def forget_hashes(records: Records) -> None:
     """As if everything had arrived before hashes of data files were kept."""
-    table = raw_log.raw_manifest(records)._table
+    table = raw_manifest(records)._table
     rows = table.snapshot().scan().collect().with_columns(file_sha256=pl.lit(None, pl.String))
     from backfill_assets.storage.table import Change
 
@@ -136,7 +137,7 @@ def test_rows_that_nobody_announced_are_found(tmp_path):
 def test_a_later_arrival_is_held_against_its_own_totals(tmp_path):
     records = source(tmp_path)
     drop_parquet(tmp_path / "landing", DAYS[0], [*sold(DAYS[0]), transaction("e", DAYS[0], amount="70")])
-    raw_log.ingest_days(records, tmp_path / "landing", [DAYS[0]], KEY, AT)
+    raw_log.TRANSACTIONS.ingest(records, tmp_path / "landing", [DAYS[0]], KEY, AT)
     assert problems(records) == {}
 
 
@@ -144,7 +145,7 @@ def test_what_landed_after_the_correction_was_opened_does_not_count(tmp_path):
     records = source(tmp_path)
     plan = plan_of(records)
     drop_parquet(tmp_path / "landing", DAYS[0], [*sold(DAYS[0]), transaction("y", DAYS[0], currency="JPY")])
-    raw_log.ingest_days(records, tmp_path / "landing", [DAYS[0]], KEY, AT)
+    raw_log.TRANSACTIONS.ingest(records, tmp_path / "landing", [DAYS[0]], KEY, AT)
     assert list(verify_sources(records, plan)) == []
     assert problems(records) == {DAYS[0]: ["fx_rates has no rate of JPY"]}
 
@@ -152,7 +153,7 @@ def test_what_landed_after_the_correction_was_opened_does_not_count(tmp_path):
 def test_a_day_without_trade_needs_no_currency_and_is_sound(tmp_path):
     records = source(tmp_path, DAYS[:3])
     drop_parquet(tmp_path / "landing", DAYS[3])
-    raw_log.ingest_days(records, tmp_path / "landing", [DAYS[3]], KEY, AT)
+    raw_log.TRANSACTIONS.ingest(records, tmp_path / "landing", [DAYS[3]], KEY, AT)
     assert problems(records, DAYS[:4]) == {}
 
 

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfill_assets.revenue.errors import AmbiguousRates, MissingRates, RevenueTooLarge
-from backfill_assets.revenue.transforms import control_totals, daily_revenue, latest_transactions
+from backfill_assets.revenue.raw_log import TRANSACTIONS
+from backfill_assets.revenue.transforms import daily_revenue
 from tests.profiles import share_of_examples
 from tests.revenue.reference import half_even, in_usd
 from tests.revenue.shorthands import checked
@@ -138,7 +139,7 @@ def test_each_transaction_counts_as_its_latest_arrival_has_it():
     first = raw_transactions([transaction("t1"), transaction("t2"), transaction("t3", SATURDAY)])
     second = raw_transactions([transaction("t2", amount="7"), transaction("t4")], arrival=2)
 
-    latest = latest_transactions(pl.concat([second, first]).lazy()).collect().sort("transaction_id")
+    latest = TRANSACTIONS.latest(pl.concat([second, first]).lazy()).collect().sort("transaction_id")
 
     assert latest.select("transaction_id", "amount", "arrival").rows() == [
         ("t1", Decimal(100), 1),
@@ -160,14 +161,14 @@ def test_revenue_does_not_count_an_older_arrival_again():
 def test_days_of_one_arrival_pass_untouched():
     raw = raw_transactions([transaction("t1"), transaction("t2", SATURDAY)]).lazy()
 
-    assert latest_transactions(raw).explain() == raw.explain()
+    assert TRANSACTIONS.latest(raw).explain() == raw.explain()
 
 
 def test_control_totals_are_per_arrival():
     first = raw_transactions([transaction("t1"), transaction("t2", currency="GBP", amount="-3.25")])
     second = raw_transactions([transaction("t1", amount="1")], arrival=2)
 
-    assert control_totals(pl.concat([first, second]).lazy()).rows() == [
+    assert TRANSACTIONS.control_totals(pl.concat([first, second]).lazy()).rows() == [
         (FRIDAY, 1, "EUR", 1, Decimal(100)),
         (FRIDAY, 1, "GBP", 1, Decimal("-3.25")),
         (FRIDAY, 2, "EUR", 1, Decimal(1)),

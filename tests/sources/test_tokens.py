@@ -3,8 +3,8 @@ import hmac
 import polars as pl
 import pytest
 
-from backfill_assets.errors.withdrawals import MissingKey
-from backfill_assets.sources.tokens import tokenised
+from backfill_assets.errors.landing import MissingKey
+from backfill_assets.sources.log_rows import tokenised
 from tests.scenarios import KEY
 
 

@@ -8,14 +8,14 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from backfill_assets.text import one_line
+from backfill_assets.core.plain import one_line
 
 LINES_AT_ONCE = 20_000
 END, NUL = b"\n", b"\0"
@@ -26,8 +26,8 @@ END, NUL = b"\n", b"\0"
 class Parsed:
     """The rows that could be read, or None when nothing could, and the names of the lines that could not.
 
-    ``mistyped`` maps columns of NDJSON that hold anything but text and null to what they hold; ``amount`` may hold
-    numbers, and is looked at by its digits.
+    ``mistyped`` maps columns of NDJSON that hold anything but text and null to what they hold; a column of numbers may
+    hold these, and is looked at by its digits.
     """
 
     frame: pl.DataFrame | None
@@ -35,7 +35,7 @@ class Parsed:
     mistyped: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def parse_parquet(content: bytes) -> Parsed:
+def parse_parquet(content: bytes, _numbers: Collection[str] = ()) -> Parsed:
     """Read Parquet. A truncated or damaged file gives nothing."""
     try:
         return Parsed(pl.read_parquet(io.BytesIO(content)))
@@ -43,8 +43,8 @@ def parse_parquet(content: bytes) -> Parsed:
         return Parsed(None)
 
 
-def parse_csv(content: bytes) -> Parsed:
-    """Read CSV as text. The header is required, also of a day without trade."""
+def parse_csv(content: bytes, _numbers: Collection[str] = ()) -> Parsed:
+    """Read CSV as text. The header is required, also of a day without rows."""
     if damaged := damage(content):
         return Parsed(None, damaged)
     if twice := names_given_twice(content):
@@ -57,8 +57,10 @@ def parse_csv(content: bytes) -> Parsed:
     return Parsed(None if ragged else frame, ragged)
 
 
-def parse_ndjson(content: bytes) -> Parsed:
-    """Read one JSON object a line; an empty file is a day without trade. Numbers stay the text they were.
+def parse_ndjson(content: bytes, numbers: Collection[str] = ()) -> Parsed:
+    """Read one JSON object a line; an empty file is a day without rows. Numbers stay the text they were.
+
+    Only the columns of ``numbers`` may hold any.
 
     Polars' own reader takes numbers through a float and drops digits beyond the seventeenth, and it takes the last of
     two equal keys.
@@ -72,12 +74,12 @@ def parse_ndjson(content: bytes) -> Parsed:
     for start in range(0, len(lines), LINES_AT_ONCE):
         rows = [_object(line) for line in lines[start : start + LINES_AT_ONCE]]
         damaged_lines += [f"line {start + at}{row}" for at, row in enumerate(rows, 1) if isinstance(row, str)]
-        frames.append(_text_frame([row for row in rows if not isinstance(row, str)], mistyped))
+        frames.append(_text_frame([row for row in rows if not isinstance(row, str)], mistyped, numbers))
     frame = pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
     return Parsed(frame, tuple(damaged_lines), mistyped)
 
 
-PARSERS: dict[str, Callable[[bytes], Parsed]] = {
+PARSERS: dict[str, Callable[[bytes, Collection[str]], Parsed]] = {
     ".parquet": parse_parquet,
     ".csv": parse_csv,
     ".ndjson": parse_ndjson,
@@ -163,19 +165,18 @@ def _object(line: str) -> dict[str, Any] | str:
     return value
 
 
-def _text_frame(rows: Sequence[dict[str, Any]], mistyped: dict[str, str]) -> pl.DataFrame:
+def _text_frame(rows: Sequence[dict[str, Any]], mistyped: dict[str, str], numbers: Collection[str]) -> pl.DataFrame:
     names = dict.fromkeys(name for row in rows for name in row)
     columns: dict[str, pl.Series] = {}
     for name in names:
         values = [row.get(name) for row in rows]
         strange = {_KINDS.get(kind, "text") for kind in set(map(type, values))} - {"text"}
-        if strange and name != NUMERIC:
+        if strange and name not in numbers:
             mistyped.setdefault(name, " and ".join(sorted(strange)))
         columns[name] = pl.Series([_text(value) for value in values], dtype=pl.String)
     return pl.DataFrame(columns)
 
 
-NUMERIC = "amount"
 _KINDS: dict[type, str] = {_Number: "number", bool: "boolean", list: "list", dict: "object"}
 
 
