@@ -250,7 +250,7 @@ def test_nightly_withdraws_waits_and_goes_by_the_word(tmp_path: Path):
 
     emptied = landed([])
     assert (emptied.code, emptied.told["error"], emptied.told["rebuilt"]) == (3, "WithdrawalWaits", [])
-    assert "13 of the 13 rows" in emptied.told["message"]
+    assert "13 of the 13 transactions" in emptied.told["message"]
     assert euros() == [(13, Decimal(130))]
 
     assert house.run("withdrawals").told["waiting"][0]["what"] == str(DAY)

@@ -1,4 +1,4 @@
-"""A raw log of columns, key and measures that nothing else here has: what lands, lands again, is taken back or waits."""
+"""A raw log with columns, key and measures of its own: what lands, lands again, is taken back, or waits."""
 
 import json
 from collections.abc import Collection
@@ -335,6 +335,7 @@ WRONG: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_a_log_that_cannot_work_is_refused_when_it_is_declared(case: str) -> None:
     told: dict[str, Any] = {"table": "r", "columns": COLUMNS, "key": ("meter",), "totals": ControlTotals(("kwh",))}
+    told["personal"] = {"owner": "owner_token"}
     with pytest.raises(ColumnsDeclaredWrongly):
         RawLog(**(told | WRONG[case]))
 
