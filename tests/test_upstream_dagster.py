@@ -220,3 +220,22 @@ def test_a_failure_hook_is_given_the_error_that_was_raised_by_a_step_and_by_its_
 
     assert [(type(error), str(error)) for error in raised] == [(Mine, "compute"), (Mine, "output")]
     assert isinstance(raised[0].__cause__, KeyError)
+
+
+def test_a_launch_under_the_single_run_policy_is_one_run_for_each_stretch_of_days():
+    """ADR 16: a launch on a table with a limited source is one wave, or refused once."""
+    from dagster._core.definitions.automation_tick_evaluation_context import build_run_requests_with_backfill_policies
+    from dagster._core.definitions.events import AssetKeyPartitionKey
+
+    @dg.asset(key=ASSET, partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def single() -> None: ...
+
+    chosen = [*range(1, 26), *range(28, 31)]
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests = build_run_requests_with_backfill_policies(
+            asset_partitions=[AssetKeyPartitionKey(ASSET, f"2026-01-{day:02}") for day in chosen],
+            asset_graph=dg.Definitions(assets=[single]).resolve_asset_graph(),
+            dynamic_partitions_store=instance,
+        )
+    ends = {(request.tags[tags.RANGE_START], request.tags[tags.RANGE_END]) for request in requests}
+    assert ends == {("2026-01-01", "2026-01-25"), ("2026-01-28", "2026-01-30")}

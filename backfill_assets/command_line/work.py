@@ -196,8 +196,8 @@ class _Reporter:
                     self.bar.console.print(f"  {one}", style="bold")
             case StageWaves():
                 self._show_days(progress)
-            case WaitForRate(source=source):
-                self._show_days(progress, f", waiting for the rate of {source}")
+            case WaitForRate(source=source, behind=behind):
+                self._show_days(progress, f", waiting for {behind or f'the rate of {source}'}")
             case RebuildReports(partitions=partitions):
                 self._show_reports(sum(map(len, partitions.values())))
             case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
