@@ -31,7 +31,7 @@ def after(progress: Progress, event: Event) -> Progress:
     """Where the correction stands after one more fact."""
     fact = event.fact
     if isinstance(fact, facts.PreparationFact):
-        return _after_preparation(progress, fact)
+        return _after_preparation(progress, event, fact)
     if isinstance(fact, facts.StagingFact):
         return _after_staging(progress, event, fact)
     if isinstance(fact, facts.GateFact):
@@ -40,10 +40,12 @@ def after(progress: Progress, event: Event) -> Progress:
         return _after_publication(progress, fact)
     if isinstance(fact, facts.DownstreamFact):
         return _after_downstream(progress, fact)
-    return _after_run(progress, fact)
+    return _after_run(progress, event, fact)
 
 
-def _after_preparation(progress: Progress, fact: facts.PreparationFact) -> Progress:  # noqa: C901 - one arm a fact
+def _after_preparation(  # noqa: C901 - one arm a fact
+    progress: Progress, event: Event, fact: facts.PreparationFact
+) -> Progress:
     match fact:
         case facts.Opened():
             return progress
@@ -66,7 +68,8 @@ def _after_preparation(progress: Progress, fact: facts.PreparationFact) -> Progr
         case facts.HolderWaived(holder=holder):
             return transitions.no_longer_awaited(progress, (holder,))
         case facts.Abandoned():
-            return transitions.after_abandoned(progress)
+            read = transitions.after_read(progress, len(progress.runs.days), event.at)
+            return transitions.after_abandoned(read)
         case _:
             assert_never(fact)
 
@@ -145,12 +148,16 @@ def _after_downstream(progress: Progress, fact: facts.DownstreamFact) -> Progres
             assert_never(fact)
 
 
-def _after_run(progress: Progress, fact: facts.RunFact) -> Progress:
+def _after_run(progress: Progress, event: Event, fact: facts.RunFact) -> Progress:
     """What runs are in flight is folded beside this; only a failure is the step's own."""
     match fact:
-        case facts.RunRequested() | facts.RunEnded():
+        case facts.RunRequested():
             return progress
-        case facts.RunFailed(step=step, reason=reason) | facts.StepFailed(step=step, reason=reason):
+        case facts.RunEnded():
+            return transitions.after_end(progress, fact, event.at)
+        case facts.RunFailed(step=step, reason=reason):
+            return transitions.failed(transitions.after_end(progress, fact, event.at), step, reason)
+        case facts.StepFailed(step=step, reason=reason):
             return transitions.failed(progress, step, reason)
         case _:
             assert_never(fact)

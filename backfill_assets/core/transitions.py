@@ -99,9 +99,17 @@ def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progre
 
 def after_read(progress: Progress, days: int, started: datetime) -> Progress:
     """So many days were read of the sources, from ``started`` on."""
-    if not progress.plan.rates:
+    if not days or not progress.plan.rates:
         return progress
     return with_parts(progress, staging={"readable_from": readable_after(progress, days, started)})
+
+
+def after_end(progress: Progress, ended: facts.RunEnded | facts.RunFailed, at: datetime) -> Progress:
+    """A run that died may have read all of its days just before; one that never began has read none."""
+    pending = progress.runs.pending.get(ended.request)
+    if pending is None or not ended.run or not ended.reason:
+        return progress
+    return after_read(progress, len(pending.days), at)
 
 
 def after_postponed(progress: Progress, days: Collection[date]) -> Progress:

@@ -72,6 +72,7 @@ def until(seconds: float, rate: float = 4.0, behind: str = "") -> WaitForRate:
     return WaitForRate("log", rate, at(seconds), behind)
 
 
+WAVE = asked(1, 4).request
 CASES: dict[str, tuple[tuple[Told, ...], float, WaitForRate | None]] = {
     "nothing was read yet": ((), 0, None),
     "four days keep it for a minute": (((10, staged(1, 4)),), 11, until(70)),
@@ -81,8 +82,23 @@ CASES: dict[str, tuple[tuple[Told, ...], float, WaitForRate | None]] = {
     "at the time itself it may be read": (((10, staged(1, 4)),), 70, None),
     "failed days have read it too": (((10, failed(1, 4)),), 11, until(70)),
     "staged and failed days of one run are added up": (((10, staged(1, 3)), (10, failed(4, 4))), 11, until(70)),
-    "a run killed without a word frees it": (
-        ((10, asked(1, 4)), (40, RunEnded(Step.STAGE, f"a/{wave(1, 4).name}/1", "killed"))),
+    "a run killed without a word may just have read it": (
+        ((10, asked(1, 4)), (40, RunEnded(Step.STAGE, WAVE, "killed", "run"))),
+        41,
+        until(100),
+    ),
+    "and so the days that it had told of count once": (
+        ((10, asked(1, 4)), (20, staged(1, 2)), (40, RunEnded(Step.STAGE, WAVE, "killed", "run"))),
+        41,
+        until(80),
+    ),
+    "a run that was never made has not read it": (
+        ((10, asked(1, 4)), (40, RunEnded(Step.STAGE, WAVE, "Its process is gone."))),
+        41,
+        None,
+    ),
+    "a run that was taken out of the queue has not read it": (
+        ((10, asked(1, 4)), (40, RunEnded(Step.STAGE, WAVE, run="run"))),
         41,
         None,
     ),
@@ -125,6 +141,12 @@ OTHERS: dict[str, tuple[Plan, tuple[Told, ...], float, WaitForRate | None]] = {
         ((10, asked(1, 4, "b")),),
         11,
         until(70, behind=f"b/{wave(1, 4).name}/1"),
+    ),
+    "it was given up while it read": (
+        of_other(),
+        ((10, asked(1, 4, "b")), (20, facts.Abandoned(""))),
+        21,
+        until(80),
     ),
     "it was given up after it had read": (of_other(), ((10, staged(1, 4)), (11, facts.Abandoned(""))), 12, until(70)),
 }
