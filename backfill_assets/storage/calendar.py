@@ -12,7 +12,7 @@ from backfill_assets.errors.base import listed
 from backfill_assets.errors.deciding import MonthUnreadable, NameNeeded
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.row_table import RowTable
+from backfill_assets.storage.row_table import RowTable, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class FirstDays:
 
 
 def _first(rows: pl.DataFrame, table: str) -> date | None:
-    days: list[date] = rows.filter(pl.col("table") == table)["first"].to_list()
-    return min(days, default=None)
+    found = values_of(FirstDay, rows.filter(pl.col("table") == table))
+    return min((one.first for one in found), default=None)
 
 
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")

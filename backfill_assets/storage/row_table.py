@@ -1,7 +1,8 @@
 """Control tables whose rows are values of one dataclass: columns, types and how each is stored follow its annotations.
 
 Text, numbers, booleans, dates and times are columns of their own kind, enums are their text, and everything else that
-:mod:`backfill_assets.core.codec` understands is JSON in a column of text. A field that may be None may be null.
+:mod:`backfill_assets.core.codec` understands is JSON in a column of text. A field that may be None may be null. A slot
+is the date of its column, and where it is an hour also the moment in a second one, behind all others.
 """
 
 import json
@@ -17,6 +18,8 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from backfill_assets.core.codec import decoded, encoded
+from backfill_assets.core.partition_column import HOURS, slots_in
+from backfill_assets.core.slots import Slot
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import Lake
@@ -30,7 +33,6 @@ TYPES: dict[Any, pl.DataType] = {
     int: pl.Int64(),
     float: pl.Float64(),
     bool: pl.Boolean(),
-    date: pl.Date(),
     datetime: pl.Datetime("us", "UTC"),
 }
 AS_TEXT = "as_text"
@@ -83,7 +85,7 @@ def row_schema(kind: type[Any]) -> pl.Schema:
 def frame_of(kind: type[Row], rows: Iterable[Row]) -> pl.DataFrame:
     """Rows as they are stored."""
     columns = _columns(kind)
-    stored = [{column.name: column.write(getattr(row, column.name)) for column in columns} for row in rows]
+    stored = [{column.name: column.write(getattr(row, column.source)) for column in columns} for row in rows]
     return pl.DataFrame(stored, schema=row_schema(kind))
 
 
@@ -93,7 +95,7 @@ def values_of(kind: type[Row], rows: pl.DataFrame) -> list[Row]:
     A column that is not there, or that a row was written without, has the default of its field.
     """
     columns = [column for column in _columns(kind) if column.name in rows.columns and column.is_given]
-    stored = rows.select([column.name for column in columns]).iter_rows()
+    stored = zip(*(_slots_or_values(rows, column.name) for column in columns), strict=True)
     return [
         kind(
             **{
@@ -106,10 +108,23 @@ def values_of(kind: type[Row], rows: pl.DataFrame) -> list[Row]:
     ]
 
 
+def _slots_or_values(rows: pl.DataFrame, name: str) -> list[Any]:
+    values, beside = rows[name].to_list(), hour_of(name)
+    if beside not in rows.columns or rows[beside].null_count() == rows.height:
+        return values
+    return [hour or value for value, hour in zip(values, slots_in(rows[beside]), strict=True)]
+
+
+def hour_of(name: str) -> str:
+    """The column that holds the hour of a slot, where it is one."""
+    return f"{name}_hour"
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """How one field is stored; one that is not ``given`` is made of the others."""
+    """How a field is stored; what is not ``given`` is made of the others."""
 
+    source: str
     name: str
     type: pl.DataType
     write: Callable[[Any], Any]
@@ -125,8 +140,13 @@ def _columns(kind: type[Any]) -> tuple[_Column, ...]:
     for one in fields(kind):
         stored, write, read = _stored(annotations[one.name], one.metadata.get(AS_TEXT))
         has_default = one.default is not MISSING or one.default_factory is not MISSING
-        found.append(_Column(one.name, stored, _or_null(write), _or_null(read), has_default, one.init))
-    return tuple(found)
+        found.append(_Column(one.name, one.name, stored, _or_null(write), _or_null(read), has_default, one.init))
+    hours = [_hour_beside(column.source) for column in found if column.type == pl.Date]
+    return (*found, *hours)
+
+
+def _hour_beside(name: str) -> _Column:
+    return _Column(name, hour_of(name), HOURS, _hour, _itself, has_default=True, is_given=False)
 
 
 def _stored(
@@ -136,6 +156,8 @@ def _stored(
     if text is not None:
         return pl.String(), *text
     kind = _without_none(annotation)
+    if kind is date:
+        return pl.Date(), _date, _itself
     if kind in TYPES:
         return TYPES[kind], _itself, _itself
     if typing.get_origin(kind) is None and issubclass(kind, Enum):
@@ -152,6 +174,14 @@ def _without_none(annotation: Any) -> type[Any]:
 
 def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else convert(value)
+
+
+def _date(slot: Slot) -> date:
+    return slot.date() if isinstance(slot, datetime) else slot
+
+
+def _hour(slot: Slot | None) -> datetime | None:
+    return slot if isinstance(slot, datetime) else None
 
 
 def _itself(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import TypeVar, assert_never, cast
 
 import polars as pl
 
-from backfill_assets.core.window import ONE_DAY, Window
+from backfill_assets.core.window import Window
 from backfill_assets.errors.watermarks import HolderUnknown, MarkBackwards, MarkBeyondData
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
@@ -152,7 +152,7 @@ class Watermarks:
 
         Unknown holders become known by it. One that is held as far back already is left as it is.
         """
-        wanted = Hold(window.first - ONE_DAY, window.last)
+        wanted = Hold(window.grain.before(window.first), window.last)
         held = partial(
             Entry,
             table=table,

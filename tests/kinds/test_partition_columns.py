@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from backfill_assets.core.partition_column import PartitionColumn, Spelling, detect, slots_in
 from backfill_assets.core.slots import Grain, Hour, Slot
+from backfill_assets.core.window import Window
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous
+from backfill_assets.storage.completeness import Basis, Completeness
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.swap import app_id, cut_over, plan_cut_over, plan_roll_back, roll_back
@@ -312,3 +314,25 @@ def test_most_values_of_a_text_column_decide_how_it_is_spelled():
 def test_a_column_of_something_else_is_refused(dtype: pl.DataType, sample: list[Any], said: str):
     with pytest.raises(ColumnHoldsNoSlots, match=said):
         detect("market", dtype, sample)
+
+
+# ---- what is written down of slots
+
+
+@pytest.mark.parametrize("grain", Grain)
+def test_control_tables_hold_slots_of_every_grain(tmp_path, grain: Grain):
+    records, at = Records(Lake(str(tmp_path))), datetime(2026, 1, 23, tzinfo=UTC)
+    slots = list(grain.between(FIRSTS[grain], grain.after(FIRSTS[grain], 3)))
+    window = Window(slots[1], slots[2], grain)
+    records.watermarks.register("bi", "orders", by="Ada", at=at, external=True)
+    records.watermarks.advance_verified("bi", "orders", slots[3], slots[3], by="Ada", at=at)
+    records.watermarks.hold("20260123", "orders", ["bi"], window, by="Ada", at=at)
+    built = Completeness("weekly", "2026", "orders", tuple(slots), (slots[1],), 1, "", (), Basis.ORIGINAL, (), "", at)
+    records.completeness.record([built])
+
+    [holder] = records.watermarks.holders("orders").values()
+    [read] = records.completeness.of_report("weekly").values()
+
+    assert (holder.mark, holder.effective) == (slots[3], slots[0])
+    assert list(map(str, [holder.effective, *read.expected])) == list(map(str, [slots[0], *slots]))
+    assert read == built

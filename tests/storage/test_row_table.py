@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfill_assets.core.slots import Hour
 from backfill_assets.sources import withdrawals
 from backfill_assets.storage import (
     builds,
@@ -55,6 +56,8 @@ STORED = {
         "note": TEXT,
         "at": TIME,
         "external": TRUTH,
+        "day_hour": TIME,
+        "through_hour": TIME,
     },
     completeness.Completeness: {
         "report": TEXT,
@@ -83,6 +86,7 @@ STORED = {
         "correction": TEXT,
         "at": TIME,
         "seconds": pl.Float64(),
+        "day_hour": TIME,
     },
     proofs.KeptCertificate: {"correction": TEXT, "digest": TEXT, "certificate": TEXT, "at": TIME},
     outbox.Sending: {
@@ -106,6 +110,8 @@ STORED = {
         "last": DAY,
         "detail": TEXT,
         "at": TIME,
+        "since_hour": TIME,
+        "last_hour": TIME,
     },
     proofs.Drawn: {"correction": TEXT, "number": WHOLE, "sample": TEXT},
     proofs.FiguresOfCertificate: {"correction": TEXT, "certificate": TEXT, "figures": TEXT},
@@ -119,7 +125,7 @@ STORED = {
         "at": TIME,
         "sequence": WHOLE,
     },
-    calendar.FirstDay: {"table": TEXT, "first": DAY, "at": TIME},
+    calendar.FirstDay: {"table": TEXT, "first": DAY, "at": TIME, "first_hour": TIME},
 }
 
 
@@ -151,17 +157,19 @@ class Thing:
 
 
 DAYS = st.dates(date(1970, 1, 1), date(2100, 1, 1))
+TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+SLOTS = DAYS | TIMES.map(Hour.of)
 THINGS = st.builds(
     Thing,
     name=st.text(st.characters(exclude_categories=["Cs"])),
     count=st.integers(-(2**63), 2**63 - 1),
     share=st.floats(allow_nan=False),
     sound=st.booleans(),
-    day=DAYS,
-    at=st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    day=SLOTS,
+    at=TIMES,
     colour=st.sampled_from(Colour),
-    until=st.none() | DAYS,
-    days=st.lists(DAYS, max_size=4).map(tuple),
+    until=st.none() | SLOTS,
+    days=st.lists(SLOTS, max_size=4).map(tuple),
     detail=st.dictionaries(st.text(max_size=3), st.none() | st.integers() | st.lists(st.booleans()), max_size=3),
     initials=st.lists(st.sampled_from("abc")).map(tuple),
 )
@@ -175,6 +183,28 @@ def test_the_columns_of_a_control_table_are_those_that_lakes_have(kind: type):
 @given(things=st.lists(THINGS, max_size=3))
 def test_what_is_stored_is_read_back(things: list[Thing]):
     assert values_of(Thing, frame_of(Thing, things)) == things
+
+
+@given(things=st.lists(THINGS, max_size=3))
+def test_what_is_read_back_is_of_the_same_kind(things: list[Thing]):
+    read = values_of(Thing, frame_of(Thing, things))
+
+    assert [(type(one.day), str(one.day), str(one.until)) for one in read] == [
+        (type(one.day), str(one.day), str(one.until)) for one in things
+    ]
+
+
+def test_a_lake_of_before_has_no_hours_and_gets_a_column_for_them_with_its_next_row(tmp_path):
+    lake, at = Lake(str(tmp_path)), datetime(2026, 1, 23, tzinfo=UTC)
+    before = frame_of(calendar.FirstDay, [calendar.FirstDay("fct", date(2026, 1, 1), at)]).drop("first_hour")
+    ControlTable(lake, "first_days", before.schema).append(lambda _: before)
+    table = calendar.FirstDays(lake)
+    assert table.known("fct") == date(2026, 1, 1)
+
+    table.note("events", Hour.of(at), at)
+
+    assert str(table.known("events")) == "2026-01-23T00:00Z"
+    assert table.known("fct") == date(2026, 1, 1)
 
 
 @given(thing=THINGS)
