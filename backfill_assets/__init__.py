@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backfill_assets.errors.base import BackfillAssetsError, BadInput
     from backfill_assets.errors.failure import DaysFailed
-    from backfill_assets.errors.setup import FirstDayUnknown, FirstDayUnreadable
+    from backfill_assets.errors.setup import ExtraMissing, FirstDayUnknown, FirstDayUnreadable, needs_extra
     from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
     from backfill_assets.orchestration.asset.siblings import (
         IO_MANAGER,
@@ -31,6 +31,7 @@ _HOMES = {
     "CorrectableAsset": "backfill_assets.orchestration.asset.siblings",
     "DaysFailed": "backfill_assets.errors.failure",
     "DeltaLakeIOManager": "backfill_assets.orchestration.asset.io_manager",
+    "ExtraMissing": "backfill_assets.errors.setup",
     "FirstDayUnknown": "backfill_assets.errors.setup",
     "FirstDayUnreadable": "backfill_assets.errors.setup",
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
@@ -41,6 +42,7 @@ _HOMES = {
     "clock_told": "backfill_assets.orchestration.instance.resources",
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
     "days_of_run": "backfill_assets.orchestration.asset.siblings",
+    "needs_extra": "backfill_assets.errors.setup",
     "now_utc": "backfill_assets.orchestration.instance.resources",
     "place": "backfill_assets.orchestration.instance.resources",
     "published_root": "backfill_assets.orchestration.asset.surroundings",
@@ -56,6 +58,7 @@ __all__ = [
     "CorrectableAsset",
     "DaysFailed",
     "DeltaLakeIOManager",
+    "ExtraMissing",
     "FirstDayUnknown",
     "FirstDayUnreadable",
     "LakeResource",
@@ -65,6 +68,7 @@ __all__ = [
     "clock_told",
     "correctable_asset",
     "days_of_run",
+    "needs_extra",
     "now_utc",
     "place",
     "published_root",

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from backfill_assets.errors.setup import DefinitionsMissing, DefinitionsUnclear, WorkspaceUnusable
+from backfill_assets.errors.setup import DefinitionsMissing, DefinitionsUnclear, ExtraMissing, WorkspaceUnusable
 
 DEFAULT = "backfill_assets.revenue.definitions"
 KINDS = {"python_module": "module_name", "python_package": "package_name", "python_file": "relative_path"}
@@ -99,6 +99,8 @@ def _imported(target: Target) -> ModuleType:
     except (ModuleNotFoundError, TypeError, ValueError) as error:
         absent = getattr(error, "name", None)
         if absent and not f"{target.module}.".startswith(f"{absent}."):
+            if target.module == DEFAULT:
+                raise ExtraMissing("The example", absent, "demo") from error
             raise
         raise DefinitionsMissing(target.name) from error
 

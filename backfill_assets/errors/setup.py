@@ -1,8 +1,32 @@
-"""Refusals at load: definitions that cannot work."""
+"""Refusals at load: definitions that cannot work, and what is not installed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 
 from backfill_assets.errors.base import BackfillAssetsError, BadInput, in_one_line, listed, verb
+
+
+class ExtraMissing(BadInput):
+    """Something was wanted that takes an extra of the package; ``what`` is the beginning of a sentence."""
+
+    def __init__(self, what: str, module: str, extra: str) -> None:
+        super().__init__(
+            f"{what} takes {module}, which is not installed. Nothing of it was done, everything else was. "
+            f"Install backfill-assets[{extra}] into the environment that runs it."
+        )
+
+
+@contextmanager
+def needs_extra(extra: str, what: str) -> Generator[None]:
+    """Import inside of it what only an extra installs; ``what`` is taken for, such as "Drawing a chart".
+
+    Raises:
+        ExtraMissing: naming the extra, when a module is not there.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(what, error.name or "a module", extra) from error
 
 
 class ReportUnreachable(BadInput):

@@ -4,16 +4,23 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, ParamSpec
 
 import polars as pl
 from markupsafe import Markup
 
 from backfill_assets.core.plain import visible
+from backfill_assets.errors.setup import ExtraMissing, needs_extra
 
+P = ParamSpec("P")
+# What the extra "pages" installs.
+DRAWN_BY = ("altair", "vl_convert")
 # Altair needs real colours; each stands for a custom property of the page and is replaced in the drawing.
 COLOURS = {
     "#010101": "var(--ink)",
@@ -33,13 +40,34 @@ BEFORE, NOW = "live before", "corrected"
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One chart at two widths, or one that fits everywhere; ``about`` says what it shows to who does not see it."""
+    """One chart at two widths, or one that fits everywhere; ``about`` says what it shows to who does not see it.
+
+    ``missing`` says why there is none, where what draws it is not installed.
+    """
 
     wide: Markup
     narrow: Markup
     about: str
+    missing: str = ""
 
 
+def _or_told(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
+    """A chart that cannot be drawn is told in a sentence in its place; the page has its figures as a table too."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Drawing:
+        try:
+            with needs_extra("pages", "Drawing a chart"):
+                for name in DRAWN_BY:
+                    import_module(name)
+        except ExtraMissing as error:
+            return Drawing(Markup(), Markup(), str(kwargs.get("about", kwargs.get("title"))), str(error))
+        return draw(*args, **kwargs)
+
+    return drawn
+
+
+@_or_told
 def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collection[date], about: str) -> Drawing:
     """A value of each ``day`` as bars, another as a line over them; marked days have another colour."""
     import altair as alt
@@ -61,6 +89,7 @@ def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collectio
     return _fitted(layers, 230, about)
 
 
+@_or_told
 def lines_by_day_of_month(frame: pl.DataFrame, *, now: str, then: str, about: str) -> Drawing:
     """The ``total`` of each ``number`` of day, this ``month`` over the one before."""
     import altair as alt
@@ -80,6 +109,7 @@ def lines_by_day_of_month(frame: pl.DataFrame, *, now: str, then: str, about: st
     return _fitted(layers, 210, about, HALF)
 
 
+@_or_told
 def bars_by_month(frame: pl.DataFrame, *, value: str, chosen: str, about: str, half: bool = False) -> Drawing:
     """A value of each ``month``, which begins on ``day``: the chosen one accented, those not ``complete`` paler."""
     import altair as alt
@@ -103,12 +133,14 @@ def bars_by_month(frame: pl.DataFrame, *, value: str, chosen: str, about: str, h
     return _fitted(layers, 210, about, HALF if half else WIDE)
 
 
+@_or_told
 def lines_and_changes(changes: Sequence[tuple[str, float, float, float]], *, title: str, about: str) -> Drawing:
     """Before and now of each day above their change: rows of day, before, now, change."""
     wide, narrow = (_svg(_lines_and_changes(changes, title, width)) for width in (860, 330))
     return Drawing(wide, narrow, about)
 
 
+@_or_told
 def bars_both_ways(changes: Sequence[tuple[str, float]], *, title: str, about: str) -> Drawing:
     """A change for each name, both ways from zero, in the order given."""
     import altair as alt
@@ -124,6 +156,13 @@ def bars_both_ways(changes: Sequence[tuple[str, float]], *, title: str, about: s
         )
     )
     return Drawing(_svg(chart), Markup(), about)
+
+
+def are_drawn() -> bool:
+    """Whether what draws charts is installed."""
+    with suppress(ModuleNotFoundError):
+        return all(find_spec(name) is not None for name in DRAWN_BY)
+    return False
 
 
 def spark(values: Sequence[float]) -> Markup:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from backfill_assets.core.plain import visible
 from backfill_assets.errors.base import counted
 from backfill_assets.pages import formats, words
+from backfill_assets.pages.charts import are_drawn
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,9 +48,13 @@ def rendered(template: str, package: str = OWN, **values: object) -> str:
 
 @cache
 def drawn_by(*packages: str) -> str:
-    """What identifies the code and the templates that draw the pages of these packages: others draw other pages."""
+    """What identifies the code and the templates that draw the pages of these packages: others draw other pages.
+
+    Where charts cannot be drawn yet, pages are drawn anew once they can.
+    """
     sources = [part for package in (OWN, *packages) for part in _parts(files(package))]
-    return hashlib.sha256(b"".join(part.read_bytes() for part in sources)).hexdigest()
+    parts = [part.read_bytes() for part in sources]
+    return hashlib.sha256(b"".join([*parts, b"" if are_drawn() else b"without charts"])).hexdigest()
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets import needs_extra
 from backfill_assets.revenue.schemas import REASONS
 from backfill_assets.text import is_formula, neutral, one_line
 
@@ -50,7 +51,8 @@ class Book:
 
 def workbook(book: Book) -> bytes:
     """The workbook, the same bytes for the same content."""
-    import xlsxwriter
+    with needs_extra("demo", "A month's workbook"):
+        import xlsxwriter
 
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as made:

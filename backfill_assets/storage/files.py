@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import polars as pl
 
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
+from backfill_assets.errors.setup import needs_extra
 
 FILE_URI = "file://"
 MOST_THREADS = 8
@@ -132,11 +134,10 @@ class Folder:
     def listing(self, below: str = "") -> list[Found]:
         """Every file below a path, however deep; none when there is no such path."""
         if self.local is None:
+            store = self._store()
             from pyarrow.fs import FileSelector  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-            return _found(
-                self._store().get_file_info_selector(FileSelector(below, allow_not_found=True, recursive=True))
-            )
+            return _found(store.get_file_info_selector(FileSelector(below, allow_not_found=True, recursive=True)))
         return [found for path in _below(self.local, below) if (found := _on_disk(self.local, path))]
 
     def names(self, below: str) -> list[str]:
@@ -187,6 +188,8 @@ class Folder:
 
     def _store(self) -> Any:
         # It imports pyarrow, a third of a second that no process of a lake on disk has to wait for.
+        with needs_extra("object-store", "A lake in an object store"):
+            import_module("pyarrow.fs")
         from deltalake.fs import DeltaStorageHandler
 
         return DeltaStorageHandler(self.uri, self.storage_options)

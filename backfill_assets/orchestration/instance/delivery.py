@@ -16,6 +16,7 @@ from typing import Any
 
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plain import one_line
+from backfill_assets.errors.setup import ExtraMissing, needs_extra
 from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.replacing import replace_text
@@ -44,18 +45,27 @@ class Post:
 
         A channel that fails is not tried again for the other notices of this call. Sent, but killed before that
         could be written down, a notice goes out again later, with the same id.
+
+        Raises:
+            ExtraMissing: without Apprise, after that was written down for each notice that waits.
         """
         down: set[tuple[str, str]] = set()
         left: list[Delivery] = []
+        missing: ExtraMissing | None = None
         for delivery in self.records.outbox.pending():
             channel = (delivery.notice.audience, delivery.channel)
             why = "" if channel not in down else delivery.why or "the channel is down"
             if not why:
-                why = _send(delivery)
+                try:
+                    why = _send(delivery)
+                except ExtraMissing as error:
+                    missing, why = error, "Apprise is not installed"
                 self.records.outbox.tell(delivery, self.now, why)
             if why:
                 down.add(channel)
                 left.append(delivery)
+        if missing is not None:
+            raise missing
         return tuple(left)
 
 
@@ -103,7 +113,8 @@ def _with_header(url: str, message_id: str) -> str:
 @contextmanager
 def _silent_apprise() -> Iterator[Any]:
     """Apprise without its log, which names hosts and targets."""
-    import apprise
+    with needs_extra("notify", "Sending notices"):
+        import apprise
 
     logger = logging.getLogger("apprise")
     before = logger.disabled

@@ -1,0 +1,140 @@
+"""What an extra installs is missing: nothing else of the library needs it, and each use names it in a sentence."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from backfill_assets import ExtraMissing
+from backfill_assets.core.notice import Notice
+from backfill_assets.orchestration.instance.delivery import Post
+from backfill_assets.pages import charts
+from backfill_assets.revenue.exports import Book, workbook
+from backfill_assets.storage.files import Folder
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.records import Records
+from tests.e2e.test_bad_input import assert_in_three_sentences
+from tests.readme_shop import ROOT, Shop
+
+NOT_INSTALLED = [
+    *("altair", "vl_convert", "apprise", "xlsxwriter", "starlette", "uvicorn", "dagster_webserver"),
+    *("pandera", "currency_converter", "duckdb", "pyarrow", "pandas", "numpy"),
+]
+BLOCKED = f"""
+import sys
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {NOT_INSTALLED}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
+"""
+NOTHING_OF_IT = f"\nassert not {set(NOT_INSTALLED)} & sys.modules.keys()\n"
+NOW = datetime(2026, 1, 23, 9, tzinfo=UTC)
+
+
+def notice_sent(house: Path) -> str:
+    post = Post(Records(Lake(str(house / "lake"))), house / "notices", NOW)
+    post.publish(Notice("20260123", "published", "exec-ops", "Revenue is corrected", "The body."))
+    with pytest.raises(ExtraMissing) as refused:
+        post.deliver()
+    (waiting,) = post.records.outbox.pending()
+    assert waiting.why == "Apprise is not installed"
+    return str(refused.value)
+
+
+def store_read(_house: Path) -> str:
+    with pytest.raises(ExtraMissing) as refused:
+        Folder("s3://bucket/lake", {"aws_region": "eu-central-1"}).listing()
+    return str(refused.value)
+
+
+def book_made(_house: Path) -> str:
+    with pytest.raises(ExtraMissing) as refused:
+        workbook(Book("2026-01", [], None, pl.DataFrame(), pl.DataFrame()))
+    return str(refused.value)
+
+
+def bars_drawn(_house: Path) -> str:
+    return charts.bars_both_ways([("EU", 1.0)], title="revenue").missing
+
+
+def lines_drawn(_house: Path) -> str:
+    return charts.lines_and_changes([("2026-01-05", 1.0, 2.0, 1.0)], title="revenue", about="revenue").missing
+
+
+USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
+    "bars": ("pages", "altair", bars_drawn),
+    "lines": ("pages", "vl_convert", lines_drawn),
+    "a notice": ("notify", "apprise", notice_sent),
+    "an object store": ("object-store", "pyarrow", store_read),
+    "a workbook": ("demo", "xlsxwriter", book_made),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_use_without_its_extra_says_which_it_is(use: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    extra, module, told = USES[use]
+    for name in [name for name in sys.modules if name.partition(".")[0] == module or name == "deltalake.fs"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setenv("BACKFILL_NOTIFY_EXEC_OPS", "json://127.0.0.1:1")
+
+    sentence = told(tmp_path)
+
+    assert f"takes {module}" in sentence
+    assert f"Install backfill-assets[{extra}] " in sentence
+    assert_in_three_sentences(sentence)
+
+
+def test_every_extra_that_is_for_users_has_a_use_here():
+    import tomllib
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {extra for extra, _, _ in USES.values()} == declared.keys() - {"test"}
+
+
+def test_pages_are_drawn_anew_once_there_is_something_to_draw_charts_with(monkeypatch: pytest.MonkeyPatch):
+    from backfill_assets.pages.shell import drawn_by
+
+    with_charts = drawn_by.__wrapped__()
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+
+    assert drawn_by.__wrapped__() != with_charts
+
+
+@pytest.mark.dagster
+def test_the_example_without_its_extra_says_so(tmp_path: Path):
+    shop = Shop(tmp_path, ROOT, sys.executable, BLOCKED)
+    environment = shop.environment | {"BACKFILL_DEFINITIONS": ""}
+    code = f"{BLOCKED}\nfrom backfill_assets.command_line import app\napp(['status'])"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith("ExtraMissing The example takes pandera")
+    assert "backfill-assets[demo]" in ended.stderr
+
+
+@pytest.mark.dagster
+@pytest.mark.slow
+def test_a_table_is_corrected_where_no_extra_is_installed(tmp_path: Path):
+    """Its page has every figure, and a sentence where a chart would be."""
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "backfill_assets").symlink_to(ROOT / "backfill_assets")
+    shop = Shop(tmp_path, code, sys.executable, BLOCKED, NOTHING_OF_IT)
+
+    shop.correct_and_roll_back(shop.publish_wrong_days())
+
+    (page,) = (tmp_path / "published/corrections").glob("*/index.html")
+    text = page.read_text()
+    assert "Drawing a chart takes altair, which is not installed." in text
+    assert "2026-01-06" in text
+    assert "<svg" not in text
