@@ -47,6 +47,7 @@ def main() -> None:
                 "BACKFILL_LANDING": f"{place}/landing",
                 "BACKFILL_PUBLISHED": f"{place}/published",
                 "DAGSTER_HOME": f"{place}/home",
+                "BACKFILL_STORAGES": "reusing",
                 # Parts make their lake after they have loaded the definitions.
                 "BACKFILL_FIRST_DAY": "2010-12-01",
                 "PYTHONWARNINGS": "ignore",

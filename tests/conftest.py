@@ -11,6 +11,8 @@ assert profiles  # Hypothesis' profile is loaded before any test is made.
 
 # Definitions that are loaded once a process serve lakes of several years; a test of the first day takes it away.
 os.environ.setdefault("BACKFILL_FIRST_DAY", "2010-12-01")
+# Homes that tests make take the quicker storages, as the scripts' do; the README's shop takes Dagster's own.
+os.environ.setdefault("BACKFILL_STORAGES", "reusing")
 
 LONGEST = (
     "e2e/test_daemon",

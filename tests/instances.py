@@ -2,13 +2,15 @@
 
 import shutil
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from backfill_assets.command_line.session import CONFIGURATION
+
 # Two processes a run, which only wait.
 WITHOUT_COMPUTE_LOGS = """
 compute_logs:
@@ -23,11 +25,16 @@ def configured(home: Path) -> Path:
     return home
 
 
+def configuration() -> str:
+    """What a new home is configured by when it asks for the quicker storages."""
+    ours = files("backfill_assets.orchestration.instance")
+    return "\n".join((ours / part).read_text("utf-8") for part in CONFIGURATION["reusing"])
+
+
 @cache
 def _ready() -> TemporaryDirectory[str]:
     made = TemporaryDirectory(prefix="dagster-ready-")
-    config = (ROOT / "backfill_assets/orchestration/instance/dagster.yaml").read_text(encoding="utf-8")
-    Path(made.name, "dagster.yaml").write_text(config + WITHOUT_COMPUTE_LOGS, encoding="utf-8")
+    Path(made.name, "dagster.yaml").write_text(configuration() + WITHOUT_COMPUTE_LOGS, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", made.name)
         patch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")

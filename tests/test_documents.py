@@ -17,6 +17,7 @@ DOCUMENTS = [
     "README.md",
     "CONTEXT.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     *sorted(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")),
 ]
 

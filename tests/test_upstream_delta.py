@@ -70,6 +70,7 @@ def test_a_file_outside_the_root_breaks_every_read_so_staged_versions_lie_inside
 
 
 def test_a_nested_table_is_readable_through_relative_paths_so_a_swap_copies_nothing(tmp_path):
+    pytest.importorskip("pyarrow")
     handle = table(tmp_path)
     commit(handle, file(tmp_path, "_backfill_a/day=2026-01-01/x.parquet", 9), *removals(handle))
     assert shown(tmp_path) == [9]

@@ -3,7 +3,7 @@
 import getpass
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.resources import files
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from backfill_assets.command_line.code_location import load_code_location
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.given import PlaceUnusable
+from backfill_assets.errors.given import PlaceUnusable, StoragesUnknown
 from backfill_assets.errors.setup import LakeMissing, NoTableCorrectable
 
 # Bad input ends with the exit code of its own error, 2.
@@ -24,6 +24,9 @@ DONE, OTHER, WAITS_FOR_PERSON, REFUSED, FOUND = 0, 1, 3, 4, 5
 # Where the storages of a home that an earlier version prepared were, and where they are now.
 STORAGES_BEFORE = "backfill_assets.orchestration.sqlite_storages"
 STORAGES = "backfill_assets.orchestration.instance.sqlite_storages"
+# Whose SQLite storages a new home is given: Dagster's own, or ours, which reach into its private parts.
+STORAGES_CHOSEN = "BACKFILL_STORAGES"
+CONFIGURATION = {"dagster": ("dagster.yaml",), "reusing": ("dagster.yaml", "storages.yaml")}
 
 
 def prepare_home() -> Path:
@@ -31,23 +34,27 @@ def prepare_home() -> Path:
 
     Raises:
         PlaceUnusable: when no folder can be there.
+        StoragesUnknown: when the environment asks for storages that there are not.
     """
+    chosen = os.environ.get(STORAGES_CHOSEN) or "dagster"
+    if chosen not in CONFIGURATION:
+        raise StoragesUnknown(STORAGES_CHOSEN, chosen, CONFIGURATION)
     home = Path(os.environ.get("DAGSTER_HOME") or "data/dagster_home").absolute()
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _configure(home / "dagster.yaml")
+        _configure(home / "dagster.yaml", CONFIGURATION[chosen])
     except OSError as error:
         raise PlaceUnusable("DAGSTER_HOME", str(home), in_words(error)) from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
 
-def _configure(config: Path) -> None:
-    """Write the configuration of a new home; in one that an earlier version made, say where the storages are now."""
+def _configure(config: Path, parts: Collection[str]) -> None:
+    """Write a new home's configuration from its parts; in one of an earlier version say where its storages are now."""
     if not config.exists():
-        with (files("backfill_assets.orchestration.instance") / "dagster.yaml").open("rb") as source:
-            config.write_bytes(source.read())
+        ours = files("backfill_assets.orchestration.instance")
+        config.write_text("\n".join((ours / part).read_text("utf-8") for part in parts), encoding="utf-8")
     elif STORAGES_BEFORE in (text := config.read_text(encoding="utf-8")):
         config.write_text(text.replace(STORAGES_BEFORE, STORAGES), encoding="utf-8")
 

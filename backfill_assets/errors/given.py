@@ -65,6 +65,16 @@ class PlaceUnusable(BadInput):
         )
 
 
+class StoragesUnknown(BadInput):
+    """The environment asks for storages of Dagster's records that there are not."""
+
+    def __init__(self, variable: str, told: str, known: Collection[str]) -> None:
+        super().__init__(
+            f"{variable} is {told!r}, which is none of {listed(known)}. Nothing was done. "
+            f"Let {variable} name one of them, or leave it out."
+        )
+
+
 class DayBeforeFirst(BadInput):
     """Days landed, or were asked for, that lie before the first day of the definitions."""
 

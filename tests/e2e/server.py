@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.instances import configuration
 
 ROOT = Path(__file__).parents[2]
 UP_WITHIN, GONE_WITHIN, LOOK_EVERY = 180, 30, 0.5
@@ -93,7 +94,7 @@ class Server:
 def dagster_dev(environment: Mapping[str, str]) -> Iterator[Server]:
     """Start ``dagster dev``; it is up when the webserver answers and has loaded the code location."""
     home = Path(environment["DAGSTER_HOME"])
-    shutil.copy(ROOT / "backfill_assets/orchestration/instance/dagster.yaml", home / "dagster.yaml")
+    (home / "dagster.yaml").write_text(configuration(), encoding="utf-8")
     port = free_port()
     log = home.parent / f"dagster-{port}.log"
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]

@@ -1,6 +1,8 @@
 """The storages that keep their connections: the same files as Dagster's own, from several threads, for any reader."""
 
+import re
 import sqlite3
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -10,9 +12,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from backfill_assets.orchestration.instance.sqlite_storages import ReusingSqliteEventLogStorage
+from backfill_assets.command_line.session import prepare_home
+from backfill_assets.orchestration.instance import sqlite_storages
+from backfill_assets.orchestration.instance.reusing_sqlite import ReusingSqliteEventLogStorage
+from tests.instances import configuration
 
-ROOT = Path(__file__).parent.parent.parent
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-11")
 
 
@@ -41,7 +45,7 @@ GRAPH = dg.Definitions(assets=[counted]).resolve_asset_graph()
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
-    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (tmp_path / "dagster.yaml").write_text(configuration())
     return tmp_path
 
 
@@ -182,3 +186,53 @@ def tables_of(home: Path, run_id: str) -> tuple[set[tuple[str, ...]], list[tuple
     with closing(sqlite3.connect(home / "history" / "runs" / f"{run_id}.db")) as there:
         made = set(there.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
         return made, there.execute("SELECT version_num FROM alembic_version").fetchall()
+
+
+@pytest.mark.parametrize("release", ["1.10.21", "1.14.0", "2.0", "1!0+unknown"])
+def test_a_release_that_ours_do_not_know_gets_dagsters_own_with_a_warning(release: str) -> None:
+    with pytest.warns(
+        UserWarning, match=f"do not know Dagster {re.escape(release)}, so Dagster's own keep the same files"
+    ):
+        chosen = sqlite_storages.storages_for(release)
+
+    assert chosen == (sqlite_storages.PlainSqliteEventLogStorage, sqlite_storages.PlainSqliteRunStorage)
+
+
+def test_a_release_that_moved_what_ours_reach_into_gets_dagsters_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, sqlite_storages.OURS, raising=False)
+    monkeypatch.delattr("dagster._core.storage.event_log.sqlite.sqlite_event_log.INDEX_SHARD_NAME")
+
+    with pytest.warns(UserWarning, match="take longer"):
+        chosen = sqlite_storages.storages_for(dg.__version__)
+
+    assert chosen[0] is sqlite_storages.PlainSqliteEventLogStorage
+
+
+def test_an_instance_goes_on_with_dagsters_own_on_the_same_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert materialize(instance, "2026-01-01")
+    for ours, plain in zip(
+        ("ReusingSqliteEventLogStorage", "ReusingSqliteRunStorage"),
+        (sqlite_storages.PlainSqliteEventLogStorage, sqlite_storages.PlainSqliteRunStorage),
+        strict=True,
+    ):
+        monkeypatch.setattr(sqlite_storages, ours, plain)
+
+    with dg.DagsterInstance.get() as instance:
+        assert type(instance.event_log_storage) is sqlite_storages.PlainSqliteEventLogStorage
+        assert materialize(instance, "2026-01-02")
+        assert instance.get_materialized_partitions(counted.key) == {"2026-01-01", "2026-01-02"}
+        assert len(instance.get_runs()) == 2
+
+
+@pytest.mark.parametrize("named", ["", "dagster", "reusing"])
+def test_a_new_home_has_our_storages_only_when_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "new"))
+    monkeypatch.setenv("BACKFILL_STORAGES", named)
+
+    config = yaml.safe_load((prepare_home() / "dagster.yaml").read_text())
+
+    assert config["run_queue"]["dequeue_use_threads"]
+    assert {"run_storage", "event_log_storage"} <= config.keys() if named == "reusing" else "run_storage" not in config
