@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.readme_shop import Shop  # noqa: E402 - it is found beside the scripts
+from tests.installed import Shop, built_wheel  # noqa: E402 - it is found beside the scripts
 
 ENDS = ("oldest", "newest")
 EXTRAS = ("pages", "notify", "object-store", "demo")
@@ -80,7 +80,7 @@ class Environment:
         given = {Requirement(one).name for one in self.given}
         pins = [one for one in bounds if Requirement(one).name not in given]
         pins += [one for one in self.given if declared()[Requirement(one).name][1] in extras]
-        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--upgrade"]
+        pip = ["-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check", "--no-compile", "--upgrade"]
         subprocess.run(["nice", self.python, *pip, *wanted, *pins], check=True)
 
     def versions(self) -> Mapping[str, str]:
@@ -135,18 +135,10 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-def built(folder: Path) -> Path:
-    """The wheel of this tree."""
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*pip, "--wheel-dir", str(folder), str(ROOT)], check=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
 def tried(end: str, given: Sequence[str]) -> Mapping[str, str]:
     """Try one end; returns the versions that were installed."""
     with temporary() as folder:
-        environment = Environment(folder, built(folder / "wheel"), end, given)
+        environment = Environment(folder, built_wheel(folder / "wheel"), end, given)
         for passed in attempt(environment):
             print(f"{end}: {passed}", flush=True)
         return environment.versions()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme_shop import ROOT, Shop
+from tests.installed import ROOT, Shop
 
 pytestmark = [pytest.mark.dagster, pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.e2e.test_bad_input import assert_in_three_sentences
-from tests.readme_shop import ROOT, Shop
+from tests.installed import ROOT, Shop
 
 NOT_INSTALLED = [
     *("altair", "vl_convert", "apprise", "xlsxwriter", "starlette", "uvicorn", "dagster_webserver"),

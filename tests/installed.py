@@ -1,4 +1,4 @@
-"""The shop of the README and its story by command line: wrong days published, corrected, approved, rolled back.
+"""What is installed, from outside: the wheel of this tree, and the README's shop by command line.
 
 Nothing but the standard library is imported here: whatever Python is given runs it, in a process of its own.
 """
@@ -6,7 +6,9 @@ Nothing but the standard library is imported here: whatever Python is given runs
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,18 @@ for command in json.loads(sys.argv[1]):
     told = json.loads(lines[-1]) if lines else {}
     print(json.dumps({"code": ended.exit_code, "told": told, "text": ended.output + str(ended.exception or "")}))
 """
+
+
+def built_wheel(folder: Path, *options: str) -> Path:
+    """The wheel of this tree, made of a copy: in place, setuptools would take along what an earlier build left."""
+    tree = folder / "tree"
+    shutil.copytree(ROOT / "backfill_assets", tree / "backfill_assets", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", *options]
+    subprocess.run([*pip, "--wheel-dir", str(folder), str(tree)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def shop(compute: str) -> str:
