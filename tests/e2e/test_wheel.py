@@ -1,5 +1,6 @@
 """The wheel has everything, says what it needs, and runs the README's shop where there is no repository."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -67,8 +68,10 @@ def test_the_shop_of_the_readme_runs_from_the_wheel(wheel: Path, tmp_path: Path)
     there = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(there)], check=True)
     python = str(there / "bin/python")
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index"]
-    subprocess.run([*pip, "--disable-pip-version-check", str(wheel)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
+    # What the tests' own path holds does not count as installed.
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([*pip, "--no-deps", "--no-index", "--ignore-installed", str(wheel)], check=True, env=clean)
     (site,) = there.glob("lib/python*/site-packages")
     (site / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
     code = tmp_path / "code"
