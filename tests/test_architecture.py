@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +29,17 @@ OPEN_KINDS = {
 # Named by Dagster's instance configuration, not by code.
 USED_FROM_OUTSIDE = {"ReusingSqliteEventLogStorage", "ReusingSqliteRunStorage"}
 WRITING = {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
+
+
+@cache
+def tree_of(module: Path) -> ast.Module:
+    """The syntax tree of a module, shared by all tests and never changed."""
+    return ast.parse(module.read_text())
+
+
+@cache
+def nodes_of(module: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(module)))
 
 
 def names_read(tree: ast.AST) -> Counter[str]:
@@ -89,7 +101,7 @@ def names_written_into(function: ast.FunctionDef) -> set[str]:
 
 
 def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in nodes_of(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -102,7 +114,7 @@ def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_every_module_is_short_and_says_what_it_is() -> None:
     text = {module: module.read_text() for module in MODULES}
     long = [module for module in MODULES if len(text[module].splitlines()) > 300]
-    mute = [module for module in MODULES if text[module].strip() and not ast.get_docstring(ast.parse(text[module]))]
+    mute = [module for module in MODULES if text[module].strip() and not ast.get_docstring(tree_of(module))]
     named = [module for module in MODULES if any(word in module.name for word in AVOIDED_IN_NAMES)]
 
     assert (long, mute) == ([], [])
@@ -121,7 +133,7 @@ def test_tags_and_metadata_keys_are_spelled_in_one_module() -> None:
         f"{module.relative_to(ROOT)}: {node.value}"
         for module in MODULES
         if module.name != "tags.py" and "storage" not in module.parts and "runbook" not in module.parts
-        for node in ast.walk(ast.parse(module.read_text()))
+        for node in nodes_of(module)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("backfill_assets/")
     ]
 
@@ -148,7 +160,7 @@ def test_the_example_takes_only_the_parts_of_pages_that_are_for_everybody() -> N
         node.module.removeprefix("backfill_assets.pages.")
         for module in MODULES
         if "revenue" in module.parts
-        for node in ast.walk(ast.parse(module.read_text()))
+        for node in nodes_of(module)
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("backfill_assets.pages")
     }
 
@@ -156,7 +168,7 @@ def test_the_example_takes_only_the_parts_of_pages_that_are_for_everybody() -> N
 
 
 def _html_outside_markup(module: Path) -> Iterator[str]:
-    tree = ast.parse(module.read_text())
+    tree = tree_of(module)
     literal = {
         id(argument)
         for call in ast.walk(tree)
@@ -176,7 +188,7 @@ def _has_docstring(node: ast.AST) -> bool:
 
 
 def test_every_public_function_and_class_is_used_by_the_package_or_offered_to_its_users() -> None:
-    trees = {module: ast.parse(module.read_text()) for module in MODULES}
+    trees = {module: tree_of(module) for module in MODULES}
     offered = {name for tree in trees.values() for name in names_offered(tree)}
     read = {module: names_read(tree) for module, tree in trees.items()}
     everywhere = sum(read.values(), Counter[str]())
@@ -278,7 +290,7 @@ def parameters_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]
 
 
 def test_no_value_and_no_parameter_list_is_wide() -> None:
-    classes = [node for module in MODULES for node in ast.walk(ast.parse(module.read_text()))]
+    classes = [node for module in MODULES for node in nodes_of(module)]
     wide = {node.name for node in classes if isinstance(node, ast.ClassDef) and len(fields_of(node)) > MOST_FIELDS}
     long = [
         f"{module.relative_to(ROOT)} {function.name}"
