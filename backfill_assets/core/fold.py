@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, assert_never
+from typing import assert_never
 
 from backfill_assets.core import facts, transitions
 from backfill_assets.core.events import Event
@@ -50,11 +50,10 @@ def _after_preparation(  # noqa: C901 - one arm a fact
         case facts.Opened():
             return progress
         case facts.RetryRequested():
-            return transitions.with_parts(replace(progress, failures={}), staging={"tries": {}, "reasons": {}})
+            return replace(progress, failures={}, staging=replace(progress.staging, tries={}, reasons={}))
         case facts.ReportsFrozen(reports=reports):
-            return transitions.with_parts(
-                transitions.done(progress, Step.FREEZE_REPORTS), downstream={"frozen": frozenset(reports)}
-            )
+            downstream = replace(progress.downstream, frozen=frozenset(reports))
+            return transitions.with_parts(transitions.done(progress, Step.FREEZE_REPORTS), downstream=downstream)
         case facts.ReportOwed():
             return transitions.after_owed(progress, fact)
         case facts.SourceVerified(pins=pins):
@@ -97,18 +96,15 @@ def _after_staging(progress: Progress, event: Event, fact: facts.StagingFact) ->
 def _after_gate(progress: Progress, event: Event, fact: facts.GateFact) -> Progress:
     match fact:
         case facts.ValidationVoided():
-            return transitions.with_parts(
-                transitions.undone(progress, Step.VALIDATE), gate={"certificate": "", "passed": False}
-            )
+            gate = transitions.without_certificate(progress.gate)
+            return transitions.with_parts(transitions.undone(progress, Step.VALIDATE), gate=gate)
         case facts.Validated():
             return transitions.after_validated(progress, fact)
         case facts.Approved():
             return transitions.after_approved(progress, event, fact)
         case facts.CutOverHeld(reason=reason, closed_months=months):
-            closed = progress.gate.closed_months | set(months)
-            return transitions.with_parts(
-                transitions.failed(progress, Step.CUT_OVER, reason), gate={"closed_months": closed}
-            )
+            gate = replace(progress.gate, closed_months=progress.gate.closed_months | set(months))
+            return transitions.with_parts(transitions.failed(progress, Step.CUT_OVER, reason), gate=gate)
         case _:
             assert_never(fact)
 
@@ -116,17 +112,16 @@ def _after_gate(progress: Progress, event: Event, fact: facts.GateFact) -> Progr
 def _after_publication(progress: Progress, fact: facts.PublicationFact) -> Progress:
     match fact:
         case facts.SwapPlanned(step=step):
-            return transitions.with_parts(progress, publication={"planned": step})
+            return transitions.with_parts(progress, publication=replace(progress.publication, planned=step))
         case facts.SwapRefused():
             return transitions.after_refused(progress, fact)
         case facts.Swapped():
             return transitions.after_swapped(progress, fact)
         case facts.DecommissionStarted():
-            return transitions.with_parts(
-                transitions.undone(progress, Step.DECOMMISSION), publication={"planned": Step.DECOMMISSION}
-            )
+            planned = replace(progress.publication, planned=Step.DECOMMISSION)
+            return transitions.with_parts(transitions.undone(progress, Step.DECOMMISSION), publication=planned)
         case facts.Decommissioned():
-            ended = {"planned": None, "ending": Ending.DECOMMISSIONED}
+            ended = replace(progress.publication, planned=None, ending=Ending.DECOMMISSIONED)
             return transitions.with_parts(transitions.done(progress, Step.DECOMMISSION), publication=ended)
         case _:
             assert_never(fact)
@@ -137,13 +132,17 @@ def _after_downstream(progress: Progress, fact: facts.DownstreamFact) -> Progres
         case facts.PartitionsBuilt():
             return transitions.after_built(progress, fact)
         case facts.ReportsRebuilt():
-            nothing = frozenset[Any]()
-            cleared = {"reached": nothing, "refused": nothing, "rebuilt": nothing, "frozen": nothing}
+            cleared = replace(
+                progress.downstream,
+                reached=frozenset(),
+                refused=frozenset(),
+                rebuilt=frozenset(),
+                frozen=frozenset(),
+            )
             return transitions.with_parts(transitions.done(progress, Step.REBUILD_DOWNSTREAM), downstream=cleared)
         case facts.Notified():
-            return transitions.with_parts(
-                transitions.done(progress, Step.COMMUNICATE), downstream={"owes_notice": None}
-            )
+            downstream = replace(progress.downstream, owes_notice=None)
+            return transitions.with_parts(transitions.done(progress, Step.COMMUNICATE), downstream=downstream)
         case _:
             assert_never(fact)
 

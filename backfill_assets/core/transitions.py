@@ -3,12 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
 
 from backfill_assets.core import facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.given import is_same_person
-from backfill_assets.core.progress import Approval, Progress
+from backfill_assets.core.progress import Approval, Downstream, Gate, Progress, Publication, Staging
 from backfill_assets.core.rate import readable_after
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 
@@ -18,9 +17,22 @@ READERS_STEPS = frozenset({Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE})
 # ---- the parts of a progress, changed together
 
 
-def with_parts(progress: Progress, **changes: Mapping[str, Any]) -> Progress:
-    """The progress with some fields of some of its parts changed."""
-    return replace(progress, **{part: replace(getattr(progress, part), **fields) for part, fields in changes.items()})
+def with_parts(
+    progress: Progress,
+    *,
+    staging: Staging | None = None,
+    gate: Gate | None = None,
+    publication: Publication | None = None,
+    downstream: Downstream | None = None,
+) -> Progress:
+    """The progress with some of its parts replaced."""
+    return replace(
+        progress,
+        staging=staging or progress.staging,
+        gate=gate or progress.gate,
+        publication=publication or progress.publication,
+        downstream=downstream or progress.downstream,
+    )
 
 
 def undone(progress: Progress, *steps: Step) -> Progress:
@@ -48,8 +60,8 @@ def after_owed(progress: Progress, owed: facts.ReportOwed) -> Progress:
     """Built before, or released already: it is owed once more, because what it was refused for came later."""
     partitions = {(owed.report, key) for key in owed.partitions}
     downstream = progress.downstream
-    changed = {"refused": downstream.refused | partitions, "rebuilt": downstream.rebuilt - partitions}
-    return with_parts(replace(progress, done=progress.done - {Step.REBUILD_DOWNSTREAM}), downstream=changed)
+    owes = replace(downstream, refused=downstream.refused | partitions, rebuilt=downstream.rebuilt - partitions)
+    return with_parts(replace(progress, done=progress.done - {Step.REBUILD_DOWNSTREAM}), downstream=owes)
 
 
 def after_verified(progress: Progress, pins: Mapping[str, int]) -> Progress:
@@ -63,7 +75,7 @@ def after_verified(progress: Progress, pins: Mapping[str, int]) -> Progress:
 def no_longer_awaited(progress: Progress, holders: Iterable[str]) -> Progress:
     """Nobody waits for these external holders any more."""
     awaited = progress.downstream.awaited_holders - set(holders)
-    return with_parts(progress, downstream={"awaited_holders": awaited})
+    return with_parts(progress, downstream=replace(progress.downstream, awaited_holders=awaited))
 
 
 # ---- staging and the gate
@@ -74,18 +86,23 @@ def after_staged(progress: Progress, days: frozenset[date]) -> Progress:
     staging, gate = progress.staging, progress.gate
     keeps_approval = days <= staging.drifted
     repaired = {Step.VALIDATE} if progress.missing - days else {Step.VALIDATE, Step.STAGE}
-    kept = {"approval": gate.approval, "seconded": gate.seconded} if keeps_approval else _NO_APPROVAL
     failures = {step: why for step, why in progress.failures.items() if step not in repaired}
     changed = replace(progress, done=progress.done - {Step.STAGE, Step.VALIDATE}, failures=failures)
     reasons = {day: why for day, why in staging.reasons.items() if day not in days}
     return with_parts(
         changed,
-        staging={"staged": staging.staged | days, "drifted": staging.drifted - days, "reasons": reasons},
-        gate={**kept, "certificate": "", "passed": False},
+        staging=replace(staging, staged=staging.staged | days, drifted=staging.drifted - days, reasons=reasons),
+        gate=without_certificate(gate if keeps_approval else _without_approval(gate)),
     )
 
 
-_NO_APPROVAL: Mapping[str, Any] = {"approval": None, "seconded": None}
+def without_certificate(gate: Gate) -> Gate:
+    """What was validated is no longer what is staged."""
+    return replace(gate, certificate="", passed=False)
+
+
+def _without_approval(gate: Gate) -> Gate:
+    return replace(gate, approval=None, seconded=None)
 
 
 def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progress:
@@ -93,7 +110,8 @@ def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progre
     staging = progress.staging
     tries = {day: staging.tries.get(day, 0) + 1 for day in reasons}
     return with_parts(
-        progress, staging={"tries": {**staging.tries, **tries}, "reasons": {**staging.reasons, **reasons}}
+        progress,
+        staging=replace(staging, tries={**staging.tries, **tries}, reasons={**staging.reasons, **reasons}),
     )
 
 
@@ -101,7 +119,9 @@ def after_read(progress: Progress, days: int, started: datetime) -> Progress:
     """So many days were read of the sources, from ``started`` on."""
     if not days or not progress.plan.rates:
         return progress
-    return with_parts(progress, staging={"readable_from": readable_after(progress, days, started)})
+    return with_parts(
+        progress, staging=replace(progress.staging, readable_from=readable_after(progress, days, started))
+    )
 
 
 def after_end(progress: Progress, ended: facts.RunEnded | facts.RunFailed, at: datetime) -> Progress:
@@ -114,27 +134,28 @@ def after_end(progress: Progress, ended: facts.RunEnded | facts.RunFailed, at: d
 
 def after_postponed(progress: Progress, days: Collection[date]) -> Progress:
     """Somebody wants the days staged, so they are missing, and what made staging stop or fail is forgotten."""
-    staging = progress.staging
+    missing = undone(to_restage(progress, days), Step.STAGE)
+    staging = missing.staging
     tries = {day: count for day, count in staging.tries.items() if day not in days}
     reasons = {day: why for day, why in staging.reasons.items() if day not in days}
-    missing = undone(to_restage(progress, days), Step.STAGE)
-    return with_parts(missing, staging={"tries": tries, "reasons": reasons})
+    return with_parts(missing, staging=replace(staging, tries=tries, reasons=reasons))
 
 
 def to_restage(progress: Progress, days: Iterable[date]) -> Progress:
     """The days count as not staged."""
     changed = replace(progress, done=progress.done - {Step.STAGE, Step.VALIDATE})
-    return with_parts(changed, staging={"staged": progress.staging.staged - set(days)})
+    return with_parts(changed, staging=replace(progress.staging, staged=progress.staging.staged - set(days)))
 
 
 def after_validated(progress: Progress, validated: facts.Validated) -> Progress:
     """The gate knows what was found; a validation that did not pass is the step's failure."""
-    found = {
-        "certificate": validated.certificate,
-        "passed": validated.passed,
-        "changed": frozenset(validated.compared.changed),
-        "closed_months": frozenset(validated.closed_months),
-    }
+    found = replace(
+        progress.gate,
+        certificate=validated.certificate,
+        passed=validated.passed,
+        changed=frozenset(validated.compared.changed),
+        closed_months=frozenset(validated.closed_months),
+    )
     if not validated.passed:
         return with_parts(failed(progress, Step.VALIDATE, validated.reason), gate=found)
     passed = with_parts(done(progress, Step.VALIDATE), gate=found)
@@ -145,18 +166,22 @@ def _closed_unchanged(progress: Progress) -> Progress:
     """Every day is as it should be. Reports thaw by the same step as ever; who heard of a freeze hears of its end."""
     told = NoticeKind.UNCHANGED if Step.FREEZE_REPORTS in progress.done else None
     changed = replace(progress, done=progress.done - READERS_STEPS)
-    return with_parts(changed, publication={"ending": Ending.UNCHANGED}, downstream={"owes_notice": told})
+    return with_parts(
+        changed,
+        publication=replace(progress.publication, ending=Ending.UNCHANGED),
+        downstream=replace(progress.downstream, owes_notice=told),
+    )
 
 
 def after_approved(progress: Progress, event: Event, approved: facts.Approved) -> Progress:
     """A person let it through; over closed months another name seconds the first."""
     approval = Approval(event.actor, approved.note, approved.certificate, approved.override, event.at)
-    closed = progress.gate.closed_months | set(approved.closed_months)
-    first = progress.gate.approval
-    seconds = closed and first is not None and not is_same_person(first.by, event.actor)
-    names = {"seconded": approval} if seconds else {"approval": approval, "seconded": None}
+    gate = replace(progress.gate, closed_months=progress.gate.closed_months | set(approved.closed_months))
+    first = gate.approval
+    seconds = gate.closed_months and first is not None and not is_same_person(first.by, event.actor)
+    signed = replace(gate, seconded=approval) if seconds else replace(gate, approval=approval, seconded=None)
     failures = {step: why for step, why in progress.failures.items() if step is not Step.CUT_OVER}
-    return with_parts(replace(progress, failures=failures), gate={**names, "closed_months": closed})
+    return with_parts(replace(progress, failures=failures), gate=signed)
 
 
 # ---- publication and downstream
@@ -164,34 +189,37 @@ def after_approved(progress: Progress, event: Event, approved: facts.Approved) -
 
 def after_refused(progress: Progress, refused: facts.SwapRefused) -> Progress:
     """The swap is settled without a commit; what moved meanwhile is to be staged again."""
-    settled = with_parts(progress, publication={"planned": None})
+    settled = with_parts(progress, publication=replace(progress.publication, planned=None))
     drifted = frozenset(refused.restage)
     if refused.step is Step.ROLL_BACK:
         return settled
     if not drifted:
         return replace(settled, failures={**progress.failures, Step.CUT_OVER: refused.reason})
-    return with_parts(to_restage(settled, drifted), staging={"drifted": progress.staging.drifted | drifted})
+    restaging = to_restage(settled, drifted)
+    staging = replace(restaging.staging, drifted=restaging.staging.drifted | drifted)
+    return with_parts(restaging, staging=staging)
 
 
 def after_swapped(progress: Progress, swapped: facts.Swapped) -> Progress:
     """The days are live, or live no more, and their readers are owed the rebuild and a notice."""
-    days, live, downstream = frozenset(swapped.swap.days), progress.publication, progress.downstream
+    days, downstream = frozenset(swapped.swap.days), progress.downstream
     reached = {(report, key) for report, keys in swapped.reach.items() for key in keys}
     told = undone(progress, *READERS_STEPS)
-    publication: dict[str, Any] = {"planned": None, "swap_count": swapped.swap.swap_count}
+    live = replace(progress.publication, planned=None, swap_count=swapped.swap.swap_count)
     if swapped.step is Step.CUT_OVER:
         changed = done(told, Step.CUT_OVER)
-        publication |= {"swapped": live.swapped | days, "swapped_at": swapped.swap.swapped_at}
+        live = replace(live, swapped=live.swapped | days, swapped_at=swapped.swap.swapped_at)
     else:
-        changed = with_parts(replace(told, done=told.done - {Step.CUT_OVER}), gate=_NO_APPROVAL)
-        publication |= {"swapped": live.swapped - days}
-    readers = {
-        "reached": downstream.reached | reached,
-        "rebuilt": frozenset[Any](),
-        "owes_notice": NoticeKind.PUBLISHED if swapped.step is Step.CUT_OVER else NoticeKind.ROLLED_BACK,
-        "awaited_holders": downstream.awaited_holders | set(swapped.rewound),
-    }
-    return with_parts(changed, publication=publication, downstream=readers)
+        changed = replace(told, done=told.done - {Step.CUT_OVER}, gate=_without_approval(told.gate))
+        live = replace(live, swapped=live.swapped - days)
+    readers = replace(
+        downstream,
+        reached=downstream.reached | reached,
+        rebuilt=frozenset(),
+        owes_notice=NoticeKind.PUBLISHED if swapped.step is Step.CUT_OVER else NoticeKind.ROLLED_BACK,
+        awaited_holders=downstream.awaited_holders | set(swapped.rewound),
+    )
+    return with_parts(changed, publication=live, downstream=readers)
 
 
 def after_built(progress: Progress, built: facts.PartitionsBuilt) -> Progress:
@@ -199,15 +227,15 @@ def after_built(progress: Progress, built: facts.PartitionsBuilt) -> Progress:
     downstream = progress.downstream
     partitions = {(built.report, key) for key in built.partitions}
     let_go = {built.report} if built.handed_over_to else set[str]()
-    changed = {"rebuilt": downstream.rebuilt | partitions, "frozen": downstream.frozen - let_go}
+    changed = replace(downstream, rebuilt=downstream.rebuilt | partitions, frozen=downstream.frozen - let_go)
     return with_parts(progress, downstream=changed)
 
 
 def after_abandoned(progress: Progress) -> Progress:
     """Reports are let go, and what was refused while they were held is still owed."""
     changed = replace(progress, done=progress.done - READERS_STEPS)
-    ended = {"planned": None, "ending": Ending.ABANDONED}
+    ended = replace(progress.publication, planned=None, ending=Ending.ABANDONED)
     # A launch that nobody was told of is abandoned without notice.
     told = NoticeKind.ABANDONED if progress.was_announced else None
-    readers = {"frozen": frozenset[str](), "owes_notice": told}
+    readers = replace(progress.downstream, frozen=frozenset(), owes_notice=told)
     return with_parts(changed, publication=ended, downstream=readers)
