@@ -14,7 +14,7 @@ from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.waves import Estimate, PastRun, estimate, ordered_waves
 from backfill_assets.core.window import Window, contiguous
-from backfill_assets.errors.base import counted
+from backfill_assets.errors.base import counted, verb
 from backfill_assets.errors.request import CodeVersionUnknown, TableUnknown
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def print_waves(console: Console, plan: Plan) -> None:
         f"Staging takes about {_took(cost.seconds)}, {at_once} at once, {_took(cost.run_seconds)} of runs, {known}.",
     )
     if plan.request.waves.days_per_minute:
-        console.print(f"A source limits the pace to {plan.request.waves.days_per_minute:g} days a minute.")
+        days = plan.request.waves.days_per_minute
+        console.print(f"A source limits the pace to {days:g} {verb(1 if days == 1 else 2, 'day', 'days')} a minute.")
     if plan.inputs.after:
         console.print(
             f"Cut over {', '.join(plan.inputs.after)} first; this table reads the days that it corrects.",

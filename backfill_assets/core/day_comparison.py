@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, Literal, get_args
 
 from backfill_assets.core.exact import EXACT
+from backfill_assets.errors.base import counted
 
 NOTHING = Decimal(0)
 
@@ -80,7 +81,7 @@ class Cells:
 
     def __str__(self) -> str:
         amounts = "" if self.total is None else f", by {self.total:f} in all and {self.largest:f} at most"
-        return f"{self.count} rows{amounts}"
+        return f"{counted(self.count, 'row')}{amounts}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,8 @@ class Comparison:
     def __str__(self) -> str:
         changed = len(self.changed_days)
         head = f"{changed} of {counted(len(self.days), 'day')} {verb(changed, 'differs', 'differ')}"
-        rows = f"{self.equal} rows equal, {self.differing} differ, {self.only_old} only old, {self.only_new} only new"
+        equal = counted(self.equal, "row")
+        rows = f"{equal} equal, {self.differing} differ, {self.only_old} only old, {self.only_new} only new"
         sums = [f"{name} {found.old:f} -> {found.new:f} ({found.change:+f})" for name, found in self.totals.items()]
         cells = [f"{name} differs in {found}" for name, found in self.cells.items() if found.count]
         days = ["  ".join(row.values()) for row in self.as_rows()[:-1]]

@@ -164,7 +164,7 @@ class Audit:
 
 
 def days_to_replay(published: Collection[date], count: int, seed: str, versions: Sequence[Version] = ()) -> list[date]:
-    """A random handful of days, the same for the same seed: one of each code version before a second one of any.
+    """A few random days, the same for the same seed: one of each code version before a second one of any.
 
     The latest versions come first; days that nobody here has built count as a version of their own.
     """

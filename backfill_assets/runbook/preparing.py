@@ -9,6 +9,7 @@ from backfill_assets.core.facts import ReportsFrozen, SourceVerified, Watermarks
 from backfill_assets.core.plan import Plan, expected_thaw
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
+from backfill_assets.errors.base import counted
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import Problem
@@ -122,7 +123,9 @@ def _beyond_retention(ctx: StepContext, plan: Plan) -> list[Problem]:
     for source, kept in ctx.table.sources.retention_days.items():
         oldest = ctx.now.date() - timedelta(days=kept)
         problems += [
-            Problem(day, f"{source} keeps {kept} days only, since {oldest}") for day in plan.days if day < oldest
+            Problem(day, f"{source} keeps {counted(kept, 'day')} only, since {oldest}")
+            for day in plan.days
+            if day < oldest
         ]
     return problems
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -149,10 +150,15 @@ def test_every_word_that_also_means_something_else_is_avoided_in_the_glossary() 
     assert ELSEWHERE_MEANT.keys() <= AVOIDED.keys()
 
 
+THINGS = "days rows cells columns corrections reports partitions notices events transactions months files runs attempts"
+NUMBERED = re.compile(rf"(?:}}}}|\d) (?:{THINGS.replace(' ', '|')})\b")
+BEHIND_A_NUMBER = re.compile(rf" (?:{THINGS.replace(' ', '|')})\b")
+IN_A_LOG = re.compile(rf"%[ds] (?:{THINGS.replace(' ', '|')})\b")
+ALWAYS_MANY = {
+    "len(days) days": "more than four runs of days",
+    "len(files) files": "a day that landed more than once",
+}
 TEMPLATES = sorted(PACKAGE.rglob("*.html"))
-NUMBERED = re.compile(
-    r"(?:}}|\d) (?:days|rows|cells|corrections|reports|partitions|notices|events|transactions|months)\b"
-)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=[template.name for template in TEMPLATES])
@@ -160,3 +166,21 @@ def test_a_template_has_its_plurals_from_the_one_helper(template: Path) -> None:
     found = [f"{match[0]!r}" for match in NUMBERED.finditer(template.read_text())]
 
     assert not found, "use the filters counted and days_counted"
+
+
+def plurals_of_their_own(module: ast.Module) -> Iterator[str]:
+    """What stands before a plural in a text that is put together: a number that may be one."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.JoinedStr):
+            for value, text in pairwise(node.values):
+                if isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant):
+                    named = BEHIND_A_NUMBER.match(str(text.value))
+                    yield from [f"{ast.unparse(value.value)}{named[0]}"] if named else []
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and IN_A_LOG.search(node.value):
+            yield node.value
+
+
+def test_a_sentence_has_its_plurals_from_the_one_helper() -> None:
+    found = {number for file in PACKAGE.rglob("*.py") for number in plurals_of_their_own(ast.parse(file.read_text()))}
+
+    assert found == ALWAYS_MANY.keys(), "use counted"

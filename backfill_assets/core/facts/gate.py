@@ -77,7 +77,7 @@ class Validated:
             return "Validated. No day has to change."
         changed, unchanged = self.compared.days_changed, self.compared.days_unchanged
         said = f"{counted(changed, 'day')} {verb(changed, 'changes', 'change')}"
-        return f"Validated. {said}, {unchanged:,} {verb(unchanged, 'does', 'do')} not."
+        return f"Validated. {said} and {unchanged:,} {verb(unchanged, 'does', 'do')} not."
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import dagster as dg
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
+from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.attached import attach
 from backfill_assets.orchestration.asset.failed_runs import recording_failure
 from backfill_assets.orchestration.asset.siblings import days_of_run
@@ -42,7 +43,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         with logging_refusals(context):
             plan = correction_of_run(context, ctx, definition.slots, days)
             _keep_rates(context, ctx, plan, days)
-        context.log.info("Staging %s days for correction %s.", len(days), plan.correction)
+        context.log.info("Staging %s for correction %s.", counted(len(days), "day"), plan.correction)
         return compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins)
 
     made: dg.AssetsDefinition = dg.asset(key=definition.staged_key, hooks=hooks, **options)(staged)

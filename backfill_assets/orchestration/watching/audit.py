@@ -56,7 +56,7 @@ def audit_job_name(table: str) -> str:
 
 
 def audit_table(definition: TableDefinition, records: Records, *, days: int, seed: str, today: date) -> Audit:
-    """Compute a random handful of published days again and compare them with live; nothing is written anywhere.
+    """Compute a few random published days again and compare them with live; nothing is written anywhere.
 
     Each day is computed alone, twice, and once together with the other days and their neighbours: a result that
     depends on the company is one that reads more than its own day's inputs. Days that an open correction has claimed
@@ -97,14 +97,14 @@ def proposal(audit: Audit) -> str:
         "reason": f"Replay audit: {audit.sentence}",
         "approval": "manual",
     }
-    head = "# Proposed by the replay audit. If the change was not meant, take it back instead of correcting history.\n"
+    head = "# Proposed by the replay audit. If the change was not meant, undo it instead of correcting history.\n"
     return request_text(head, fields)
 
 
 def audit_definitions(definition: TableDefinition) -> dg.Definitions:
     """The job, its nightly schedule, and the check on the live asset that tells what the last audit found."""
     job = _job(definition)
-    told = "Computes a random handful of published days again, each night."
+    told = "Computes a few random published days again, each night."
     schedule = by_the_clock(job, f"{job.name}_daily", EVERY_NIGHT, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
