@@ -1,6 +1,7 @@
 """The clauses of an expectation, of rows, cells and sums: each says over how many it held, and fails over none."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +15,7 @@ from backfill_assets.core.condition import counted_where, rows_where
 from backfill_assets.core.day_comparison import NOTHING, Cells, DayComparison, Sums, percent
 from backfill_assets.core.exact import half_unit
 from backfill_assets.core.expectation import Estimate, Expectation
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import counted, days_listed, listed, verb
 from backfill_assets.errors.validation import ExpectedColumnsUnknown
@@ -69,7 +71,21 @@ def same_rows(comparison: Comparison) -> Check:
     return Check.failing(Clause.SAME_ROWS, sentence, days, detail).over(held)
 
 
-def unchanged_where(expectation: Expectation, comparison: Comparison, old: pl.LazyFrame, new: pl.LazyFrame) -> Check:
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What readers see and what was staged, and how both keep their slots: a condition is about that column, too."""
+
+    old: pl.LazyFrame
+    new: pl.LazyFrame
+    column: PartitionColumn = BY_DAY
+
+    def of_days(self, days: Collection[date]) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+        """The rows of some days."""
+        of_these = self.column.slots(pl.col(self.column.name)).is_in(list(days))
+        return self.old.filter(of_these), self.new.filter(of_these)
+
+
+def unchanged_where(expectation: Expectation, comparison: Comparison, sides: Sides) -> Check:
     """Rows that meet the condition are equal on both sides.
 
     A row that meets it on one side alone stands alone among the rows that meet it, and so is found. Held equal are the
@@ -77,8 +93,8 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, old: pl.La
     """
     condition = expectation.unchanged_where or ""
     free = set(expectation.columns or ()) - {*comparison.keys, *comparison.measures}
-    looked_at = pl.col(comparison.by).is_in([day.day for day in comparison.days])
-    counts = [counted_where(side.filter(looked_at), condition).collect(engine="streaming") for side in (old, new)]
+    looked_at = sides.of_days([day.day for day in comparison.days])
+    counts = [counted_where(side, condition).collect(engine="streaming") for side in looked_at]
     met, undecided = max(count["met"].item() for count in counts), max(count["undecided"].item() for count in counts)
     held = Held(len(comparison.days), met, met * len([name for name in comparison.columns if name not in free]))
     detail = {"condition": condition, "undecided": undecided}
@@ -89,9 +105,9 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, old: pl.La
         sentence = f"Nothing was compared, because {none}."
         days = [day.day for day in comparison.days]
         return Check.failing(Clause.UNCHANGED_WHERE, sentence, days, detail).over(held)
-    touched = pl.col(comparison.by).is_in(list(comparison.changed_days))
+    touched = [rows_where(side, condition) for side in sides.of_days(comparison.changed_days)]
     found = compare(
-        *(rows_where(side, condition).filter(touched).drop(free, strict=False) for side in (old, new)),
+        *(sides.column.as_slots(side).drop(free, strict=False) for side in touched),
         keys=comparison.keys,
         measures=comparison.measures,
         by=comparison.by,

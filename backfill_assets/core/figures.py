@@ -12,6 +12,7 @@ import polars as pl
 
 from backfill_assets.core.day_comparison import NOTHING, Sums
 from backfill_assets.core.exact import exactly
+from backfill_assets.core.partition_column import as_slot
 
 MOST_VALUES = 60
 OTHERS = "all others"
@@ -107,13 +108,19 @@ class Figures:
 
 
 def figures(
-    old: pl.LazyFrame, new: pl.LazyFrame, *, keys: Sequence[str], measures: Sequence[str], days: Iterable[date]
+    old: pl.LazyFrame,
+    new: pl.LazyFrame,
+    *,
+    keys: Sequence[str],
+    measures: Sequence[str],
+    days: Iterable[date],
+    by: str = "day",
 ) -> Figures:
-    """Add both sides up. Every planned day has a line, also one without rows.
+    """Add both sides up. Every planned day has a line, also one without rows; ``by`` is the column of days.
 
     A key column with more than sixty values keeps those that move most; the others are one line.
     """
-    by_day = _lines(old, new, "day", measures)
+    by_day = _lines(old, new, by, measures)
     nothing = dict.fromkeys(measures, Sums())
     lines = tuple(by_day.get(str(day), Line(str(day), 0, 0, nothing)) for day in sorted(days))
     by_key = {key: _shortened(_lines(old, new, key, measures), measures) for key in keys}
@@ -122,7 +129,7 @@ def figures(
 
 def _lines(old: pl.LazyFrame, new: pl.LazyFrame, by: str, measures: Sequence[str]) -> dict[str, Line]:
     sides = [
-        {str(row[0]): row[1:] for row in _added(frame, by, measures).collect(engine="streaming").iter_rows()}
+        {str(as_slot(row[0])): row[1:] for row in _added(frame, by, measures).collect(engine="streaming").iter_rows()}
         for frame in (old, new)
     ]
     empty = (0, *[NOTHING for _ in measures])

@@ -6,7 +6,7 @@ it is of no slot, so that no slot has two values, and rows that nobody can place
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, assert_never
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUns
 UTC_NAMES = frozenset({"UTC", "Etc/UTC"})
 HOURS = pl.Datetime("us", "UTC")
 NAIVE = pl.Datetime("us")
+SLOT_TYPES = (pl.Date(), HOURS)
 # What Delta writes for a null.
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 # The hours at which Dagster takes the later of two readings of local time.
@@ -120,7 +121,7 @@ class PartitionColumn:
             return {key: rows for (key,), rows in frame.partition_by(self.name, as_dict=True).items()}
         beside = frame.with_columns(self.slots(pl.col(self.name)).alias(_SLOT))
         parts = beside.partition_by(_SLOT, as_dict=True, include_key=False)
-        return {_as_slot(key): rows for (key,), rows in parts.items()}
+        return {as_slot(key): rows for (key,), rows in parts.items()}
 
     def within(self, slots: Collection[Slot]) -> pl.Expr:
         """Whether a value lies in the time of one of the slots, of a column that tells when something happened."""
@@ -207,7 +208,7 @@ BY_DAY = PartitionColumn()
 def slots_in(values: pl.Series) -> list[Slot | None]:
     """Slots in a frame as values."""
     found: list[Any] = values.to_list()
-    return found if values.dtype == pl.Date else [_as_slot(value) for value in found]
+    return found if values.dtype == pl.Date else [as_slot(value) for value in found]
 
 
 def detect(
@@ -252,5 +253,6 @@ def _spelling_slots(values: pl.DataFrame, column: PartitionColumn) -> int:
     return values.select(column.slots(pl.col(column.name)).is_not_null().sum()).item()
 
 
-def _as_slot(value: date | None) -> Slot | None:
+def as_slot(value: Any) -> Any:
+    """A slot as it comes out of a frame; anything else is left as it is."""
     return Hour.of(value) if isinstance(value, datetime) else value

@@ -12,6 +12,8 @@ from typing import Any, Self
 import polars as pl
 
 from backfill_assets.core.day_comparison import COUNTS, Cells, ChangedRow, DayComparison, Sums, places
+from backfill_assets.core.partition_column import HOURS, as_slot
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.base import counted, verb
 
@@ -33,6 +35,11 @@ class Comparison:
     columns: tuple[str, ...]
     days: tuple[DayComparison, ...]
     examples: pl.DataFrame = field(compare=False, repr=False)
+    grain: Grain = Grain.DAY
+
+    def in_grain(self, grain: Grain) -> Self:
+        """The same comparison, told of slots of this grain."""
+        return replace(self, grain=grain)
 
     def without(self, days: Collection[date]) -> Self:
         """The same comparison as if these days had not been looked at."""
@@ -138,7 +145,9 @@ class Comparison:
     def _row(self, row: dict[str, Any]) -> ChangedRow:
         pairs = {name: (row[f"old {name}"], row[f"new {name}"]) for name in self.columns}
         differing = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-        return ChangedRow(row[ROW_KIND], {name: row[name] for name in self.keys}, differing)
+        return ChangedRow(
+            row[ROW_KIND], {name: row[name] for name in self.keys} | {self.by: as_slot(row[self.by])}, differing
+        )
 
     # ---- for people and programs
 
@@ -146,10 +155,19 @@ class Comparison:
     def table(self) -> pl.DataFrame:
         """One row a day: counts, and ``old``, ``new`` and ``change`` of each measure as Decimal(38)."""
         scales = {name: places(day.sums.get(name) for day in self.days) for name in self.measures}
-        schema: dict[str, Any] = {"day": pl.Date, "changed": pl.Boolean, "in_old": pl.Boolean, "in_new": pl.Boolean}
+        schema: dict[str, Any] = {
+            "day": self._day_type,
+            "changed": pl.Boolean,
+            "in_old": pl.Boolean,
+            "in_new": pl.Boolean,
+        }
         schema |= dict.fromkeys(COUNTS, pl.Int64)
         schema |= {f"{side} {name}": pl.Decimal(38, scales[name]) for name in self.measures for side in SIDES}
         return pl.DataFrame([self._table_row(day) for day in self.days], schema=schema, orient="row")
+
+    @property
+    def _day_type(self) -> pl.DataType:
+        return HOURS if self.grain is Grain.HOUR else pl.Date()
 
     def _table_row(self, day: DayComparison) -> tuple[Any, ...]:
         sums = [day.sums.get(name, Sums()) for name in self.measures]
@@ -176,7 +194,7 @@ class Comparison:
         cells = {name: found.as_json() for name, found in self.cells.items() if found.count}
         return {
             "days": len(self.days),
-            "changed_windows": [str(window) for window in contiguous(self.changed_days)],
+            "changed_windows": [str(window) for window in contiguous(self.changed_days, grain=self.grain)],
             **{name: getattr(self, name) for name in COUNTS},
             "totals": {name: {"old": f"{sums.old:f}", "new": f"{sums.new:f}"} for name, sums in self.totals.items()},
             "cells": cells,
@@ -185,7 +203,7 @@ class Comparison:
 
     def __str__(self) -> str:
         changed = len(self.changed_days)
-        head = f"{changed} of {counted(len(self.days), 'day')} {verb(changed, 'differs', 'differ')}"
+        head = f"{changed} of {counted(len(self.days), self.grain.value)} {verb(changed, 'differs', 'differ')}"
         equal = counted(self.equal, "row")
         rows = f"{equal} equal, {self.differing} differ, {self.only_old} only old, {self.only_new} only new"
         sums = [f"{name} {found.old:f} -> {found.new:f} ({found.change:+f})" for name, found in self.totals.items()]

@@ -7,6 +7,7 @@ import polars as pl
 
 from backfill_assets.core.check import Check, Clause, Held
 from backfill_assets.core.clauses import (
+    Sides,
     change_per_day,
     change_total,
     estimate,
@@ -17,6 +18,7 @@ from backfill_assets.core.clauses import (
 )
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import counted, days_listed, verb
 
@@ -30,19 +32,22 @@ def validate_days(
     *,
     days: Collection[date],
     excluded: Collection[date] = (),
+    column: PartitionColumn = BY_DAY,
 ) -> tuple[Check, ...]:
     """Check that every planned day is staged, and each declared clause.
 
     Args:
         expectation: what may differ.
-        comparison: of the same two frames.
-        old: what readers see.
-        new: what was staged.
+        comparison: of the same two frames, by slot.
+        old: what readers see, with the partition column as it is.
+        new: what was staged, with the same.
         days: every planned day.
         excluded: days whose old rows were built on other inputs; nothing of them is compared with old.
+        column: how both keep their slots.
     """
     kept = comparison.without(excluded)
-    held = {clause: hold for clause, hold in _declared(expectation, kept, old, new, excluded).items() if hold}
+    sides = Sides(old, new, column)
+    held = {clause: hold for clause, hold in _declared(expectation, kept, sides, excluded).items() if hold}
     if kept.days or not days:
         against_old = [hold() for hold in held.values()]
     else:
@@ -51,7 +56,7 @@ def validate_days(
 
 
 def _declared(
-    expectation: Expectation, kept: Comparison, old: pl.LazyFrame, new: pl.LazyFrame, excluded: Collection[date]
+    expectation: Expectation, kept: Comparison, sides: Sides, excluded: Collection[date]
 ) -> dict[Clause, Callable[[], Check] | None]:
     """For each clause how to evaluate it; None where it is not declared."""
     columns, predicted = expectation.columns, expectation.estimate
@@ -61,7 +66,7 @@ def _declared(
         if columns is None
         else lambda: only_expected_columns_differ(columns, kept),
         Clause.SAME_ROWS: (lambda: same_rows(kept)) if expectation.same_rows else None,
-        Clause.UNCHANGED_WHERE: (lambda: unchanged_where(expectation, kept, old, new))
+        Clause.UNCHANGED_WHERE: (lambda: unchanged_where(expectation, kept, sides))
         if expectation.unchanged_where
         else None,
         Clause.CHANGE_PER_DAY: None if per_day is None else lambda: change_per_day(per_day, kept),

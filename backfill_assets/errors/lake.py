@@ -106,22 +106,27 @@ class PartitionUnfit(Unusable):
 class PartitionedOtherwise(Refused):
     """A table whose history is to be corrected is not partitioned by day alone."""
 
-    def __init__(self, table: str, partitions: Collection[str]) -> None:
+    def __init__(self, table: str, partitions: Collection[str], column: str = "day") -> None:
         by = f"by {listed(partitions)}" if partitions else "by nothing"
         super().__init__(
             f"The table {table} is partitioned {by}, and a correction swaps files of days alone. Nothing was opened. "
-            "Write it anew, partitioned by a date column named day and by nothing else."
+            f"Write it anew, partitioned by {_as_column(column)} and by nothing else."
         )
 
 
 class RowsWithoutDay(Unusable):
     """Somebody wrote rows without a day into a table by day."""
 
-    def __init__(self, table: str, rows: int) -> None:
+    def __init__(self, table: str, rows: int, column: str = "day", values: Collection[str] = ()) -> None:
+        where = f"{column} is {listed(values)} or null" if values else f"{column} is null"
         super().__init__(
             f"The table {table} has {counted(rows, 'row')} without a day, in no day's figures. "
-            "Nothing was opened or staged. Give every row its day or delete those where day is null, then ask again."
+            f"Nothing was opened or staged. Give every row its day or delete those where {where}, then ask again."
         )
+
+
+def _as_column(name: str) -> str:
+    return "a date column named day" if name == "day" else f"the column {name}"
 
 
 class FeatureUnsupported(Unusable):

@@ -109,8 +109,9 @@ def _figures(ctx: StepContext, certificate: Certificate, *, fresh: bool) -> Figu
         return known
     table, plan = ctx.table, ctx.progress(certificate.correction).plan
     staged = ctx.records.staged(plan.table, plan.correction)
-    sides = [table.snapshot().scan(plan.days) for table in (ctx.records.table(plan.table, staged.schema), staged)]
-    found = figures(*sides, keys=table.keys, measures=table.measures, days=plan.days)
+    both = [one.snapshot().scan(plan.days) for one in (ctx.records.table(plan.table, staged.schema), staged)]
+    sides, by = [table.partition.as_slots(side) for side in both], table.partition.name
+    found = figures(*sides, keys=table.keys, measures=table.measures, days=plan.days, by=by)
     kept.keep(plan.correction, certificate.digest, found)
     return found
 

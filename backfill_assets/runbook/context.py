@@ -49,7 +49,10 @@ class Surroundings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """A table with its records and surroundings, and who acts: actor, Dagster run, and the time (UTC)."""
+    """A table with its records and surroundings, and who acts: actor, Dagster run, and the time (UTC).
+
+    The records know how the table and its sources keep their slots.
+    """
 
     records: Records
     table: CorrectableTable
@@ -57,6 +60,9 @@ class StepContext:
     actor: str
     now: datetime
     run_id: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "records", self.records.knowing(self.table.partitions))
 
     def progress(self, correction: str) -> Progress:
         """Where a correction stands, by the ledger and by the table.

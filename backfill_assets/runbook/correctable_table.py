@@ -8,6 +8,7 @@ import polars as pl
 
 from backfill_assets.core.audiences import Audience
 from backfill_assets.core.check import Check, Problem
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.plan import Plan
 from backfill_assets.storage.records import Records
 
@@ -51,6 +52,7 @@ class Sources:
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
     retention_days: Mapping[str, int] = field(default_factory=dict[str, int])
     verify: tuple[Verify, ...] = ()
+    partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +71,37 @@ class Consumers:
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column keeps the slots of a table, and the columns that its asset's schema names, with their types."""
+
+    partition: PartitionColumn = BY_DAY
+    declared: Mapping[str, pl.DataType] = field(default_factory=dict[str, pl.DataType])
+
+
+@dataclass(frozen=True, slots=True)
 class CorrectableTable:
     """A table whose history can be corrected.
 
-    ``keys`` with the day identify a row, ``measures`` are summed and compared. ``declared`` are the columns that the
-    asset's schema names, with their types. ``prove`` looks at the staged days against the sources.
+    ``keys`` with the partition column identify a row, ``measures`` are summed and compared. ``prove`` looks at the
+    staged days against the sources.
     """
 
     name: str
     keys: tuple[str, ...]
     measures: tuple[str, ...]
-    declared: Mapping[str, pl.DataType] = field(default_factory=dict[str, pl.DataType])
+    columns: Columns = field(default_factory=Columns)
     code: CodeVersion = CodeVersion()
     sources: Sources = field(default_factory=Sources)
     consumers: Consumers = Consumers()
     prove: tuple[Prove, ...] = ()
     rollback_days: int = 14
+
+    @property
+    def partition(self) -> PartitionColumn:
+        """Which column keeps its slots, and how."""
+        return self.columns.partition
+
+    @property
+    def partitions(self) -> Mapping[str, PartitionColumn]:
+        """How it and those of its sources keep their slots that are not by ``day``."""
+        return {**self.sources.partitions, self.name: self.partition}

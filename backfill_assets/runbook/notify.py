@@ -13,6 +13,7 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Abandoned, Decommissioned, Fact, Opened, Swapped, Validated
 from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
+from backfill_assets.core.partition_column import slots_in
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind, Step
@@ -28,7 +29,6 @@ from backfill_assets.core.swapped import (
 from backfill_assets.core.window import months_of
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.actions import DataFile
-from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.swap import Manifest
 
 _TELLS_OF: Mapping[NoticeKind, type[Fact]] = {
@@ -106,10 +106,15 @@ def measured_sums(ctx: StepContext, manifest: Manifest, *, back: bool) -> dict[d
 
 def _sums_by_day(ctx: StepContext, files: Sequence[DataFile]) -> dict[date, dict[str, Decimal]]:
     table = ctx.records.table(ctx.table.name)
-    rows = table.folder.scan_days([(file.path, file.day) for file in files], table.snapshot().schema)
-    sums = rows.group_by(DAY).agg(pl.col(name).sum() for name in ctx.table.measures)
-    found = sums.collect(engine="streaming").iter_rows(named=True)
-    return {row[DAY]: {name: Decimal(row[name]) for name in ctx.table.measures} for row in found}
+    column, there = ctx.table.partition, [(file.path, file.day) for file in files]
+    rows = column.as_slots(table.folder.scan_days(there, table.snapshot().schema, column))
+    sums = rows.group_by(column.name).agg(pl.col(name).sum() for name in ctx.table.measures)
+    found = sums.collect(engine="streaming")
+    return {
+        day: {name: Decimal(row[name]) for name in ctx.table.measures}
+        for day, row in zip(slots_in(found[column.name]), found.iter_rows(named=True), strict=True)
+        if day is not None
+    }
 
 
 def _measured(progress: Progress, events: Sequence[Event], event: NoticeKind) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 
 from backfill_assets.core.condition import NO_ROWS_ALONE, counted_where
+from backfill_assets.core.partition_column import slots_in
 from backfill_assets.core.plan import Approval, Plan, Request
 from backfill_assets.core.waves import estimate, ordered_waves, within_rate
 from backfill_assets.errors.lake import (
@@ -26,7 +27,6 @@ from backfill_assets.errors.validation import ClauseHoldsNothing, ConditionUnusa
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import CorrectableTable
 from backfill_assets.storage.features import refuse_unsafe
-from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.schema import unstageable
 from backfill_assets.storage.snapshot import Snapshot
@@ -68,12 +68,12 @@ def refuse_unplaced(ctx: StepContext, pins: Mapping[str, int]) -> None:
     """Refuse a table that cannot be swapped by day, and rows that are in no day of it or of a source.
 
     Raises:
-        PartitionedOtherwise: when the table is not partitioned by day alone.
+        PartitionedOtherwise: when the table is not partitioned by the column of its slots alone.
         RowsWithoutDay: naming the table or source that has some.
     """
     live = ctx.records.snapshot(ctx.table.name)
-    if live.partition_columns != (DAY,):
-        raise PartitionedOtherwise(ctx.table.name, live.partition_columns)
+    if live.partition_columns != (ctx.table.partition.name,):
+        raise PartitionedOtherwise(ctx.table.name, live.partition_columns, ctx.table.partition.name)
     refuse_rows_without_day({ctx.table.name: live, **pinned(ctx, pins)})
 
 
@@ -90,7 +90,7 @@ def refuse_rows_without_day(tables: Mapping[str, Snapshot]) -> None:
     """
     for table, snapshot in tables.items():
         if rows := snapshot.rows_without_day():
-            raise RowsWithoutDay(table, rows)
+            raise RowsWithoutDay(table, rows, snapshot.partition.name, snapshot.values_without_day())
 
 
 def rows_without_day_told(records: Records, tables: Collection[str]) -> list[str]:
@@ -124,7 +124,7 @@ def refuse_unfit(ctx: StepContext, request: Request, live: Snapshot) -> None:
         raise DaysNotPartitions(table.name, strange, request.window)
     refuse_unsafe(table.name, live.handle)
     _refuse_columns(table, live.schema)
-    keys, columns = (DAY, *table.keys), {**table.declared, **live.schema}
+    keys, columns = (table.partition.name, *table.keys), {**table.columns.declared, **live.schema}
     expectation = request.expectation
     expectation.check_against(columns, keys=keys, measures=table.measures, days=request.all_days)
     if (
@@ -141,14 +141,14 @@ def refuse_unfit(ctx: StepContext, request: Request, live: Snapshot) -> None:
 
 
 def _refuse_columns(table: CorrectableTable, live: pl.Schema) -> None:
-    known = {**table.declared, **live}
+    known = {**table.columns.declared, **live}
     if lacking := {*table.keys, *table.measures} - set(known):
         raise ColumnsNotLive(table.name, lacking, set(live))
     types = {name: known[name] for name in table.measures}
     if inexact := {name: str(kind) for name, kind in types.items() if not (kind.is_decimal() or kind.is_integer())}:
         raise LiveMeasuresInexact(table.name, inexact)
     unfit = {name: str(live[name]) for name in unstageable(live)}
-    for name, kind in table.declared.items():
+    for name, kind in table.columns.declared.items():
         if name in live and live[name] != kind:
             unfit[name] = f"{live[name]} where the code declares {kind}"
     if unfit:
@@ -157,16 +157,17 @@ def _refuse_columns(table: CorrectableTable, live: pl.Schema) -> None:
 
 def _refuse_rows(table: CorrectableTable, live: Snapshot, days: Collection[date]) -> None:
     """Refuse live rows that cannot be matched with staged ones."""
-    keys = [DAY, *table.keys]
+    by, keys = table.partition.name, [table.partition.name, *table.keys]
     nulls: Counter[str] = Counter()
     without: set[date] = set()
     doubled: dict[date, int] = {}
     for batch in _batches(live, days):
-        rows = _read(table.name, live, batch, lambda rows: rows.select(keys))
+        rows = _read(table.name, live, batch, lambda rows: table.partition.as_slots(rows.select(keys)))
         nulls.update({name: rows[name].null_count() for name in keys})
-        without |= set(rows.filter(pl.any_horizontal(pl.col(keys).is_null()))[DAY])
-        again = rows.group_by(keys).len().filter(pl.col("len") > 1).group_by(DAY).len()
-        doubled |= dict(again.iter_rows())
+        lacking = rows.filter(pl.any_horizontal(pl.col(keys).is_null()))
+        without |= {day for day in slots_in(lacking[by]) if day is not None}
+        again = rows.group_by(keys).len().filter(pl.col("len") > 1).group_by(by).len()
+        doubled |= {day: found for day, found in zip(slots_in(again[by]), again["len"], strict=True) if day is not None}
     if without:
         raise LiveKeysNull(table.name, +nulls, without)
     if doubled:

@@ -181,17 +181,26 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     other = frozenset(day for day in built if day in restaged and built[day].inputs != restaged[day].inputs)
     contents = staged.contents(plan.days)
     old, new = live.scan(plan.days), staged.scan(plan.days)
+    by_slot = [table.partition.as_slots(side) for side in (old, new)]
     comparison = compare(
-        old,
-        new,
+        *by_slot,
         keys=table.keys,
         measures=table.measures,
+        by=table.partition.name,
         old_days=days & live.days,
         new_days=days & staged.days,
-    )
-    evidence = Evidence(plan, records, new, old, plan.days, other)
+    ).in_grain(plan.window.grain)
+    evidence = Evidence(plan, records, by_slot[1], by_slot[0], plan.days, other)
     checks = (
-        *validate_days(plan.request.expectation, comparison, old, new, days=plan.days, excluded=other),
+        *validate_days(
+            plan.request.expectation,
+            comparison,
+            old,
+            new,
+            days=plan.days,
+            excluded=other,
+            column=table.partition,
+        ),
         *(check for prove in table.prove for check in prove(evidence)),
     )
     changed = frozenset(comparison.changed_days) | (days - live.days)

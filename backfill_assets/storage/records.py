@@ -39,8 +39,8 @@ class Records:
 
     def knowing(self, partitions: Mapping[str, PartitionColumn]) -> Self:
         """The same records, which know of some more tables how they keep their slots."""
-        known = {**self.partitions, **partitions}
-        return self if known == self.partitions else replace(self, partitions=known)
+        new = {table: column for table, column in partitions.items() if column != self.partition_of(table)}
+        return replace(self, partitions={**self.partitions, **new}) if new else self
 
     def partition_of(self, table: str) -> PartitionColumn:
         """How a table keeps its slots."""

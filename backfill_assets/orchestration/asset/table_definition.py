@@ -17,7 +17,15 @@ from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext
-from backfill_assets.runbook.correctable_table import CodeVersion, Consumers, CorrectableTable, Prove, Sources, Verify
+from backfill_assets.runbook.correctable_table import (
+    CodeVersion,
+    Columns,
+    Consumers,
+    CorrectableTable,
+    Prove,
+    Sources,
+    Verify,
+)
 from backfill_assets.runbook.planning import rows_without_day_told
 from backfill_assets.storage.records import Records
 
@@ -72,7 +80,7 @@ class TableDefinition:
             name=self.table,
             keys=self.declaration.keys,
             measures=self.declaration.measures,
-            declared=declared_columns(self.compute_spec.schema),
+            columns=Columns(declared=declared_columns(self.compute_spec.schema)),
             code=CodeVersion(self.compute_spec.code_version, git_commit()),
             sources=Sources(
                 tuple(dict.fromkeys(self.compute_spec.sources.values())),
