@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from backfill_assets.core.onset import findings
 from backfill_assets.revenue import sample
 from backfill_assets.revenue.fixings import rates_in_force
-from backfill_assets.revenue.reconciling import Books, Side, observe
 from backfill_assets.revenue.schemas import FACT_KEY
 from backfill_assets.revenue.transforms import daily_revenue
 from backfill_assets.sources import MANIFEST
+from backfill_assets.watch import Books, Figure, observe
 from tests.scenarios import fixings, raw_transactions, transaction
 
 FIRST = date(2026, 1, 5)
@@ -73,7 +73,7 @@ def test_no_right_history_raises_an_alarm(history: tuple[pl.DataFrame, dict[tupl
     assert found.keys() == fact.keys()
     for key, row in found.items():
         assert {name: fact[key][name] for name in sample.CELLS} == row
-    book = {key[:2]: Side(row["transactions"], row["revenue_usd"]) for key, row in fact.items()}
+    book = {key[:2]: Figure(row["transactions"], row["revenue_usd"]) for key, row in fact.items()}
     exact = dict.fromkeys(book, Decimal(0))
     books = Books(tuple(days(14)), book, dict(book), frozenset(), frozenset(), exact, frozenset(book))
     assert findings("fact", observe(books)) == ()
