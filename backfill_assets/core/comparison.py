@@ -34,10 +34,7 @@ _MOST = 2**127
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What to compare: keys begin with the day, columns are all others, places are those of the exact ones.
-
-    ``kind`` is the type of the day.
-    """
+    """What to compare: keys begin with the day, columns are all others, places are those of the exact ones."""
 
     keys: tuple[str, ...]
     measures: tuple[str, ...]
@@ -112,18 +109,14 @@ def _shape(old: pl.LazyFrame, new: pl.LazyFrame, keys: tuple[str, ...], measures
     types = {name: (str(schemas[0][name]), str(schemas[1][name])) for name in wanted}
     if differing := {name: pair for name, pair in types.items() if schemas[0][name] != schemas[1][name]}:
         raise TypesDiffer(differing)
-    if schemas[0][keys[0]] not in SLOT_TYPES:
+    known = schemas[0]
+    if known[keys[0]] not in SLOT_TYPES:
         raise DayNotDate(keys[0], types[keys[0]][0])
-    places = {
-        name: getattr(dtype, "scale", 0)
-        for name, dtype in schemas[0].items()
-        if dtype.is_decimal() or dtype.is_integer()
-    }
+    places = {name: getattr(kind, "scale", 0) for name, kind in known.items() if kind.is_decimal() or kind.is_integer()}
     if inexact := {name: types[name][0] for name in measures if name not in places}:
         raise MeasureNotExact(inexact)
     unique = tuple(dict.fromkeys(keys))
-    others = tuple(name for name in schemas[0] if name not in unique)
-    return _Shape(unique, measures, others, places, schemas[0][keys[0]])
+    return _Shape(unique, measures, tuple(name for name in known if name not in unique), places, known[keys[0]])
 
 
 def _side(name: str, frame: pl.LazyFrame, shape: _Shape) -> _Side:
@@ -131,9 +124,8 @@ def _side(name: str, frame: pl.LazyFrame, shape: _Shape) -> _Side:
     rows = dict(zip(slots_in(counted[shape.by]), counted["len"].to_list(), strict=True))
     if None in rows:
         raise KeysNull(name, {shape.by: rows[None]})
-    return _Side(
-        name, frame.select(*shape.keys, *shape.columns), {day: count for day, count in rows.items() if day is not None}
-    )
+    there = {day: count for day, count in rows.items() if day is not None}
+    return _Side(name, frame.select(*shape.keys, *shape.columns), there)
 
 
 def _slices(sides: Sequence[_Side], shape: _Shape, slice_rows: int) -> Iterator[pl.Expr]:
