@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.build import build_correction_definitions
     from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc, place
     from backfill_assets.orchestration.nightly.pipeline import NightlySpec
-    from backfill_assets.orchestration.reports.begin import begin_report
+    from backfill_assets.orchestration.reports.freeze import begin_report
 
 _HOMES = {
     "BackfillAssetsError": "backfill_assets.errors.base",
@@ -37,7 +37,7 @@ _HOMES = {
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
-    "begin_report": "backfill_assets.orchestration.reports.begin",
+    "begin_report": "backfill_assets.orchestration.reports.freeze",
     "build_correction_definitions": "backfill_assets.orchestration.build",
     "clock_told": "backfill_assets.orchestration.instance.resources",
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from backfill_assets.core.slots import Grain
-from backfill_assets.orchestration.instance import backfills, tags
+from backfill_assets.orchestration.instance import runs, tags
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED
 from backfill_assets.orchestration.instance.slots import TableSlots
 
@@ -64,9 +64,9 @@ def test_a_backfill_tells_all_days_that_it_targets():
     three = tuple(date(2026, 1, day) for day in (1, 2, 3))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_backfill(backfill_of(instance))
-        assert backfills.backfill_days(instance, "abcdefgh", ASSET, SLOTS) == three
-        assert backfills.days_under_way(instance, ASSET, SLOTS) == frozenset(three)
-        assert backfills.backfill_days(instance, "unknown", ASSET, SLOTS) == ()
+        assert runs.backfill_days(instance, "abcdefgh", ASSET, SLOTS) == three
+        assert runs.days_under_way(instance, ASSET, SLOTS) == frozenset(three)
+        assert runs.backfill_days(instance, "unknown", ASSET, SLOTS) == ()
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_backfill_tells_how_it_was_stopped(status, how):
     """A cancelled launch is not carried on behind the back of whoever cancelled it."""
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_backfill(backfill_of(instance, status))
-        assert backfills.how_stopped(instance, "abcdefgh") == how
-        assert not backfills.days_under_way(instance, ASSET, SLOTS)
+        assert runs.how_stopped(instance, "abcdefgh") == how
+        assert not runs.days_under_way(instance, ASSET, SLOTS)
 
 
 def test_the_states_of_a_backfill_are_those_we_know():
@@ -86,7 +86,7 @@ def test_the_states_of_a_backfill_are_those_we_know():
     from dagster._core.execution.backfill import BulkActionStatus
 
     through = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED"}
-    assert {state.value for state in BulkActionStatus} == {*backfills.UNDER_WAY, *backfills.STOPPED, *through}
+    assert {state.value for state in BulkActionStatus} == {*runs.UNDER_WAY, *runs.STOPPED, *through}
 
 
 def test_the_states_of_a_run_are_those_we_know():

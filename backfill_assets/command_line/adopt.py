@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backfill_assets.command_line.session import DONE, FOUND, Answer, Session, refuse_unusable_places
+from backfill_assets.command_line.session import DONE, FOUND, Answer, Json, Session, refuse_unusable_places
 from backfill_assets.core.adoption import Report, Weight
 from backfill_assets.errors.adoption import TableOutsideLake
 from backfill_assets.errors.base import counted
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from backfill_assets.storage.adoptions import Adoption
     from backfill_assets.storage.files import Folder
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Named = Annotated[str, typer.Argument(help="A name in the lake, a path or a URI.", show_default=False)]
 MARKS: Mapping[Weight, tuple[str, str]] = {
     Weight.FINE: ("ok", "green"),

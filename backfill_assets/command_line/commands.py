@@ -9,13 +9,10 @@ import typer
 
 from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
-from backfill_assets.command_line.maintaining import maintain
-from backfill_assets.command_line.misuse import Commands
-from backfill_assets.command_line.readers import months, notices, pages
-from backfill_assets.command_line.reconcile import audit, reconcile
-from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Session
+from backfill_assets.command_line.jobs import audit, maintain, reconcile
+from backfill_assets.command_line.readers import months, notices, pages, withdrawals
+from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Commands, Json, Session
 from backfill_assets.command_line.watermarks import watermarks
-from backfill_assets.command_line.withdrawals import withdrawals
 from backfill_assets.core.given import days_given, slot_given
 
 app = typer.Typer(
@@ -26,7 +23,6 @@ app = typer.Typer(
     "validated, approved, cut over by one commit, and can be rolled back for two weeks.[/]",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Id = Annotated[str, typer.Argument(help="The correction, such as 20260123.", show_default=False)]
 By = Annotated[str, typer.Option("--by", help="Your name, for the ledger and the notice.")]
 Signed = Annotated[str, typer.Option("--by", help="Your own name, needed; it goes into the ledger and the notice.")]

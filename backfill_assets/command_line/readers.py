@@ -1,4 +1,4 @@
-"""The commands for those who read: ``months`` that are closed, ``notices`` and whom they reached, ``pages``."""
+"""The commands for people around a correction: ``months`` closed, ``notices``, ``pages``, ``withdrawals`` to decide."""
 
 from typing import Annotated, Any
 
@@ -6,9 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backfill_assets.command_line.session import DONE, OTHER, Answer, Session
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+from backfill_assets.command_line.session import DONE, OTHER, WAITS_FOR_PERSON, Answer, Json, Session
 
 
 def months(
@@ -94,3 +92,49 @@ def _print_notices(console: Console, told: list[dict[str, Any]]) -> None:
             one["notice"], one["channel"] or "none, see the folder", one["state"], str(one["failures"]), one["why"]
         )
     console.print(table)
+
+
+What = "A day such as 2026-01-22, or the path of a file; may be repeated."
+
+
+def withdrawals(
+    accept: Annotated[list[str] | None, typer.Option("--accept", help=What)] = None,
+    decline: Annotated[list[str] | None, typer.Option("--decline", help="Keep what was known instead.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Your name, for the record.")] = "",
+    note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    json: Json = False,
+) -> None:
+    """Show landed files that withdraw much and wait for a person's decision, or decide; the next nightly follows it."""
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        from backfill_assets.command_line.work import pipelines_that_wait
+        from backfill_assets.sources.withdrawals import decide
+
+        session = Session()
+        pipelines = pipelines_that_wait(session)
+        lake, records = session.lake, session.lake.records()
+        there = [one for pipeline in pipelines for one in pipeline.files_waiting(records)]
+        given = [(what, True) for what in accept or ()] + [(what, False) for what in decline or ()]
+        decided = [
+            decide(records, there, what, accepted=accepted, by=by, note=note, at=lake.now()).what
+            for what, accepted in given
+        ]
+        left = [one for one in there if one.what not in decided]
+        told = {
+            "decided": decided,
+            "waiting": [{"what": one.what, "file": one.path, "why": one.why} for one in left],
+            "withdrawn": [note for pipeline in pipelines for note in pipeline.notes(records).values()],
+        }
+        answer.give(told, lambda console: _print(console, told))
+    raise typer.Exit(WAITS_FOR_PERSON if told["waiting"] else DONE)
+
+
+def _print(console: Console, told: dict[str, list]) -> None:
+    for what in told["decided"]:
+        console.print(f"Noted for {what}. The next nightly follows it.", style="green")
+    for one in told["waiting"]:
+        console.print(one["why"], style="yellow", soft_wrap=True)
+    for note in told["withdrawn"]:
+        console.print(note, soft_wrap=True)
+    if not any(told.values()):
+        console.print("Nothing waits, and nothing was withdrawn.")

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 from backfill_assets.command_line.code_location import load_code_location
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.given import PlaceUnusable, StoragesUnknown
+from backfill_assets.errors.given import CommandMisused, PlaceUnusable, StoragesUnknown
 from backfill_assets.errors.setup import LakeMissing, NoTableCorrectable
 
 # Bad input ends with the exit code of its own error, 2.
@@ -27,6 +28,8 @@ STORAGES = "backfill_assets.orchestration.instance.sqlite_storages"
 # Whose SQLite storages a new home is given: Dagster's own, or ours, which reach into its private parts.
 STORAGES_CHOSEN = "BACKFILL_STORAGES"
 CONFIGURATION = {"dagster": ("dagster.yaml",), "reusing": ("dagster.yaml", "storages.yaml")}
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 def prepare_home() -> Path:
@@ -164,3 +167,40 @@ class Session:
         if not isinstance(lake, LakeResource):
             raise LakeMissing
         return lake
+
+
+WORDS = "backfill_assets.words"
+MISUSED: type[Exception] = typer.BadParameter.__base__  # type: ignore[assignment]  # click.UsageError, which typer hides
+
+
+class Commands(TyperGroup):
+    """The commands, whose misuse is told in three sentences and ends with 2."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the words of the call apart."""
+        ctx.meta[WORDS] = tuple(args)
+        with _told(ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command."""
+        with _told(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _told(ctx: Any) -> Iterator[None]:
+    try:
+        yield
+    except (MISUSED, BackfillAssetsError) as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        refusal = error if isinstance(error, BackfillAssetsError) else _misused(error, ctx)
+        tell_refusal(refusal, as_json="--json" in ctx.meta[WORDS])
+        raise typer.Exit(refusal.exit_code) from error
+
+
+def _misused(error: Any, ctx: Any) -> CommandMisused:
+    why = error.format_message().replace(": ", ", ").replace("\n", " ").strip()
+    told = why if why.endswith((".", "?")) else f"{why}."
+    return CommandMisused(told, (error.ctx or ctx).command_path)

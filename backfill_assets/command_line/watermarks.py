@@ -9,14 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from backfill_assets.command_line.planning import only_step_context
-from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.command_line.session import Answer, Json, Session
 from backfill_assets.core.given import day_given
 
 if TYPE_CHECKING:
     from backfill_assets.runbook import StepContext
     from backfill_assets.storage.watermarks import Holder
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 OfTable = Annotated[str, typer.Option("--table", help="The correctable table; the only one when left out.")]
 Name = Annotated[str, typer.Argument(help="The holder, such as billing.", show_default=False)]
 By = Annotated[str, typer.Option("--by", help="Your name.")]

@@ -3,20 +3,124 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.check import Check
 from backfill_assets.core.figures import ROWS, Figures, Line
-from backfill_assets.core.sampling import Sample
+from backfill_assets.core.sampling import Sample, SampledRow
 from backfill_assets.pages.charts import Drawing, bars_both_ways, lines_and_changes
+from backfill_assets.pages.formats import amount
 from backfill_assets.pages.shell import rendered
-from backfill_assets.pages.tables import (
-    LINES_SHOWN,
-    table_of_checks,
-    table_of_days,
-    table_of_lines,
-    table_of_sample,
-    table_of_source_rows,
-)
+
+MOST_DAYS = 120
+LINES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's head; those of one group stand side by side under its name."""
+
+    label: str
+    group: str = ""
+    is_number: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under columns; the title is what a screen reader calls it."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+    @property
+    def groups(self) -> list[tuple[str, list[Column]]]:
+        """Neighbours of one group together."""
+        return [(name, list(columns)) for name, columns in groupby(self.columns, lambda column: column.group)]
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether the heads are in two rows."""
+        return any(column.group for column in self.columns)
+
+
+def table_of_lines(lines: Sequence[Line], figures: Figures, name: str, title: str) -> Table:
+    """Old, new, change and share of every measure that moves, a row a line, with the total below."""
+    has_rows, measures = _shows_rows(figures), _shown(figures)
+    columns = [Column(name, is_number=False), *[Column(f"rows {side}") for side in ("before", "now") if has_rows]]
+    columns += [Column(side, measure) for measure in measures for side in ("before", "now", "change", "share")]
+    return Table(title, columns, [_row(line, measures, has_rows=has_rows) for line in [*lines, figures.total]])
+
+
+def table_of_days(figures: Figures) -> Table:
+    """Every day that changes, oldest first; the hundred and twenty that change most when there are more."""
+    measure = figures.main_measure
+    moving = [day for day in figures.days if day.moves]
+    ranked = sorted(moving, key=lambda day: -abs(day.of(measure).change))[:MOST_DAYS]
+    shown = sorted(ranked, key=lambda day: day.name)
+    left = f", the {MOST_DAYS} of {len(moving):,} that change most" if len(moving) > MOST_DAYS else ""
+    return table_of_lines(shown, figures, "day", f"Days that change{left}")
+
+
+def table_of_checks(checks: Sequence[Check]) -> Table:
+    """Every check with its verdict and its sentence."""
+    columns = [Column(name, is_number=False) for name in ("check", "", "found")]
+    rows = [(check.name, "✓ passed" if check.passed else "✗ failed", check.sentence) for check in checks]
+    return Table("Checks", columns, rows)
+
+
+def table_of_sample(sample: Sample) -> Table:
+    """The sampled rows with every cell twice: as derived from the source, and as staged."""
+    keys = list(dict.fromkeys(name for row in sample.rows for name in row.key))
+    cells = list(dict.fromkeys(cell.column for row in sample.rows for cell in row.cells))
+    columns = [
+        *[Column(name, is_number=False) for name in keys],
+        *[Column(name) for name in cells],
+        Column("staged", is_number=False),
+        Column("tick"),
+    ]
+    rows: list[list[str]] = []
+    for row in sample.rows:
+        derived = {cell.column: cell.derived or "none" for cell in row.cells}
+        differing = "; ".join(f"{cell.column} {cell.staged}" for cell in row.cells if not cell.agrees)
+        told = [*[row.key.get(name, "") for name in keys], *[derived.get(name, "") for name in cells]]
+        rows.append([*told, "equal" if row.agrees else differing, "☐"])
+    return Table("Sample, derived a second time", columns, rows)
+
+
+def table_of_source_rows(row: SampledRow) -> Table:
+    """The first source rows behind a sampled row."""
+    columns = list(dict.fromkeys(name for line in row.lines for name in line))
+    rows = [[line.get(name, "") for name in columns] for line in row.lines[:LINES_SHOWN]]
+    return Table(f"Source rows of {' '.join(row.key.values())}", [Column(name) for name in columns], rows)
+
+
+def _row(line: Line, measures: Sequence[str], *, has_rows: bool) -> list[str]:
+    cells = [line.name, *([f"{line.rows_old:,}", f"{line.rows_new:,}"] if has_rows else [])]
+    for measure in measures:
+        sums = line.sums[measure]
+        change = amount(sums.change, signed=True) if sums.change else "="
+        cells += [amount(sums.old), amount(sums.new), change, _share(line, measure)]
+    return cells
+
+
+def _share(line: Line, measure: str) -> str:
+    share = line.sums[measure].share
+    return "from nothing" if share is None else f"{float(share):.2%}" if share else ""
+
+
+def _shown(figures: Figures) -> list[str]:
+    """The measures that move, or the main one when none does."""
+    moving = [name for name in figures.measures if any(day.sums[name].change for day in figures.days)]
+    return moving or list(figures.measures[-1:])
+
+
+def _shows_rows(figures: Figures) -> bool:
+    """Whether the numbers of rows say anything."""
+    return not figures.measures or any(day.rows_old != day.rows_new for day in figures.days)
+
 
 SAMPLE_FILE = "sample.csv"
 MOST_DAYS_DRAWN = 400

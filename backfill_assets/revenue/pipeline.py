@@ -13,16 +13,15 @@ from backfill_assets.checks import Check, Control, Evidence, control_totals
 from backfill_assets.corrections import Event, Plan
 from backfill_assets.lake import Records
 from backfill_assets.revenue.assets import ENGINEERS, LandingResource, RevenueAssets
+from backfill_assets.revenue.checks import prove_ledger, verify_sources
 from backfill_assets.revenue.conversions import conversion_table
 from backfill_assets.revenue.fixing_log import fixings_waiting
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
-from backfill_assets.revenue.ledger_checks import prove_ledger
 from backfill_assets.revenue.pages.rendering import render_reports
 from backfill_assets.revenue.partitions import covers, first_day
 from backfill_assets.revenue.raw_log import RAW, TRANSACTIONS, notes
 from backfill_assets.revenue.reconciling import reconcile_lake
 from backfill_assets.revenue.sample import prove_sample
-from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.sources import WaitingFile
 from backfill_assets.watch import audit, freshness, reconcile
 

@@ -15,8 +15,8 @@ from backfill_assets import runbook
 from backfill_assets.core.onset import Cause
 from backfill_assets.core.replay import Verdict
 from backfill_assets.core.window import Window
+from backfill_assets.orchestration.nightly.freshness import rows_of, slots_behind, usual_volume
 from backfill_assets.orchestration.watching.audit import audit_table
-from backfill_assets.orchestration.watching.freshness import rows_of, slots_behind, usual_volume
 from backfill_assets.revenue import transforms
 from backfill_assets.revenue.reconciling import reconcile
 from backfill_assets.runbook.request import read_request_file

@@ -10,12 +10,11 @@ from polars.exceptions import PanicException
 
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.instance.runner import RunResult
-from backfill_assets.orchestration.nightly.day_runs import Apart, guarded, why
+from backfill_assets.orchestration.instance.runner import Apart, RunResult, guarded, why
 from backfill_assets.revenue import fixing_log, raw_log
+from backfill_assets.revenue.checks import verify_sources
 from backfill_assets.revenue.errors import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
 from backfill_assets.revenue.landing import LEDGER, read_ledger
-from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.sources import raw_manifest
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records

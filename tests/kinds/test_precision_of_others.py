@@ -21,9 +21,9 @@ from backfill_assets.core.proofs import Control, control_totals
 from backfill_assets.core.validation import validate_days
 from backfill_assets.core.window import Window
 from backfill_assets.revenue.against_ledger import ROUNDS, SCALE
+from backfill_assets.revenue.checks import closer_by_currency
 from backfill_assets.revenue.errors import SettingUnreadable
 from backfill_assets.revenue.landing import LEDGER, read_ledger
-from backfill_assets.revenue.ledger_checks import closer_by_currency
 from backfill_assets.revenue.reconciling import reconcile
 from backfill_assets.revenue.reports import finance_reconciliation_export
 from backfill_assets.runbook import Evidence

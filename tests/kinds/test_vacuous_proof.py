@@ -279,7 +279,7 @@ def test_an_automatic_approval_over_late_days_alone_waits_for_a_person(tmp_path:
 
 @pytest.mark.dagster
 def test_a_ledger_file_without_a_line_is_not_taken_for_none(tmp_path: Path) -> None:
-    from backfill_assets.revenue.ledger_checks import prove_ledger
+    from backfill_assets.revenue.checks import prove_ledger
     from backfill_assets.runbook import Evidence
 
     house: House = open_shop(tmp_path / "house", days(2), NOW)

@@ -17,10 +17,10 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.landing import DeclarationUnknown, NothingWaits
 from backfill_assets.revenue import raw_log
+from backfill_assets.revenue.checks import verify_sources
 from backfill_assets.revenue.pipeline import source_totals
 from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.revenue.sample import _effective
-from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.sources import ADDITION, Declaration, declared
 from backfill_assets.sources.withdrawals import decide
 from backfill_assets.storage.layout import Lake

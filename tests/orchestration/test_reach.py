@@ -13,7 +13,7 @@ from backfill_assets.orchestration.asset.siblings import IO_MANAGER, correctable
 from backfill_assets.orchestration.build import build_correction_definitions, build_table_definition
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.reports.begin import begin_report
+from backfill_assets.orchestration.reports.freeze import begin_report
 from backfill_assets.storage.completeness import Basis
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01")

@@ -8,9 +8,9 @@ import pytest
 
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.orchestration.build import missing_limits, warn_without_limits
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.limits import missing_limits, warn_without_limits
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.orchestration.nightly.jobs import nightly_name, sweep_name
 from backfill_assets.revenue.definitions import defs

@@ -11,8 +11,8 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.revenue import raw_log
+from backfill_assets.revenue.checks import verify_sources
 from backfill_assets.revenue.schemas import schema_of
-from backfill_assets.revenue.source_checks import verify_sources
 from backfill_assets.runbook import CorrectableTable, StepContext, open_correction, verify_source
 from backfill_assets.runbook.correctable_table import Sources
 from backfill_assets.sources import raw_manifest

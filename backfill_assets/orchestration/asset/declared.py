@@ -1,12 +1,30 @@
-"""What a correctable asset declares about its columns, and what of it cannot work, known when definitions load."""
+"""What a correctable asset declares, which hangs on its op; and what of it cannot work, known when definitions load."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+import dagster as dg
 import polars as pl
 
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly
 from backfill_assets.storage.layout import DAY
+
+ATTACHED = "backfill_assets"
+
+Known = TypeVar("Known")
+
+
+def attach(asset: dg.AssetsDefinition, known: object) -> None:
+    """Hang what is known of an asset on its op."""
+    vars(asset.op)[ATTACHED] = known
+
+
+def attached(asset: object, kind: type[Known]) -> Known | None:
+    """What is known of an asset, when it is of a kind."""
+    if not isinstance(asset, dg.AssetsDefinition) or not asset.is_executable:
+        return None
+    known = vars(asset.node_def).get(ATTACHED)
+    return known if isinstance(known, kind) else None
 
 
 def declared_columns(schema: Any) -> dict[str, pl.DataType]:

@@ -11,13 +11,12 @@ import polars as pl
 
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.setup import AssetNotCorrectable
-from backfill_assets.orchestration.asset.attached import attach, attached
-from backfill_assets.orchestration.asset.declared import refuse_wrong_columns
+from backfill_assets.orchestration.asset.declared import attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
 from backfill_assets.orchestration.asset.wave import Compute, ComputeSpec, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
-from backfill_assets.orchestration.instance.refusals import logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.slots import TableSlots, slots_of
 from backfill_assets.orchestration.reports.honoured import regular

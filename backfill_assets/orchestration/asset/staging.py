@@ -8,15 +8,14 @@ from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
-from backfill_assets.orchestration.asset.attached import attach
-from backfill_assets.orchestration.asset.failed_runs import recording_failure
+from backfill_assets.orchestration.asset.declared import attach
+from backfill_assets.orchestration.asset.run_ends import recording_failure
 from backfill_assets.orchestration.asset.siblings import days_of_run
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.backfills import backfill_days
-from backfill_assets.orchestration.instance.processes import this_process
-from backfill_assets.orchestration.instance.refusals import logging_refusals
+from backfill_assets.orchestration.instance.jobs import logging_refusals
+from backfill_assets.orchestration.instance.runs import backfill_days, this_process
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.runbook import StepContext, join_or_open, named_correction
 from backfill_assets.runbook.requesting import ask_for_launched

@@ -6,8 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.orchestration.asset.attached import attached
-from backfill_assets.orchestration.asset.declared import declared_columns
+from backfill_assets.orchestration.asset.declared import attached, declared_columns
 from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of
 from backfill_assets.orchestration.asset.source_limits import SourceLimits
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings, Render, published_root

@@ -13,10 +13,9 @@ from backfill_assets import runbook
 from backfill_assets.core.given import days_given, written
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.given import CorrectionUnnamed
-from backfill_assets.orchestration.asset.failed_runs import recording_failure
+from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.correction.refresh import refreshing_outputs
 from backfill_assets.orchestration.correction.steps import tell_changed
 from backfill_assets.orchestration.instance.resources import actor_of
 from backfill_assets.runbook import StepContext

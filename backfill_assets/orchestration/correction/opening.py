@@ -13,7 +13,7 @@ from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import Shown, metadata_of, table_of
 from backfill_assets.orchestration.correction.steps import step_key
-from backfill_assets.orchestration.instance.refusals import logging_refusals
+from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.runbook.request import request_of
 
 

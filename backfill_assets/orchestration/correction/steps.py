@@ -12,7 +12,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.runs import StepClosed
-from backfill_assets.orchestration.asset.failed_runs import recording_failure
+from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.checks import check_results, check_specs
@@ -24,7 +24,6 @@ from backfill_assets.orchestration.correction.metadata import (
     validation_metadata,
 )
 from backfill_assets.orchestration.correction.rebuild import rebuild
-from backfill_assets.orchestration.correction.refresh import refreshing_outputs
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import refuse_moved

@@ -26,9 +26,9 @@ from backfill_assets.orchestration.driving.run_requests import (
     take_over,
 )
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.processes import this_process
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
+from backfill_assets.orchestration.instance.runs import this_process
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.opening import forget_failures
 from backfill_assets.runbook.requesting import ask

@@ -14,8 +14,14 @@ from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.processes import is_gone, process_of
-from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED, reasons_of, runs_of_requests
+from backfill_assets.orchestration.instance.runs import (
+    ENDED,
+    UNFINISHED,
+    is_gone,
+    process_of,
+    reasons_of,
+    runs_of_requests,
+)
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.failing import ended, failed, record_end

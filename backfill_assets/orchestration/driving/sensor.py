@@ -35,8 +35,8 @@ from backfill_assets.orchestration.driving.run_requests import (
     unasked_runs,
 )
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.backfills import days_under_way, how_stopped
 from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.runs import days_under_way, how_stopped
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext

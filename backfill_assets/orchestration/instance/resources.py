@@ -12,7 +12,7 @@ from pydantic import Field
 
 from backfill_assets.core.given import time_given
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.processes import living_in_this, process_of
+from backfill_assets.orchestration.instance.runs import living_in_this, process_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 

@@ -1,11 +1,17 @@
-"""What Dagster knows of runs: those that were asked for, and why one failed."""
+"""What Dagster knows of runs and backfills: those that were asked for, which process each lives in, why one failed."""
 
+import os
+import socket
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
+from backfill_assets.core.slots import Slot
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.slots import TableSlots
 
 # Releases of Dagster differ in what they know.
 UNFINISHED = [
@@ -47,3 +53,83 @@ def _message_of(error: Any) -> str:
 def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> Sequence[Any]:
     entries = cast("Any", instance.all_logs(run_id, of_type=kind))
     return [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+
+
+def this_process() -> str:
+    """The name of this process: host, id, and where the system tells when it started."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def living_in_this(run_id: str) -> str:
+    """What a run is tagged with that lives in this process.
+
+    The run is named too, because a run that is executed again is given the tags of the one before.
+    """
+    return f"{run_id} {this_process()}"
+
+
+def process_of(run_id: str, tagged: str) -> str:
+    """The process that a run's own tag names; empty when there is none."""
+    named, _, process = tagged.partition(" ")
+    return process if named == run_id else ""
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process of this host is no more. Of another host's nothing is known, so it is not."""
+    host, _, rest = process.partition(":")
+    pid, _, started = rest.partition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return bool(started) and _started(int(pid)) not in ("", started)
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the system's own ticks; empty where there is no ``/proc``."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    fields = told.rpartition(")")[2].split()
+    # A zombie has ended, although its parent has not looked yet.
+    return "ended" if fields[0] == "Z" else fields[19]
+
+
+UNDER_WAY = ("REQUESTED", "CANCELING", "FAILING")
+STOPPED = {"CANCELED": "was cancelled", "FAILED": "failed"}
+
+
+def backfill_days(
+    instance: dg.DagsterInstance, backfill_id: str, asset: dg.AssetKey, slots: TableSlots
+) -> tuple[Slot, ...]:
+    """All days that a backfill targets of an asset, oldest first; none when the backfill is not known.
+
+    A run of a backfill sees only its own days, thirty of them arrive as two runs of fifteen.
+    """
+    return _days(cast("Any", instance.get_backfill(backfill_id)), asset, slots)
+
+
+def days_under_way(instance: dg.DagsterInstance, asset: dg.AssetKey, slots: TableSlots) -> frozenset[Slot]:
+    """The days of an asset that unfinished backfills target."""
+    unfinished = BulkActionsFilter(statuses=[BulkActionStatus(name) for name in UNDER_WAY])
+    found = cast("list[Any]", instance.get_backfills(filters=unfinished))
+    return frozenset(day for backfill in found for day in _days(backfill, asset, slots))
+
+
+def how_stopped(instance: dg.DagsterInstance, backfill_id: str) -> str:
+    """How a backfill ended before its time, in a few words; empty when it did not, or is not known."""
+    backfill = cast("Any", instance.get_backfill(backfill_id))
+    return STOPPED.get(backfill.status.value, "") if backfill is not None else ""
+
+
+def _days(backfill: Any, asset: dg.AssetKey, slots: TableSlots) -> tuple[Slot, ...]:
+    data = backfill.asset_backfill_data if backfill else None
+    if data is None:
+        return ()
+    subset = data.target_subset.partitions_subsets_by_asset_key.get(asset)
+    return tuple(sorted(slots.of_keys(subset.get_partition_keys()).values())) if subset else ()

@@ -1,17 +1,127 @@
-"""Of which days a report is built: measured at every build, written down, and shown beside it."""
+"""Of which days a report is built, by the asset graph of the running job: measured at every build, and written down."""
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
-from typing import cast
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any, cast
 
 import dagster as dg
 
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
-from backfill_assets.orchestration.reports.lineage import correctable_parents, days_read
-from backfill_assets.storage.completeness import Basis, Completeness, measure
+from backfill_assets.orchestration.instance.resources import now_utc
+from backfill_assets.orchestration.instance.slots import slots_of
+from backfill_assets.storage.completeness import Basis, BuiltReports, Completeness, measure
 from backfill_assets.storage.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one partition reads of one table: days, those of them that a report on the way lacks, and since when.
+
+    ``commit`` is the oldest one that a report on the way was built from; None when the table is read itself.
+    """
+
+    days: frozenset[date] = frozenset()
+    lacking: frozenset[date] = frozenset()
+    commit: int | None = None
+
+    def with_(self, other: "Read") -> "Read":
+        """Both together."""
+        commits = [commit for commit in (self.commit, other.commit) if commit is not None]
+        return Read(self.days | other.days, self.lacking | other.lacking, min(commits, default=None))
+
+
+def days_read(
+    context: dg.AssetExecutionContext, asset: dg.AssetKey, partitions: Collection[str], built: BuiltReports
+) -> dict[str, dict[str, Read]]:
+    """By correctable table, and by partition of the asset, what the partition reads, also through reports."""
+    graph = _graph(context)
+    found: dict[str, dict[str, Read]] = {}
+    for parent in graph.get(asset).parent_keys if graph.has(asset) else ():
+        for partition in partitions:
+            keys = _read_of(graph, asset, parent, partition)
+            for table, read in _through(graph, parent, keys, built).items():
+                of_table = found.setdefault(table, {})
+                of_table[partition] = of_table.get(partition, Read()).with_(read)
+    return found
+
+
+def correctable_parents(context: dg.AssetExecutionContext, assets: Iterable[dg.AssetKey]) -> frozenset[str]:
+    """The correctable tables that assets of a run read themselves."""
+    graph = _graph(context)
+    parents = {parent for key in assets if graph.has(key) for parent in graph.get(key).parent_keys}
+    return frozenset(table_of(parent) for parent in parents if _is_correctable(graph, parent))
+
+
+def _graph(context: dg.AssetExecutionContext) -> Any:
+    return cast("Any", context.job_def.asset_layer.asset_graph)
+
+
+def _through(graph: Any, parent: dg.AssetKey, keys: frozenset[str], built: BuiltReports) -> dict[str, Read]:
+    """What partitions of a parent are made of: of their own days, or of those that its builds tell."""
+    name = table_of(parent)
+    if _is_correctable(graph, parent):
+        return {name: Read(frozenset(_days(graph, parent, keys).values()))}
+    found: dict[str, Read] = {}
+    for table in built.tables_of(name) if keys else ():
+        builds = built.of_report(name, table)
+        there = [builds[key] for key in keys if key in builds]
+        # A partition that was never built has the day that it begins with, and lacks it.
+        never = frozenset(_days(graph, parent, [key for key in keys if key not in builds]).values())
+        read = Read(never, never)
+        for one in there:
+            read = read.with_(Read(frozenset(one.expected), frozenset(one.missing), one.commit))
+        present = {day for one in there for day in one.expected if day not in one.missing}
+        found[table] = replace(read, lacking=read.lacking - present)
+    return found
+
+
+def _read_of(graph: Any, asset: dg.AssetKey, parent: dg.AssetKey, partition: str) -> frozenset[str]:
+    """The partitions of the parent that a partition of the asset reads; none when either has none."""
+    upstream = _open_ended(graph.get(parent).partitions_def) if graph.has(parent) else None
+    downstream = graph.get(asset).partitions_def
+    if upstream is None or downstream is None:
+        return frozenset()
+    mapping = graph.get_partition_mapping(asset, parent)
+    subset = downstream.subset_with_partition_keys([partition])
+    read = mapping.get_upstream_mapped_partitions_result_for_partitions(
+        subset, downstream, upstream, _when_over(downstream, partition)
+    )
+    return frozenset(read.partitions_subset.get_partition_keys())
+
+
+def _days(graph: Any, asset: dg.AssetKey, keys: Collection[str]) -> dict[str, date]:
+    """The day that each partition begins with."""
+    return slots_of(table_of(asset), graph.get(asset).partitions_def, keys) if keys else {}
+
+
+def _is_correctable(graph: Any, key: dg.AssetKey) -> bool:
+    return graph.has(key) and tags.CORRECTABLE in graph.get(key).metadata
+
+
+def _open_ended(partitions_def: Any) -> Any:
+    """Partitions without an end that is the clock's own: days that are still to come are read as well."""
+    if not isinstance(partitions_def, dg.TimeWindowPartitionsDefinition) or partitions_def.end is None:
+        return partitions_def
+    if partitions_def.end.date() < now_utc().date():
+        return partitions_def
+    return dg.TimeWindowPartitionsDefinition(
+        start=partitions_def.start,
+        fmt=partitions_def.fmt,
+        timezone=partitions_def.timezone,
+        end_offset=min(partitions_def.end_offset, 0),
+        cron_schedule=partitions_def.cron_schedule,
+        exclusions=partitions_def.exclusions,
+    )
+
+
+def _when_over(partitions_def: Any, partition: str) -> datetime:
+    """A time at which the partition is over, so that days of it which are still to come count as read."""
+    if not isinstance(partitions_def, dg.TimeWindowPartitionsDefinition):
+        return now_utc()
+    return max(now_utc(), partitions_def.time_window_for_partition_key(partition).end.astimezone(UTC))
 
 
 def begin_reading(context: dg.AssetExecutionContext, records: Records) -> None:

@@ -1,8 +1,10 @@
-"""Frozen reports: refused while a correction holds them, remembered, and told when built for one."""
+"""Reports are refused while a correction holds them, and what was refused is remembered."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+
+import dagster as dg
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Fact, PartitionsBuilt, ReportOwed
@@ -10,7 +12,10 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import ReportIsHeld
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.resources import actor_of
+from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.orchestration.instance.resources import LakeResource, actor_of
+from backfill_assets.orchestration.instance.slots import slots_of
+from backfill_assets.orchestration.reports.completeness import begin_reading
 from backfill_assets.storage.records import Records
 
 
@@ -70,3 +75,28 @@ class Freezer:
 
     def _event(self, correction: str, fact: Fact, run_id: str = "") -> Event:
         return Event(correction, fact, self.now, actor_of(self.run_tags), run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRun:
+    """A run of a report that may go ahead: the lake's records, and its partitions as the days they begin with."""
+
+    records: Records
+    days: tuple[date, ...]
+
+
+def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> ReportRun:
+    """Start a report's run, or refuse it before any compute and remember what was refused.
+
+    Raises:
+        ReportFrozen: while a correction other than the run's own holds the report.
+    """
+    records = lake.records()
+    keys = list(context.partition_keys)
+    freezer = Freezer(records, context.run.tags, lake.now())
+    for asset in context.selected_asset_keys:
+        freezer.refuse(table_of(asset), keys)
+    begin_reading(context, records)
+    asset = next(iter(sorted(context.selected_asset_keys)))
+    days = slots_of(table_of(asset), context.assets_def.specs_by_key[asset].partitions_def, keys)
+    return ReportRun(records, tuple(sorted(days.values())))

@@ -26,9 +26,8 @@ from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
-from backfill_assets.orchestration.instance.refusals import logging_refusals
+from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
 from backfill_assets.runbook.request import request_text
 from backfill_assets.storage.builds import Build

@@ -7,9 +7,8 @@ from pydantic import Field
 
 from backfill_assets.core.given import number_given
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance.refusals import logging_refusals
+from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
 from backfill_assets.orchestration.instance.resources import actor_of
-from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
 
 MAINTENANCE_CRON = "30 6 * * 0"

@@ -11,9 +11,8 @@ from pydantic import Field
 from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import counted, listed
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance.refusals import logging_refusals
+from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.instance.schedules import by_the_clock
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
 from backfill_assets.storage.findings import Findings
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import dagster as dg
 
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.nightly.freshness import MOST_DAYS_OLD, freshness_definitions
 from backfill_assets.orchestration.watching.audit import audit_definitions
-from backfill_assets.orchestration.watching.freshness import MOST_DAYS_OLD, freshness_definitions
 from backfill_assets.orchestration.watching.reconciliation import Reconcile, reconciliation_definitions
 
 Watch = Callable[[TableDefinition], dg.Definitions]

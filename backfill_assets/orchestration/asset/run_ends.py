@@ -1,13 +1,29 @@
-"""Requested runs that fail write so into the ledger themselves: whoever drives reads facts, never Dagster's log."""
+"""What is done when a step's run ends: pages are refreshed, pending notices sent, a failure goes into the ledger."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.refusals import cause_of, sentence_of
+from backfill_assets.orchestration.instance.jobs import cause_of, logging_refusals, sentence_of
 from backfill_assets.orchestration.instance.resources import actor_of
 from backfill_assets.runbook.failing import failed, record_end
+
+
+@contextmanager
+def refreshing_outputs(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, definition: TableDefinition
+) -> Iterator[None]:
+    """Attend to readers when the body is through; what could not be done is a warning in the run's log."""
+    try:
+        with logging_refusals(context):
+            yield
+    finally:
+        for sentence in definition.refresh_outputs(context.resources.lake.records()):
+            context.log.warning(sentence)
 
 
 def recording_failure(definition: TableDefinition) -> dg.HookDefinition:

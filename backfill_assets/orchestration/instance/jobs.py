@@ -1,12 +1,25 @@
-"""Refusals where people look for them: one red line in the run's log, above the stack trace."""
+"""What jobs share: the clock by which they run, and refusals as one red line in the run's log."""
 
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
 from backfill_assets.errors.base import BackfillAssetsError
+
+
+def by_the_clock(job: Any, name: str, cron: str, description: str | None = None) -> dg.ScheduleDefinition:
+    """A schedule, in UTC, of a job that needs no telling; it runs unless somebody stops it."""
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
 
 
 @contextmanager
