@@ -15,6 +15,7 @@ from backfill_assets.revenue.transforms import daily_revenue
 from tests.revenue.real_data import real_data
 from tests.revenue.reference import half_even, half_up, revenue
 from tests.revenue.shorthands import as_raw, checked, read_day, read_fixings
+from tests.revenue.shorthands import totals as totals_of
 from tests.scenarios import KEY
 
 
