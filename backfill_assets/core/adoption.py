@@ -162,7 +162,7 @@ class Report:
             "rewritable": self.is_rewritable,
             "partition_columns": list(look.partition_columns),
             "day": days and days.column,
-            "kind": days and days.kind,
+            "kind": days.spelling.value if days and days.spelling else None,
             "grain": days and days.grain.value,
             "days": len(days.slots) if days else 0,
             "first": str(days.slots[0]) if days and days.slots else None,

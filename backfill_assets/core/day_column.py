@@ -2,54 +2,41 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from datetime import date, datetime, timedelta
 
-from backfill_assets.core.slots import Grain, Hour, Slot
+import polars as pl
 
-ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-COMPACT = re.compile(r"[0-9]{8}")
-LOOSE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
+from backfill_assets.core.partition_column import PartitionColumn, Spelling, detect, slots_in
+from backfill_assets.core.slots import Grain, Slot
+from backfill_assets.errors.base import BadInput
+
+LOOSE = re.compile(r"([0-9]{4})[-/.]?([0-9]{1,2})[-/.]?([0-9]{1,2})")
 # Of fewer slots nobody can say how far they lie apart.
 FEWEST_FOR_A_GRAIN = 3
-
-Value = str | date | datetime
-
-
-class DayKind(StrEnum):
-    """How a column writes the day; a table is corrected by any of them."""
-
-    DATE = "a date"
-    ISO = "ISO text"
-    COMPACT = "%Y%m%d text"
-    NAIVE = "a timestamp without zone"
-    UTC = "a timestamp in UTC"
-
-
-KINDS_BY_TYPE = {"date": DayKind.DATE, "timestamp": DayKind.UTC, "timestamp_ntz": DayKind.NAIVE}
+NOON = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
     """What a column says of days.
 
-    ``kind`` is None where it names none. ``spellings`` are the values of each day that has several, ``otherwise`` the
-    texts that are not in the column's own spelling, ``strange`` those that name no day. ``without`` counts rows without
-    a value. ``within`` says that times lie within their day or hour, not at its start: then no partition can be made of
-    the column itself.
+    ``spelling`` is None where it names none. ``spellings`` are the values of each day that has several, or one that is
+    not in the column's spelling; ``strange`` values name no day, ``without`` counts rows without one. ``within`` says
+    that times lie within their day or hour, not at its start: then no partition can be made of the column itself.
+    ``begins`` are the times in UTC at which days begin where that is not midnight.
     """
 
     column: str
-    kind: DayKind | None
+    spelling: Spelling | None
     grain: Grain = Grain.DAY
     slots: tuple[Slot, ...] = ()
     spellings: Mapping[Slot, tuple[str, ...]] = field(default_factory=dict[Slot, tuple[str, ...]])
-    otherwise: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
     without: int = 0
     within: bool = False
+    begins: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[Slot, ...]:
@@ -60,70 +47,76 @@ class Days:
         return tuple(slot for slot in self.grain.between(self.slots[0], self.slots[-1]) if slot not in there)
 
 
-def can_name_days(delta_type: str) -> bool:
-    """Whether a column of this type, by its name in Delta's schema, can say of which day a row is."""
-    return delta_type == "string" or delta_type in KINDS_BY_TYPE
+def can_name_days(kind: pl.DataType | None) -> bool:
+    """Whether a column of this type can say of which day a row is."""
+    return isinstance(kind, pl.Date | pl.Datetime | pl.String)
 
 
-def days_of(column: str, delta_type: str, values: Collection[Value], *, without: int = 0, within: bool = False) -> Days:
-    """Read the distinct values of a column as days.
+def days_of(values: pl.Series, *, without: int = 0, within: bool = False) -> Days:
+    """Read the distinct values of a column, none of them null, as days.
 
     Times are given at the start of their hour; ``within`` says that they were not all there.
 
-    >>> days_of("d", "string", ["20260101", "2026-01-01", "soon"]).spellings
-    {datetime.date(2026, 1, 1): ('2026-01-01', '20260101')}
+    >>> days_of(pl.Series("d", ["20260101", "20260102", "2026-01-02", "soon"])).spellings
+    {datetime.date(2026, 1, 2): ('2026-01-02', '20260102')}
     """
-    if not can_name_days(delta_type):
-        return Days(column, None, without=without)
-    if delta_type == "string":
-        return _days_of_texts(column, sorted(str(value) for value in values), without)
-    slots, grain = _slots_of_times([value for value in values if isinstance(value, date)], within=within)
-    return Days(column, KINDS_BY_TYPE[delta_type], grain, slots, without=without, within=within)
+    if isinstance(values.dtype, pl.Datetime):
+        return _days_of_times(values, without, within=within)
+    column = _column_of(values, Grain.DAY) or _column_of(values, Grain.HOUR)
+    if column is None:
+        return Days(values.name, None, without=without)
+    read = dict(zip(values.to_list(), _slots(column, values), strict=True))
+    named = {value: slot or _read_loosely(value) for value, slot in read.items()}
+    spelled: defaultdict[Slot, list[str]] = defaultdict(list)
+    for value, slot in sorted(named.items()):
+        if slot is not None:
+            spelled[slot].append(str(value))
+    own = {slot for slot in read.values() if slot is not None}
+    return Days(
+        values.name,
+        column.spelling,
+        column.grain if column.grain is Grain.HOUR else _grain_of(sorted(spelled)),
+        tuple(sorted(spelled)),
+        {slot: tuple(texts) for slot, texts in sorted(spelled.items()) if len(texts) > 1 or slot not in own},
+        tuple(sorted(str(value) for value, slot in named.items() if slot is None)),
+        without,
+    )
 
 
-def _days_of_texts(column: str, texts: Sequence[str], without: int) -> Days:
-    read = {text: _read(text) for text in texts}
-    spelled: defaultdict[date, list[str]] = defaultdict(list)
-    for text, day in read.items():
-        if day is not None:
-            spelled[day].append(text)
-    slots = tuple(sorted(spelled))
-    spellings = {day: tuple(several) for day, several in sorted(spelled.items()) if len(several) > 1}
-    strange = tuple(text for text, day in read.items() if day is None)
-    kind = _kind_of(read)
-    own = COMPACT if kind is DayKind.COMPACT else ISO
-    otherwise = tuple(text for text, day in read.items() if day is not None and not own.fullmatch(text))
-    return Days(column, kind, _grain_of(slots), slots, spellings, otherwise, strange, without)
-
-
-def _kind_of(read: Mapping[str, date | None]) -> DayKind | None:
-    """The spelling of most of the days; None where no value names one."""
-    known = [text for text, day in read.items() if day is not None]
-    compact = sum(bool(COMPACT.fullmatch(text)) for text in known)
-    return None if not known else DayKind.COMPACT if 2 * compact > len(known) else DayKind.ISO
-
-
-def _read(text: str) -> date | None:
-    """The day that a text names, in whatever spelling."""
-    parts = LOOSE.fullmatch(text)
-    digits = [text[:4], text[4:6], text[6:]] if COMPACT.fullmatch(text) else parts.groups() if parts else None
+def _column_of(values: pl.Series, grain: Grain) -> PartitionColumn | None:
     try:
-        return date(*map(int, digits)) if digits else None
+        return detect(values.name, values.dtype, values.to_list(), grain)
+    except BadInput:
+        return None
+
+
+def _slots(column: PartitionColumn, values: pl.Series) -> list[Slot | None]:
+    return slots_in(values.to_frame().select(column.slots(pl.col(column.name))).to_series())
+
+
+def _read_loosely(value: object) -> date | None:
+    """The day that a text names in another spelling than the column's own."""
+    parts = LOOSE.fullmatch(value) if isinstance(value, str) else None
+    try:
+        return date(*map(int, parts.groups())) if parts else None
     except ValueError:
         return None
 
 
-def _slots_of_times(values: Sequence[date], *, within: bool) -> tuple[tuple[Slot, ...], Grain]:
-    times = [value for value in values if isinstance(value, datetime)]
-    hourly = not within and any(time.hour for time in times)
-    if hourly:
-        return tuple(sorted({Hour.of(_in_utc(time)) for time in times})), Grain.HOUR
-    slots = tuple(sorted({value.date() if isinstance(value, datetime) else value for value in values}))
-    return slots, _grain_of(slots)
-
-
-def _in_utc(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _days_of_times(values: pl.Series, without: int, *, within: bool) -> Days:
+    """Times of which some day has several are hours; else they begin days, in whatever time zone that is."""
+    times: list[datetime] = values.to_list()
+    is_hourly = not within and len({time.date() for time in times}) < len(times)
+    column = detect(values.name, values.dtype, (), Grain.HOUR if is_hourly else Grain.DAY)
+    if is_hourly:
+        slots = tuple(sorted(slot for slot in _slots(column, values) if slot is not None))
+        return Days(values.name, column.spelling, Grain.HOUR, slots, without=without)
+    begins = () if within else tuple(sorted({f"{time:%H:%M}" for time in times if time.hour}))
+    # West and east of Greenwich the nearest midnight is the one at which the day begins.
+    days = sorted({(time if within else time + NOON).date() for time in times})
+    return Days(
+        values.name, column.spelling, _grain_of(days), tuple(days), without=without, within=within, begins=begins
+    )
 
 
 def _grain_of(slots: Sequence[date]) -> Grain:

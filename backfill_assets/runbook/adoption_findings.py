@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from backfill_assets.core.adoption import Feature, Finding, Look, Report, Subject, Weight
-from backfill_assets.core.day_column import DayKind, Days
+from backfill_assets.core.day_column import Days
+from backfill_assets.core.partition_column import Spelling
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import counted, listed, verb
 
@@ -29,7 +30,7 @@ def judged(uri: str, look: Look, asked: Asked) -> Report:
     unjudged = Report(uri, look, ())
     findings = (
         *_partitioning(unjudged),
-        *(_days(look.days) if look.days and look.days.kind else ()),
+        *(_days(look.days) if look.days and look.days.spelling else ()),
         *_types(look),
         *_keys(look, asked),
         *_measures(look, asked),
@@ -43,33 +44,32 @@ def judged(uri: str, look: Look, asked: Asked) -> Report:
 def _partitioning(report: Report) -> Iterator[Finding]:
     look, days = report.look, report.look.days
     found = f"Partitioned by {', '.join(look.partition_columns) or 'nothing'}"
-    if days is None:
-        several = f", and {listed(look.candidates)} could each be the day" if look.candidates else ""
-        change = f"Name with --day a column that is {DAY_KINDS}"
-        yield Finding(
-            Subject.PARTITIONING, Weight.CHANGE, f"{found}{several or ', and no column says the day'}.", f"{change}."
-        )
+    if days is None or days.spelling is None:
+        why = _no_day(look)
+        change = f"Name with --day a column that is {DAY_KINDS}{', or write one' if days else ''}."
+        yield Finding(Subject.PARTITIONING, Weight.CHANGE, f"{found}{why}.", change)
         return
-    if days.kind is None:
-        what = look.columns[days.column].type
-        change = f"Name with --day a column that is {DAY_KINDS}, or write one"
-        yield Finding(
-            Subject.PARTITIONING, Weight.CHANGE, f"{found}. {days.column} is {what} and names no day.", f"{change}."
-        )
-        return
-    if days.kind is DayKind.NAIVE and days.grain is Grain.HOUR:
-        told = f"{days.column} holds hours without a zone, of which an autumn night has one twice."
-        yield Finding(Subject.PARTITIONING, Weight.CHANGE, told, "Write it as timestamps in UTC.")
+    if days.grain is Grain.HOUR and days.spelling is not Spelling.UTC:
+        told = f"{days.column} holds hours as {days.spelling.value}."
+        yield Finding(Subject.PARTITIONING, Weight.NOTE, told, "The partitions of the asset have to be in UTC.")
+    if days.begins:
+        told = f"Days of {days.column} begin at {listed(days.begins)}."
+        change = "The partitions of the asset have to have that time zone or offset."
+        yield Finding(Subject.PARTITIONING, Weight.NOTE, told, change)
     if look.partition_columns == (days.column,) and not days.within:
-        yield Finding(Subject.PARTITIONING, Weight.FINE, f"{found}, {days.kind}.")
+        yield Finding(Subject.PARTITIONING, Weight.FINE, f"{found}, {days.spelling.value}.")
         return
-    yield Finding(Subject.PARTITIONING, Weight.REWRITE, f"{found}. {_day_told(days)}", _cost(report))
+    times = ", with times within the day" if days.within else ""
+    told = f"{found}. {days.column} holds {days.spelling.value}{times}."
+    yield Finding(Subject.PARTITIONING, Weight.REWRITE, told, _cost(report))
 
 
-def _day_told(days: Days) -> str:
-    if days.within:
-        return f"{days.column} is {days.kind}, with times within the day."
-    return f"{days.column} is {days.kind}."
+def _no_day(look: Look) -> str:
+    if look.days:
+        return f", and {look.days.column} ({look.columns[look.days.column].type}) names no day"
+    if look.candidates:
+        return f", and {listed(look.candidates)} could each be the day"
+    return ", and no column says the day"
 
 
 def _cost(report: Report) -> str:
@@ -118,20 +118,24 @@ def _faults_of_days(days: Days) -> Iterator[Finding]:
         told = f"{counted(len(days.strange), 'value')} of {column} {verb(len(days.strange), 'names', 'name')} no day"
         named = listed([repr(value) for value in days.strange])
         yield Finding(Subject.DAYS, Weight.CHANGE, f"{told} ({named}).", "Give their rows a day.")
-    if days.spellings:
-        shown = [f"{day} as {' and '.join(texts)}" for day, texts in days.spellings.items()]
-        told = f"{counted(len(shown), 'day')} {verb(len(shown), 'is', 'are')} doubled, under several spellings"
-        change = f"Write their rows under one spelling, {days.kind}."
-        yield Finding(Subject.DAYS, Weight.CHANGE, f"{told} ({listed(shown)}).", change)
-    elif days.otherwise:
-        told = f"{counted(len(days.otherwise), 'value')} of {column} not written as {days.kind}"
-        change = f"Write their rows as {days.kind}, as the others are."
-        yield Finding(Subject.DAYS, Weight.CHANGE, f"{told} ({listed(days.otherwise)}).", change)
+    doubled = [f"{day} as {' and '.join(texts)}" for day, texts in days.spellings.items() if len(texts) > 1]
+    if doubled:
+        told = f"{counted(len(doubled), 'day')} {verb(len(doubled), 'is', 'are')} doubled, under several spellings"
+        change = f"Write their rows under one, {_spelled(days)}."
+        yield Finding(Subject.DAYS, Weight.CHANGE, f"{told} ({listed(doubled)}).", change)
+    elif days.spellings:
+        otherwise = [text for texts in days.spellings.values() for text in texts]
+        told = f"{counted(len(otherwise), 'value')} of {column} not written as {_spelled(days)}"
+        change = "Write their rows as the others are."
+        yield Finding(Subject.DAYS, Weight.CHANGE, f"{told} ({listed(otherwise)}).", change)
+
+
+def _spelled(days: Days) -> str:
+    return days.spelling.value if days.spelling else ""
 
 
 def _types(look: Look) -> Iterator[Finding]:
-    naive_day = look.days.column if look.days and look.days.kind is DayKind.NAIVE else None
-    unknown = [f"{name} {one.type}" for name, one in look.columns.items() if not one.is_known and name != naive_day]
+    unknown = [f"{name} {one.type}" for name, one in look.columns.items() if not one.is_known]
     if unknown:
         told = f"{counted(len(unknown), 'column')} of a type that a staged version cannot hold ({listed(unknown)})."
         yield Finding(Subject.TYPES, Weight.CHANGE, told, "Write them as plain columns, or leave them out.")

@@ -16,7 +16,6 @@ from backfill_assets.storage.features import misread
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.opening import open_any, polars_type
 
-NAIVE = "timestamp_ntz"
 PATH, ROWS = "_backfill_assets_path", "_backfill_assets_rows"
 
 
@@ -72,7 +71,7 @@ class ForeignTable:
     def schema(self, columns: Collection[str] | None = None) -> pl.Schema:
         """Columns as Polars names their types; those of a type that is not known are left out."""
         types = {
-            name: pl.Datetime("us") if column.type == NAIVE else polars_type(column.type)
+            name: polars_type(column.type)
             for name, column in self.columns.items()
             if columns is None or name in columns
         }

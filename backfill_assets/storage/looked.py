@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.core.adoption import History, KeysSeen, Look
-from backfill_assets.core.day_column import Days, Value, can_name_days, days_of
+from backfill_assets.core.day_column import Days, can_name_days, days_of
 from backfill_assets.storage.adopting import short_retention
 from backfill_assets.storage.features import features_of
 from backfill_assets.storage.foreign import ForeignTable
@@ -57,29 +57,29 @@ def _candidates(table: ForeignTable) -> tuple[str, ...]:
 
 
 def _names_days(table: ForeignTable, name: str) -> bool:
-    kind = table.columns[name].type
-    if kind != "string":
+    kind = table.schema([name]).get(name)
+    if not isinstance(kind, pl.String):
         return can_name_days(kind)
     if name in table.partition_columns:
         told = [table.files[name]]
     else:
         told = [table.statistic("min", name), table.statistic("max", name)]
-    read = days_of(name, kind, {value for series in told for value in series if value is not None})
+    read = days_of(pl.concat([series.cast(kind).rename(name) for series in told]).drop_nulls().unique())
     return bool(read.slots) and not read.strange
 
 
 def _days(table: ForeignTable, column: str) -> Days:
     """The distinct days of a column: from the log for files that hold one value, from the rows of the others."""
-    kind = table.columns[column].type
-    if not can_name_days(kind) or not (table.has_readable_rows or column in table.partition_columns):
+    kind = table.schema([column]).get(column)
+    is_readable = table.has_readable_rows or column in table.partition_columns
+    if kind is None or not can_name_days(kind) or not is_readable:
         return Days(column, None)
     known, unread = _told_by_log(table, column)
-    type_ = table.schema([column])[column]
     rows = table.scan([column], unread).select(pl.col(column).alias(NAMED))
-    both = [_hours(one, type_) for one in (known.cast(type_).to_frame(NAMED).lazy(), rows)]
+    both = [_hours(one, kind) for one in (known.cast(kind).to_frame(NAMED).lazy(), rows)]
     found: pl.DataFrame = pl.concat(both).unique().collect(engine="streaming")
-    values: list[Value] = found[NAMED].drop_nulls().unique().to_list()
-    return days_of(column, kind, values, without=table.nulls(column), within=bool(found[WITHIN].any()))
+    values = found[NAMED].drop_nulls().unique().rename(column)
+    return days_of(values, without=table.nulls(column), within=bool(found[WITHIN].any()))
 
 
 def _told_by_log(table: ForeignTable, column: str) -> tuple[pl.Series, pl.DataFrame]:
@@ -101,7 +101,7 @@ def _hours(rows: pl.LazyFrame, kind: pl.DataType) -> pl.LazyFrame:
 
 def _keys(table: ForeignTable, days: Days | None, keys: Sequence[str]) -> KeysSeen:
     """How many rows lack a key, and in which days rows share one."""
-    by_day = [days.column] if days and days.kind else []
+    by_day = [days.column] if days and days.spelling else []
     columns = tuple(name for name in dict.fromkeys([*by_day, *keys]) if name in table.schema())
     nulls = {name: count for name in columns if (count := table.nulls(name))}
     return KeysSeen(columns, nulls, _doubled(table, columns, days if by_day else None))

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from backfill_assets.core.adoption import Weight
 from backfill_assets.core.day_column import days_of
+from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors import adoption as refusals
 from backfill_assets.errors.base import BackfillAssetsError
@@ -27,8 +28,11 @@ from backfill_assets.storage import adopting as commits
 from backfill_assets.storage.adoptions import Stage
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.opening import schema_of
 from backfill_assets.storage.records import Records
+from backfill_assets.storage.table import Table
 from tests.e2e.test_bad_input import assert_in_three_sentences
+from tests.storage.lakes import done_cut_over, done_roll_back
 
 FIRST = date(2025, 1, 1)
 NOW = datetime(2026, 2, 1, 6, tzinfo=UTC)
@@ -132,18 +136,26 @@ class Case:
 
 ID = Asked(keys=("id",))
 CASES: dict[str, Case] = {
-    "a date": Case(by(orders(), "order_date"), told="a date"),
+    "a date": Case(by(orders(), "order_date"), told="dates"),
     "ISO text": Case(by(orders(texts("%Y-%m-%d")), "order_date"), told="ISO text"),
-    "compact text": Case(by(orders(texts("%Y%m%d")), "order_date"), told="%Y%m%d text"),
-    "a timestamp at midnight": Case(by(orders(moments(0, 24, 48)), "order_date"), told="a timestamp in UTC"),
+    "compact text": Case(by(orders(texts("%Y%m%d")), "order_date"), told="eight digits"),
+    "a timestamp at midnight": Case(by(orders(moments(0, 24, 48)), "order_date"), told="timestamps in UTC"),
     "a naive timestamp": Case(
-        by(orders([m.replace(tzinfo=None) for m in moments(0, 24)]), "order_date"), told="without zone"
+        by(orders([m.replace(tzinfo=None) for m in moments(0, 24)]), "order_date"), told="without a time zone"
     ),
     "hours in UTC": Case(by(orders(moments(0, 1, 2, 24)), "order_date"), weights={"days": "note"}, told="hours"),
     "naive hours": Case(
         by(orders([m.replace(tzinfo=None) for m in moments(0, 1)]), "order_date"),
-        weights={"partitioning": "change"},
-        told="autumn night",
+        weights={"partitioning": "note"},
+        told="have to be in UTC",
+    ),
+    "hours as text": Case(
+        by(orders(["2025-01-01-00:00", "2025-01-01-01:00"]), "order_date"),
+        weights={"partitioning": "note"},
+        told="hours as ISO text",
+    ),
+    "days of another time zone": Case(
+        by(orders(moments(-1, 23, 47)), "order_date"), weights={"partitioning": "note"}, told="begin at 23:00"
     ),
     "weeks": Case(by(orders(days(5, timedelta(weeks=1))), "order_date"), told="5 weeks"),
     "months": Case(by(orders([date(2025, month, 1) for month in range(1, 7)]), "order_date"), told="6 months"),
@@ -179,9 +191,7 @@ CASES: dict[str, Case] = {
     "no day at all": Case(
         by(orders().drop("order_date"), "shop"), weights={"partitioning": "change"}, told="no column says"
     ),
-    "a number for a day": Case(
-        by(orders()), Asked(day="id"), {"partitioning": "change"}, "id is long and names no day"
-    ),
+    "a number for a day": Case(by(orders()), Asked(day="id"), {"partitioning": "change"}, "id (long) names no day"),
     "null days": Case(
         by(orders([None, *days(2)]), "order_date"), weights={"days": "change"}, told="2 rows have no order_date"
     ),
@@ -376,6 +386,31 @@ def test_a_table_that_can_be_swapped_is_adopted_without_moving_a_file_and_given_
     assert DeltaTable(tmp_path / "t").metadata().configuration == handle.metadata().configuration
     with pytest.raises(refusals.NothingToUndo):
         adopter(records).undo()
+
+
+@pytest.mark.parametrize("name", [name for name, one in CASES.items() if one.is_possible])
+def test_where_a_look_says_so_a_swap_and_its_roll_back_are_possible(tmp_path: Path, name: str):
+    lake_with(tmp_path, CASES[name].write)
+    days = looked(tmp_path, CASES[name].asked).look.days
+    if not days.slots or days.begins:
+        pytest.skip("there is no day to swap, or only the asset knows its time zone")
+    column = PartitionColumn(days.column, days.spelling, days.grain)
+    schema = schema_of(DeltaTable(tmp_path / "t"), "t")
+    live, staged = (Table(f"{tmp_path}/t{below}", schema, partition=column) for below in ("", "/_backfill_x"))
+    before = live.snapshot().scan().collect().sort(pl.all())
+    slot = days.slots[0]
+    of_slot = live.snapshot().scan([slot]).collect()
+    staged.create()
+    staged.replace_days({slot: of_slot.with_columns(pl.col("id") + 1000)})
+
+    swap = done_cut_over(live, staged, "x", [slot])
+
+    there = live.snapshot().scan().collect()
+    assert sorted(there.filter(pl.col("id") >= 1000)["id"] - 1000) == sorted(of_slot["id"])
+    assert (there.height, of_slot.height) == (before.height, 2)
+    done_roll_back(live, [swap], "x")
+    assert live.snapshot().scan().collect().sort(pl.all()).equals(before)
+    assert pl.read_delta(str(tmp_path / "t")).sort(pl.all()).equals(before)
 
 
 REWRITABLE = {
@@ -725,4 +760,4 @@ def test_a_table_of_two_thousand_columns_is_looked_at_and_repartitioned_within_s
     ],
 )
 def test_how_far_partitions_lie_apart_is_read_from_their_values(values: list[Any], grain: Grain):
-    assert days_of("d", "timestamp" if isinstance(values[0], datetime) else "date", values).grain is grain
+    assert days_of(pl.Series("d", values)).grain is grain
