@@ -358,3 +358,86 @@ def test_a_naive_timestamp_turns_its_feature_on_by_itself_so_it_is_written_like_
     DeltaTable.create(tmp_path / "added", Schema([Field("v", PrimitiveType("long"))])).alter.add_columns([naive])
     for name in ("created", "added"):
         assert "timestampNtz" in (DeltaTable(tmp_path / name).protocol().reader_features or ())
+
+
+def unpartitioned(root: Path) -> DeltaTable:
+    write_deltalake(root, rows(DAY, 1, 2))
+    return DeltaTable(root)
+
+
+def overwrite_by_day(handle: DeltaTable, data: object) -> None:
+    write_deltalake(
+        handle,
+        data,
+        mode="overwrite",
+        schema_mode="overwrite",
+        partition_by=["day"],
+        commit_properties=CommitProperties(max_commit_retries=0),
+    )
+
+
+def test_by_adds_and_removes_the_new_partition_column_reads_null_so_a_rewrite_is_an_overwrite(tmp_path):
+    handle = unpartitioned(tmp_path)
+    leaving = RemoveAction(unquote(pl.DataFrame(handle.get_add_actions(flatten=True))["path"][0]), True, 1, None, {})
+    commit(handle, file(tmp_path, "day=2026-01-01/x.parquet", 1, 2), leaving)
+    assert DeltaTable(tmp_path).metadata().partition_columns == []
+    assert pl.read_delta(str(tmp_path))["day"].to_list() == [None, None]
+
+
+def test_an_overwrite_of_the_schema_changes_the_partition_columns_in_one_commit(tmp_path):
+    handle = unpartitioned(tmp_path)
+    before = pl.read_delta(str(tmp_path)).sort("v")
+    overwrite_by_day(handle, before)
+    there = DeltaTable(tmp_path)
+    assert (there.version(), there.metadata().partition_columns) == (1, ["day"])
+    assert pl.read_delta(str(tmp_path)).sort("v").equals(before)
+
+
+def test_an_overwrite_and_a_restore_from_a_stale_handle_are_refused_without_retries_so_nothing_is_lost(tmp_path):
+    write_deltalake(tmp_path, rows(DAY, 1))
+    write_deltalake(tmp_path, rows(DAY, 2), mode="append")
+    handle = DeltaTable(tmp_path)
+    write_deltalake(tmp_path, rows(DAY, 3), mode="append")
+    with pytest.raises(CommitFailedError):
+        overwrite_by_day(handle, rows(DAY, 1, 2))
+    with pytest.raises(CommitFailedError):
+        handle.restore(0, commit_properties=CommitProperties(max_commit_retries=0))
+    assert shown(tmp_path) == [1, 2, 3]
+
+
+def test_an_overwrite_of_the_schema_forgets_comments_unless_the_stream_has_the_tables_own_schema(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    when = Field("day", PrimitiveType("date"), nullable=False, metadata={"comment": "when"})
+    schema = Schema([when, Field("v", PrimitiveType("long"))])
+    DeltaTable.create(tmp_path, schema)
+    overwrite_by_day(DeltaTable(tmp_path), rows(DAY, 1))
+    assert DeltaTable(tmp_path).schema().to_json() != schema.to_json()
+    own = pa.schema(schema.to_arrow())
+    overwrite_by_day(
+        DeltaTable(tmp_path), pa.RecordBatchReader.from_batches(own, rows(DAY, 1).to_arrow().cast(own).to_batches())
+    )
+    assert DeltaTable(tmp_path).schema().to_json() == schema.to_json()
+
+
+def test_restore_brings_partition_columns_and_properties_back_so_it_is_the_way_back_of_a_rewrite(tmp_path):
+    handle = unpartitioned(tmp_path)
+    overwrite_by_day(handle, rows(DAY, 1, 2))
+    DeltaTable(tmp_path).alter.set_table_properties({"delta.logRetentionDuration": "interval 90 days"})
+    DeltaTable(tmp_path).restore(0, commit_properties=CommitProperties(max_commit_retries=0))
+    there = DeltaTable(tmp_path).metadata()
+    assert (there.partition_columns, there.configuration) == ([], {})
+    assert shown(tmp_path) == [1, 2]
+
+
+def test_a_constraint_does_not_hold_for_files_that_are_added_so_tables_with_one_are_refused(tmp_path):
+    handle = table(tmp_path)
+    handle.alter.add_constraint({"small": "v < 5"})
+    commit(DeltaTable(tmp_path), file(tmp_path, "_backfill_a/day=2026-01-01/x.parquet", 9))
+    assert shown(tmp_path) == [1, 9]
+
+
+@pytest.mark.parametrize("name", ["RowTracking", "IdentityColumns", "DomainMetadata"])
+def test_features_that_delta_rs_does_not_write_refuse_every_commit_so_the_look_names_them(tmp_path, name):
+    table(tmp_path).alter.add_feature(getattr(TableFeatures, name), allow_protocol_versions_increase=True)
+    with pytest.raises(CommitFailedError, match="Unsupported"):
+        commit(DeltaTable(tmp_path), file(tmp_path, "day=2026-01-01/x.parquet", 9))
