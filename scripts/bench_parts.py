@@ -36,9 +36,9 @@ console = Console()
 
 def main() -> None:
     """Run the parts asked for, or all."""
-    for part in sys.argv[1:] or ["swap", "staging", "nightly", "daemon", "comparison"]:
-        if part == "comparison":
-            subprocess.run([sys.executable, str(ROOT / "scripts/bench_comparison.py")], check=False)
+    for part in sys.argv[1:] or ["swap", "staging", "nightly", "daemon", "comparison", "adopting"]:
+        if part in {"comparison", "adopting"}:
+            subprocess.run([sys.executable, str(ROOT / f"scripts/bench_{part}.py")], check=False)
             continue
         with tempfile.TemporaryDirectory(prefix="backfill-bench-") as place:
             environment = {

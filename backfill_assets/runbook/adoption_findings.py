@@ -8,6 +8,7 @@ from backfill_assets.core.day_column import Days
 from backfill_assets.core.partition_column import Spelling
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import counted, listed, verb
+from backfill_assets.storage.adopting import memory_needed
 
 DAY_KINDS = "a date, text as YYYY-MM-DD or YYYYMMDD, or a timestamp"
 MOST_SHOWN = 3
@@ -75,10 +76,12 @@ def _no_day(look: Look) -> str:
 def _cost(report: Report) -> str:
     size, days = report.look.size, report.look.days
     made = report.made_column
+    memory = memory_needed(len(days.slots) if days else 1, len(report.look.columns))
     column = f"a new column {made}" if made else days and days.column
     return (
         f"adopt --rewrite partitions it by {column}. It reads and writes {counted(size.rows, 'row')} "
-        f"({amount(size.bytes)}), and needs as much disk again until the old files are vacuumed."
+        f"({amount(size.bytes)}), takes about {amount(memory)} of memory, and as much disk again until the old files "
+        "are vacuumed."
     )
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, cast
 
 import polars as pl
-from deltalake import CommitProperties, write_deltalake
+from deltalake import ColumnProperties, CommitProperties, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from backfill_assets.errors.adoption import AdoptionFailed, AdoptionOvertaken, FilesOfBeforeGone
@@ -38,10 +38,13 @@ UNITS: Mapping[str, timedelta] = {
     "year": timedelta(days=365),
 }
 # So many values of two commits are held in memory and compared at once.
-CELLS_AT_ONCE = 20_000_000
+CELLS_AT_ONCE = 5_000_000
 # Writers of all partitions are open at once, and hold no more than this together where files can be larger than that.
 BYTES_OPEN = 512 * 2**20
 SMALLEST_FILE = 2**20
+# A writer of one column of one partition holds 3 kB while it is open, with a dictionary 14.
+BYTES_A_WRITER = 3_000
+MOST_WITH_DICTIONARY = 20_000
 
 
 def short_retention(configuration: Mapping[str, str | None]) -> dict[str, str]:
@@ -108,10 +111,21 @@ def rewrite(table: ForeignTable, made: Rewrite, partitions: int) -> int:
             schema_mode="overwrite",
             partition_by=[made.column],
             target_file_size=max(SMALLEST_FILE, BYTES_OPEN // max(partitions, 1)),
+            writer_properties=_writers(partitions * len(table.columns)),
             commit_properties=_marked(made.adoption),
             post_commithook_properties=AFTER_COMMIT,
         ),
     )
+
+
+def memory_needed(partitions: int, columns: int) -> int:
+    """About how many bytes of memory a rewrite takes."""
+    return BYTES_OPEN + BYTES_A_WRITER * partitions * columns
+
+
+def _writers(number: int) -> WriterProperties:
+    dictionary = ColumnProperties(dictionary_enabled=number <= MOST_WITH_DICTIONARY)
+    return WriterProperties(compression="ZSTD", compression_level=3, default_column_properties=dictionary)
 
 
 def _stream(table: ForeignTable, made: Rewrite) -> Any:
@@ -125,7 +139,7 @@ def _stream(table: ForeignTable, made: Rewrite) -> Any:
     def batches() -> Iterator[Any]:
         rows = made.rows(table.scan()).select(schema.names)
         for frame in rows.collect_batches(
-            chunk_size=max(CELLS_AT_ONCE // (50 * width), 1), maintain_order=False, engine="streaming"
+            chunk_size=max(CELLS_AT_ONCE // (10 * width), 1), maintain_order=False, engine="streaming"
         ):
             arrow = cast("Any", frame.to_arrow())
             yield from arrow.cast(schema).to_batches()
