@@ -23,6 +23,16 @@ class ColumnsNotThere(BadInput):
         )
 
 
+class NoDeltaTable(BadInput):
+    """There are files where a table is to be looked at, and no Delta log beside them."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"There are files at {uri} and no Delta log beside them, so it is not a Delta table. Nothing was written. "
+            "Make it one with convert_to_deltalake, or bring its folder _delta_log back from a copy if it had one."
+        )
+
+
 class RowsUnreadable(Refused):
     """Rows of a table have to be read, and cannot be."""
 

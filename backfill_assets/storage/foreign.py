@@ -10,8 +10,10 @@ import polars as pl
 from deltalake import DeltaTable
 
 from backfill_assets.core.adoption import Column, Size
-from backfill_assets.errors.adoption import RowsUnreadable
+from backfill_assets.errors.adoption import NoDeltaTable, RowsUnreadable
 from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.lake import TableMissing
+from backfill_assets.storage.entries import reaching
 from backfill_assets.storage.features import misread
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.opening import open_any, polars_type
@@ -31,10 +33,17 @@ class ForeignTable:
         """The newest commit of the table in a folder, or an earlier one.
 
         Raises:
+            NoDeltaTable: when there are files, and no log.
             TableMissing, CommitGone, LogDamaged, PartitionUnfit, FeatureUnsupported, LakeUnreachable: when it cannot
                 be opened.
         """
-        return cls(folder, open_any(folder, commit))
+        try:
+            return cls(folder, open_any(folder, commit))
+        except TableMissing:
+            with reaching(folder):
+                if folder.holds_public_files():
+                    raise NoDeltaTable(folder.uri) from None
+            raise
 
     @cached_property
     def partition_columns(self) -> tuple[str, ...]:

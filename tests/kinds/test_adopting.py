@@ -1,6 +1,9 @@
 """Tables of other writers, in every shape that one meets: looked at, adopted, repartitioned, and given back."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +35,7 @@ from backfill_assets.storage.opening import schema_of
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Table
 from tests.e2e.test_bad_input import assert_in_three_sentences
-from tests.storage.lakes import done_cut_over, done_roll_back
+from tests.storage.lakes import done_cut_over, done_roll_back, live_with
 
 FIRST = date(2025, 1, 1)
 NOW = datetime(2026, 2, 1, 6, tzinfo=UTC)
@@ -120,6 +123,15 @@ def four_hundred_days(root: Path) -> None:
     write_deltalake(handle, orders(["2025-01-03"], "date"), mode="overwrite", predicate="date = '2025-01-03'")
 
 
+def cleaned(root: Path) -> None:
+    """A table whose first commits are in a checkpoint only."""
+    for day in days(4):
+        write_deltalake(root, orders([day]), partition_by=["order_date"], mode="append")
+    DeltaTable(root).create_checkpoint()
+    for number in range(3):
+        (root / "_delta_log" / f"{number:020}.json").unlink()
+
+
 @dataclass(frozen=True)
 class Case:
     """A table, what is asked of the look at it, which findings are not fine, and words of the report."""
@@ -160,6 +172,19 @@ CASES: dict[str, Case] = {
     "weeks": Case(by(orders(days(5, timedelta(weeks=1))), "order_date"), told="5 weeks"),
     "months": Case(by(orders([date(2025, month, 1) for month in range(1, 7)]), "order_date"), told="6 months"),
     "400 days of history": Case(four_hundred_days, ID, told="400 days, 2025-01-01..2026-02-04"),
+    "a log that was cleaned": Case(cleaned, told="4 days"),
+    "no statistics": Case(
+        by(orders(), "order_date", configuration={"delta.dataSkippingNumIndexedCols": "0"}), ID, told="4 days"
+    ),
+    "no statistics, unpartitioned": Case(
+        by(orders(), configuration={"delta.dataSkippingNumIndexedCols": "0"}),
+        ID,
+        {"partitioning": "rewrite"},
+        "8 rows",
+    ),
+    "a table of this library": Case(
+        lambda root: live_with(root, {day: [1] for day in days(3)}), weights={"retention": "fine"}, told="3 days"
+    ),
     "a missing day": Case(
         by(orders([*days(2), *days(5)[3:]]), "order_date"), weights={"days": "note"}, told="2025-01-03"
     ),
@@ -184,6 +209,15 @@ CASES: dict[str, Case] = {
         by(orders().with_columns(month=pl.lit("2025-01")), "month"),
         weights={"partitioning": "rewrite"},
         told="Partitioned by month",
+    ),
+    "by year and month": Case(
+        by(
+            orders().with_columns(year=pl.col("order_date").dt.year(), month=pl.col("order_date").dt.month()),
+            "year",
+            "month",
+        ),
+        weights={"partitioning": "rewrite"},
+        told="Partitioned by year, month",
     ),
     "by two columns": Case(
         by(orders(), "order_date", "shop"), weights={"partitioning": "rewrite"}, told="order_date, shop"
@@ -392,8 +426,8 @@ def test_a_table_that_can_be_swapped_is_adopted_without_moving_a_file_and_given_
 def test_where_a_look_says_so_a_swap_and_its_roll_back_are_possible(tmp_path: Path, name: str):
     lake_with(tmp_path, CASES[name].write)
     days = looked(tmp_path, CASES[name].asked).look.days
-    if not days.slots or days.begins:
-        pytest.skip("there is no day to swap, or only the asset knows its time zone")
+    if not days.slots or days.begins or name == "a table of this library":
+        pytest.skip("there is no day to swap, only the asset knows its time zone, or it is swapped elsewhere")
     column = PartitionColumn(days.column, days.spelling, days.grain)
     schema = schema_of(DeltaTable(tmp_path / "t"), "t")
     live, staged = (Table(f"{tmp_path}/t{below}", schema, partition=column) for below in ("", "/_backfill_x"))
@@ -684,6 +718,8 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "a column that is not there": (["dated", "--check", "--key", "no"], 2, "ColumnsNotThere"),
     "a day that is not there": (["dated", "--check", "--day", "no"], 2, "ColumnsNotThere"),
     "a measure that is not there": (["dated", "--check", "--measure", "no"], 2, "ColumnsNotThere"),
+    "files without a log": (["files", "--check"], 2, "NoDeltaTable"),
+    "nothing at all": (["nothing", "--check"], 4, "TableMissing"),
     "two things at once": (["dated", "--check", "--rewrite"], 2, "CommandMisused"),
     "a name that is none": (["../dated?", "--check"], 4, "TableMissing"),
     "adopting outside the lake": (["LAKE/below/dated"], 2, "TableOutsideLake"),
@@ -711,6 +747,9 @@ def test_the_command_answers_with_its_exit_code(
     by(orders(), "order_date")(tmp_path / "dated")
     by(orders(), "order_date")(tmp_path / "below/dated")
     by(orders())(tmp_path / "whole")
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "files").mkdir()
+    orders().write_parquet(tmp_path / "files/part.parquet")
 
     ended = commanded(tmp_path, monkeypatch, *words, "--json")
 
@@ -761,3 +800,30 @@ def test_a_table_of_two_thousand_columns_is_looked_at_and_repartitioned_within_s
 )
 def test_how_far_partitions_lie_apart_is_read_from_their_values(values: list[Any], grain: Grain):
     assert days_of(pl.Series("d", values)).grain is grain
+
+
+KILLING = """
+import os
+from backfill_assets.command_line import app
+from backfill_assets.runbook import adopting
+adopting.differing_days = lambda *_: os._exit(9)
+app()
+"""
+
+
+@pytest.mark.dagster
+def test_a_process_that_dies_between_write_and_comparison_is_told_of_and_brought_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    by(orders())(tmp_path / "whole")
+    environment = {**os.environ, "BACKFILL_LAKE": str(tmp_path)}
+    environment.pop("BACKFILL_DEFINITIONS", None)
+    called = [sys.executable, "-c", KILLING, "adopt", "whole", "--rewrite"]
+    assert subprocess.run(called, env=environment, check=False, timeout=120).returncode == 9
+
+    told = commanded(tmp_path, monkeypatch, "whole")
+
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("An adoption that had stopped half-way was brought to its end.")
+    assert pl.read_delta(str(tmp_path / "whole")).sort("id").equals(orders())
+    assert DeltaTable(tmp_path / "whole").metadata().partition_columns == ["order_date"]
