@@ -21,10 +21,12 @@ MOST_THREADS = 8
 # An object store answers one listing faster than this many single questions.
 MOST_QUESTIONS = 16
 FILE_COLUMN = "_backfill_assets_file"
+# Polars widens milliseconds since 1.43; before that, it says so of a file that another writer kept them in.
+WIDENS_MILLISECONDS = tuple(int(part) for part in pl.__version__.split(".")[:2]) >= (1, 43)
 AS_OTHERS_WRITE = pl.ScanCastOptions(
     integer_cast="upcast",
     float_cast="upcast",
-    datetime_cast=["nanosecond-downcast", "millisecond-upcast", "convert-timezone"],
+    datetime_cast=["nanosecond-downcast", "convert-timezone", *(["millisecond-upcast"] if WIDENS_MILLISECONDS else [])],
     categorical_to_string="allow",
 )
 
