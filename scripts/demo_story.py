@@ -109,7 +109,7 @@ def _publish_history() -> None:
     wrong_defs = dg.Definitions.merge(
         dg.Definitions(assets=[*made.sources, *made.undated, *made.reports], resources=resources),
         build_correction_definitions(
-            with_the_bug(pipeline.definition.partitions_def), sources=made.sources, reports=made.reports
+            with_the_bug(pipeline.definition.slots.partitions_def), sources=made.sources, reports=made.reports
         ),
     )
     wrong_pipeline = dataclasses.replace(pipeline, definition=tables_in(wrong_defs)[table])

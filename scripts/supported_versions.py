@@ -52,7 +52,8 @@ def declared() -> dict[str, tuple[Requirement, str]]:
 def lowest(need: Requirement) -> str:
     """The requirement at its lower bound, ``polars==1.30``."""
     (bound,) = [one.version for one in need.specifier if one.operator == ">="]
-    return f"{need.name}=={bound}"
+    extras = f"[{','.join(need.extras)}]" if need.extras else ""
+    return f"{need.name}{extras}=={bound}"
 
 
 @dataclass(frozen=True)
