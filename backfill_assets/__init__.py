@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         correctable_asset,
         days_of_run,
     )
+    from backfill_assets.orchestration.asset.sql import correctable_sql
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.orchestration.asset.table_definition import refresh_outputs
     from backfill_assets.orchestration.asset.wave import source_version, validated
@@ -41,6 +42,7 @@ _HOMES = {
     "build_correction_definitions": "backfill_assets.orchestration.build",
     "clock_told": "backfill_assets.orchestration.instance.resources",
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
+    "correctable_sql": "backfill_assets.orchestration.asset.sql",
     "days_of_run": "backfill_assets.orchestration.asset.siblings",
     "needs_extra": "backfill_assets.errors.setup",
     "now_utc": "backfill_assets.orchestration.instance.resources",
@@ -67,6 +69,7 @@ __all__ = [
     "build_correction_definitions",
     "clock_told",
     "correctable_asset",
+    "correctable_sql",
     "days_of_run",
     "needs_extra",
     "now_utc",

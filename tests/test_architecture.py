@@ -15,6 +15,7 @@ DAGSTERS_OWN = {"io_manager.py"}
 # What a wildcard stands for where the kinds of value are no closed union of ours, by module and function.
 OPEN_KINDS = {
     ("core/codec.py", "encoded"): "any object; what has no JSON form is refused by name",
+    ("core/delta_types.py", "delta_type"): "a type of Polars, looked up by its class",
     ("orchestration/correction/metadata.py", "shown"): "any value of a detail, shown as JSON",
     ("orchestration/correction/metadata.py", "_cell"): "any value of a detail, shown as text",
     ("orchestration/instance/slots.py", "kind_of"): "a subclass of Dagster's definitions, named by its type",
@@ -273,8 +274,6 @@ ROWS_AND_REQUESTS = {"Adoption", "Build", "Completeness", "Entry", "Request", "S
 # What a user writes once, by keyword, each with one meaning.
 PUBLIC_BUILDERS = {"build_correction_definitions", "correctable_asset"}
 MOST_FIELDS, MOST_PARAMETERS = 9, 8
-# What an author calls by keywords alone, one for each thing that can be given.
-PUBLIC_BUILDERS = {"build_correction_definitions"}
 
 
 def fields_of(value: ast.ClassDef) -> list[str]:

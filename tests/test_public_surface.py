@@ -23,6 +23,7 @@ PUBLIC = {
         "build_correction_definitions",
         "clock_told",
         "correctable_asset",
+        "correctable_sql",
         "days_of_run",
         "needs_extra",
         "now_utc",

@@ -40,12 +40,17 @@ def declared_columns(schema: Any) -> dict[str, pl.DataType]:
     return found
 
 
-def refuse_wrong_columns(table: str, keys: Sequence[str], measures: Sequence[str], schema: object) -> None:
+def refuse_wrong_columns(
+    table: str, keys: Sequence[str] | None, measures: Sequence[str] | None, schema: object
+) -> None:
     """Refuse keys and measures that could never identify or be summed.
 
     Raises:
         ColumnsDeclaredWrongly: naming the argument and what is wrong with it.
     """
+    if keys is None or measures is None:
+        argument = "keys" if keys is None else "measures"
+        raise ColumnsDeclaredWrongly(table, argument, [], "as nothing at all; an empty list says that there are none")
     for argument, names in (("keys", keys), ("measures", measures)):
         if isinstance(names, str):
             raise ColumnsDeclaredWrongly(table, argument, [names], "as one text instead of a list of names")

@@ -11,9 +11,11 @@ import polars as pl
 
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.setup import AssetNotCorrectable
+from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.declared import attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
-from backfill_assets.orchestration.asset.wave import Compute, ComputeSpec, FrameSchema, Wave, source_version
+from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
+from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
@@ -81,11 +83,13 @@ def declaration_of(asset: dg.AssetsDefinition) -> Declaration:
     return declaration
 
 
-def correctable_asset(
+def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each with one meaning
+    compute: Compute | None = None,
+    /,
     *,
-    partitions_def: dg.TimeWindowPartitionsDefinition,
-    keys: Sequence[str],
-    measures: Sequence[str],
+    partitions_def: dg.TimeWindowPartitionsDefinition | None = None,
+    keys: Sequence[str] | None = None,
+    measures: Sequence[str] | None = None,
     schema: FrameSchema | type[Any] | None = None,
     sources: Mapping[str, SourceKey] | None = None,
     code_version: str | None = None,
@@ -99,6 +103,7 @@ def correctable_asset(
     function is given the days of the run and returns rows for them, with a ``day`` column.
 
     Args:
+        compute: nothing; here to say so where the decorator stands without brackets.
         partitions_def: every hour, day, week or month, without exclusions; keys, time zone, offsets and end are yours.
         keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
         measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
@@ -115,34 +120,68 @@ def correctable_asset(
         PartitionsIrregular: when the partitions are not every hour, day, week or month.
         ColumnsDeclaredWrongly: when keys or measures cannot be what they are declared to be.
     """
+    if compute is not None:
+        refuse_strange(compute)
+        why = "the decorator stands without its arguments"
+        raise TransformUnusable(
+            getattr(compute, "__name__", "It"), why, "Give it partitions_def, keys and measures in brackets."
+        )
 
     def made(compute: Compute) -> CorrectableAsset:
+        refuse_strange(compute)
         key, others = _key(compute, options)
         name = table_of(key)
         refuse_name(key)
         slots = regular(name, partitions_def)
         refuse_wrong_columns(name, keys, measures, schema)
-        parameters = [*inspect.signature(compute).parameters]
-        read = {parameter: key_of((sources or {}).get(parameter, [parameter])) for parameter in parameters}
+        refuse_options(name, others)
+        taken = taken_by(name, compute)
+        read = {parameter: key_of((sources or {}).get(parameter, [parameter])) for parameter in taken.sources}
         tables = {parameter: table_of(source) for parameter, source in read.items()}
-        version = code_version or source_version(compute)
-        compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days)
+        version = code_version or version_of(name, compute)
+        by = tuple(column for column in keys or () if column != DAY)
+        columns = Declared(by, tuple(measures or ()))
+        compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken)
         shared = {
             "partitions_def": partitions_def,
-            "deps": [*read.values()],
             "backfill_policy": range_policy(days_per_run),
             "io_manager_key": IO_MANAGER,
-            "required_resource_keys": {"lake"},
             "code_version": version,
             "kinds": {"deltalake", "polars"},
             "description": inspect.getdoc(compute),
             **others,
+            "deps": [*read.values(), *(others.get("deps") or ())],
+            "required_resource_keys": {"lake", *taken.resources, *(others.get("required_resource_keys") or ())},
         }
-        by = tuple(column for column in keys if column != DAY)
-        declaration = Declaration(key, compute_spec, slots, by, tuple(measures), shared)
+        declaration = Declaration(key, compute_spec, slots, by, columns.measures, shared)
         return _correctable(_live(key, compute_spec, slots.grain, shared), declaration)
 
     return made
+
+
+def version_of(name: str, compute: Compute) -> str:
+    """The version of a transform whose author gives none: a hash of its source.
+
+    Raises:
+        TransformUnusable: when nobody can read its source.
+    """
+    try:
+        return source_version(compute)
+    except (OSError, TypeError):
+        why = "nobody can read its source, of which its version is made"
+        raise TransformUnusable(name, why, "Write it into a module, or give it a code_version.") from None
+
+
+def refuse_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that ``dagster.asset`` does not have.
+
+    Raises:
+        TransformUnusable: naming them.
+    """
+    known = inspect.signature(dg.asset).parameters
+    if strange := sorted(options.keys() - known.keys()):
+        verb = "is no option" if len(strange) == 1 else "are no options"
+        raise TransformUnusable(name, f"{', '.join(strange)} {verb} of dagster.asset", "Leave out what is not known.")
 
 
 def range_policy(days_per_run: int) -> dg.BackfillPolicy:
@@ -187,7 +226,7 @@ def _lazy(frame: object) -> object:
 def _live(key: dg.AssetKey, compute_spec: ComputeSpec, grain: Grain, options: Mapping[str, Any]) -> dg.AssetsDefinition:
     marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
 
-    def live(context: dg.AssetExecutionContext) -> Wave:
+    def live(context: dg.AssetExecutionContext, config: Any = None) -> Wave:
         lake: LakeResource = context.resources.lake
         records, days = lake.records(), days_of_run(context)
         published = records.days(compute_spec.table)
@@ -196,7 +235,8 @@ def _live(key: dg.AssetKey, compute_spec: ComputeSpec, grain: Grain, options: Ma
         )
         with logging_refusals(context):
             guard.refuse(days, published)
-        return compute_spec.wave(records, days)
+        return compute_spec.wave(records, days, given=compute_spec.taken.given(context, config))
 
+    live.__signature__ = compute_spec.taken.signature()  # pyright: ignore[reportFunctionMemberAccess]
     made: dg.AssetsDefinition = dg.asset(key=key, **{**options, "metadata": marked})(live)
     return made

@@ -1,6 +1,7 @@
 """The staged sibling: where analysts recompute history, and which correction a launch belongs to."""
 
 from collections.abc import Collection
+from typing import Any
 
 import dagster as dg
 
@@ -37,13 +38,16 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         options["backfill_policy"] = dg.BackfillPolicy.single_run()
     hooks = {recording_failure(definition), *options.pop("hooks", ())}
 
-    def staged(context: dg.AssetExecutionContext) -> Wave:
+    def staged(context: dg.AssetExecutionContext, config: Any = None) -> Wave:
         ctx, days = definition.step_context_of(context), days_of_run(context)
         with logging_refusals(context):
             plan = correction_of_run(context, ctx, definition.slots, days)
             _keep_rates(context, ctx, plan, days)
         context.log.info("Staging %s for correction %s.", counted(len(days), "day"), plan.correction)
-        return compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins)
+        given = compute_spec.taken.given(context, config)
+        return compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins, given=given)
+
+    staged.__signature__ = compute_spec.taken.signature()  # pyright: ignore[reportFunctionMemberAccess]
 
     made: dg.AssetsDefinition = dg.asset(key=definition.staged_key, hooks=hooks, **options)(staged)
     attach(made, definition)

@@ -12,13 +12,17 @@ from typing import Any, Protocol
 import polars as pl
 
 from backfill_assets.core.faults import FAULTS
+from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.errors.failure import Failure, failure_of
+from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact
+from backfill_assets.orchestration.asset.transform import Compute, Taken, frame_of
 from backfill_assets.storage.layout import DAY, staged_name
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 
-Compute = Callable[..., pl.LazyFrame | pl.DataFrame]
+OF_EVERY_DAY = (ColumnsNotReturned, MeasuresInexact, FrameUnknown)
+"""What a transform does wrong for every day: no other day can help."""
 
 
 class FrameSchema(Protocol):
@@ -58,6 +62,27 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """The columns that rows of a table need: ``keys`` beside the day, and ``measures``, which are summed."""
+
+    keys: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+
+    def refuse(self, table: str, schema: pl.Schema) -> None:
+        """Refuse rows that no day of the table may have, whichever day it is.
+
+        Raises:
+            ColumnsNotReturned: when keys, measures or the day are missing.
+            MeasuresInexact: when measures are neither decimals nor integers.
+        """
+        if missing := [name for name in (DAY, *self.keys, *self.measures) if name not in schema]:
+            raise ColumnsNotReturned(table, missing, schema.names())
+        kinds = {name: schema[name] for name in self.measures}
+        if inexact := {name: str(kind) for name, kind in kinds.items() if not (kind.is_decimal() or kind.is_integer())}:
+            raise MeasuresInexact(table, inexact)
+
+
+@dataclass(frozen=True, slots=True)
 class ComputeSpec:
     """How a table is computed: the function, its sources by parameter name, the schema of its rows, its version."""
 
@@ -67,13 +92,25 @@ class ComputeSpec:
     code_version: str
     schema: FrameSchema | type[Any] | None = None
     look_back_days: int = 3
+    columns: Declared = Declared()
+    taken: Taken = field(default_factory=Taken)
 
     def wave(
-        self, records: Records, days: Collection[date], *, correction: str = "", pins: Mapping[str, int] | None = None
+        self,
+        records: Records,
+        days: Collection[Slot],
+        *,
+        correction: str = "",
+        pins: Mapping[str, int] | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> Wave:
         """Compute the days from the newest commits of the sources, or from pinned ones.
 
-        A day that fails fails alone: the others are computed again without it.
+        ``given`` is what the transform takes beside its sources. A day that fails fails alone: the others are computed
+        again without it.
+
+        Raises:
+            MeasuresInexact, ColumnsNotReturned, FrameUnknown: when what the transform returns is what no day may be.
         """
         started = time.perf_counter()
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
@@ -81,14 +118,16 @@ class ComputeSpec:
         sound = sorted(set(days) - reasons.keys())
         frames: dict[date, pl.DataFrame] = {}
         try:
-            frames = self._days(snapshots, sound) if sound else {}
+            frames = self._days(snapshots, sound, given or {}) if sound else {}
+        except OF_EVERY_DAY:
+            raise
         except FAULTS as error:  # whatever an author's function raises is the day's reason
             if len(sound) == 1:
                 reasons[sound[0]] = said(error)
                 sound = []
             for day in sound:
                 try:
-                    frames |= self._days(snapshots, [day])
+                    frames |= self._days(snapshots, [day], given or {})
                 except FAULTS as alone:
                     reasons[day] = said(alone)
         inputs = {
@@ -100,14 +139,16 @@ class ComputeSpec:
         }
         return Wave(self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days, started)
 
-    def _days(self, snapshots: Mapping[str, Snapshot], days: Collection[date]) -> dict[date, pl.DataFrame]:
+    def _days(
+        self, snapshots: Mapping[str, Snapshot], days: Collection[Slot], given: Mapping[str, Any]
+    ) -> dict[Slot, pl.DataFrame]:
         inputs = {
             name: snapshot.scan(days) if snapshot.by_day else snapshot.scan() for name, snapshot in snapshots.items()
         }
-        made = self.compute(**inputs)
-        frame = made.collect(engine="streaming") if isinstance(made, pl.LazyFrame) else made
+        frame = frame_of(self.table, self.compute(**inputs, **given))
         if self.schema is not None:
             frame = validated(self.schema.validate, frame)
+        self.columns.refuse(self.table, frame.schema)
         return split_days(frame, days)
 
 

@@ -1,6 +1,6 @@
 """The replay audit: each night a few published days are computed again, in memory, and compared with live."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any, cast
@@ -20,8 +20,10 @@ from backfill_assets.core.replay import (
     versions_of,
 )
 from backfill_assets.core.replay import Verdict as Replayed
+from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
+from backfill_assets.errors.transform import AuditImpossible
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -54,7 +56,15 @@ def audit_job_name(table: str) -> str:
     return f"{table}__audit"
 
 
-def audit_table(definition: TableDefinition, records: Records, *, days: int, seed: str, today: date) -> Audit:
+def audit_table(
+    definition: TableDefinition,
+    records: Records,
+    *,
+    days: int,
+    seed: str,
+    today: date,
+    given: Mapping[str, Any] | None = None,
+) -> Audit:
     """Compute a few random published days again and compare them with live; nothing is written anywhere.
 
     Each day is computed alone, twice, and once together with the other days and their neighbours: a result that
@@ -62,6 +72,10 @@ def audit_table(definition: TableDefinition, records: Records, *, days: int, see
     are left out.
     """
     compute_spec, seed = definition.compute_spec, seed_of(seed, today)
+
+    def computed(wanted: Collection[Slot]) -> Wave:
+        return compute_spec.wave(records, wanted, given=given)
+
     if not records.exists(compute_spec.table):
         return Audit(compute_spec.table, seed, compute_spec.code_version, ())
     live = records.snapshot(compute_spec.table)
@@ -71,14 +85,14 @@ def audit_table(definition: TableDefinition, records: Records, *, days: int, see
     versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
     chosen = days_to_replay(published, days, seed, versions)
     beside = {definition.slots.grain.after(day, offset) for day in chosen for offset in (-1, 0, 1)} & published
-    together = compute_spec.wave(records, beside) if chosen else None
+    together = computed(beside) if chosen else None
     replays = [
         _replay(
             definition,
             day,
             live,
             builds.get(day),
-            (compute_spec.wave(records, [day]), compute_spec.wave(records, [day]), together),
+            (computed([day]), computed([day]), together),
         )
         for day in chosen
         if together is not None
@@ -139,15 +153,18 @@ def _difference(definition: TableDefinition, old: pl.DataFrame, new: pl.DataFram
 
 
 def _job(definition: TableDefinition) -> dg.JobDefinition:
-    name = audit_job_name(definition.table)
+    name, taken = audit_job_name(definition.table), definition.compute_spec.taken
+    if taken.context:
+        raise AuditImpossible(definition.table, taken.context)
 
-    @dg.op(name=f"{name}_days", required_resource_keys={"lake"})
+    @dg.op(name=f"{name}_days", required_resource_keys={"lake", *taken.resources})
     def replay(context: dg.OpExecutionContext, config: AuditConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
         now = lake.now()
         with logging_refusals(context):
             days = number_given(config.days, "days", least=1)
-        found = audit_table(definition, lake.records(), days=days, seed=config.seed, today=now.date())
+        given = taken.given_without_run(context.resources)
+        found = audit_table(definition, lake.records(), days=days, seed=config.seed, today=now.date(), given=given)
         told = {**found.as_json(), "request": _propose(found), "claimed": found.claimed}
         LOOKS.keep(lake.lake(), definition.table, now, told)
         verdict = _verdict(told)
