@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,7 @@ from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors import adoption as refusals
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.runbook import adopting
+from backfill_assets.runbook import adopting, roll_back
 from backfill_assets.runbook.adopting import Adopter
 from backfill_assets.runbook.adoption_findings import Asked
 from backfill_assets.storage import adopting as commits
@@ -35,6 +36,7 @@ from backfill_assets.storage.opening import schema_of
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Table
 from tests.e2e.test_bad_input import assert_in_three_sentences
+from tests.runbook.world import TABLE, world_at
 from tests.storage.lakes import done_cut_over, done_roll_back, live_with
 
 FIRST = date(2025, 1, 1)
@@ -827,3 +829,29 @@ def test_a_process_that_dies_between_write_and_comparison_is_told_of_and_brought
     assert told.stdout.startswith("An adoption that had stopped half-way was brought to its end.")
     assert pl.read_delta(str(tmp_path / "whole")).sort("id").equals(orders())
     assert DeltaTable(tmp_path / "whole").metadata().partition_columns == ["order_date"]
+
+
+@pytest.mark.parametrize("partitions", [["day"], [], ["shop"], ["day", "shop"]], ids=str)
+def test_an_adopted_table_is_corrected_and_rolled_back_and_corrections_keep_it_from_going_back(
+    tmp_path: Path, partitions: list[str]
+):
+    world = world_at(tmp_path)
+    published = world.live.snapshot().scan().collect()
+    shutil.rmtree(tmp_path / TABLE)
+    write_deltalake(tmp_path / TABLE, published, partition_by=partitions or None)
+    taker = Adopter(world.records, TABLE, "Ada", world.now)
+    taker.adopt(Asked(keys=("shop",)), by_rewrite=partitions != ["day"])
+    before = world.content()
+
+    plan = world.open(5, 10)
+    with pytest.raises(refusals.CorrectionsInTheWay) as refused:
+        taker.undo()
+    assert_in_three_sentences(str(refused.value))
+    world.through(plan.correction)
+
+    assert world.content() == world.right
+    with pytest.raises(refusals.AdoptionWrittenOver):
+        taker.undo()
+    swapped = world.progress(plan.correction).publication.swapped
+    roll_back(world.step_context(), plan.correction, days=sorted(swapped))
+    assert world.content() == before
