@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 
-from backfill_assets import ExtraMissing
+from backfill_assets import ExtraMissing, correctable_sql
 from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.pages import charts
@@ -68,10 +69,18 @@ def lines_drawn(_house: Path) -> str:
     return charts.lines_and_changes([("2026-01-05", 1.0, 2.0, 1.0)], title="revenue", about="revenue").missing
 
 
+def query_declared(_house: Path) -> str:
+    days = dg.DailyPartitionsDefinition("2026-01-05")
+    with pytest.raises(ExtraMissing) as refused:
+        correctable_sql("SELECT 1 AS day", name="daily", sources=[], partitions_def=days, keys=[], measures=[])
+    return str(refused.value)
+
+
 USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "bars": ("pages", "altair", bars_drawn),
     "lines": ("pages", "vl_convert", lines_drawn),
     "a notice": ("notify", "apprise", notice_sent),
+    "a query": ("sql", "duckdb", query_declared),
     "an object store": ("object-store", "pyarrow", store_read),
     "a workbook": ("demo", "xlsxwriter", book_made),
 }

@@ -26,17 +26,17 @@ PERCENT, CENT = Decimal(100), Decimal("0.01")
 ReadBooks = Callable[[Records, Window], Books]
 
 
-def against(spec: LedgerSpec, read: ReadBooks, tolerances: Mapping[str, Decimal] = EXACT) -> Reconcile:
+def against(ledger: LedgerSpec, read: ReadBooks, tolerances: Mapping[str, Decimal] = EXACT) -> Reconcile:
     """What ``reconcile(...)`` takes: live is compared with books of every day from the first published one.
 
     Args:
-        spec: what is compared, and how it is worded.
+        ledger: what is compared, and how it is worded.
         read: reads the books of some days; see :func:`books_of`.
         tolerances: how much a group may differ on a day, ``*`` for all others.
     """
 
     def compare(lake: LakeResource, through: date | None) -> Reconciled:
-        return reconciled(lake.records(), spec, read, through, lake.now(), tolerances)
+        return reconciled(lake.records(), ledger, read, through, lake.now(), tolerances)
 
     return compare
 
@@ -44,28 +44,28 @@ def against(spec: LedgerSpec, read: ReadBooks, tolerances: Mapping[str, Decimal]
 @exactly
 def reconciled(
     records: Records,
-    spec: LedgerSpec,
+    ledger: LedgerSpec,
     read: ReadBooks,
     through: date | None,
     now: datetime,
     tolerances: Mapping[str, Decimal] = EXACT,
 ) -> Reconciled:
     """Compare every day from the first published one with the ledger, and write down what is found."""
-    live = records.days(spec.table)
+    live = records.days(ledger.table)
     if not live or (through is not None and through < min(live)):
-        return Reconciled(spec.table, through, 0, ())
+        return Reconciled(ledger.table, through, 0, ())
     window = Window(min(live), through or max(live))
     books = read(records, window)
     seen_pairs = observe(books, tolerances)
-    found = findings(spec.table, seen_pairs)
+    found = findings(ledger.table, seen_pairs)
     silent = {one.day for one in seen_pairs if one.cause is not None and not one.cause.is_correctable}
-    told = [_tell(spec, finding, books, now) for finding in found]
+    told = [_tell(ledger, finding, books, now) for finding in found]
     seen = [(finding.id, finding.since, finding.last, detail) for finding, detail in zip(found, told, strict=True)]
     closed = Findings(records.lake).settle(
-        spec.table, seen, window.last, now, stays=lambda one: _is_correctable(one) and one.spans_any(silent)
+        ledger.table, seen, window.last, now, stays=lambda one: _is_correctable(one) and one.spans_any(silent)
     )
     return Reconciled(
-        spec.table,
+        ledger.table,
         window.last,
         len(window),
         tuple(told),
@@ -73,7 +73,7 @@ def reconciled(
         books.bad_lines,
         books.units,
         len(seen_pairs),
-        spec.grouped_by,
+        ledger.grouped_by,
     )
 
 
@@ -87,12 +87,12 @@ def said_exactly(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
-def _tell(spec: LedgerSpec, finding: Finding, books: Books, now: datetime) -> dict[str, Any]:
+def _tell(ledger: LedgerSpec, finding: Finding, books: Books, now: datetime) -> dict[str, Any]:
     """A finding as the command prints it, with the file of its request where a correction could help."""
     request = ""
     if finding.cause.is_correctable:
         target = published_root() / "requests" / f"{finding.id}.yaml"
-        replace_text(target, _request(spec, finding, books, now))
+        replace_text(target, _request(ledger, finding, books, now))
         request = str(target)
     return {
         "table": finding.table,
@@ -113,14 +113,14 @@ def _tell(spec: LedgerSpec, finding: Finding, books: Books, now: datetime) -> di
 
 
 @exactly
-def _request(spec: LedgerSpec, finding: Finding, books: Books, now: datetime) -> str:
+def _request(ledger: LedgerSpec, finding: Finding, books: Books, now: datetime) -> str:
     """A request that corrects the finding, ready to be opened, with what the ledger predicts as its expectation."""
     window = Window(finding.since, _last_to_correct(finding, books))
     groups = ", ".join(finding.groups)
-    what = f"the numbers of {spec.noun}s" if finding.cause is Cause.ROWS else "the amounts"
-    total, rounding = spec.amount(f"{finding.difference:f}"), spec.amount(said_exactly(finding.precision))
+    what = f"the numbers of {ledger.noun}s" if finding.cause is Cause.ROWS else "the amounts"
+    total, rounding = ledger.amount(f"{finding.difference:f}"), ledger.amount(said_exactly(finding.precision))
     reason = (
-        f"Reconciliation with {spec.name}: {what} of {groups or f'all {spec.grouped_by}'} differ on "
+        f"Reconciliation with {ledger.name}: {what} of {groups or f'all {ledger.grouped_by}'} differ on "
         f"{counted(len(finding.days), 'day')} since {finding.since}, by {total} in total and most "
         f"on {finding.largest_day}. The ledger's own rounding explains {rounding} of a figure at most."
     )
@@ -128,12 +128,12 @@ def _request(spec: LedgerSpec, finding: Finding, books: Books, now: datetime) ->
         "table": finding.table,
         "window": {"first": window.first, "last": window.last},
         "reason": reason,
-        "watchers": list(spec.watchers),
-        "expect": _expectation(spec, finding, books, window),
+        "watchers": list(ledger.watchers),
+        "expect": _expectation(ledger, finding, books, window),
         "approval": "manual",
     }
     head = (
-        f"# Proposed on {now:%Y-%m-%d} by the reconciliation with {spec.name}. {finding.since} is the first day "
+        f"# Proposed on {now:%Y-%m-%d} by the reconciliation with {ledger.name}. {finding.since} is the first day "
         f"affected with {finding.confidence:.0%} confidence.\n"
         f"# backfill-assets open {finding.id}.yaml\n"
     )
@@ -153,29 +153,29 @@ def _last_to_correct(finding: Finding, books: Books) -> date:
     return last
 
 
-def _expectation(spec: LedgerSpec, finding: Finding, books: Books, window: Window) -> dict[str, Any]:
+def _expectation(ledger: LedgerSpec, finding: Finding, books: Books, window: Window) -> dict[str, Any]:
     """What the ledger says the correction will change: which columns and groups, and by how much."""
     days = [day for day in books.days if day in window]
     change = -finding.net
     limits = {
         "max_change_per_day": _limit([_predicted(books, [day]) for day in days]),
         "max_change_total": _limit([_share(abs(change) + finding.rounding, _sum(books.ours, days))]),
-        "estimate": _estimate(spec, change, finding.rounding),
+        "estimate": _estimate(ledger, change, finding.rounding),
     }
     declared = {name: clause for name, clause in limits.items() if clause}
     if finding.cause is not Cause.AMOUNTS:
         return declared
     others = {group for day, group in books.ours if day in window} - set(finding.groups)
-    unchanged = {"unchanged_where": f"{spec.group} NOT IN ({_quoted(finding.groups)})"} if others else {}
-    return {"columns": list(spec.may_differ) or [spec.measure], "same_rows": True, **unchanged, **declared}
+    unchanged = {"unchanged_where": f"{ledger.group} NOT IN ({_quoted(finding.groups)})"} if others else {}
+    return {"columns": list(ledger.may_differ) or [ledger.measure], "same_rows": True, **unchanged, **declared}
 
 
-def _estimate(spec: LedgerSpec, change: Decimal, rounding: Decimal) -> dict[str, str] | None:
+def _estimate(ledger: LedgerSpec, change: Decimal, rounding: Decimal) -> dict[str, str] | None:
     """What the ledger predicts in all, and how surely; none where errors cancel to less than its own rounding."""
     if abs(change) <= rounding:
         return None
     tolerance = max(ESTIMATE_TOLERANCE, rounding / abs(change) * PERCENT).quantize(CENT, ROUND_CEILING).normalize()
-    return {"measure": spec.measure, "total": f"{change:f}", "tolerance": f"{tolerance:f}%"}
+    return {"measure": ledger.measure, "total": f"{change:f}", "tolerance": f"{tolerance:f}%"}
 
 
 def _predicted(books: Books, days: Collection[date]) -> Decimal | None:
