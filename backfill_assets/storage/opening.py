@@ -27,7 +27,7 @@ from backfill_assets.storage.snapshot import Snapshot
 # What delta-rs says of a partition value that is not of its column's type.
 UNPARSED = "Failed to parse value"
 # What it says of a table that needs a newer reader, or another one.
-BEYOND = ("Unsupported", "catalog-managed", "Error parsing property")
+BEYOND = ("Unsupported", "catalog-managed")
 
 
 def open_table(folder: Folder, commit: int | None = None) -> DeltaTable:

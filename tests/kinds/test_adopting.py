@@ -25,6 +25,7 @@ from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors import adoption as refusals
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.lake import FeatureUnsupported
 from backfill_assets.runbook import adopting, roll_back
 from backfill_assets.runbook.adopting import Adopter
 from backfill_assets.runbook.adoption_findings import Asked
@@ -855,3 +856,30 @@ def test_an_adopted_table_is_corrected_and_rolled_back_and_corrections_keep_it_f
     swapped = world.progress(plan.correction).publication.swapped
     roll_back(world.step_context(), plan.correction, days=sorted(swapped))
     assert world.content() == before
+
+
+FUTURE = {"minReaderVersion": 5, "minWriterVersion": 9}
+CATALOG = {
+    "minReaderVersion": 3,
+    "minWriterVersion": 7,
+    "readerFeatures": ["catalogManaged"],
+    "writerFeatures": ["catalogManaged", "inCommitTimestamp"],
+}
+
+
+@pytest.mark.parametrize("protocol", [FUTURE, CATALOG], ids=["a reader of the future", "a catalog"])
+def test_a_table_that_needs_another_reader_is_told_so_and_not_that_its_log_is_damaged(
+    tmp_path: Path, protocol: dict[str, Any]
+):
+    by(orders(), "order_date")(tmp_path / "t")
+    entry = tmp_path / "t/_delta_log" / f"{0:020}.json"
+    actions = [json.loads(line) for line in entry.read_text().splitlines()]
+    for action in actions:
+        if "protocol" in action:
+            action["protocol"] = protocol
+    entry.write_text("\n".join(json.dumps(action) for action in actions))
+
+    with pytest.raises(FeatureUnsupported) as refused:
+        looked(tmp_path, Asked())
+
+    assert_in_three_sentences(str(refused.value))
