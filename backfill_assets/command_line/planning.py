@@ -126,14 +126,14 @@ def built_by(ctx: "StepContext", code_version: str) -> list[Window]:
     days = [day for day, build in builds.items() if build.code_version.startswith(code_version)]
     if not days:
         raise CodeVersionUnknown(code_version, table, {build.code_version for build in builds.values()})
-    return list(contiguous(days))
+    return list(contiguous(days, grain=ctx.table.partition.grain))
 
 
 def proposed_request(ctx: "StepContext", code_version: str, windows: Sequence[Window]) -> str:
     """A request, ready to be filled in and opened, for all that a code version built."""
     from backfill_assets.runbook.request import request_text
 
-    window = Window(windows[0].first, windows[-1].last)
+    window = Window(windows[0].first, windows[-1].last, windows[0].grain)
     request = {
         "table": ctx.table.name,
         "window": {"first": window.first, "last": window.last},

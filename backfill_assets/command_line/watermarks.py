@@ -10,7 +10,7 @@ from rich.table import Table
 
 from backfill_assets.command_line.planning import only_step_context
 from backfill_assets.command_line.session import Answer, Json, Session
-from backfill_assets.core.given import day_given
+from backfill_assets.core.given import slot_given
 
 if TYPE_CHECKING:
     from backfill_assets.runbook import StepContext
@@ -58,7 +58,7 @@ def advance(
 
     answer = Answer(as_json=json)
     with answer.refusals():
-        through = day_given(day, "DAY")
+        through = slot_given(day, "DAY")
         told = _told(advance_holder(_step_context(Session(), table, by), name, through))
         answer.give(told, lambda console: console.print(_sentence(told)))
 

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Self, cast, get_args
 
 from backfill_assets.core.condition import refuse_undecided, refuse_unusable
 from backfill_assets.core.exact import EXACT, exactly
+from backfill_assets.core.given import as_slot
 from backfill_assets.errors.validation import (
     ClauseHoldsNothing,
     ClauseUnknown,
@@ -281,12 +282,10 @@ def _amount(clause: str, value: object) -> Decimal:
 
 
 def _day(value: object) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError as error:
-        raise ExpectationUnreadable("estimate.days", value, "days such as 2026-01-23 with amounts") from error
+    slot = as_slot(str(value))
+    if slot is None:
+        raise ExpectationUnreadable("estimate.days", value, "days such as 2026-01-23 with amounts")
+    return slot
 
 
 def _in_words(name: str, value: object) -> str:

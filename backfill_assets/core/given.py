@@ -31,11 +31,12 @@ def as_day(text: str) -> date | None:
 def as_slot(text: str) -> Slot | None:
     """The day, or the hour in UTC, that a text writes; None when it writes none.
 
-    >>> as_slot("2030-02-28"), str(as_slot("2030-02-28T13:00Z")), as_slot("2030-02-28T13:00")
+    >>> as_slot("2030-02-28"), str(as_slot("2030-02-28T13:00Z")), as_slot("2030-02-28T13:30Z")
     (datetime.date(2030, 2, 28), '2030-02-28T13:00Z', None)
     """
     try:
-        return read_slot(text) if _HOUR.fullmatch(text) else as_day(text)
+        slot = read_slot(text) if _HOUR.fullmatch(text) else as_day(text)
+        return slot if str(slot) == text else None
     except ValueError:
         return None
 

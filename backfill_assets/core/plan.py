@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Any, Self
 
 from backfill_assets.core.expectation import Expectation
-from backfill_assets.core.slots import read_slot
+from backfill_assets.core.slots import Grain, read_slot
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
+from backfill_assets.errors.request import SlotsOfOtherGrain
 
 # How long a person usually takes to look at a validated correction.
 APPROVAL_TAKES = timedelta(days=1)
@@ -47,6 +48,20 @@ class Request:
     def is_launch(self) -> bool:
         """Whether it was made by launching days, without anybody having written a request."""
         return bool(self.origin)
+
+    def in_grain(self, grain: Grain) -> Self:
+        """The request for a table of this grain.
+
+        Raises:
+            SlotsOfOtherGrain: when it asks for hours where the table has none, or for days where it has hours.
+            SlotsApart: when its ends lie no whole number of slots apart.
+        """
+        if grain is self.window.grain:
+            return self
+        first, last = self.window.first, self.window.last
+        if not grain.names(first):
+            raise SlotsOfOtherGrain(self.table, [first, last], grain.value)
+        return replace(self, window=Window(first, last, grain))
 
     @property
     def all_days(self) -> tuple[date, ...]:

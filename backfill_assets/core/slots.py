@@ -67,6 +67,14 @@ class Grain(Enum):
             case _:
                 assert_never(self)
 
+    def of(self, slot: Slot) -> "Grain":
+        """The grain that a slot can be of: an hour is always of hours."""
+        return Grain.HOUR if isinstance(slot, Hour) else self
+
+    def names(self, slot: Slot) -> bool:
+        """Whether a slot can be one of this grain: an hour where hours are, a day where they are not."""
+        return isinstance(slot, Hour) is (self is Grain.HOUR)
+
     def before(self, slot: Slot) -> Slot:
         """The slot before this one."""
         return self.after(slot, -1)
@@ -101,6 +109,11 @@ class Grain(Enum):
     def between(self, first: Slot, last: Slot) -> Iterator[Slot]:
         """Every slot from the first to the last, both included; none when the last comes before."""
         return (self.after(first, steps) for steps in range(self.distance(first, last) + 1))
+
+
+def calendar_day(slot: Slot) -> date:
+    """The day that a slot begins on; of an hour the one in UTC."""
+    return slot.date() if isinstance(slot, datetime) else slot
 
 
 def read_slot(text: str) -> Slot:

@@ -13,7 +13,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """All slots of a table from ``first`` to ``last``, both included.
+    """All slots of a table from ``first`` to ``last``, both included; a window of hours is of no other grain.
 
     Raises:
         WindowReversed: when the last slot lies before the first.
@@ -25,6 +25,7 @@ class Window:
     grain: Grain = field(default=Grain.DAY, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "grain", self.grain.of(self.first))
         if self.last < self.first:
             raise WindowReversed(self.first, self.last)
         self.grain.distance(self.first, self.last)
@@ -79,7 +80,7 @@ def contiguous(days: Collection[Slot], most: int | None = None, grain: Grain = G
     """Group slots into the fewest windows that hold exactly them, oldest first, each of at most ``most`` slots."""
     windows: list[Window] = []
     for day in sorted(set(days)):
-        if windows and grain.after(windows[-1].last) == day and (most is None or len(windows[-1]) < most):
+        if windows and windows[-1].grain.after(windows[-1].last) == day and (most is None or len(windows[-1]) < most):
             windows[-1] = Window(windows[-1].first, day, grain)
         else:
             windows.append(Window(day, day, grain))

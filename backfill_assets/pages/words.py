@@ -6,7 +6,7 @@ from datetime import date, datetime
 from markupsafe import Markup
 
 from backfill_assets.core.plain import one_line
-from backfill_assets.core.window import Window
+from backfill_assets.core.slots import Hour
 from backfill_assets.errors.base import counted
 
 DASH = "\u2013"
@@ -22,11 +22,13 @@ def said(text: object) -> Markup:
 
 
 def day_told(day: date | None) -> str:
-    """A day, as people say it.
+    """A day, as people say it, or an hour.
 
     >>> day_told(date(2026, 1, 2))
     '2 Jan 2026'
     """
+    if isinstance(day, Hour):
+        return moment_told(day)
     return f"{day.day} {day:%b %Y}" if day else DASH
 
 
@@ -65,8 +67,7 @@ def span_told(days: Collection[date]) -> str:
     """
     if not days:
         return "no days"
-    window = Window.spanning(days)
-    return f"{day_told(window.first)} {DASH} {day_told(window.last)}"
+    return f"{day_told(min(days))} {DASH} {day_told(max(days))}"
 
 
 def days_counted(number: int) -> str:

@@ -142,11 +142,12 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
     table = ctx.table
     if request.table != table.name:
         raise TableUnknown(request.table, [table.name])
+    request = request.in_grain(table.partition.grain)
     live = ctx.records.newest(table.name)
     pins = {source: ctx.records.snapshot(source).commit for source in table.sources.names}
     if live is not None:
         refuse_unplaced(ctx, pins)
-    published = Window.spanning(live.days) if live and live.days else None
+    published = Window.spanning(live.days, table.partition.grain) if live and live.days else None
     if live is None or published is None or not published.covers(request.window):
         raise WindowOutsideData(table.name, request.window, published)
     refuse_unfit(ctx, request, live)

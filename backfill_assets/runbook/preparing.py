@@ -7,6 +7,7 @@ from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import ReportsFrozen, SourceVerified, WatermarksReset
 from backfill_assets.core.plan import Plan, expected_thaw
+from backfill_assets.core.slots import calendar_day
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
 from backfill_assets.errors.base import counted
@@ -62,7 +63,7 @@ def verify_source(ctx: StepContext, correction: str) -> Event:
         named: dict[str, list[date]] = {}
         for problem in sorted(problems, key=lambda problem: (problem.day, problem.what)):
             named.setdefault(problem.what, []).append(problem.day)
-        sound = contiguous(set(plan.days) - {problem.day for problem in problems})
+        sound = contiguous(set(plan.days) - {problem.day for problem in problems}, grain=plan.window.grain)
         # Of two that are as long the newer, which more people still look at.
         largest = str(max(sound, key=lambda window: (len(window), window.first))) if sound else "other days"
         error = SourceUnfit(correction, named, largest)
@@ -125,7 +126,7 @@ def _beyond_retention(ctx: StepContext, plan: Plan) -> list[Problem]:
         problems += [
             Problem(day, f"{source} keeps {counted(kept, 'day')} only, since {oldest}")
             for day in plan.days
-            if day < oldest
+            if calendar_day(day) < oldest
         ]
     return problems
 

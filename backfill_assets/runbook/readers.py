@@ -40,4 +40,6 @@ def rewind_readers(ctx: StepContext, correction: str, window: Window, days: Coll
     register_declared(ctx)
     watermarks, table = ctx.records.watermarks, ctx.table.name
     watermarks.hold(correction, table, internal_holders(ctx), window, by=ctx.actor, at=ctx.now)
-    return list(watermarks.rewind(correction, table, Window.spanning(days), by=ctx.actor, at=ctx.now))
+    return list(
+        watermarks.rewind(correction, table, Window.spanning(days, ctx.table.partition.grain), by=ctx.actor, at=ctx.now)
+    )

@@ -18,8 +18,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from backfill_assets.core.expectation import A_SHARE, Expectation
-from backfill_assets.core.given import PLACEHOLDERS, as_day
+from backfill_assets.core.given import PLACEHOLDERS, as_slot
 from backfill_assets.core.plan import Approval
+from backfill_assets.core.slots import Hour
 from backfill_assets.core.waves import WaveOrder
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BadInput
@@ -32,14 +33,14 @@ from backfill_assets.errors.validation import (
 )
 from backfill_assets.runbook.strict_yaml import Place
 
-A_DAY = "a day written as YYYY-MM-DD"
+A_DAY = "a day written as YYYY-MM-DD, or an hour in UTC as YYYY-MM-DDTHH:00Z"
 AN_AMOUNT = "an amount in digits, such as -1234.56"
 A_COUNT = "a whole number from 1, in digits"
 AN_ID = "letters, digits, underscores and dashes, at most 64"
 A_WATCHER = "the name of an audience, of letters, digits, spaces, dots, dashes and underscores"
 A_REASON = "a sentence on what was wrong, filled in"
 MAPPINGS = {
-    "window": "two days, {first YYYY-MM-DD, last YYYY-MM-DD}",
+    "window": "two days or two hours, such as {first YYYY-MM-DD, last YYYY-MM-DD}",
     "watchers": "a list of audiences, such as [sales, support]",
     "expect": "a mapping of clauses to values",
     "waves": "a mapping of max_days, at_once, order and attempts",
@@ -87,7 +88,7 @@ def _filled_in(text: str) -> str | None:
 
 
 def _day_name(text: str) -> str | None:
-    return None if as_day(text) is None else text
+    return None if as_slot(text) is None else text
 
 
 def _share(text: str) -> str | None:
@@ -106,11 +107,11 @@ def _one_of(*words: str) -> _Text:
 FLAGS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _STRING: Mapping[str, Any] = {"type": "string", "minLength": 1}
 _NUMBER_OR_TEXT: Mapping[str, Any] = {"type": ["string", "number"]}
-_DATE: Mapping[str, Any] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+_DATE: Mapping[str, Any] = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:00Z)?$"}
 _WHOLE: Mapping[str, Any] = {"type": "integer", "minimum": 1}
 Name = Annotated[str, _Text("a text", lambda text: text.strip() or None, _STRING)]
 Reason = Annotated[str, _Text(A_REASON, _filled_in, _STRING)]
-Day = Annotated[date, _Text(A_DAY, as_day, _DATE)]
+Day = Annotated[date, _Text(A_DAY, as_slot, _DATE)]
 DayName = Annotated[str, _Text(A_DAY, _day_name, _DATE)]
 Watcher = Annotated[str, _Text(A_WATCHER, _matching(_WATCHER), _STRING)]
 Count = Annotated[int, _Text(A_COUNT, lambda text: int(text) if _COUNT.fullmatch(text) else None, _WHOLE)]
@@ -144,6 +145,8 @@ class WindowFields(_Fields):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if isinstance(self.first, Hour) is not isinstance(self.last, Hour):
+            raise PydanticCustomError("wanted", "wanted", {"wanted": MAPPINGS["window"]})
         try:
             Window(self.first, self.last)
         except BadInput as error:

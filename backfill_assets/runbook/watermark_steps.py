@@ -6,7 +6,9 @@ from datetime import date
 from backfill_assets.core.facts import HoldersAdvanced, HolderWaived
 from backfill_assets.core.given import is_person, written
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import contiguous
+from backfill_assets.errors.request import SlotsOfOtherGrain
 from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, HolderUnnamed, WaiverUnsigned
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.opening import open_corrections
@@ -40,6 +42,8 @@ def advance_holder(ctx: StepContext, holder: str, day: date) -> Holder:
     table = ctx.table.name
     if holder in internal_holders(ctx):
         raise HolderInternal(holder, table)
+    if not ctx.table.partition.grain.names(day):
+        raise SlotsOfOtherGrain(table, [day], ctx.table.partition.grain.value)
     register_declared(ctx)
     live = ctx.records.days(table)
     newest = max(live, default=None)
@@ -98,7 +102,7 @@ def move_own_marks(ctx: StepContext, correction: str) -> dict[str, date]:
     live = ctx.records.snapshot(table)
     holders = watermarks.holders(table)
     marks: dict[str, date] = {}
-    if reached := _without_gap(holders.get(NIGHTLY), live.days):
+    if reached := _without_gap(holders.get(NIGHTLY), live.days, ctx.table.partition.grain):
         marks[NIGHTLY] = reached
     for report, keys in ctx.surroundings.reach(live.days).items():
         built = ctx.records.completeness.of_report(report, table)
@@ -129,7 +133,7 @@ def stale_reports(ctx: StepContext, progress: Progress) -> dict[str, list[str]]:
     return stale
 
 
-def _without_gap(holder: Holder | None, live: Iterable[date]) -> date | None:
+def _without_gap(holder: Holder | None, live: Iterable[date], grain: Grain) -> date | None:
     if holder is None or holder.mark is None:
         return None
-    return next((run.last for run in contiguous(set(live)) if holder.mark in run), None)
+    return next((run.last for run in contiguous(set(live), grain=grain) if holder.mark in run), None)

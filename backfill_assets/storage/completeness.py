@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from backfill_assets.core.slots import Grain, Hour, read_slot
+from backfill_assets.core.slots import read_slot
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.layout import Lake
@@ -25,17 +25,12 @@ class Basis(StrEnum):
 
 
 def _windows(days: Collection[date]) -> str:
-    return ", ".join(str(window) for window in contiguous(days, grain=_finest(days)))
+    return ", ".join(str(window) for window in contiguous(days))
 
 
 def _days(windows: str) -> tuple[date, ...]:
     ends = [tuple(map(read_slot, window.split(".."))) for window in windows.split(", ") if window]
-    return tuple(day for first, last in ends for day in Window(first, last, _finest([first])))
-
-
-def _finest(days: Collection[date]) -> Grain:
-    """The grain in which any slots can be told: weeks and months are told one by one, as the days they begin on."""
-    return Grain.HOUR if any(isinstance(day, Hour) for day in days) else Grain.DAY
+    return tuple(day for first, last in ends for day in Window(first, last))
 
 
 WINDOWS = as_text(_windows, _days)

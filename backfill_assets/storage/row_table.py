@@ -19,7 +19,7 @@ import polars as pl
 
 from backfill_assets.core.codec import decoded, encoded
 from backfill_assets.core.partition_column import HOURS, slots_in
-from backfill_assets.core.slots import Slot
+from backfill_assets.core.slots import Slot, calendar_day
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import Lake
@@ -157,7 +157,7 @@ def _stored(
         return pl.String(), *text
     kind = _without_none(annotation)
     if kind is date:
-        return pl.Date(), _date, _itself
+        return pl.Date(), calendar_day, _itself
     if kind in TYPES:
         return TYPES[kind], _itself, _itself
     if typing.get_origin(kind) is None and issubclass(kind, Enum):
@@ -174,10 +174,6 @@ def _without_none(annotation: Any) -> type[Any]:
 
 def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else convert(value)
-
-
-def _date(slot: Slot) -> date:
-    return slot.date() if isinstance(slot, datetime) else slot
 
 
 def _hour(slot: Slot | None) -> datetime | None:

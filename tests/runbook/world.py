@@ -120,8 +120,12 @@ class World:
         return Records(Lake(str(self.root)))
 
     @property
+    def schema(self) -> pl.Schema:
+        return SCHEMA
+
+    @property
     def live(self) -> Table:
-        return self.records.table(TABLE, SCHEMA)
+        return self.records.table(TABLE, self.schema)
 
     def step_context(self, actor: str = "ada") -> StepContext:
         return StepContext(self.records, self.table, self.surroundings, actor, self.now, "run")
@@ -148,7 +152,7 @@ class World:
 
     def land(self, revenues: Mapping[date, int | None]) -> None:
         """Put days into the source."""
-        source = self.records.table(SOURCE, SCHEMA)
+        source = self.records.table(SOURCE, self.schema)
         source.create()
         source.replace_days({of: worth(value) for of, value in revenues.items()})
 
@@ -184,7 +188,7 @@ class World:
         self, correction: str, of: Collection[date], revenues: Mapping[date, int | None] | None = None
     ) -> None:
         """Stage days as a run does: the right numbers, unless others are given."""
-        staged = self.records.staged(TABLE, correction, SCHEMA)
+        staged = self.records.staged(TABLE, correction, self.schema)
         right = {one: (revenues or self.right)[one] for one in of}
         self.write(staged, right, by="v2", correction=correction)
         detail = {"days": sorted(str(one) for one in of)}

@@ -5,6 +5,8 @@ from datetime import datetime
 
 import dagster as dg
 
+from backfill_assets.core.partition_column import PartitionColumn, Spelling
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.asset.declared import attached, declared_columns
 from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of
@@ -58,6 +60,12 @@ class TableDefinition:
         return self.declaration.slots
 
     @property
+    def partition(self) -> PartitionColumn:
+        """The column that keeps the slots: hours are timestamps in UTC, all others are dates."""
+        grain = self.slots.grain
+        return PartitionColumn(spelling=Spelling.UTC if grain is Grain.HOUR else Spelling.DATE, grain=grain)
+
+    @property
     def staged_key(self) -> dg.AssetKey:
         """The key under which history is recomputed."""
         return self.declaration.staged_key
@@ -79,7 +87,7 @@ class TableDefinition:
             name=self.table,
             keys=self.declaration.keys,
             measures=self.declaration.measures,
-            columns=Columns(declared=declared_columns(self.compute_spec.schema)),
+            columns=Columns(self.partition, declared_columns(self.compute_spec.schema)),
             code=CodeVersion(self.compute_spec.code_version, git_commit()),
             sources=Sources(
                 tuple(dict.fromkeys(self.compute_spec.sources.values())),
