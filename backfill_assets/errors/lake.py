@@ -110,7 +110,7 @@ class PartitionedOtherwise(Refused):
         by = f"by {listed(partitions)}" if partitions else "by nothing"
         super().__init__(
             f"The table {table} is partitioned {by}, and a correction swaps files of days alone. Nothing was opened. "
-            f"Write it anew, partitioned by {_as_column(column)} and by nothing else."
+            f"Partition it by {_as_column(column)} alone, which backfill-assets adopt {table} --rewrite does."
         )
 
 
