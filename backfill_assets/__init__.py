@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         correctable_asset,
         days_of_run,
     )
+    from backfill_assets.orchestration.asset.source import Source
     from backfill_assets.orchestration.asset.sql import correctable_sql
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.orchestration.asset.table_definition import refresh_outputs
@@ -38,6 +39,7 @@ _HOMES = {
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
+    "Source": "backfill_assets.orchestration.asset.source",
     "begin_report": "backfill_assets.orchestration.reports.freeze",
     "build_correction_definitions": "backfill_assets.orchestration.build",
     "clock_told": "backfill_assets.orchestration.instance.resources",
@@ -65,6 +67,7 @@ __all__ = [
     "FirstDayUnreadable",
     "LakeResource",
     "NightlySpec",
+    "Source",
     "begin_report",
     "build_correction_definitions",
     "clock_told",

@@ -19,6 +19,7 @@ PUBLIC = {
         "FirstDayUnreadable",
         "LakeResource",
         "NightlySpec",
+        "Source",
         "begin_report",
         "build_correction_definitions",
         "clock_told",

@@ -268,3 +268,23 @@ class AudienceUnusable(BadInput):
             "Nothing was loaded. "
             "Use {months}, {days} and {correction} only, and double every other brace."
         )
+
+
+class LookBackInvalid(BadInput):
+    """A source is to be looked back at by what is no number of slots."""
+
+    def __init__(self, table: str, source: str, given: object) -> None:
+        super().__init__(
+            f"{table} looks back at {given!r} slots of {source}, which is no whole number from 0. "
+            "Nothing was loaded. Give look_back as the number of slots before each one that are read as well."
+        )
+
+
+class OwnTableRead(BadInput):
+    """A transform reads the table that it makes."""
+
+    def __init__(self, table: str, parameter: str) -> None:
+        super().__init__(
+            f"{table} reads itself by the parameter {parameter}, and each of its days is computed by itself. "
+            "Nothing was loaded. Read its sources with a look_back that reaches as far as is needed."
+        )

@@ -13,7 +13,7 @@ import yaml
 from backfill_assets.core.audiences import Audience
 from backfill_assets.core.steps import NINE_STEPS
 from backfill_assets.errors.setup import SourcesUnknown
-from backfill_assets.orchestration.asset.siblings import IO_MANAGER, declaration_of
+from backfill_assets.orchestration.asset.siblings import IO_MANAGER, declaration_of, link_sources
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
 from backfill_assets.orchestration.asset.surroundings import Render
@@ -145,7 +145,10 @@ def build_table_definition(
     if sources and (unknown := set(declaration.compute_spec.sources.values()) - given):
         raise SourcesUnknown(declaration.table, unknown)
     for source in sources:
-        refuse_source(asset, declaration.partitions_def, source, IO_MANAGER)
+        refuse_source(asset, declaration.slots, source, IO_MANAGER)
+    link_sources(
+        asset, {table_of(key): spec.partitions_def for source in sources for key, spec in source.specs_by_key.items()}
+    )
     known = Reports(asset.key, declaration.slots, in_order(asset.key, reports))
     definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.slots.partitions_def}
     for report in known.assets:

@@ -10,6 +10,7 @@ from backfill_assets.core.audiences import Audience
 from backfill_assets.core.check import Check, Problem
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.reads import Reads
 from backfill_assets.storage.records import Records
 
 
@@ -45,7 +46,7 @@ class Sources:
     """The tables that a correctable table is computed from.
 
     ``rates`` are the days a minute that those with a limit bear, ``retention_days`` is how long they are kept, by name.
-    ``verify`` looks at them before anything is staged.
+    ``verify`` looks at them before anything is staged. ``reads`` are which of their slots a slot is computed from.
     """
 
     names: tuple[str, ...] = ()
@@ -53,6 +54,11 @@ class Sources:
     retention_days: Mapping[str, int] = field(default_factory=dict[str, int])
     verify: tuple[Verify, ...] = ()
     partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
+    reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
+
+    def read_of(self, source: str) -> Reads:
+        """Which of its slots are read; the same as the table's where nothing else is said."""
+        return self.reads.get(source, Reads())
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,11 @@ def corrected_first(ctx: StepContext, days: Collection[date]) -> tuple[str, ...]
 
     This one would be computed from what they are about to replace.
     """
+    read = {source: ctx.table.sources.read_of(source).of(days) for source in ctx.table.sources.names}
     first = {
         name
         for name, progress in ctx.records.ledger.all_progress().items()
-        if progress.plan.table in ctx.table.sources.names and not progress.claimed.isdisjoint(days)
+        if not progress.claimed.isdisjoint(read.get(progress.plan.table, ()))
     }
     return tuple(sorted(first))
 

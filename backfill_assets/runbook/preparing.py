@@ -7,10 +7,10 @@ from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import ReportsFrozen, SourceVerified, WatermarksReset
 from backfill_assets.core.plan import Plan, expected_thaw
-from backfill_assets.core.slots import calendar_day
+from backfill_assets.core.slots import Slot, calendar_day
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
-from backfill_assets.errors.base import counted
+from backfill_assets.errors.base import counted, days_listed
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import Problem
@@ -77,7 +77,12 @@ def verify_source(ctx: StepContext, correction: str) -> Event:
 def _verified(ctx: StepContext, plan: Plan) -> SourceVerified:
     """Over how much the sources were found fit: sources, their files of the days, and the looks of the author's."""
     snapshots = [ctx.records.snapshot(source, plan.pins[source]) for source in ctx.table.sources.names]
-    files = sum(len(one.names(day)) for one in snapshots for day in (plan.days if one.by_day else (None,)))
+    read = [ctx.table.sources.read_of(source).of(plan.days) for source in ctx.table.sources.names]
+    files = sum(
+        len(one.names(slot))
+        for one, slots in zip(snapshots, read, strict=True)
+        for slot in (slots if one.by_day else (None,))
+    )
     return SourceVerified(len(plan.days), dict(plan.pins), len(snapshots), files, len(ctx.table.sources.verify))
 
 
@@ -113,9 +118,14 @@ def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
     for source in ctx.table.sources.names:
         snapshot = ctx.records.snapshot(source, plan.pins[source])
         if snapshot.by_day:
-            absent = set(plan.days) - snapshot.days
-            problems += [Problem(day, f"{source} lacks the day") for day in sorted(absent)]
+            needed = {day: ctx.table.sources.read_of(source).needed(day) for day in plan.days}
+            lacking = {day: [slot for slot in slots if slot not in snapshot.days] for day, slots in needed.items()}
+            problems += [Problem(day, _lacks(source, day, absent)) for day, absent in lacking.items() if absent]
     return problems
+
+
+def _lacks(source: str, day: Slot, absent: Sequence[Slot]) -> str:
+    return f"{source} lacks {'the day' if absent == [day] else days_listed(absent)}"
 
 
 def _beyond_retention(ctx: StepContext, plan: Plan) -> list[Problem]:
@@ -126,7 +136,7 @@ def _beyond_retention(ctx: StepContext, plan: Plan) -> list[Problem]:
         problems += [
             Problem(day, f"{source} keeps {counted(kept, 'day')} only, since {oldest}")
             for day in plan.days
-            if calendar_day(day) < oldest
+            if calendar_day(min(ctx.table.sources.read_of(source).needed(day))) < oldest
         ]
     return problems
 

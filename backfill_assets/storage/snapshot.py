@@ -84,6 +84,11 @@ class Snapshot:
         """SHA-256 over path and size of the day's files; the empty string for a day without files."""
         return fingerprint_of(self.names(day))
 
+    def fingerprint_over(self, slots: Collection[Slot]) -> str:
+        """SHA-256 over path and size of the files of some slots, or of all files where they are of none."""
+        read = slots if self.by_day else (None,)
+        return fingerprint_of({name for slot in read for name in self.names(slot)})
+
     def contents(self, days: Collection[Slot]) -> dict[Slot, str]:
         """SHA-256 over the bytes of each day's files; the empty string where one cannot be read or there is none."""
         return dict(zip(days, in_threads(self._content, list(days)), strict=True))

@@ -3,7 +3,8 @@
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -14,6 +15,7 @@ from backfill_assets.errors.setup import AssetNotCorrectable
 from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.declared import attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
+from backfill_assets.orchestration.asset.source import Source, reads_of, source_of
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
@@ -83,6 +85,25 @@ def declaration_of(asset: dg.AssetsDefinition) -> Declaration:
     return declaration
 
 
+def link_sources(asset: dg.AssetsDefinition, partitions: Mapping[str, dg.PartitionsDefinition | None]) -> None:
+    """Let a correctable asset know how its sources are partitioned, by table, so that it reads whole slots of them."""
+    declaration = declaration_of(asset)
+    spec, slots = declaration.compute_spec, declaration.slots
+    reads = {
+        table: replace(read, within=partial(slots.within, source=known))
+        if isinstance(known := partitions.get(table), dg.TimeWindowPartitionsDefinition) and slots.hold(known)
+        else read
+        for table, read in spec.reads.items()
+    }
+    attach(asset, replace(declaration, compute_spec=replace(spec, reads=reads)))
+
+
+def spec_of(asset: dg.AssetsDefinition, declared: ComputeSpec) -> ComputeSpec:
+    """How an asset is computed, as it has been linked to its sources meanwhile."""
+    known = attached(asset, Declaration)
+    return known.compute_spec if known is not None else declared
+
+
 def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each with one meaning
     compute: Compute | None = None,
     /,
@@ -91,7 +112,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
     keys: Sequence[str] | None = None,
     measures: Sequence[str] | None = None,
     schema: FrameSchema | type[Any] | None = None,
-    sources: Mapping[str, SourceKey] | None = None,
+    sources: Mapping[str, SourceKey | Source] | None = None,
     code_version: str | None = None,
     look_back_days: int = LOOK_BACK_DAYS,
     days_per_run: int = DAYS_PER_RUN,
@@ -108,7 +129,8 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
         measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
         schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
-        sources: parameter name to asset key, where they differ: ``"finance/orders"``, its parts, or a key.
+        sources: parameter name to asset key, where they differ: ``"finance/orders"``, its parts, or a key; or to a
+            :class:`Source`, where slots from before the run's are read as well.
         code_version: what lineage records; a hash of the function's source when not given.
         look_back_days: how far back nightly may rewrite published days.
         days_per_run: how many days one run of a Dagster backfill recomputes.
@@ -136,12 +158,12 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         refuse_wrong_columns(name, keys, measures, schema)
         refuse_options(name, others)
         taken = taken_by(name, compute)
-        read = {parameter: key_of((sources or {}).get(parameter, [parameter])) for parameter in taken.sources}
-        tables = {parameter: table_of(source) for parameter, source in read.items()}
+        read = {parameter: source_of(name, parameter, sources) for parameter in taken.sources}
+        tables = {parameter: source.table for parameter, source in read.items()}
         version = code_version or version_of(name, compute)
         by = tuple(column for column in keys or () if column != DAY)
-        columns = Declared(by, tuple(measures or ()))
-        compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken)
+        columns, read_as = Declared(by, tuple(measures or ())), reads_of(slots, read)
+        compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken, read_as)
         shared = {
             "partitions_def": partitions_def,
             "backfill_policy": range_policy(days_per_run),
@@ -150,7 +172,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
             "kinds": {"deltalake", "polars"},
             "description": inspect.getdoc(compute),
             **others,
-            "deps": [*read.values(), *(others.get("deps") or ())],
+            "deps": [*(source.dep for source in read.values()), *(others.get("deps") or ())],
             "required_resource_keys": {"lake", *taken.resources, *(others.get("required_resource_keys") or ())},
         }
         declaration = Declaration(key, compute_spec, slots, by, columns.measures, shared)
@@ -223,11 +245,12 @@ def _lazy(frame: object) -> object:
     return frame.lazy() if isinstance(frame, pl.DataFrame) else frame
 
 
-def _live(key: dg.AssetKey, compute_spec: ComputeSpec, grain: Grain, options: Mapping[str, Any]) -> dg.AssetsDefinition:
+def _live(key: dg.AssetKey, declared: ComputeSpec, grain: Grain, options: Mapping[str, Any]) -> dg.AssetsDefinition:
     marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
 
     def live(context: dg.AssetExecutionContext, config: Any = None) -> Wave:
         lake: LakeResource = context.resources.lake
+        compute_spec = spec_of(context.assets_def, declared)
         records, days = lake.records(), days_of_run(context)
         published = records.days(compute_spec.table)
         guard = Guard(
@@ -237,6 +260,6 @@ def _live(key: dg.AssetKey, compute_spec: ComputeSpec, grain: Grain, options: Ma
             guard.refuse(days, published)
         return compute_spec.wave(records, days, given=compute_spec.taken.given(context, config))
 
-    live.__signature__ = compute_spec.taken.signature()  # pyright: ignore[reportFunctionMemberAccess]
+    live.__signature__ = declared.taken.signature()  # pyright: ignore[reportFunctionMemberAccess]
     made: dg.AssetsDefinition = dg.asset(key=key, **{**options, "metadata": marked})(live)
     return made

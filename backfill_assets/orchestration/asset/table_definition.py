@@ -14,7 +14,7 @@ from backfill_assets.orchestration.asset.source_limits import SourceLimits
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings, Render, published_root
 from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit, now_utc
-from backfill_assets.orchestration.instance.slots import TableSlots
+from backfill_assets.orchestration.instance.slots import TableSlots, grain_of
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext
@@ -75,6 +75,12 @@ class TableDefinition:
         """The correctable table."""
         return self.declaration.table
 
+    def reads_parts_of(self, source: dg.AssetsDefinition) -> bool:
+        """Whether a source is partitioned finer than the table."""
+        partitions = source.partitions_def
+        by_time = isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+        return by_time and grain_of(partitions) is not self.slots.grain and self.slots.hold(partitions)
+
     @property
     def tables(self) -> tuple[str, ...]:
         """The correctable table and its sources."""
@@ -94,6 +100,7 @@ class TableDefinition:
                 self.limits.rates,
                 self.limits.retention_days,
                 self.verify,
+                reads=self.compute_spec.reads,
             ),
             consumers=self.consumers,
             prove=self.prove,

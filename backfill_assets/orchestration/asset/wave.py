@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from backfill_assets.core.faults import FAULTS
+from backfill_assets.core.reads import Reads
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.errors.failure import Failure, failure_of
@@ -94,6 +95,11 @@ class ComputeSpec:
     look_back_days: int = 3
     columns: Declared = Declared()
     taken: Taken = field(default_factory=Taken)
+    reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
+
+    def fingerprints(self, snapshots: Mapping[str, Snapshot], slot: Slot) -> dict[str, str]:
+        """What one slot is computed from: the fingerprint of the files that it reads of each source, by table."""
+        return {table: found.fingerprint_over(self._read_of(table).of([slot])) for table, found in snapshots.items()}
 
     def wave(
         self,
@@ -106,6 +112,7 @@ class ComputeSpec:
     ) -> Wave:
         """Compute the days from the newest commits of the sources, or from pinned ones.
 
+        Rows that are returned for the days that sources are looked back at are left out: some of theirs are missing.
         ``given`` is what the transform takes beside its sources. A day that fails fails alone: the others are computed
         again without it.
 
@@ -114,7 +121,7 @@ class ComputeSpec:
         """
         started = time.perf_counter()
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
-        reasons = _absent(self.sources, snapshots, days)
+        reasons = self._absent(snapshots, days)
         sound = sorted(set(days) - reasons.keys())
         frames: dict[date, pl.DataFrame] = {}
         try:
@@ -130,26 +137,37 @@ class ComputeSpec:
                     frames |= self._days(snapshots, [day], given or {})
                 except FAULTS as alone:
                     reasons[day] = said(alone)
-        inputs = {
-            day: {
-                self.sources[name]: snapshot.fingerprint(day if snapshot.by_day else None)
-                for name, snapshot in snapshots.items()
-            }
-            for day in frames
-        }
+        read = {self.sources[name]: snapshot for name, snapshot in snapshots.items()}
+        inputs = {day: self.fingerprints(read, day) for day in frames}
         return Wave(self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days, started)
 
     def _days(
         self, snapshots: Mapping[str, Snapshot], days: Collection[Slot], given: Mapping[str, Any]
     ) -> dict[Slot, pl.DataFrame]:
+        read = {name: self._read_of(self.sources[name]) for name in snapshots}
         inputs = {
-            name: snapshot.scan(days) if snapshot.by_day else snapshot.scan() for name, snapshot in snapshots.items()
+            name: snapshot.scan(read[name].of(days)) if snapshot.by_day else snapshot.scan()
+            for name, snapshot in snapshots.items()
         }
-        frame = frame_of(self.table, self.compute(**inputs, **given))
+        looked_back = {slot for one in read.values() for slot in one.before(days)}
+        frame = _without(frame_of(self.table, self.compute(**inputs, **given)), looked_back)
         if self.schema is not None:
             frame = validated(self.schema.validate, frame)
         self.columns.refuse(self.table, frame.schema)
         return split_days(frame, days)
+
+    def _absent(self, snapshots: Mapping[str, Snapshot], days: Collection[Slot]) -> dict[Slot, Failure]:
+        reasons: dict[Slot, Failure] = {}
+        for name, snapshot in snapshots.items():
+            table = self.sources[name]
+            for day in sorted(days) if snapshot.by_day else ():
+                lacking = [slot for slot in self._read_of(table).needed(day) if slot not in snapshot.days]
+                if lacking:
+                    reasons[day] = said(SourceDayMissing(table, lacking[0]))
+        return reasons
+
+    def _read_of(self, table: str) -> Reads:
+        return self.reads.get(table, Reads())
 
 
 def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> pl.DataFrame:
@@ -163,6 +181,13 @@ def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> p
         return validate(frame)
     with pandera.config_context(validation_enabled=True, validation_depth=pandera.ValidationDepth.SCHEMA_AND_DATA):
         return validate(frame)
+
+
+def _without(frame: pl.DataFrame, slots: Collection[Slot]) -> pl.DataFrame:
+    """The rows that are of other slots than these, which are given to be looked back at."""
+    if not slots or DAY not in frame.columns:
+        return frame
+    return frame.filter(~pl.col(DAY).is_in(list(slots)).fill_null(value=False))
 
 
 def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.DataFrame]:
@@ -188,13 +213,3 @@ def source_version(*made: Any) -> str:
     """A short hash of the source of functions or modules: a code version that changes with any character of it."""
     text = "".join(inspect.getsource(part) for part in made)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _absent(
-    sources: Mapping[str, str], snapshots: Mapping[str, Snapshot], days: Collection[date]
-) -> dict[date, Failure]:
-    reasons: dict[date, Failure] = {}
-    for name, snapshot in snapshots.items():
-        if snapshot.by_day:
-            reasons |= {day: said(SourceDayMissing(sources[name], day)) for day in set(days) - snapshot.days}
-    return reasons

@@ -66,6 +66,25 @@ class TableSlots:
             slots.pop()
         return slots
 
+    def hold(self, source: dg.TimeWindowPartitionsDefinition) -> bool:
+        """Whether each slot is one of a source, or a whole number of them."""
+        grain = grain_of(source)
+        if grain is None or grain is self.grain:
+            return grain is not None
+        slots = TableSlots(self.table, source, grain)
+        return all(slots.start(slot_at(source, start)) == start for start in first_starts(self.partitions_def))
+
+    def within(self, slot: Slot, source: dg.TimeWindowPartitionsDefinition) -> tuple[Slot, ...]:
+        """The slots of a source whose partitions lie in the time of one slot, oldest first.
+
+        The source is as fine or finer, and a partition of it begins where each one of the table does.
+        """
+        grain = grain_of(source)
+        if grain is None or grain is self.grain:
+            return (slot,)
+        first, after = slot_at(source, self.start(slot)), slot_at(source, self.end(slot))
+        return tuple(grain.between(first, grain.before(after)))
+
     def newest_over(self, now: datetime) -> Slot:
         """The newest slot that is over; the one before the first where none is yet."""
         return max(self.over(now), default=self.grain.before(self.first))

@@ -31,10 +31,7 @@ def stale_days(definition: TableDefinition, records: Records, live: Collection[d
     return sorted(
         day
         for day, build in builds.items()
-        if any(
-            source in sources and inputs != sources[source].fingerprint(day if sources[source].by_day else None)
-            for source, inputs in build.inputs.items()
-        )
+        if any(build.inputs.get(source, now) != now for source, now in compute_spec.fingerprints(sources, day).items())
     )
 
 

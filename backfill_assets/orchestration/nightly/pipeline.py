@@ -59,7 +59,8 @@ class NightlySpec:
     """What the builder makes a table's nightly of; by default every day that is over is published from its sources.
 
     Args:
-        inputs: the assets that are built by day before the table, in order; its sources where none are given.
+        inputs: the assets that are built by day before the table, in order; where none are given, its sources that are
+            partitioned as it is. Finer ones have a schedule of their own, and a slot waits until all of it is there.
         undated: assets without partitions, refreshed once before all days.
         landed: the days that have landed; every day of the table that is over where it is not given.
         moved: those of some published days for which there is more, or something else, than the inputs hold.
@@ -78,10 +79,11 @@ class NightlySpec:
 
     def pipeline(self, definition: TableDefinition, sources: Sequence[dg.AssetsDefinition]) -> Pipeline:
         """The pipeline of a table that is computed from these sources."""
+        alike = [source for source in sources if not definition.reads_parts_of(source)]
         return Pipeline(
             definition,
             tuple(self.undated),
-            tuple(self.inputs or sources),
+            tuple(self.inputs or alike),
             landed=self.landed or (lambda: days_over(definition)),
             moved=self.moved,
             notes=self.notes,

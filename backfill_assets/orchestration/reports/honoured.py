@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.setup import PartitionsApart, PartitionsIrregular, PartitionsUnusable
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.slots import (
@@ -52,10 +53,10 @@ def refuse_report(report: Report, known: Mapping[dg.AssetKey, dg.PartitionsDefin
         _refuse_apart(report.definition, report.key, parent, known[parent])
 
 
-def refuse_source(
-    live: dg.AssetsDefinition, slots: dg.TimeWindowPartitionsDefinition, source: dg.AssetsDefinition, kept_by: str
-) -> None:
-    """A source that the lake's IO manager keeps has every slot of the table; others answer for their own tables.
+def refuse_source(live: dg.AssetsDefinition, slots: TableSlots, source: dg.AssetsDefinition, kept_by: str) -> None:
+    """A source that the lake's IO manager keeps has every slot of the table, or finer ones that lie in each.
+
+    Others answer for their own tables.
 
     Raises:
         PartitionsUnusable, PartitionsApart: when days of the table would lack their source.
@@ -68,9 +69,12 @@ def refuse_source(
             continue
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
             raise PartitionsUnusable(table_of(key), kind_of(partitions), f"Partition it as {table_of(live.key)} is")
-        if grain_of(partitions) is not grain_of(slots) or partitions.exclusions:
-            table = table_of(live.key)
-            raise PartitionsUnusable(table_of(key), f"not partitioned as {table} is", "Partition both alike")
+        if is_finer_than_a_day(partitions) and slots.grain is not Grain.HOUR:
+            instead = "Give it partitions of a day or longer"
+            raise PartitionsUnusable(table_of(key), "partitioned finer than by day", instead)
+        if partitions.exclusions or not slots.hold(partitions):
+            found = f"not partitioned as {slots.table} is, nor by slots that lie in one of its each"
+            raise PartitionsUnusable(table_of(key), found, "Partition both alike, or the source finer")
 
 
 def kept(source: dg.AssetsDefinition, by: str) -> frozenset[dg.AssetKey]:
