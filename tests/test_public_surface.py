@@ -130,6 +130,12 @@ PUBLIC = {
         "short_lines",
         "tokenised",
     },
+    "backfill_assets.testing": {
+        "Killed",
+        "TestCorrection",
+        "TestLake",
+        "Writes",
+    },
     "backfill_assets.text": {
         "FAULTS",
         "Failure",

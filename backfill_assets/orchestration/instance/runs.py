@@ -19,6 +19,8 @@ UNFINISHED = [
     for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING", "SUSPENDED")
     if name in dg.DagsterRunStatus.__members__
 ]
+# How often a test has killed this process; see begin_again.
+_KILLED = [0]
 ENDED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 
 
@@ -57,7 +59,7 @@ def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
 
 def this_process() -> str:
     """The name of this process: host, id, and where the system tells when it started."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{socket.gethostname()}:{os.getpid()}:{_began()}"
 
 
 def living_in_this(run_id: str) -> str:
@@ -86,7 +88,20 @@ def is_gone(process: str) -> bool:
         return True
     except PermissionError:
         return False
+    if int(pid) == os.getpid():
+        return started != _began()
     return bool(started) and _started(int(pid)) not in ("", started)
+
+
+def begin_again() -> None:
+    """Let this process be another one from now on, for a test that has killed it: the one that it was is gone."""
+    _KILLED[0] += 1
+
+
+def _began() -> str:
+    """When this process started, and which of its lives it is in after the first."""
+    started = _started(os.getpid())
+    return f"{started}+{_KILLED[0]}" if _KILLED[0] else started
 
 
 def _started(pid: int) -> str:
