@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from tests.installed import Shop, built_wheel  # noqa: E402 - it is found beside the scripts
 
 ENDS = ("oldest", "newest")
-EXTRAS = ("pages", "notify", "object-store", "demo")
+EXTRAS = ("pages", "notify", "object-store", "sql", "demo")
 TESTS_NEED = ("aiosmtpd", "hypothesis", "moto[s3,server]", "openpyxl", "pytest", "pytest-timeout")
 COMPLETE = (
     *("tests/revenue", "tests/pages", "tests/storage"),

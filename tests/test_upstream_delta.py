@@ -390,7 +390,8 @@ def test_an_overwrite_of_the_schema_changes_the_partition_columns_in_one_commit(
     overwrite_by_day(handle, before)
     there = DeltaTable(tmp_path)
     assert (there.version(), there.metadata().partition_columns) == (1, ["day"])
-    assert pl.read_delta(str(tmp_path)).sort("v").equals(before)
+    # Older releases of Polars read partition columns first.
+    assert pl.read_delta(str(tmp_path)).select(before.columns).sort("v").equals(before)
 
 
 def test_an_overwrite_and_a_restore_from_a_stale_handle_are_refused_without_retries_so_nothing_is_lost(tmp_path):
