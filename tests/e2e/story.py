@@ -41,6 +41,7 @@ def environment(lake: SmallLake, now: datetime = NOW) -> dict[str, str]:
         "BACKFILL_CHROMIUM": "none",
         "BACKFILL_TOKEN_KEY": "a key of sixteen bytes or more",
         "DAGSTER_HOME": str(home),
+        "BACKFILL_STORAGES": "reusing",
         "DAGSTER_DISABLE_TELEMETRY": "yes",
         "PYTHONWARNINGS": "ignore",
     }
