@@ -97,7 +97,8 @@ class Environment:
     def pytest(self, *wanted: str) -> None:
         """Run tests of a copy of the repository's, beside which there is no package but the installed one."""
         house = self.root / "house"
-        shutil.copytree(ROOT / "tests", house / "tests", dirs_exist_ok=True)
+        for name in ("tests", "scripts"):
+            shutil.copytree(ROOT / name, house / name, dirs_exist_ok=True)
         settings = ["--import-mode=importlib", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
         command = [self.python, "-m", "pytest", "--quiet", *settings, "--rootdir", str(house), *wanted]
         environment = Shop(house, house, self.python).environment | {"DAGSTER_HOME": ""}

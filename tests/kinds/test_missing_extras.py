@@ -105,7 +105,7 @@ def test_every_extra_that_is_for_users_has_a_use_here():
     import tomllib
 
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert {extra for extra, _, _ in USES.values()} == declared.keys() - {"sql", "test"}
+    assert {extra for extra, _, _ in USES.values()} == declared.keys() - {"test"}
 
 
 def test_pages_are_drawn_anew_once_there_is_something_to_draw_charts_with(monkeypatch: pytest.MonkeyPatch):
