@@ -30,11 +30,11 @@ def only_expected_columns_differ(expected: Collection[str], comparison: Comparis
     if found:
         return _columns_differ(expected, comparison, found).over(held)
     if others and not met and (comparison.rows_old or comparison.rows_new):
-        sentence = f"No row is on both sides of {counted(held.days, 'day')}, so no column could be compared."
+        sentence = f"No row is on both sides of {comparison.extent}, so no column could be compared."
         return Check.failing(clause, sentence, [day.day for day in comparison.days], {}).over(held)
     sentence = f"No column{_other_than(expected)} differs, among {held}."
     if not others:
-        sentence = f"There is no column{_other_than(expected)}, so none could differ on {counted(held.days, 'day')}."
+        sentence = f"There is no column{_other_than(expected)}, so none could differ on {comparison.extent}."
     return Check.passing(clause, sentence).over(held)
 
 
@@ -42,7 +42,7 @@ def _columns_differ(expected: Collection[str], comparison: Comparison, found: di
     days = tuple(day.day for day in comparison.days if found.keys() & day.cells.keys())
     worst = max(found, key=lambda name: (found[name].count, name))
     sentence = (
-        f"Columns{_other_than(expected)} differ on {days_listed(days, len(comparison.days))}, "
+        f"Columns{_other_than(expected)} differ on {comparison.listed(days)}, "
         f"namely {listed(found)}, most often {worst} in {found[worst]}."
     )
     detail = {
@@ -57,14 +57,14 @@ def same_rows(comparison: Comparison) -> Check:
     held = Held(len(comparison.days), comparison.rows_new)
     offending = [day for day in comparison.days if day.only_old or day.only_new]
     if not offending:
-        sentence = f"The same {counted(held.rows, 'row')} are on both sides of {counted(held.days, 'day')}."
+        sentence = f"The same {counted(held.rows, 'row')} are on both sides of {comparison.extent}."
         return Check.passing(Clause.SAME_ROWS, sentence).over(held)
     days = tuple(day.day for day in offending)
     worst = max(offending, key=lambda day: day.only_old + day.only_new)
     sentence = (
         f"{counted(comparison.only_old, 'row')} {verb(comparison.only_old, 'disappears', 'disappear')} and "
         f"{comparison.only_new:,} {verb(comparison.only_new, 'appears', 'appear')} on "
-        f"{days_listed(days, len(comparison.days))}, most on {worst.day} with {worst.only_old} and {worst.only_new}."
+        f"{comparison.listed(days)}, most on {worst.day} with {worst.only_old} and {worst.only_new}."
     )
     shown = examples(comparison.rows_only_on_one_side(EXAMPLES_SHOWN))
     detail = {"only_old": comparison.only_old, "only_new": comparison.only_new, "examples": shown}
@@ -101,7 +101,7 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, sides: Sid
     if not met and (comparison.rows_old or comparison.rows_new):
         most = counted(max(comparison.rows_old, comparison.rows_new), "row")
         null = f", and it is null for {undecided}" if undecided else ""
-        none = f"{condition} is true for none of {most} on {counted(held.days, 'day')}{null}"
+        none = f"{condition} is true for none of {most} on {comparison.extent}{null}"
         sentence = f"Nothing was compared, because {none}."
         days = [day.day for day in comparison.days]
         return Check.failing(Clause.UNCHANGED_WHERE, sentence, days, detail).over(held)
@@ -125,7 +125,7 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, sides: Sid
 
 def _met_and_differ(condition: str, comparison: Comparison, found: Comparison, detail: Mapping[str, object]) -> Check:
     rows = found.differing + found.only_old + found.only_new
-    days = days_listed(found.changed_days, len(comparison.days))
+    days = comparison.listed(found.changed_days)
     sentence = f"{counted(rows, 'row')} where {condition} {verb(rows, 'differs', 'differ')} on {days}."
     if found.worst_day:
         sentence = f"{sentence[:-1]}, most on {found.worst_day.day}."
@@ -152,7 +152,7 @@ def change_per_day(limit: Decimal, comparison: Comparison) -> Check:
     found = [move for move in _moves(comparison) if _exceeds(move[2], limit)]
     most = percent(Fraction(limit))
     if not found:
-        sentence = f"No day moves by more than {most}; {_of_days(comparison)}."
+        sentence = f"No {comparison.grain.value} moves by more than {most}; {_of_days(comparison)}."
         return Check.passing(Clause.CHANGE_PER_DAY, sentence).over(_held(comparison))
     return _moved_wrongly(Clause.CHANGE_PER_DAY, found, comparison, f"by more than {most}")
 
@@ -164,7 +164,7 @@ def sign(comparison: Comparison, *, up: bool) -> Check:
     wanted, other = ("up", "down") if up else ("down", "up")
     found = [move for move in _moves(comparison) if (move[2].change > 0) is not up]
     if not found:
-        sentence = f"No day moves {other}; {_of_days(comparison)}."
+        sentence = f"No {comparison.grain.value} moves {other}; {_of_days(comparison)}."
         return Check.passing(Clause.SIGN, sentence).over(_held(comparison))
     return _moved_wrongly(Clause.SIGN, found, comparison, f"{other} instead of {wanted}")
 
@@ -180,7 +180,7 @@ def change_total(limit: Decimal, comparison: Comparison) -> Check:
         f"{name} moves by {sums.change:+f} ({percent(sums.share)})" for name, sums in (found or totals).items()
     )
     if not found:
-        days = counted(len(comparison.days), "day")
+        days = comparison.extent
         sentence = f"In total {told}, within {percent(Fraction(limit))}, over {days}."
         return Check.passing(Clause.CHANGE_TOTAL, sentence, detail).over(_held(comparison))
     worst = comparison.largest_days(EXAMPLES_SHOWN)
@@ -217,7 +217,7 @@ def estimate(predicted: Estimate, comparison: Comparison, excluded: Collection[d
         over = over or (f"on each of {counted(len(expected), 'day')}" if expected else "in total")
         sentence = f"{measure} moves by {measured:+f}, within {within}, {over}."
         return Check.passing(Clause.ESTIMATE, sentence, detail).over(_held(comparison))
-    where = f" on {days_listed(days, len(comparison.days))}" if days else ""
+    where = f" on {comparison.listed(days)}" if days else ""
     sentence = (
         f"{measure} moves by {measured:+f} where {predicted.predicts:+f} was predicted, and not within {within}{where}."
     )
@@ -231,7 +231,7 @@ def _held(comparison: Comparison) -> Held:
 def _of_days(comparison: Comparison) -> str:
     """How many days move at all, and in what."""
     moving = len({day.day for _, day, _ in _moves(comparison)})
-    days = counted(len(comparison.days), "day")
+    days = comparison.extent
     return f"{moving} of {days} {verb(moving, 'moves', 'move')} in {named(comparison.measures)}"
 
 
@@ -262,7 +262,7 @@ def _moved_wrongly(clause: Clause, found: list[Move], comparison: Comparison, ho
     name, worst, sums = max(found, key=_size)
     names = {name for name, _, _ in found}
     sentence = (
-        f"{named(names)} {verb(len(names), 'moves', 'move')} {how} on {days_listed(days, len(comparison.days))}, "
+        f"{named(names)} {verb(len(names), 'moves', 'move')} {how} on {comparison.listed(days)}, "
         f"most of all {name} on {worst.day} by {sums.change:+f} ({percent(sums.share)})."
     )
     rows = comparison.without({day.day for day in comparison.days} - {worst.day}).largest_rows(EXAMPLES_SHOWN)

@@ -15,7 +15,7 @@ from backfill_assets.core.day_comparison import COUNTS, Cells, ChangedRow, DayCo
 from backfill_assets.core.partition_column import HOURS, as_slot
 from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import contiguous
-from backfill_assets.errors.base import counted, verb
+from backfill_assets.errors.base import counted, days_listed, verb
 
 ROW_KIND = "row kind"
 SIDES = ("old", "new", "change")
@@ -40,6 +40,15 @@ class Comparison:
     def in_grain(self, grain: Grain) -> Self:
         """The same comparison, told of slots of this grain."""
         return replace(self, grain=grain)
+
+    @property
+    def extent(self) -> str:
+        """How many days were compared, in words."""
+        return counted(len(self.days), self.grain.value)
+
+    def listed(self, days: Collection[date]) -> str:
+        """Some of the days that were compared, in words."""
+        return days_listed(days, len(self.days), self.grain.value)
 
     def without(self, days: Collection[date]) -> Self:
         """The same comparison as if these days had not been looked at."""
@@ -203,7 +212,7 @@ class Comparison:
 
     def __str__(self) -> str:
         changed = len(self.changed_days)
-        head = f"{changed} of {counted(len(self.days), self.grain.value)} {verb(changed, 'differs', 'differ')}"
+        head = f"{changed} of {self.extent} {verb(changed, 'differs', 'differ')}"
         equal = counted(self.equal, "row")
         rows = f"{equal} equal, {self.differing} differ, {self.only_old} only old, {self.only_new} only new"
         sums = [f"{name} {found.old:f} -> {found.new:f} ({found.change:+f})" for name, found in self.totals.items()]

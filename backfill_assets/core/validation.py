@@ -80,9 +80,10 @@ def _days_complete(comparison: Comparison, days: Collection[date]) -> Check:
     staged = {day.day for day in comparison.days if day.in_new}
     missing = tuple(sorted(set(days) - staged))
     held = Held(len(days), comparison.rows_new)
-    sentence = f"Every day is staged ({counted(len(days), 'day')} with {counted(comparison.rows_new, 'row')})."
+    noun = comparison.grain.value
+    sentence = f"Every {noun} is staged ({counted(len(days), noun)} with {counted(comparison.rows_new, 'row')})."
     if missing:
-        sentence = f"{days_listed(missing, len(days))} {verb(len(missing), 'is', 'are')} not staged."
+        sentence = f"{days_listed(missing, len(days), noun)} {verb(len(missing), 'is', 'are')} not staged."
     return Check(Clause.DAYS_COMPLETE, not missing, sentence, missing).over(held)
 
 

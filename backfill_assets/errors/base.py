@@ -1,7 +1,7 @@
 """The root of every refusal, and the few phrases that sentences share."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 
 MOST_CULPRITS = 5
@@ -93,15 +93,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def days_listed(days: Collection[date], of: int | None = None) -> str:
-    """Count the days and name at most five.
+def days_listed(days: Collection[date], of: int | None = None, noun: str = "day") -> str:
+    """Count the days and name at most five; ``noun`` is what the slots of their table are, where they are no hours.
 
     >>> days_listed([date(2026, 1, 2)], of=90)
     '1 of 90 days (2026-01-02)'
     """
+    kind = "hour" if any(isinstance(day, datetime) for day in days) else noun
     total = "" if of is None else f" of {of:,}"
-    noun = "day" if (len(days) if of is None else of) == 1 else "days"
-    return f"{len(days):,}{total} {noun} ({listed(days)})"
+    told = kind if (len(days) if of is None else of) == 1 else f"{kind}s"
+    return f"{len(days):,}{total} {told} ({listed(days)})"
 
 
 def verb(number: int, singular: str, plural: str) -> str:

@@ -1,5 +1,6 @@
 """A correction of a table of any column, spelling and grain, from the request to the way back."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -162,3 +163,15 @@ def test_slots_of_another_grain_are_refused(world: WorldOf, window: str):
 def test_a_window_of_a_day_and_an_hour_is_refused():
     with pytest.raises(BadInput, match=r"window"):
         read_request(f'table: {TABLE}\nwindow: {{first: 2026-01-01, last: "2026-01-02T01:00Z"}}\nreason: wrong\n')
+
+
+@every_column
+def test_checks_speak_of_what_the_slots_of_the_table_are(world: WorldOf, column: PartitionColumn):
+    correction = world.open_of(sorted(world.right)[1:7], expectation=Expectation(same_rows=True)).correction
+    world.drive(correction)
+
+    certificate = world.progress(correction).gate.certificate
+    said = " ".join(check.sentence for check in world.records.certificates.find(certificate).checks)
+
+    assert f"6 {column.grain.value}s" in said
+    assert column.grain.value == "day" or not re.search(r"\bdays?\b", said)

@@ -161,7 +161,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         table = records.table(name, frame.schema)
         table.create()
         commit = table.replace_days(
-            split_days(frame, days),
+            split_days(frame, days, records.partition_of(name)),
             allow=lambda _: freezer.refuse(name, keys),
             metadata={tags.RUN: context.run_id, tags.GIT_COMMIT: git_commit()},
             skip_equal=True,

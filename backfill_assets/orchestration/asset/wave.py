@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from backfill_assets.core.faults import FAULTS
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.reads import Reads
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
@@ -69,14 +70,14 @@ class Declared:
     keys: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
 
-    def refuse(self, table: str, schema: pl.Schema) -> None:
+    def refuse(self, table: str, schema: pl.Schema, day: str = DAY) -> None:
         """Refuse rows that no day of the table may have, whichever day it is.
 
         Raises:
             ColumnsNotReturned: when keys, measures or the day are missing.
             MeasuresInexact: when measures are neither decimals nor integers.
         """
-        if missing := [name for name in (DAY, *self.keys, *self.measures) if name not in schema]:
+        if missing := [name for name in (day, *self.keys, *self.measures) if name not in schema]:
             raise ColumnsNotReturned(table, missing, schema.names())
         kinds = {name: schema[name] for name in self.measures}
         if inexact := {name: str(kind) for name, kind in kinds.items() if not (kind.is_decimal() or kind.is_integer())}:
@@ -121,11 +122,11 @@ class ComputeSpec:
         """
         started = time.perf_counter()
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
-        reasons = self._absent(snapshots, days)
+        reasons, column = self._absent(snapshots, days), records.partition_of(self.table)
         sound = sorted(set(days) - reasons.keys())
         frames: dict[date, pl.DataFrame] = {}
         try:
-            frames = self._days(snapshots, sound, given or {}) if sound else {}
+            frames = self._days(snapshots, sound, given or {}, column) if sound else {}
         except OF_EVERY_DAY:
             raise
         except FAULTS as error:  # whatever an author's function raises is the day's reason
@@ -134,7 +135,7 @@ class ComputeSpec:
                 sound = []
             for day in sound:
                 try:
-                    frames |= self._days(snapshots, [day], given or {})
+                    frames |= self._days(snapshots, [day], given or {}, column)
                 except FAULTS as alone:
                     reasons[day] = said(alone)
         read = {self.sources[name]: snapshot for name, snapshot in snapshots.items()}
@@ -142,7 +143,11 @@ class ComputeSpec:
         return Wave(self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days, started)
 
     def _days(
-        self, snapshots: Mapping[str, Snapshot], days: Collection[Slot], given: Mapping[str, Any]
+        self,
+        snapshots: Mapping[str, Snapshot],
+        days: Collection[Slot],
+        given: Mapping[str, Any],
+        column: PartitionColumn,
     ) -> dict[Slot, pl.DataFrame]:
         read = {name: self._read_of(self.sources[name]) for name in snapshots}
         inputs = {
@@ -150,11 +155,11 @@ class ComputeSpec:
             for name, snapshot in snapshots.items()
         }
         looked_back = {slot for one in read.values() for slot in one.before(days)}
-        frame = _without(frame_of(self.table, self.compute(**inputs, **given)), looked_back)
+        frame = _without(frame_of(self.table, self.compute(**inputs, **given)), looked_back, column)
         if self.schema is not None:
             frame = validated(self.schema.validate, frame)
-        self.columns.refuse(self.table, frame.schema)
-        return split_days(frame, days)
+        self.columns.refuse(self.table, frame.schema, column.name)
+        return split_days(frame, days, column)
 
     def _absent(self, snapshots: Mapping[str, Snapshot], days: Collection[Slot]) -> dict[Slot, Failure]:
         reasons: dict[Slot, Failure] = {}
@@ -183,20 +188,23 @@ def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> p
         return validate(frame)
 
 
-def _without(frame: pl.DataFrame, slots: Collection[Slot]) -> pl.DataFrame:
+def _without(frame: pl.DataFrame, slots: Collection[Slot], column: PartitionColumn) -> pl.DataFrame:
     """The rows that are of other slots than these, which are given to be looked back at."""
-    if not slots or DAY not in frame.columns:
+    if not slots or column.name not in frame.columns:
         return frame
-    return frame.filter(~pl.col(DAY).is_in(list(slots)).fill_null(value=False))
+    of_these = column.slots(pl.col(column.name)).is_in(list(slots))
+    return frame.filter(~of_these.fill_null(value=False))
 
 
-def split_days(frame: pl.DataFrame, days: Collection[date]) -> dict[date, pl.DataFrame]:
-    """The frame's rows by day; a day without rows has an empty frame.
+def split_days(
+    frame: pl.DataFrame, days: Collection[date], column: PartitionColumn = BY_DAY
+) -> dict[date, pl.DataFrame]:
+    """The frame's rows by the day that its column has; a day without rows has an empty frame.
 
     Raises:
         ValueError: when rows belong to none of the days.
     """
-    parts = {key[0]: part for key, part in frame.partition_by(DAY, as_dict=True).items()}
+    parts = column.split(frame)
     if strange := parts.keys() - set(days):
         named = sorted("no day" if day is None else str(day) for day in strange)[:5]
         message = f"rows of {named} were returned, which were not asked for"
