@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from backfill_assets.errors.base import BackfillAssetsError, BadInput
     from backfill_assets.errors.failure import DaysFailed
     from backfill_assets.errors.setup import ExtraMissing, FirstDayUnknown, FirstDayUnreadable, needs_extra
-    from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
+    from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager, lake_resources
     from backfill_assets.orchestration.asset.siblings import (
         IO_MANAGER,
         CorrectableAsset,
@@ -46,6 +46,7 @@ _HOMES = {
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
     "correctable_sql": "backfill_assets.orchestration.asset.sql",
     "days_of_run": "backfill_assets.orchestration.asset.siblings",
+    "lake_resources": "backfill_assets.orchestration.asset.io_manager",
     "needs_extra": "backfill_assets.errors.setup",
     "now_utc": "backfill_assets.orchestration.instance.resources",
     "place": "backfill_assets.orchestration.instance.resources",
@@ -74,6 +75,7 @@ __all__ = [
     "correctable_asset",
     "correctable_sql",
     "days_of_run",
+    "lake_resources",
     "needs_extra",
     "now_utc",
     "place",

@@ -26,6 +26,7 @@ PUBLIC = {
         "correctable_asset",
         "correctable_sql",
         "days_of_run",
+        "lake_resources",
         "needs_extra",
         "now_utc",
         "place",

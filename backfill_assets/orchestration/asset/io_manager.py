@@ -15,6 +15,7 @@ from backfill_assets.errors.correction import StagingClosed
 from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.orchestration.asset.guard import Guard
+from backfill_assets.orchestration.asset.siblings import IO_MANAGER
 from backfill_assets.orchestration.asset.wave import Wave, split_days
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
@@ -173,6 +174,17 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _freezer(self, records: Records) -> Freezer:
         return Freezer(records, self._tags, self.lake.now())
+
+
+def lake_resources(*keys: str, root: str = "") -> dict[str, dg.ConfigurableResource | dg.ConfigurableIOManager]:
+    """The resources that correctable tables need, for your own ``dg.Definitions``.
+
+    Args:
+        keys: further keys of the IO manager, such as ``io_manager`` for every asset that names none.
+        root: the lake, a path or URI; ``BACKFILL_LAKE`` when not given.
+    """
+    lake = LakeResource(root=root)
+    return {"lake": lake, **dict.fromkeys([IO_MANAGER, *keys], DeltaLakeIOManager(lake=lake))}
 
 
 def _days(context: dg.InputContext | dg.OutputContext) -> list[Slot]:

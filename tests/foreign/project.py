@@ -1,0 +1,105 @@
+"""What is asked of every foreign code location: few lines to adopt it, and a whole correction by the command line."""
+
+import difflib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import polars as pl
+import pytest
+
+from backfill_assets.testing import TestLake
+from tests.e2e.house import Answered, House
+
+MOST_LINES = 12
+
+
+def lines_to_adopt(before: ModuleType, adopted: ModuleType) -> list[str]:
+    """The lines that adopting a code location adds or changes, both sides formatted."""
+    sides = [_formatted(Path(str(module.__file__))) for module in (before, adopted)]
+    difference = difflib.unified_diff(*sides, n=0, lineterm="")
+    return [line for line in difference if line.startswith("+") and not line.startswith("+++") and line.strip("+ ")]
+
+
+def _formatted(module: Path) -> list[str]:
+    ruff = [sys.executable, "-m", "ruff", "format", "--line-length", "120", "-"]
+    told = subprocess.run(ruff, input=module.read_text(), capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()
+
+
+@dataclass(frozen=True)
+class Story:
+    """A location on a lake of its own: its fact, the slots to correct, and the reports that read them."""
+
+    lake: TestLake
+    fact: str
+    first: str
+    last: str
+    reports: Sequence[str]
+
+    @property
+    def house(self) -> House:
+        return House(self.lake.folder, self.lake.folder / "dagster", self.lake.now.isoformat())
+
+    def run(self, *command: str, code: int = 0) -> Answered:
+        """A command, which has to end with a code."""
+        answered = self.house.run(*command)
+        assert answered.code == code, answered.text
+        return answered
+
+    def tables(self) -> Mapping[str, list[tuple[object, ...]]]:
+        """The rows of the fact and of every report."""
+        return {name: self.lake.rows(name).rows() for name in (self.fact, *self.reports)}
+
+    def correct_and_return(self, fault: Callable[[pl.DataFrame], pl.DataFrame], slots: int) -> None:
+        """Plant a fault, correct it, roll back, cut over again, decommission; all by command but the fault."""
+        right = self.tables()
+        self.lake.plant(self.first, self.last, fault)
+        planted = self.tables()
+        assert all(planted[name] != right[name] for name in right)
+
+        request = str(self.house.request(self.first, self.last, table=self.lake.definition().table, reason="Wrong."))
+        self.run("plan", request)
+        name = str(self.run("open", request).told["correction"])
+        assert self.run("run", name, code=3).told["waits_for"] == "person"
+        assert self.tables() == planted
+        status = self.run("status", name).told
+        assert (status["days"], status["staged"], status["changed"]) == (slots, slots, slots)
+        self.cut_over(name)
+        assert self.tables() == right
+
+        self.run("roll-back", name, "--all", "--by", "Ada", "--note", "Too early.")
+        assert self.tables() == planted
+        self.cut_over(name)
+        assert self.tables() == right
+        self.run("decommission", name, "--now", "--by", "Ada")
+        assert self.run("status", name).told["ending"] == "decommissioned"
+        assert self.tables() == right
+
+    def cut_over(self, name: str) -> None:
+        """Approve, and go on until it is live and told."""
+        self.run("approve", name, "--by", "Ada", "--note", "Looked at.")
+        assert self.run("run", name).told["waits_for"] == "time"
+
+
+@contextmanager
+def commanded(module: ModuleType) -> Iterator[None]:
+    """The commands of this process drive a code location meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        patch.setenv("BACKFILL_DEFINITIONS", module.__name__)
+        yield
+
+
+def spelled(module: ModuleType, old: str, new: str) -> ModuleType:
+    """A module in which something is spelled differently."""
+    text = Path(str(module.__file__)).read_text()
+    assert text.count(old) == 1
+    made = ModuleType(f"{module.__name__}_spelled")
+    made.__file__ = module.__file__
+    exec(compile(text.replace(old, new), str(module.__file__), "exec"), vars(made))
+    return made
