@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         correctable_asset,
         days_of_run,
     )
-    from backfill_assets.orchestration.asset.source import Source
+    from backfill_assets.orchestration.asset.source import DeltaSource, Source
     from backfill_assets.orchestration.asset.sql import correctable_sql
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.orchestration.asset.table_definition import refresh_outputs
@@ -32,6 +32,7 @@ _HOMES = {
     "BadInput": "backfill_assets.errors.base",
     "CorrectableAsset": "backfill_assets.orchestration.asset.siblings",
     "DaysFailed": "backfill_assets.errors.failure",
+    "DeltaSource": "backfill_assets.orchestration.asset.source",
     "DeltaLakeIOManager": "backfill_assets.orchestration.asset.io_manager",
     "ExtraMissing": "backfill_assets.errors.setup",
     "FirstDayUnknown": "backfill_assets.errors.setup",
@@ -63,6 +64,7 @@ __all__ = [
     "CorrectableAsset",
     "DaysFailed",
     "DeltaLakeIOManager",
+    "DeltaSource",
     "ExtraMissing",
     "FirstDayUnknown",
     "FirstDayUnreadable",

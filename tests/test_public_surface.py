@@ -14,6 +14,7 @@ PUBLIC = {
         "CorrectableAsset",
         "DaysFailed",
         "DeltaLakeIOManager",
+        "DeltaSource",
         "ExtraMissing",
         "FirstDayUnknown",
         "FirstDayUnreadable",

@@ -125,12 +125,15 @@ class PartitionColumn:
 
     def within(self, slots: Collection[Slot]) -> pl.Expr:
         """Whether a value lies in the time of one of the slots, of a column that tells when something happened."""
-        own = pl.col(self.name)
+        return self.overlapping(slots, pl.col(self.name), pl.col(self.name))
+
+    def overlapping(self, slots: Collection[Slot], low: pl.Expr, high: pl.Expr) -> pl.Expr:
+        """Whether a value from ``low`` to ``high``, both included, can lie in the time of one of the slots."""
         windows = contiguous(slots, grain=self.grain)
         ends = [self.values([window.first, self.grain.after(window.last)]) for window in windows]
         return pl.any_horizontal(
             pl.lit(False),
-            *(own.is_between(pl.lit(end[0], self.own_type), pl.lit(end[1], self.own_type), "left") for end in ends),
+            *((high >= pl.lit(end[0], self.own_type)) & (low < pl.lit(end[1], self.own_type)) for end in ends),
         )
 
     def _read_text(self, own: pl.Expr) -> pl.Expr:

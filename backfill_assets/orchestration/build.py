@@ -142,7 +142,7 @@ def build_table_definition(
     read = [key for source in sources for key in source.keys]
     refuse_names(asset.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
     given = {table_of(key) for source in sources for key in source.keys}
-    if sources and (unknown := set(declaration.compute_spec.sources.values()) - given):
+    if sources and (unknown := declaration.compute_spec.tables_in_lake - given):
         raise SourcesUnknown(declaration.table, unknown)
     for source in sources:
         refuse_source(asset, declaration.slots, source, IO_MANAGER)

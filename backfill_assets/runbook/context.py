@@ -62,7 +62,9 @@ class StepContext:
     run_id: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "records", self.records.knowing(self.table.partitions))
+        object.__setattr__(
+            self, "records", self.records.knowing(self.table.partitions).reading(self.table.sources.outside)
+        )
 
     def progress(self, correction: str) -> Progress:
         """Where a correction stands, by the ledger and by the table.

@@ -117,10 +117,9 @@ def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
     problems: list[Problem] = []
     for source in ctx.table.sources.names:
         snapshot = ctx.records.snapshot(source, plan.pins[source])
-        if snapshot.by_day:
-            needed = {day: ctx.table.sources.read_of(source).needed(day) for day in plan.days}
-            lacking = {day: [slot for slot in slots if slot not in snapshot.days] for day, slots in needed.items()}
-            problems += [Problem(day, _lacks(source, day, absent)) for day, absent in lacking.items() if absent]
+        reads = ctx.table.sources.read_of(source)
+        lacking = {day: snapshot.lacking(reads.needed(day)) for day in plan.days}
+        problems += [Problem(day, _lacks(source, day, absent)) for day, absent in lacking.items() if absent]
     return problems
 
 

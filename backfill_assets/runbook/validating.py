@@ -224,7 +224,7 @@ def _late(ctx: StepContext, plan: Plan) -> frozenset[date]:
     moved: set[date] = set()
     for source, commit in plan.pins.items():
         pinned, newest = ctx.records.snapshot(source, commit), ctx.records.snapshot(source)
-        if newest.commit != commit and newest.by_day:
+        if newest.commit != commit and newest.tells_slots:
             read = {day: ctx.table.sources.read_of(source).of([day]) for day in plan.days}
             moved |= {
                 day for day, slots in read.items() if pinned.fingerprint_over(slots) != newest.fingerprint_over(slots)

@@ -19,6 +19,7 @@ from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.opening import Latest, latest
 from backfill_assets.storage.outbox import Outbox
+from backfill_assets.storage.outside import OutsideDelta
 from backfill_assets.storage.proofs import Certificates
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
@@ -31,16 +32,22 @@ Made = TypeVar("Made")
 class Records:
     """Everything that is written down about a lake.
 
-    ``partitions`` say of some tables how they keep their slots; all others are by ``day``, a date.
+    ``partitions`` say of some tables how they keep their slots; all others are by ``day``, a date. ``outside`` are
+    those that lie elsewhere, by the names they are read by.
     """
 
     lake: Lake
     partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
+    outside: Mapping[str, OutsideDelta] = field(default_factory=dict[str, OutsideDelta])
 
     def knowing(self, partitions: Mapping[str, PartitionColumn]) -> Self:
         """The same records, which know of some more tables how they keep their slots."""
         new = {table: column for table, column in partitions.items() if column != self.partition_of(table)}
         return replace(self, partitions={**self.partitions, **new}) if new else self
+
+    def reading(self, outside: Mapping[str, OutsideDelta]) -> Self:
+        """The same records, which know where some more tables lie that are read and never written."""
+        return replace(self, outside={**self.outside, **outside}) if outside else self
 
     def partition_of(self, table: str) -> PartitionColumn:
         """How a table keeps its slots."""
@@ -115,7 +122,7 @@ class Records:
 
     def exists(self, name: str) -> bool:
         """Whether a live table was ever created."""
-        return self._latest(self.lake.table_uri(name)) is not None
+        return name not in self.outside and self._latest(self.lake.table_uri(name)) is not None
 
     def staged_exists(self, name: str, correction: str) -> bool:
         """Whether the staged version of a table was ever created."""
@@ -132,11 +139,13 @@ class Records:
         return frozenset() if found is None else found.days
 
     def snapshot(self, name: str, commit: int | None = None) -> Snapshot:
-        """The newest commit of a live table, or an earlier one, to read from.
+        """The newest commit of a live table, or an earlier one, to read from; also of a table outside the lake.
 
         Raises:
             TableMissing: when the table was never created.
         """
+        if name in self.outside:
+            return self.outside[name].snapshot(commit)
         if commit is not None:
             return self.table(name).snapshot(commit)
         return self._stored(name, self.lake.table_uri(name))

@@ -51,6 +51,11 @@ class Snapshot:
         return self.by_day or self.partition.name in self.schema
 
     @property
+    def tells_slots(self) -> bool:
+        """Whether it can be told which files have rows of a slot."""
+        return self.by_day
+
+    @property
     def commit(self) -> int:
         """Delta's number of the commit, from 0."""
         return self.handle.version()
@@ -108,6 +113,14 @@ class Snapshot:
         if not self.has_days:
             self._refuse_without_days()
         return self._rows_of(self._files).filter(self.partition.within(days))
+
+    def read(self, slots: Collection[Slot]) -> pl.LazyFrame:
+        """What is computed with for some slots: their rows, or all rows where files are not of slots."""
+        return self.scan(slots if self.by_day else None)
+
+    def lacking(self, slots: Collection[Slot]) -> list[Slot]:
+        """Those of some slots that have no file; none where files are not of slots."""
+        return [slot for slot in slots if self.by_day and slot not in self.days]
 
     def rows_without_day(self) -> int:
         """How many rows of a table by day have none: another writer's."""

@@ -15,7 +15,7 @@ from backfill_assets.errors.setup import AssetNotCorrectable
 from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.declared import attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
-from backfill_assets.orchestration.asset.source import Source, reads_of, source_of
+from backfill_assets.orchestration.asset.source import AnySource, reads_of, source_of
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
@@ -93,9 +93,9 @@ def link_sources(asset: dg.AssetsDefinition, partitions: Mapping[str, dg.Partiti
         table: replace(read, within=partial(slots.within, source=known))
         if isinstance(known := partitions.get(table), dg.TimeWindowPartitionsDefinition) and slots.hold(known)
         else read
-        for table, read in spec.reads.items()
+        for table, read in spec.read.reads.items()
     }
-    attach(asset, replace(declaration, compute_spec=replace(spec, reads=reads)))
+    attach(asset, replace(declaration, compute_spec=replace(spec, read=replace(spec.read, reads=reads))))
 
 
 def spec_of(asset: dg.AssetsDefinition, declared: ComputeSpec) -> ComputeSpec:
@@ -112,7 +112,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
     keys: Sequence[str] | None = None,
     measures: Sequence[str] | None = None,
     schema: FrameSchema | type[Any] | None = None,
-    sources: Mapping[str, SourceKey | Source] | None = None,
+    sources: Mapping[str, SourceKey | AnySource] | None = None,
     code_version: str | None = None,
     look_back_days: int = LOOK_BACK_DAYS,
     days_per_run: int = DAYS_PER_RUN,

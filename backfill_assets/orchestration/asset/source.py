@@ -1,14 +1,16 @@
-"""What a parameter of a transform reads, where that is more than the slots of an asset of its name."""
+"""What a parameter of a transform reads, where that is not the slots of an asset of its name alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import dagster as dg
 
 from backfill_assets.core.reads import Reads
 from backfill_assets.errors.setup import LookBackInvalid, OwnTableRead
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, table_of
-from backfill_assets.orchestration.instance.slots import TableSlots
+from backfill_assets.orchestration.instance.slots import TableSlots, offset_of
+from backfill_assets.storage.outside import OutsideDelta, SlotColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,68 @@ class Source:
         return dg.AssetDep(self.asset_key, partition_mapping=mapping)
 
 
-def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | Source] | None) -> Source:
+@dataclass(frozen=True, slots=True)
+class DeltaSource:
+    """A Delta table that lies anywhere, of anybody's, whose rows a column tells apart.
+
+    It may be partitioned by that column, by others as well, or not at all. A correction pins the commit.
+
+    Args:
+        uri: where it lies, a path or a URI.
+        day: the column, of dates, text such as 2026-01-23 or 20260123, or timestamps.
+        storage_options: as delta-rs takes them; ``dg.EnvVar`` for those that are secret.
+        name: how plans and pages call it, the name of the parameter where it is not given.
+        look_back: as in :class:`Source`.
+    """
+
+    uri: str
+    day: str
+    storage_options: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    name: str = ""
+    look_back: int = 0
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """The key under which Dagster shows it."""
+        return key_of(self.name)
+
+    @property
+    def table(self) -> str:
+        """The name it is read by."""
+        return table_of(self.asset_key)
+
+    @property
+    def dep(self) -> dg.AssetKey:
+        """The dependency as Dagster shows it."""
+        return self.asset_key
+
+    def opened_for(self, slots: TableSlots) -> OutsideDelta:
+        """Where it lies, with the column in the slots of a table."""
+        partitions = slots.partitions_def
+        column = SlotColumn(self.day, slots.grain, partitions.timezone, offset_of(partitions))
+        secret = {
+            option: value.env_var_name for option, value in self.storage_options.items() if isinstance(value, dg.EnvVar)
+        }
+        plain = {option: value for option, value in self.storage_options.items() if option not in secret}
+        return OutsideDelta(self.uri, column, plain, secret)
+
+
+AnySource: TypeAlias = Source | DeltaSource
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesRead:
+    """Which slots of each source are read, and where those lie that are outside the lake, by table."""
+
+    reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
+    outside: Mapping[str, OutsideDelta] = field(default_factory=dict[str, OutsideDelta])
+
+    def of(self, table: str) -> Reads:
+        """Which slots of a source are read; the same as the table's where nothing else is said."""
+        return self.reads.get(table, Reads())
+
+
+def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | AnySource] | None) -> AnySource:
     """What a parameter of a table's transform reads: as declared, else the asset of its name.
 
     Raises:
@@ -52,7 +115,9 @@ def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | Source
         OwnTableRead: when it is the table itself.
     """
     declared = (given or {}).get(parameter, [parameter])
-    source = declared if isinstance(declared, Source) else Source(declared)
+    source = declared if isinstance(declared, Source | DeltaSource) else Source(declared)
+    if isinstance(source, DeltaSource) and not source.name:
+        source = replace(source, name=parameter)
     if isinstance(source.look_back, bool) or not isinstance(source.look_back, int) or source.look_back < 0:
         raise LookBackInvalid(table, source.table, source.look_back)
     if source.table == table:
@@ -60,8 +125,8 @@ def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | Source
     return source
 
 
-def reads_of(slots: TableSlots, sources: Mapping[str, Source]) -> dict[str, Reads]:
-    """Which slots of each source a slot of a table is computed from, by the source's table, before they are known.
+def reads_of(slots: TableSlots, sources: Mapping[str, AnySource]) -> SourcesRead:
+    """Which slots of each source a slot of a table is computed from, before it is known how sources are partitioned.
 
     A source that two parameters read is read as far back as either of them.
     """
@@ -69,4 +134,5 @@ def reads_of(slots: TableSlots, sources: Mapping[str, Source]) -> dict[str, Read
     for source in sources.values():
         look_back = max(source.look_back, found[source.table].look_back if source.table in found else 0)
         found[source.table] = Reads(slots.grain, look_back, slots.first)
-    return found
+    outside = {one.table: one.opened_for(slots) for one in sources.values() if isinstance(one, DeltaSource)}
+    return SourcesRead(found, outside)

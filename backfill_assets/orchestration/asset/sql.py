@@ -11,7 +11,7 @@ import polars as pl
 from backfill_assets.errors.setup import needs_extra
 from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.siblings import CorrectableAsset, correctable_asset
-from backfill_assets.orchestration.asset.source import Source
+from backfill_assets.orchestration.asset.source import AnySource
 from backfill_assets.orchestration.instance.naming import SourceKey
 
 Engine = Literal["duckdb", "polars"]
@@ -21,7 +21,7 @@ def correctable_sql(
     sql: str | Path,
     *,
     name: str,
-    sources: Sequence[str] | Mapping[str, SourceKey | Source],
+    sources: Sequence[str] | Mapping[str, SourceKey | AnySource],
     engine: Engine = "duckdb",
     **options: Any,
 ) -> CorrectableAsset:
@@ -44,7 +44,7 @@ def correctable_sql(
     if engine not in get_args(Engine):
         raise TransformUnusable(name, f"the engine {engine!r} is unknown", "Choose duckdb or polars.")
     run = (_by_duckdb if engine == "duckdb" else _by_polars)(name, text)
-    keys: dict[str, SourceKey | Source] = (
+    keys: dict[str, SourceKey | AnySource] = (
         dict(sources) if isinstance(sources, Mapping) else {source: source for source in sources}
     )
 

@@ -83,7 +83,7 @@ class TableDefinition:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The correctable table and its sources."""
+        """The correctable table and its sources, those that lie outside the lake as well."""
         return tuple(dict.fromkeys([self.table, *self.compute_spec.sources.values()]))
 
     @property
@@ -100,7 +100,8 @@ class TableDefinition:
                 self.limits.rates,
                 self.limits.retention_days,
                 self.verify,
-                reads=self.compute_spec.reads,
+                reads=self.compute_spec.read.reads,
+                outside=self.compute_spec.read.outside,
             ),
             consumers=self.consumers,
             prove=self.prove,

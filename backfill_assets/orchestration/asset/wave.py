@@ -13,11 +13,11 @@ import polars as pl
 
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
-from backfill_assets.core.reads import Reads
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact
+from backfill_assets.orchestration.asset.source import SourcesRead
 from backfill_assets.orchestration.asset.transform import Compute, Taken, frame_of
 from backfill_assets.storage.layout import DAY, staged_name
 from backfill_assets.storage.records import Records
@@ -96,11 +96,16 @@ class ComputeSpec:
     look_back_days: int = 3
     columns: Declared = Declared()
     taken: Taken = field(default_factory=Taken)
-    reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
+    read: SourcesRead = field(default_factory=SourcesRead)
+
+    @property
+    def tables_in_lake(self) -> frozenset[str]:
+        """The sources that are tables of the lake."""
+        return frozenset(self.sources.values()) - self.read.outside.keys()
 
     def fingerprints(self, snapshots: Mapping[str, Snapshot], slot: Slot) -> dict[str, str]:
         """What one slot is computed from: the fingerprint of the files that it reads of each source, by table."""
-        return {table: found.fingerprint_over(self._read_of(table).of([slot])) for table, found in snapshots.items()}
+        return {table: found.fingerprint_over(self.read.of(table).of([slot])) for table, found in snapshots.items()}
 
     def wave(
         self,
@@ -120,7 +125,7 @@ class ComputeSpec:
         Raises:
             MeasuresInexact, ColumnsNotReturned, FrameUnknown: when what the transform returns is what no day may be.
         """
-        started = time.perf_counter()
+        started, records = time.perf_counter(), records.reading(self.read.outside)
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
         reasons, column = self._absent(snapshots, days), records.partition_of(self.table)
         sound = sorted(set(days) - reasons.keys())
@@ -149,11 +154,8 @@ class ComputeSpec:
         given: Mapping[str, Any],
         column: PartitionColumn,
     ) -> dict[Slot, pl.DataFrame]:
-        read = {name: self._read_of(self.sources[name]) for name in snapshots}
-        inputs = {
-            name: snapshot.scan(read[name].of(days)) if snapshot.by_day else snapshot.scan()
-            for name, snapshot in snapshots.items()
-        }
+        read = {name: self.read.of(self.sources[name]) for name in snapshots}
+        inputs = {name: snapshot.read(read[name].of(days)) for name, snapshot in snapshots.items()}
         looked_back = {slot for one in read.values() for slot in one.before(days)}
         frame = _without(frame_of(self.table, self.compute(**inputs, **given)), looked_back, column)
         if self.schema is not None:
@@ -165,14 +167,10 @@ class ComputeSpec:
         reasons: dict[Slot, Failure] = {}
         for name, snapshot in snapshots.items():
             table = self.sources[name]
-            for day in sorted(days) if snapshot.by_day else ():
-                lacking = [slot for slot in self._read_of(table).needed(day) if slot not in snapshot.days]
-                if lacking:
+            for day in sorted(days):
+                if lacking := snapshot.lacking(self.read.of(table).needed(day)):
                     reasons[day] = said(SourceDayMissing(table, lacking[0]))
         return reasons
-
-    def _read_of(self, table: str) -> Reads:
-        return self.reads.get(table, Reads())
 
 
 def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> pl.DataFrame:

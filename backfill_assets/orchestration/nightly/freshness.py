@@ -21,6 +21,7 @@ CHECK = "is_computed_from_the_newest_inputs"
 def stale_days(definition: TableDefinition, records: Records, live: Collection[date]) -> list[date]:
     """Those of some published days that were computed from other inputs than there are now, oldest first."""
     compute_spec = definition.compute_spec
+    records = records.reading(compute_spec.read.outside)
     if not records.exists(compute_spec.table):
         return []
     snapshot = records.snapshot(compute_spec.table)
