@@ -25,7 +25,9 @@ sys.path.insert(0, str(ROOT))
 from tests.installed import Shop, built_wheel  # noqa: E402 - it is found beside the scripts
 
 ENDS = ("oldest", "newest")
-EXTRAS = ("pages", "notify", "object-store", "sql", "demo")
+# The example asks for more than the library does, so it is installed last.
+LIBRARY = ("", "pages", "notify", "object-store", "sql")
+EXAMPLE = "demo"
 TESTS_NEED = ("aiosmtpd", "hypothesis", "moto[s3,server]", "openpyxl", "pytest", "pytest-timeout")
 COMPLETE = (
     *("tests/revenue", "tests/pages", "tests/storage"),
@@ -40,11 +42,11 @@ def must(held: bool, otherwise: str) -> None:  # noqa: FBT001 - a condition besi
         sys.exit(otherwise)
 
 
-def declared() -> dict[str, tuple[Requirement, str]]:
-    """Every requirement of the package and of its extras by name, with the extra, empty for none."""
+def declared(extras: Sequence[str]) -> dict[str, tuple[Requirement, str]]:
+    """Every requirement of these extras by name, with the extra, empty for none; a later extra's word counts."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    told = [(line, "") for line in project["dependencies"]]
-    told += [(line, extra) for extra in EXTRAS for line in project["optional-dependencies"][extra]]
+    lines = {"": project["dependencies"], **project["optional-dependencies"]}
+    told = [(line, extra) for extra in extras for line in lines[extra]]
     found = [(Requirement(line), extra) for line, extra in told]
     return {need.name: (need, extra) for need, extra in found if need.name != project["name"]}
 
@@ -77,10 +79,11 @@ class Environment:
 
     def install(self, *wanted: str, extras: Sequence[str]) -> None:
         """Install, with the declared requirements of these extras at this end."""
-        bounds = [lowest(need) for need, extra in declared().values() if self.end == "oldest" and extra in extras]
+        known = declared(extras)
+        bounds = [lowest(need) for need, _ in known.values() if self.end == "oldest"]
         given = {Requirement(one).name for one in self.given}
         pins = [one for one in bounds if Requirement(one).name not in given]
-        pins += [one for one in self.given if declared()[Requirement(one).name][1] in extras]
+        pins += [one for one in self.given if Requirement(one).name in known]
         pip = ["-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check", "--no-compile", "--upgrade"]
         subprocess.run(["nice", self.python, *pip, *wanted, *pins], check=True)
 
@@ -121,11 +124,13 @@ def attempt(environment: Environment) -> Iterator[str]:
     environment.make()
     must("<svg" not in environment.shop("bare").read_text(), "a chart is drawn without what draws it")
     yield "the README's shop without an extra"
-    environment.install(f"{environment.wheel}[{','.join(EXTRAS)}]", *TESTS_NEED, extras=("", *EXTRAS))
+    environment.install(f"{environment.wheel}[{','.join(LIBRARY[1:])}]", extras=LIBRARY)
     environment.pytest("tests/test_upstream_dagster.py", "tests/test_upstream_delta.py")
     yield "what we rely on in Dagster, delta-rs and Polars"
     must("<svg" in environment.shop("complete").read_text(), "no chart is drawn")
     yield "the README's shop with every extra"
+    everything = (*LIBRARY, EXAMPLE)
+    environment.install(f"{environment.wheel}[{','.join(everything[1:])}]", *TESTS_NEED, extras=everything)
     environment.pytest(*COMPLETE)
     yield "the example, its pages, notices, and the storages of dagster.yaml"
 
@@ -137,20 +142,28 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-def tried(end: str, given: Sequence[str]) -> Mapping[str, str]:
-    """Try one end; returns the versions that were installed."""
+def tried(end: str, given: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Try one end; returns the version that was installed of each requirement, by extra and name."""
     with temporary() as folder:
         environment = Environment(folder, built_wheel(folder / "wheel"), end, given)
+        stages: list[Mapping[str, str]] = []
         for passed in attempt(environment):
             print(f"{end}: {passed}", flush=True)
-        return environment.versions()
+            stages.append(environment.versions())
+        return told_of(stages[-2], stages[-1])
 
 
-def table(oldest: Mapping[str, str], newest: Mapping[str, str]) -> str:
+def told_of(library: Mapping[str, str], example: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """The versions of the requirements, as they were installed for the library and then for the example."""
+    found = {(extra, name): library[name.casefold()] for name, (_, extra) in declared(LIBRARY).items()}
+    return found | {(extra, name): example[name.casefold()] for name, (_, extra) in declared([EXAMPLE]).items()}
+
+
+def table(oldest: Mapping[tuple[str, str], str], newest: Mapping[tuple[str, str], str]) -> str:
     """What was tried, a row for each declared requirement."""
     rows = [
-        f"| {name} | {f'`[{extra}]`' if extra else ''} | {oldest[name.casefold()]} | {newest[name.casefold()]} |"
-        for name, (_, extra) in sorted(declared().items(), key=lambda one: (one[1][1], one[0]))
+        f"| {name} | {f'`[{extra}]`' if extra else ''} | {oldest[extra, name]} | {newest[extra, name]} |"
+        for extra, name in sorted(oldest, key=lambda one: ((*LIBRARY, EXAMPLE).index(one[0]), one[1]))
     ]
     return "\n".join(["| package | extra | oldest that passes | newest that passes |", "|---|---|---|---|", *rows])
 
@@ -171,7 +184,7 @@ def main() -> None:
     told = parser.parse_args()
     if told.end:
         found = tried(told.end, told.versions)
-        print(json.dumps({name: found[name.casefold()] for name in declared()}))
+        print(json.dumps({name: version for (_, name), version in found.items()}))
         return
     write(table(*(tried(end, ()) for end in ENDS)))
 

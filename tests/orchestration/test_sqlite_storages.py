@@ -14,7 +14,7 @@ import yaml
 
 from backfill_assets.command_line.session import prepare_home
 from backfill_assets.orchestration.instance import sqlite_storages
-from backfill_assets.orchestration.instance.reusing_sqlite import ReusingSqliteEventLogStorage
+from backfill_assets.orchestration.instance.sqlite_storages import ReusingSqliteEventLogStorage
 from tests.instances import configuration
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-11")
@@ -43,6 +43,8 @@ GRAPH = dg.Definitions(assets=[counted]).resolve_asset_graph()
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if issubclass(ReusingSqliteEventLogStorage, sqlite_storages.PlainSqliteEventLogStorage):
+        pytest.skip("this release of Dagster has its own")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
     (tmp_path / "dagster.yaml").write_text(configuration())
@@ -188,7 +190,7 @@ def tables_of(home: Path, run_id: str) -> tuple[set[tuple[str, ...]], list[tuple
         return made, there.execute("SELECT version_num FROM alembic_version").fetchall()
 
 
-@pytest.mark.parametrize("release", ["1.10.21", "1.14.0", "2.0", "1!0+unknown"])
+@pytest.mark.parametrize("release", ["1.10.21", "1.12.22", "1.13.8", "1.14.0", "2.0", "1!0+unknown"])
 def test_a_release_that_ours_do_not_know_gets_dagsters_own_with_a_warning(release: str) -> None:
     with pytest.warns(
         UserWarning, match=f"do not know Dagster {re.escape(release)}, so Dagster's own keep the same files"

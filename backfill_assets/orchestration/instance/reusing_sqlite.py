@@ -21,13 +21,14 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, StaticPool
 
 HISTORY, RUNS = "history", "runs"
 MOST_CONNECTIONS = 64
+# As long as Dagster's own wait for a file that another process writes.
+SQLITE_BUSY_TIMEOUT_SECONDS = 30
 # Dagster hands over batches only where it is told to; 0, its default, is none.
 BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
 EVENTS_A_BATCH = "500"

@@ -14,8 +14,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 
 OURS = "backfill_assets.orchestration.instance.reusing_sqlite"
-# The releases whose private parts they reach into; scripts/supported tries both ends.
-FIRST, BEYOND = (1, 11), (1, 14)
+# The releases whose private parts they reach into. Earlier ones record the days of a run twice with them.
+FIRST, BEYOND = (1, 13, 14), (1, 14, 0)
 
 
 class PlainSqliteEventLogStorage(SqliteEventLogStorage):
@@ -48,7 +48,7 @@ class PlainSqliteRunStorage(SqliteRunStorage):
 
 def storages_for(release: str) -> tuple[type[SqliteEventLogStorage], type[SqliteRunStorage]]:
     """The event log and the runs for a release of Dagster, with a warning where they are Dagster's own."""
-    if FIRST <= tuple(int(part) for part in release.split(".")[:2] if part.isdigit()) < BEYOND:
+    if FIRST <= tuple(int(part) for part in release.split(".")[:3] if part.isdigit()) < BEYOND:
         try:
             ours = import_module(OURS)
         except (ImportError, AttributeError):
