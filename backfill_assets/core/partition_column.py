@@ -69,6 +69,14 @@ class PartitionColumn:
         if self.spelling is not Spelling.UTC and self.zone not in UTC_NAMES:
             raise HoursAmbiguous(self.name, self.spelling.value, self.zone)
 
+    def spelled_as(self, dtype: pl.DataType, sample: Sequence[Any]) -> "PartitionColumn":
+        """The same column as values of a type spell its slots, of which there is a sample where they are text.
+
+        Raises:
+            ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous: when they cannot.
+        """
+        return detect(self.name, dtype, sample, self.grain, zone=self.zone, offset=self.offset)
+
     # ---- types
 
     @property

@@ -23,6 +23,7 @@ from backfill_assets.orchestration.correction.opening import opening_asset
 from backfill_assets.orchestration.correction.steps import job_name, step_assets, step_key
 from backfill_assets.orchestration.driving.sensor import driver_sensor, staging_job_name
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.columns import column_of, name_told
 from backfill_assets.orchestration.instance.naming import refuse_names, table_of
 from backfill_assets.orchestration.nightly.jobs import nightly_definitions, sweep_definitions
 from backfill_assets.orchestration.nightly.pipeline import NightlySpec
@@ -157,7 +158,13 @@ def build_table_definition(
     limits = declared_limits(sources)
     named = tuple(table_of(report.key) for report in known.assets)
     consumers = replace(consumers, reports=named, tolerant=known.tolerant)
-    return TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render)
+    columns = {
+        table_of(key): column
+        for source in sources
+        for key, one in source.specs_by_key.items()
+        if (column := column_of(one.partitions_def, name_told(one.metadata))) is not None
+    }
+    return TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render, columns)
 
 
 LIMITED = (tags.BACKFILL, tags.CORRECTION)

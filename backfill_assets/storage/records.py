@@ -150,6 +150,14 @@ class Records:
             return self.table(name).snapshot(commit)
         return self._stored(name, self.lake.table_uri(name))
 
+    def spelling_of(self, table: str, column: PartitionColumn) -> PartitionColumn:
+        """A column as a live table spells its slots in it; as it is given where there is no such table or column.
+
+        Raises:
+            ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous: when the table's column cannot be that.
+        """
+        return self.made_of(table, ("spelling", column), lambda snapshot: snapshot.spelling_of(column)) or column
+
     def made_of(self, name: str, what: object, make: Callable[[Snapshot], Made]) -> Made | None:
         """What is made of the newest commit of a live table, made once a commit; None when there is no such table."""
         found = self._latest(self.lake.table_uri(name))
@@ -185,4 +193,7 @@ class Records:
 
 
 def _by(snapshot: Snapshot, column: PartitionColumn) -> Snapshot:
+    """The snapshot by its column, as it spells slots now: a table may have been created since one was told of it."""
+    if column.name in snapshot.schema and snapshot.schema[column.name] != column.own_type:
+        column = snapshot.spelling_of(column)
     return snapshot if column == snapshot.partition else replace(snapshot, partition=column)

@@ -136,6 +136,15 @@ class Snapshot:
         values = self._files.filter(pl.col(SLOT).is_null())[self.partition.name].drop_nulls()
         return values.cast(pl.String).unique().sort().to_list()
 
+    def spelling_of(self, column: PartitionColumn) -> PartitionColumn:
+        """The column as the values of the table spell its slots; as it is given where there is none of its name."""
+        if column.name not in self.schema:
+            return column
+        kind, sample = self.schema[column.name], list[Any]()
+        if kind == pl.String and column.name in self.partition_columns:
+            sample = pl.DataFrame(self.handle.get_add_actions(flatten=False))["partition"].struct[column.name].to_list()
+        return column.spelled_as(kind, sample)
+
     def transaction_version(self, app_id: str) -> int:
         """The highest number an application has written to this table, 0 when none."""
         return self.handle.transaction_version(app_id) or 0

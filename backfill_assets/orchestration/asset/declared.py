@@ -41,7 +41,7 @@ def declared_columns(schema: Any) -> dict[str, pl.DataType]:
 
 
 def refuse_wrong_columns(
-    table: str, keys: Sequence[str] | None, measures: Sequence[str] | None, schema: object
+    table: str, keys: Sequence[str] | None, measures: Sequence[str] | None, schema: object, day: str = DAY
 ) -> None:
     """Refuse keys and measures that could never identify or be summed.
 
@@ -58,8 +58,8 @@ def refuse_wrong_columns(
             raise ColumnsDeclaredWrongly(table, argument, [repr(name) for name in strange], "which are no column names")
         if doubled := {name for name in names if list(names).count(name) > 1}:
             raise ColumnsDeclaredWrongly(table, argument, doubled, "more than once")
-    if DAY in measures:
-        raise ColumnsDeclaredWrongly(table, "measures", [DAY], "which is the day and cannot be summed")
+    if day in measures:
+        raise ColumnsDeclaredWrongly(table, "measures", [day], "which is the day and cannot be summed")
     _refuse_against_schema(table, keys, measures, schema)
 
 

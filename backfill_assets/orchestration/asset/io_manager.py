@@ -16,11 +16,12 @@ from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER
-from backfill_assets.orchestration.asset.wave import Wave, split_days
+from backfill_assets.orchestration.asset.wave import Wave, spelled_in, split_days
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.columns import records_of_run
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit
-from backfill_assets.orchestration.instance.slots import is_finer_than_a_day, slots_of
+from backfill_assets.orchestration.instance.slots import is_odd, slots_of
 from backfill_assets.orchestration.reports.completeness import complete, shown
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.storage.actions import DataFile
@@ -49,8 +50,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame | pl.DataFrame:
         """The partitions of an upstream table that the run asks for; refused while a correction holds the reader."""
-        records = self.lake.records()
         reader = dg.AssetExecutionContext.get()
+        records = records_of_run(reader, self.lake.records())
         if reader.has_assets_def:
             for key in reader.selected_asset_keys:
                 self._freezer(records).refuse(table_of(key), _keys_of_run(reader))
@@ -76,7 +77,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 assert_never(obj)
 
     def _write_wave(self, context: dg.OutputContext, wave: Wave) -> None:
-        records = self.lake.records()
+        records = self.lake.records().knowing({wave.table: wave.partition})
         commit = self._commit_wave(records, wave, context.run_id) if wave.frames else None
         metadata = _metadata(wave.name, commit, sum(len(frame) for frame in wave.frames.values()))
         if wave.correction:
@@ -151,18 +152,19 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         _refuse_closed(records, wave)
 
     def _write_frame(self, context: dg.OutputContext, frame: pl.DataFrame) -> None:
-        records, name = self.lake.records(), table_of(context.asset_key)
+        name = table_of(context.asset_key)
+        records = records_of_run(dg.AssetExecutionContext.get(), self.lake.records())
         if not context.has_asset_partitions:
             context.add_output_metadata(
                 _metadata(name, _replace_all(records.table(name, frame.schema), frame), len(frame))
             )
             return
         keys, days = list(context.asset_partition_keys), _days(context)
-        freezer = self._freezer(records)
-        table = records.table(name, frame.schema)
+        freezer, column = self._freezer(records), spelled_in(frame, name, records.partition_of(name))
+        table = records.knowing({name: column}).table(name, frame.schema)
         table.create()
         commit = table.replace_days(
-            split_days(frame, days, records.partition_of(name)),
+            split_days(frame, days, column),
             allow=lambda _: freezer.refuse(name, keys),
             metadata={tags.RUN: context.run_id, tags.GIT_COMMIT: git_commit()},
             skip_equal=True,
@@ -190,8 +192,10 @@ def lake_resources(*keys: str, root: str = "") -> dict[str, dg.ConfigurableResou
 def _days(context: dg.InputContext | dg.OutputContext) -> list[Slot]:
     """The slots under which the lake keeps the partitions of an asset that a run reads or writes."""
     name, partitions = table_of(context.asset_key), context.asset_partitions_def
-    if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and is_finer_than_a_day(partitions):
-        raise PartitionsUnusable(name, "partitioned finer than by day", "Give it partitions of a day or longer")
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and is_odd(partitions):
+        raise PartitionsUnusable(
+            name, "partitioned by parts of days that are no hours", "Partition it by hours or days"
+        )
     return [*slots_of(name, partitions, context.asset_partition_keys).values()]
 
 

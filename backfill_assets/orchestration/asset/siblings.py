@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from backfill_assets.core.partition_column import BY_DAY
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.setup import AssetNotCorrectable
 from backfill_assets.errors.transform import TransformUnusable
@@ -19,6 +20,7 @@ from backfill_assets.orchestration.asset.source import AnySource, reads_of, sour
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.columns import column_of, records_of_run
 from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -111,6 +113,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
     partitions_def: dg.TimeWindowPartitionsDefinition | None = None,
     keys: Sequence[str] | None = None,
     measures: Sequence[str] | None = None,
+    day: str = DAY,
     schema: FrameSchema | type[Any] | None = None,
     sources: Mapping[str, SourceKey | AnySource] | None = None,
     code_version: str | None = None,
@@ -121,13 +124,15 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
     """Turn a function over lazy frames into a live asset whose history can be corrected.
 
     Each parameter of the function is a source: the asset of that name, or the one that ``sources`` maps it to. The
-    function is given the days of the run and returns rows for them, with a ``day`` column.
+    function is given the days of the run and returns rows for them, with a ``day`` column, or the one
+    that ``day`` names.
 
     Args:
         compute: nothing; here to say so where the decorator stands without brackets.
         partitions_def: every hour, day, week or month, without exclusions; keys, time zone, offsets and end are yours.
         keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
         measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
+        day: the column that keeps the partitions, as dates, text or timestamps; hours are timestamps in UTC.
         schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
         sources: parameter name to asset key, where they differ: ``"finance/orders"``, its parts, or a key; or to a
             :class:`Source`, where slots from before the run's are read as well.
@@ -155,14 +160,15 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         name = table_of(key)
         refuse_name(key)
         slots = regular(name, partitions_def)
-        refuse_wrong_columns(name, keys, measures, schema)
+        refuse_wrong_columns(name, keys, measures, schema, day)
         refuse_options(name, others)
         taken = taken_by(name, compute)
         read = {parameter: source_of(name, parameter, sources) for parameter in taken.sources}
         tables = {parameter: source.table for parameter, source in read.items()}
         version = code_version or version_of(name, compute)
-        by = tuple(column for column in keys or () if column != DAY)
-        columns, read_as = Declared(by, tuple(measures or ())), reads_of(slots, read)
+        by = tuple(column for column in keys or () if column != day)
+        columns = Declared(by, tuple(measures or ()), column_of(partitions_def, day) or BY_DAY)
+        read_as = reads_of(slots, read)
         compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken, read_as)
         shared = {
             "partitions_def": partitions_def,
@@ -246,12 +252,12 @@ def _lazy(frame: object) -> object:
 
 
 def _live(key: dg.AssetKey, declared: ComputeSpec, grain: Grain, options: Mapping[str, Any]) -> dg.AssetsDefinition:
-    marked = {tags.CORRECTABLE: True, **options.get("metadata", {})}
+    marked = {tags.CORRECTABLE: True, tags.DAY: declared.columns.partition.name, **options.get("metadata", {})}
 
     def live(context: dg.AssetExecutionContext, config: Any = None) -> Wave:
         lake: LakeResource = context.resources.lake
         compute_spec = spec_of(context.assets_def, declared)
-        records, days = lake.records(), days_of_run(context)
+        records, days = records_of_run(context, lake.records()), days_of_run(context)
         published = records.days(compute_spec.table)
         guard = Guard(
             records, compute_spec.table, context.run.tags, lake.now().date(), compute_spec.look_back_days, grain

@@ -1,18 +1,19 @@
 """What Dagster knows of a correctable table, and the context that it makes of that for the runbook."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import dagster as dg
 
-from backfill_assets.core.partition_column import PartitionColumn, Spelling
-from backfill_assets.core.slots import Grain
+from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.asset.declared import attached, declared_columns
 from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of
 from backfill_assets.orchestration.asset.source_limits import SourceLimits
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings, Render, published_root
 from backfill_assets.orchestration.asset.wave import ComputeSpec
+from backfill_assets.orchestration.instance.columns import knowing
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit, now_utc
 from backfill_assets.orchestration.instance.slots import TableSlots, grain_of
 from backfill_assets.orchestration.reports.reach import Reports
@@ -43,6 +44,7 @@ class TableDefinition:
     consumers: Consumers = field(default_factory=Consumers)
     limits: SourceLimits = field(default_factory=SourceLimits)
     render: Render | None = None
+    source_columns: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
 
     @property
     def declaration(self) -> Declaration:
@@ -61,9 +63,12 @@ class TableDefinition:
 
     @property
     def partition(self) -> PartitionColumn:
-        """The column that keeps the slots: hours are timestamps in UTC, all others are dates."""
-        grain = self.slots.grain
-        return PartitionColumn(spelling=Spelling.UTC if grain is Grain.HOUR else Spelling.DATE, grain=grain)
+        """The column that keeps the slots, as a new table would spell them."""
+        return self.compute_spec.columns.partition
+
+    def knowing(self, records: Records) -> Records:
+        """Records that know in which columns the table and its sources keep their slots, as they are now."""
+        return knowing(records, {**self.source_columns, self.table: self.partition})
 
     @property
     def staged_key(self) -> dg.AssetKey:
@@ -110,14 +115,14 @@ class TableDefinition:
 
     def surroundings(self, records: Records) -> DagsterSurroundings:
         """What surrounds the steps of this table's corrections."""
-        return DagsterSurroundings(records, self.reports, self.render)
+        return DagsterSurroundings(self.knowing(records), self.reports, self.render)
 
     def refresh_outputs(self, records: Records) -> list[str]:
         """After a step: bring pages in line, send what is pending; returns what could not be done, in sentences.
 
         Nothing of this fails the step: what is left is taken up after the next one.
         """
-        left: list[str] = []
+        left, records = list[str](), self.knowing(records)
         for look in (self._pages_moved, self._shown, self._notices_waiting, self._rows_without_day):
             try:
                 left += look(records)
@@ -143,7 +148,11 @@ class TableDefinition:
         return rows_without_day_told(records, self.tables)
 
     def _step_context(self, records: Records, actor: str, now: datetime, run_id: str = "") -> StepContext:
-        return StepContext(records, self.correctable_table, self.surroundings(records), actor, now, run_id)
+        records, table = self.knowing(records), self.correctable_table
+        sources = replace(table.sources, partitions={name: records.partition_of(name) for name in self.source_columns})
+        columns = replace(table.columns, partition=records.partition_of(self.table))
+        table = replace(table, columns=columns, sources=sources)
+        return StepContext(records, table, self.surroundings(records), actor, now, run_id)
 
     def step_context(self, lake: LakeResource, actor: str, run_id: str = "") -> StepContext:
         """A step context outside a run."""

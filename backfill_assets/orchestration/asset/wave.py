@@ -16,14 +16,17 @@ from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.errors.failure import Failure, failure_of
+from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous
 from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact
 from backfill_assets.orchestration.asset.source import SourcesRead
 from backfill_assets.orchestration.asset.transform import Compute, Taken, frame_of
-from backfill_assets.storage.layout import DAY, staged_name
+from backfill_assets.storage.layout import staged_name
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 
-OF_EVERY_DAY = (ColumnsNotReturned, MeasuresInexact, FrameUnknown)
+LOOKED_AT = 100
+"""So many values of a column of text show how it spells slots."""
+OF_EVERY_DAY = (ColumnsNotReturned, MeasuresInexact, FrameUnknown, ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous)
 """What a transform does wrong for every day: no other day can help."""
 
 
@@ -50,6 +53,7 @@ class Wave:
     code_version: str
     correction: str = ""
     look_back_days: int = 3
+    partition: PartitionColumn = BY_DAY
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -65,19 +69,23 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The columns that rows of a table need: ``keys`` beside the day, and ``measures``, which are summed."""
+    """The columns that rows of a table need: ``keys`` beside the day, and ``measures``, which are summed.
+
+    ``partition`` keeps the slots, spelled as the transform returns it.
+    """
 
     keys: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
+    partition: PartitionColumn = BY_DAY
 
-    def refuse(self, table: str, schema: pl.Schema, day: str = DAY) -> None:
+    def refuse(self, table: str, schema: pl.Schema) -> None:
         """Refuse rows that no day of the table may have, whichever day it is.
 
         Raises:
             ColumnsNotReturned: when keys, measures or the day are missing.
             MeasuresInexact: when measures are neither decimals nor integers.
         """
-        if missing := [name for name in (day, *self.keys, *self.measures) if name not in schema]:
+        if missing := [name for name in (self.partition.name, *self.keys, *self.measures) if name not in schema]:
             raise ColumnsNotReturned(table, missing, schema.names())
         kinds = {name: schema[name] for name in self.measures}
         if inexact := {name: str(kind) for name, kind in kinds.items() if not (kind.is_decimal() or kind.is_integer())}:
@@ -127,11 +135,12 @@ class ComputeSpec:
         """
         started, records = time.perf_counter(), records.reading(self.read.outside)
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
-        reasons, column = self._absent(snapshots, days), records.partition_of(self.table)
+        reasons = self._absent(snapshots, days)
         sound = sorted(set(days) - reasons.keys())
-        frames: dict[date, pl.DataFrame] = {}
+        frames: dict[Slot, pl.DataFrame] = {}
+        live, given = records.spelling_of(self.table, self.columns.partition), given or {}
         try:
-            frames = self._days(snapshots, sound, given or {}, column) if sound else {}
+            frames = self._days(snapshots, sound, given, live) if sound else {}
         except OF_EVERY_DAY:
             raise
         except FAULTS as error:  # whatever an author's function raises is the day's reason
@@ -140,28 +149,33 @@ class ComputeSpec:
                 sound = []
             for day in sound:
                 try:
-                    frames |= self._days(snapshots, [day], given or {}, column)
+                    frames |= self._days(snapshots, [day], given, live)
                 except FAULTS as alone:
                     reasons[day] = said(alone)
         read = {self.sources[name]: snapshot for name, snapshot in snapshots.items()}
         inputs = {day: self.fingerprints(read, day) for day in frames}
-        return Wave(self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days, started)
+        column = next((spelled_in(frame, self.table, live) for frame in frames.values()), live)
+        return Wave(
+            self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days, column, started
+        )
 
     def _days(
         self,
         snapshots: Mapping[str, Snapshot],
         days: Collection[Slot],
         given: Mapping[str, Any],
-        column: PartitionColumn,
+        live: PartitionColumn,
     ) -> dict[Slot, pl.DataFrame]:
         read = {name: self.read.of(self.sources[name]) for name in snapshots}
         inputs = {name: snapshot.read(read[name].of(days)) for name, snapshot in snapshots.items()}
         looked_back = {slot for one in read.values() for slot in one.before(days)}
-        frame = _without(frame_of(self.table, self.compute(**inputs, **given)), looked_back, column)
+        frame = frame_of(self.table, self.compute(**inputs, **given))
+        if looked_back:
+            frame = _without(frame, looked_back, spelled_in(frame, self.table, live))
         if self.schema is not None:
             frame = validated(self.schema.validate, frame)
-        self.columns.refuse(self.table, frame.schema, column.name)
-        return split_days(frame, days, column)
+        self.columns.refuse(self.table, frame.schema)
+        return split_days(frame, days, spelled_in(frame, self.table, live))
 
     def _absent(self, snapshots: Mapping[str, Snapshot], days: Collection[Slot]) -> dict[Slot, Failure]:
         reasons: dict[Slot, Failure] = {}
@@ -188,16 +202,27 @@ def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> p
 
 def _without(frame: pl.DataFrame, slots: Collection[Slot], column: PartitionColumn) -> pl.DataFrame:
     """The rows that are of other slots than these, which are given to be looked back at."""
-    if not slots or column.name not in frame.columns:
-        return frame
     of_these = column.slots(pl.col(column.name)).is_in(list(slots))
     return frame.filter(~of_these.fill_null(value=False))
 
 
+def spelled_in(frame: pl.DataFrame, table: str, live: PartitionColumn) -> PartitionColumn:
+    """How a frame spells slots: as the live table does where it is of the same type, else by what is in it.
+
+    Raises:
+        ColumnsNotReturned: when the frame lacks the column.
+        ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous: when the column cannot hold slots.
+    """
+    if live.name not in frame.schema:
+        raise ColumnsNotReturned(table, [live.name], frame.columns)
+    kind = frame.schema[live.name]
+    return live if kind == live.own_type else live.spelled_as(kind, frame[live.name].head(LOOKED_AT).to_list())
+
+
 def split_days(
-    frame: pl.DataFrame, days: Collection[date], column: PartitionColumn = BY_DAY
-) -> dict[date, pl.DataFrame]:
-    """The frame's rows by the day that its column has; a day without rows has an empty frame.
+    frame: pl.DataFrame, days: Collection[Slot], column: PartitionColumn = BY_DAY
+) -> dict[Slot, pl.DataFrame]:
+    """The frame's rows by day; a day without rows has an empty frame.
 
     Raises:
         ValueError: when rows belong to none of the days.

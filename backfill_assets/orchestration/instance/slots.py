@@ -116,6 +116,11 @@ def is_finer_than_a_day(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
     return len({*starts}) < len(starts)
 
 
+def is_odd(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
+    """Whether partitions are parts of days other than hours."""
+    return is_finer_than_a_day(partitions) and grain_of(partitions) is None
+
+
 @lru_cache(maxsize=256)
 def grain_of(partitions: dg.TimeWindowPartitionsDefinition) -> Grain | None:
     """The grain whose steps lead from each partition to the next; None when they are no steps of one grain."""

@@ -22,6 +22,8 @@ CODE_VERSION = "backfill_assets/code_version"
 GIT_COMMIT = "backfill_assets/git_commit"
 RUN = "backfill_assets/run"
 
+DAY = "backfill_assets/day"
+PARTITION_EXPR = "partition_expr"
 CORRECTABLE = "backfill_assets/correctable"
 READ = "backfill_assets/read"
 COMPLETE = "backfill_assets/complete"

@@ -67,7 +67,7 @@ def lateness_check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     )
     def is_computed_from_the_newest_inputs(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
-        records = lake.records()
+        records = definition.knowing(lake.records())
         live = records.days(definition.table)
         claimed = {day for days in claims(records, definition.table).values() for day in days}
         told = lateness(definition, [day for day in stale_days(definition, records, live) if day not in claimed])
@@ -141,7 +141,7 @@ def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDef
     )
     def newest_day_is_fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
-        records = lake.records()
+        records = definition.knowing(lake.records())
         published = records.days(definition.table)
         slots, newest = definition.slots, max(published, default=None)
         if newest is None:
@@ -164,7 +164,7 @@ def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
     )
     def newest_day_has_the_usual_volume(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         lake: LakeResource = context.resources.lake
-        records = lake.records()
+        records = definition.knowing(lake.records())
         live = records.newest(definition.table)
         if live is None or not live.days:
             return _told("Nothing is published.", passed=False)

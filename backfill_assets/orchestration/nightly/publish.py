@@ -80,7 +80,8 @@ class NightlyRun:
         Raises:
             DayNotOver, DayBeforeFirst: when ``through`` is a day that cannot be.
         """
-        records, definition = self.lake.records(), self.pipeline.definition
+        definition = self.pipeline.definition
+        records = definition.knowing(self.lake.records())
         through = through or definition.slots.newest_over(self.lake.now())
         told = self.pipeline.notes(records)
         landed, impossible = landed_by(self.pipeline, through, self.lake.now())
@@ -178,7 +179,7 @@ class NightlyRun:
 
     def _waves(self, days: Sequence[date]) -> list[tuple[tuple[str, ...], Window]]:
         """Consecutive days that lack the same tables, at most ``days_per_wave`` together."""
-        records = self.lake.records()
+        records = self.pipeline.definition.knowing(self.lake.records())
         there = {table: records.days(table) for table in self.pipeline.tables}
         lacking: dict[tuple[str, ...], list[date]] = {}
         for day in days:
@@ -194,7 +195,7 @@ class NightlyRun:
 
     def _stuck(self, lacking: Sequence[str], wave: Window) -> list[date]:
         """The days that got no further: the first table that was tried for every day still lacks them."""
-        records = self.lake.records()
+        records = self.pipeline.definition.knowing(self.lake.records())
         there = {table: records.days(table) for table in lacking}
         first_tried = next((table for table in lacking if set(wave) - there[table]), lacking[0])
         return [day for day in wave if day not in there[first_tried]]

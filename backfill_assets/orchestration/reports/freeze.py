@@ -12,6 +12,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import ReportIsHeld
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.columns import records_of_run
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of
 from backfill_assets.orchestration.instance.slots import slots_of
@@ -91,7 +92,7 @@ def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> Repor
     Raises:
         ReportFrozen: while a correction other than the run's own holds the report.
     """
-    records = lake.records()
+    records = records_of_run(context, lake.records())
     keys = list(context.partition_keys)
     freezer = Freezer(records, context.run.tags, lake.now())
     for asset in context.selected_asset_keys:

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from backfill_assets.core.slots import Grain
 from backfill_assets.errors.setup import PartitionsApart, PartitionsIrregular, PartitionsUnusable
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.slots import (
     TableSlots,
     first_starts,
     grain_of,
-    is_finer_than_a_day,
+    is_odd,
     kind_of,
 )
 from backfill_assets.orchestration.reports.reach import Report
@@ -46,8 +45,10 @@ def refuse_report(report: Report, known: Mapping[dg.AssetKey, dg.PartitionsDefin
         raise PartitionsUnusable(
             report.name, kind_of(partitions), "Partition it by time, or leave it out of the reports"
         )
-    if is_finer_than_a_day(partitions):
-        raise PartitionsUnusable(report.name, "partitioned finer than by day", "Give it partitions of a day or longer")
+    if is_odd(partitions):
+        raise PartitionsUnusable(
+            report.name, "partitioned by parts of days", "Give it partitions of an hour, a day or longer"
+        )
     _refuse_ambiguous(report.name, partitions)
     for parent in sorted(report.parents & known.keys()):
         _refuse_apart(report.definition, report.key, parent, known[parent])
@@ -69,9 +70,9 @@ def refuse_source(live: dg.AssetsDefinition, slots: TableSlots, source: dg.Asset
             continue
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
             raise PartitionsUnusable(table_of(key), kind_of(partitions), f"Partition it as {table_of(live.key)} is")
-        if is_finer_than_a_day(partitions) and slots.grain is not Grain.HOUR:
-            instead = "Give it partitions of a day or longer"
-            raise PartitionsUnusable(table_of(key), "partitioned finer than by day", instead)
+        if is_odd(partitions):
+            instead = "Give it partitions of an hour, a day or longer"
+            raise PartitionsUnusable(table_of(key), "partitioned by parts of days", instead)
         if partitions.exclusions or not slots.hold(partitions):
             found = f"not partitioned as {slots.table} is, nor by slots that lie in one of its each"
             raise PartitionsUnusable(table_of(key), found, "Partition both alike, or the source finer")

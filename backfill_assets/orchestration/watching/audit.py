@@ -33,7 +33,6 @@ from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
 from backfill_assets.runbook.request import request_text
 from backfill_assets.storage.builds import Build
-from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.replacing import replace_text
 from backfill_assets.storage.snapshot import Snapshot, same_rows
@@ -143,10 +142,13 @@ def _replay(
 
 def _difference(definition: TableDefinition, old: pl.DataFrame, new: pl.DataFrame) -> str:
     """How much of a day differs, in a few words."""
-    keys = [DAY, *definition.declaration.keys]
+    by = definition.partition.name
+    keys = [by, *definition.declaration.keys]
     if old.schema != new.schema or any(frame.select(keys).is_duplicated().any() for frame in (old, new)):
         return f"{counted(old.height, 'row')} before and {new.height:,} now"
-    found = compare(old.lazy(), new.lazy(), keys=definition.declaration.keys, measures=definition.declaration.measures)
+    found = compare(
+        old.lazy(), new.lazy(), keys=definition.declaration.keys, measures=definition.declaration.measures, by=by
+    )
     moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
     rows = found.differing + found.only_old + found.only_new
     return f"{rows:,} of {counted(max(old.height, new.height), 'row')}" + (f", {' and '.join(moved)}" if moved else "")
@@ -164,7 +166,9 @@ def _job(definition: TableDefinition) -> dg.JobDefinition:
         with logging_refusals(context):
             days = number_given(config.days, "days", least=1)
         given = taken.given_without_run(context.resources)
-        found = audit_table(definition, lake.records(), days=days, seed=config.seed, today=now.date(), given=given)
+        found = audit_table(
+            definition, definition.knowing(lake.records()), days=days, seed=config.seed, today=now.date(), given=given
+        )
         told = {**found.as_json(), "request": _propose(found), "claimed": found.claimed}
         LOOKS.keep(lake.lake(), definition.table, now, told)
         verdict = _verdict(told)
