@@ -24,6 +24,7 @@ from backfill_assets import (
     build_correction_definitions,
     correctable_asset,
     correctable_sql,
+    lake_resources,
 )
 from backfill_assets.core.delta_types import to_delta
 from backfill_assets.core.plan import Request
@@ -42,6 +43,8 @@ from backfill_assets.orchestration.asset.transform import frame_of, taken_by
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.runbook import approve, open_correction
+from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.records import Records
 from backfill_assets.watch import audit
 from tests.e2e.test_bad_input import assert_in_three_sentences
 
@@ -239,6 +242,21 @@ UNFIT = {
 def test_values_are_kept_in_a_type_that_delta_has(name: str) -> None:
     frame, kind = KEPT[name]
     kept = to_delta(frame)
+    assert kept.schema == {"v": kind}
+    assert [*map(str, kept["v"].cast(pl.String))] == [*map(str, to_text(frame["v"], kind))]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_any_other_asset_keeps_its_values_in_a_type_that_delta_has(name: str, tmp_path: Path) -> None:
+    frame, kind = KEPT[name]
+    kind = frame.schema["v"] if frame.schema["v"].is_decimal() else kind
+
+    @dg.asset
+    def returned() -> pl.DataFrame:
+        return frame
+
+    assert dg.materialize([returned], resources=lake_resources("io_manager", root=str(tmp_path))).success
+    kept = Records(Lake(str(tmp_path))).snapshot("returned").scan().collect()
     assert kept.schema == {"v": kind}
     assert [*map(str, kept["v"].cast(pl.String))] == [*map(str, to_text(frame["v"], kind))]
 

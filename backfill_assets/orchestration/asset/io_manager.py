@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import assert_never, cast
+from typing import Any, cast
 
 import dagster as dg
 import polars as pl
@@ -16,6 +16,7 @@ from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER
+from backfill_assets.orchestration.asset.transform import storable
 from backfill_assets.orchestration.asset.wave import Wave, spelled_in, split_days
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import records_of_run
@@ -36,8 +37,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     A partition is kept under the day that it begins with, whatever the format of its key. What a correctable asset
     returns goes to its live table, guarded, or to the staged version of its correction. A frame of any other asset
-    replaces its partitions, where they changed, unless a correction holds the asset frozen. ``None`` is left alone:
-    the asset wrote by itself. Inputs arrive as ``pl.LazyFrame``, or ``pl.DataFrame`` where the parameter says so.
+    replaces its partitions, where they changed, unless a correction holds the asset frozen; whoever's frame it is, its
+    columns are kept in types that Delta has. ``None`` is left alone: the asset wrote by itself. Inputs arrive as
+    ``pl.LazyFrame``, or ``pl.DataFrame`` where the parameter says so.
     """
 
     lake: LakeResource
@@ -62,19 +64,16 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         frame = source.scan(days)
         return frame.collect() if context.dagster_type.typing_type is pl.DataFrame else frame
 
-    def handle_output(self, context: dg.OutputContext, obj: Wave | pl.LazyFrame | pl.DataFrame | None) -> None:
-        """Write the run's partitions in one commit."""
-        match obj:
-            case None:
-                return
-            case Wave():
-                self._write_wave(context, obj)
-            case pl.LazyFrame():
-                self._write_frame(context, obj.collect(engine="streaming"))
-            case pl.DataFrame():
-                self._write_frame(context, obj)
-            case _:
-                assert_never(obj)
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Write the run's partitions in one commit: a wave, or anybody's frame.
+
+        Raises:
+            FrameUnknown, TypesUnfit: when it is no frame, or holds what no Delta table can.
+        """
+        if isinstance(obj, Wave):
+            self._write_wave(context, obj)
+        elif obj is not None:
+            self._write_frame(context, storable(table_of(context.asset_key), obj))
 
     def _write_wave(self, context: dg.OutputContext, wave: Wave) -> None:
         records = self.lake.records().knowing({wave.table: wave.partition})

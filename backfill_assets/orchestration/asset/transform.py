@@ -11,6 +11,7 @@ import polars as pl
 
 from backfill_assets.core.delta_types import to_delta
 from backfill_assets.errors.transform import FrameUnknown, TransformUnusable
+from backfill_assets.storage.schema import unstageable
 
 Compute = Callable[..., Any]
 CONTEXT = "context"
@@ -95,13 +96,27 @@ def frame_of(table: str, made: Any) -> pl.DataFrame:
     Raises:
         FrameUnknown, TypesUnfit: when it is none, or holds what no Delta table can.
     """
+    return to_delta(_read(table, made))
+
+
+def storable(table: str, made: Any) -> pl.DataFrame:
+    """What any other asset returned as a frame, of which only the columns change type that no Delta table can hold.
+
+    Raises:
+        FrameUnknown, TypesUnfit: as :func:`frame_of`.
+    """
+    frame = _read(table, made)
+    return frame.with_columns(to_delta(frame.select(unstageable(frame.schema))).get_columns())
+
+
+def _read(table: str, made: Any) -> pl.DataFrame:
     if isinstance(made, pl.LazyFrame):
-        return to_delta(made.collect(engine="streaming"))
+        return made.collect(engine="streaming")
     if isinstance(made, pl.DataFrame):
-        return to_delta(made)
+        return made
     if isinstance(made, pl.Series) or not hasattr(made, "__arrow_c_stream__"):
         raise FrameUnknown(table, "nothing" if made is None else f"a {type(made).__name__}")
-    return to_delta(pl.DataFrame(made))
+    return pl.DataFrame(made)
 
 
 def refuse_strange(compute: Any) -> None:
