@@ -7,8 +7,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from tests.foreign.cabs import before
+from backfill_assets.testing import TestLake
+from tests.foreign.cabs import adopted, before
 from tests.foreign.cabs.exports import export
+from tests.foreign.project import MOST_LINES, Story, commanded, lines_to_adopt
 
 pytestmark = [pytest.mark.dagster, pytest.mark.slow]
 
@@ -33,3 +35,23 @@ def test_it_runs_as_it_was(tmp_path: Path):
     shares = pl.read_parquet(tmp_path / "files/shares_of_zones/2026-02-01.parquet")
     assert shares["share"].sum() == pytest.approx(1, abs=1e-5)
     assert pl.read_parquet(tmp_path / "files/monthly_fares/*.parquet")["rides"].sum() == 28 * 30
+
+
+def test_it_is_adopted_by_few_lines():
+    lines = lines_to_adopt(before, adopted)
+
+    assert 0 < len(lines) <= MOST_LINES, "\n".join(lines)
+
+
+def test_sixty_days_across_a_change_of_clocks_are_corrected_taken_back_and_corrected_again_by_command(tmp_path: Path):
+    lake = TestLake(tmp_path / "lake", adopted.defs, now="2026-05-02T06:00:00+00:00")
+    story = Story(lake, "daily_fares", "2026-02-10", "2026-04-10", ("monthly_fares", "shares_of_zones"))
+
+    with commanded(adopted):
+        published = story.run("nightly").told
+        assert len(published["published"]) == 90
+        assert lake.rows("monthly_fares")["day"].n_unique() == 3
+        assert lake.rows("daily_fares").schema["rides"] == pl.Int64
+        story.correct_and_return(
+            lambda rows: rows.with_columns(fares=pl.col("fares") - pl.col("highest_fare")), slots=60
+        )
