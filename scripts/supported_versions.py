@@ -28,9 +28,9 @@ ENDS = ("oldest", "newest")
 # The example asks for more than the library does, so it is installed last.
 LIBRARY = ("", "pages", "notify", "object-store", "sql")
 EXAMPLE = "demo"
-TESTS_NEED = ("aiosmtpd", "hypothesis", "moto[s3,server]", "openpyxl", "pytest", "pytest-timeout")
+TESTS_NEED = ("aiosmtpd", "hypothesis", "moto[s3,server]", "openpyxl", "pandas", "pytest", "pytest-timeout")
 COMPLETE = (
-    *("tests/revenue", "tests/pages", "tests/storage"),
+    *("tests/revenue", "tests/pages", "tests/storage", "tests/kinds/test_transforms.py"),
     *("tests/orchestration/test_notices.py", "tests/orchestration/test_sqlite_storages.py"),
 )
 BEGIN, END = "<!-- versions: written by scripts/supported -->", "<!-- /versions -->"
