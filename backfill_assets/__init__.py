@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         correctable_asset,
         days_of_run,
     )
-    from backfill_assets.orchestration.asset.source import DeltaSource, Source
+    from backfill_assets.orchestration.asset.source import DeltaSource, ParquetSource, QuerySource, Source
     from backfill_assets.orchestration.asset.sql import correctable_sql
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.orchestration.asset.table_definition import refresh_outputs
@@ -40,6 +40,8 @@ _HOMES = {
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
+    "ParquetSource": "backfill_assets.orchestration.asset.source",
+    "QuerySource": "backfill_assets.orchestration.asset.source",
     "Source": "backfill_assets.orchestration.asset.source",
     "begin_report": "backfill_assets.orchestration.reports.freeze",
     "build_correction_definitions": "backfill_assets.orchestration.build",
@@ -70,6 +72,8 @@ __all__ = [
     "FirstDayUnreadable",
     "LakeResource",
     "NightlySpec",
+    "ParquetSource",
+    "QuerySource",
     "Source",
     "begin_report",
     "build_correction_definitions",

@@ -20,6 +20,8 @@ PUBLIC = {
         "FirstDayUnreadable",
         "LakeResource",
         "NightlySpec",
+        "ParquetSource",
+        "QuerySource",
         "Source",
         "begin_report",
         "build_correction_definitions",

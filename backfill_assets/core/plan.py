@@ -74,13 +74,15 @@ class PlannedInputs:
     """What the days are computed from.
 
     ``pins`` are the commits of the sources. ``after`` names corrections of tables that this one reads, which have to be
-    live first. ``rates`` are the days a minute that sources with a limit bear.
+    live first. ``rates`` are the days a minute that sources with a limit bear. ``unpinned`` are sources that nothing
+    can pin, which are read as they are when a day is computed.
     """
 
     pins: Mapping[str, int] = field(default_factory=dict[str, int])
     code_version: str = ""
     after: tuple[str, ...] = ()
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
+    unpinned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ class Plan:
             "runs_seen": self.cost.runs_seen,
             "after": list(self.inputs.after),
             **rates,
+            **({"unpinned": list(self.inputs.unpinned)} if self.inputs.unpinned else {}),
         }
 
     @classmethod
@@ -229,7 +232,11 @@ class Plan:
             opened_at=datetime.fromisoformat(value["opened_at"]),
             opened_by=value["opened_by"],
             inputs=PlannedInputs(
-                dict(value["pins"]), value["code_version"], tuple(value.get("after", ())), value.get("rates", {})
+                dict(value["pins"]),
+                value["code_version"],
+                tuple(value.get("after", ())),
+                value.get("rates", {}),
+                tuple(value.get("unpinned", ())),
             ),
             cost=PlannedCost(
                 bytes_staged=value["bytes_staged"],

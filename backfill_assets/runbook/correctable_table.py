@@ -11,7 +11,7 @@ from backfill_assets.core.check import Check, Problem
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.reads import Reads
-from backfill_assets.storage.outside import OutsideDelta
+from backfill_assets.storage.outside import Outside
 from backfill_assets.storage.records import Records
 
 
@@ -56,7 +56,12 @@ class Sources:
     verify: tuple[Verify, ...] = ()
     partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
     reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
-    outside: Mapping[str, OutsideDelta] = field(default_factory=dict[str, OutsideDelta])
+    outside: Mapping[str, Outside] = field(default_factory=dict[str, Outside])
+
+    @property
+    def unpinned(self) -> tuple[str, ...]:
+        """The names of those that no correction can pin; they are not among ``names``."""
+        return tuple(name for name, source in self.outside.items() if not source.is_pinned)
 
     def read_of(self, source: str) -> Reads:
         """Which of its slots are read; the same as the table's where nothing else is said."""

@@ -157,7 +157,7 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
         request=request,
         opened_at=ctx.now,
         opened_by=ctx.actor,
-        inputs=PlannedInputs(pins, table.code.version),
+        inputs=PlannedInputs(pins, table.code.version, unpinned=table.sources.unpinned),
         cost=PlannedCost(bytes_staged=sum(file.size for file in files)),
         reports=ctx.surroundings.reach(request.all_days),
         holders=holders_of(ctx),

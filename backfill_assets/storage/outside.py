@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from typing import Protocol
 from urllib.parse import unquote
 
 import polars as pl
@@ -17,6 +18,7 @@ from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.outside import OutsideColumnMissing, VariableMissing
 from backfill_assets.storage.actions import fingerprint_of
 from backfill_assets.storage.files import Folder
+from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.opening import open_table, schema_of
 from backfill_assets.storage.snapshot import PATH, Snapshot
 
@@ -42,6 +44,19 @@ class SlotColumn:
         return detect(self.name, dtype, values, self.grain, zone=self.zone, offset=self.offset)
 
 
+class Outside(Protocol):
+    """Anything outside the lake that can be read by slots; ``is_pinned`` says whether a correction can pin it."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether an earlier state of it can be read."""
+        ...
+
+    def snapshot(self, lake: Lake, name: str, commit: int | None = None) -> "OutsideSnapshot":
+        """What it is now, or was at a commit."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OutsideDelta:
     """A Delta table of anybody's, at any place.
@@ -53,8 +68,9 @@ class OutsideDelta:
     column: SlotColumn
     storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
     from_environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_pinned: bool = True
 
-    def snapshot(self, commit: int | None = None) -> Snapshot:
+    def snapshot(self, lake: Lake, name: str, commit: int | None = None) -> "OutsideSnapshot":
         """The newest commit, or an earlier one.
 
         Raises:
@@ -63,6 +79,7 @@ class OutsideDelta:
             OutsideColumnMissing: when it lacks the column that tells slots apart.
             ColumnHoldsNoSlots: when the column's values are of no slot.
         """
+        del lake, name  # A Delta table keeps what it was by itself.
         folder = Folder(self.uri, options_of(self.uri, self.storage_options, self.from_environment))
         handle = open_table(folder, commit)
         schema = schema_of(handle, self.uri)

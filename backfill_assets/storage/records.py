@@ -19,7 +19,7 @@ from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.opening import Latest, latest
 from backfill_assets.storage.outbox import Outbox
-from backfill_assets.storage.outside import OutsideDelta
+from backfill_assets.storage.outside import Outside
 from backfill_assets.storage.proofs import Certificates
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
@@ -38,14 +38,14 @@ class Records:
 
     lake: Lake
     partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
-    outside: Mapping[str, OutsideDelta] = field(default_factory=dict[str, OutsideDelta])
+    outside: Mapping[str, Outside] = field(default_factory=dict[str, Outside])
 
     def knowing(self, partitions: Mapping[str, PartitionColumn]) -> Self:
         """The same records, which know of some more tables how they keep their slots."""
         new = {table: column for table, column in partitions.items() if column != self.partition_of(table)}
         return replace(self, partitions={**self.partitions, **new}) if new else self
 
-    def reading(self, outside: Mapping[str, OutsideDelta]) -> Self:
+    def reading(self, outside: Mapping[str, Outside]) -> Self:
         """The same records, which know where some more tables lie that are read and never written."""
         return replace(self, outside={**self.outside, **outside}) if outside else self
 
@@ -145,7 +145,7 @@ class Records:
             TableMissing: when the table was never created.
         """
         if name in self.outside:
-            return self.outside[name].snapshot(commit)
+            return self.outside[name].snapshot(self.lake, name, commit)
         if commit is not None:
             return self.table(name).snapshot(commit)
         return self._stored(name, self.lake.table_uri(name))

@@ -1,8 +1,8 @@
 """What a parameter of a transform reads, where that is not the slots of an asset of its name alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import dagster as dg
 
@@ -10,7 +10,9 @@ from backfill_assets.core.reads import Reads
 from backfill_assets.errors.setup import LookBackInvalid, OwnTableRead
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, table_of
 from backfill_assets.orchestration.instance.slots import TableSlots, offset_of
-from backfill_assets.storage.outside import OutsideDelta, SlotColumn
+from backfill_assets.storage.outside import Outside, OutsideDelta, SlotColumn
+from backfill_assets.storage.outside_files import OutsideFiles
+from backfill_assets.storage.outside_query import OutsideQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,29 @@ class Source:
         return dg.AssetDep(self.asset_key, partition_mapping=mapping)
 
 
-@dataclass(frozen=True, slots=True)
-class DeltaSource:
+class _OutsideSource:
+    """What all sources outside the lake have alike: the key under which Dagster shows them."""
+
+    name: str
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """The key under which Dagster shows it."""
+        return key_of(self.name)
+
+    @property
+    def table(self) -> str:
+        """The name it is read by."""
+        return table_of(self.asset_key)
+
+    @property
+    def dep(self) -> dg.AssetKey:
+        """The dependency as Dagster shows it."""
+        return self.asset_key
+
+
+@dataclass(frozen=True)
+class DeltaSource(_OutsideSource):
     """A Delta table that lies anywhere, of anybody's, whose rows a column tells apart.
 
     It may be partitioned by that column, by others as well, or not at all. A correction pins the commit.
@@ -66,33 +89,72 @@ class DeltaSource:
     name: str = ""
     look_back: int = 0
 
-    @property
-    def asset_key(self) -> dg.AssetKey:
-        """The key under which Dagster shows it."""
-        return key_of(self.name)
-
-    @property
-    def table(self) -> str:
-        """The name it is read by."""
-        return table_of(self.asset_key)
-
-    @property
-    def dep(self) -> dg.AssetKey:
-        """The dependency as Dagster shows it."""
-        return self.asset_key
-
-    def opened_for(self, slots: TableSlots) -> OutsideDelta:
+    def opened_for(self, slots: TableSlots) -> Outside:
         """Where it lies, with the column in the slots of a table."""
-        partitions = slots.partitions_def
-        column = SlotColumn(self.day, slots.grain, partitions.timezone, offset_of(partitions))
-        secret = {
-            option: value.env_var_name for option, value in self.storage_options.items() if isinstance(value, dg.EnvVar)
-        }
-        plain = {option: value for option, value in self.storage_options.items() if option not in secret}
-        return OutsideDelta(self.uri, column, plain, secret)
+        return OutsideDelta(self.uri, _column(self.day, slots), *_options(self.storage_options))
 
 
-AnySource: TypeAlias = Source | DeltaSource
+@dataclass(frozen=True)
+class ParquetSource(_OutsideSource):
+    """Parquet files of anybody's, whose rows a column tells apart. A correction pins them by path, size and SHA-256.
+
+    Args:
+        files: a path or URI in which ``*`` stands for a part of a name and ``**`` for any folders.
+        day: the column, as in :class:`DeltaSource`, or a part of folders' names such as ``order_date=2026-01-23``.
+        storage_options: as in :class:`DeltaSource`.
+        name: as in :class:`DeltaSource`.
+        look_back: as in :class:`Source`.
+    """
+
+    files: str
+    day: str
+    storage_options: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    name: str = ""
+    look_back: int = 0
+
+    def opened_for(self, slots: TableSlots) -> Outside:
+        """Which files they are, with the column in the slots of a table."""
+        return OutsideFiles(self.files, _column(self.day, slots), *_options(self.storage_options))
+
+
+@dataclass(frozen=True)
+class QuerySource(_OutsideSource):
+    """What a query of a database returns, read anew by each run: nothing can pin it, and plans and notices say so.
+
+    Args:
+        query: one SELECT.
+        day: the column that tells its rows apart, as in :class:`DeltaSource`.
+        connection: a function that opens a connection which Polars reads from, or ``dg.EnvVar`` with a URI.
+        name: as in :class:`DeltaSource`.
+        look_back: as in :class:`Source`.
+    """
+
+    query: str
+    day: str
+    connection: Callable[[], Any] | dg.EnvVar = field(repr=False)
+    name: str = ""
+    look_back: int = 0
+
+    def opened_for(self, slots: TableSlots) -> Outside:
+        """The query, with the column in the slots of a table."""
+        column = _column(self.day, slots)
+        if isinstance(self.connection, dg.EnvVar):
+            return OutsideQuery(self.name, self.query, column, variable=self.connection.env_var_name)
+        return OutsideQuery(self.name, self.query, column, self.connection)
+
+
+def _column(name: str, slots: TableSlots) -> SlotColumn:
+    return SlotColumn(name, slots.grain, slots.partitions_def.timezone, offset_of(slots.partitions_def))
+
+
+def _options(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The options that are given as they are, and the variables of those that are read from the environment."""
+    secret = {option: value.env_var_name for option, value in given.items() if isinstance(value, dg.EnvVar)}
+    return {option: value for option, value in given.items() if option not in secret}, secret
+
+
+OutsideSource: TypeAlias = DeltaSource | ParquetSource | QuerySource
+AnySource: TypeAlias = Source | OutsideSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +162,7 @@ class SourcesRead:
     """Which slots of each source are read, and where those lie that are outside the lake, by table."""
 
     reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
-    outside: Mapping[str, OutsideDelta] = field(default_factory=dict[str, OutsideDelta])
+    outside: Mapping[str, Outside] = field(default_factory=dict[str, Outside])
 
     def of(self, table: str) -> Reads:
         """Which slots of a source are read; the same as the table's where nothing else is said."""
@@ -115,8 +177,8 @@ def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | AnySou
         OwnTableRead: when it is the table itself.
     """
     declared = (given or {}).get(parameter, [parameter])
-    source = declared if isinstance(declared, Source | DeltaSource) else Source(declared)
-    if isinstance(source, DeltaSource) and not source.name:
+    source = declared if isinstance(declared, Source | OutsideSource) else Source(declared)
+    if isinstance(source, OutsideSource) and not source.name:
         source = replace(source, name=parameter)
     if isinstance(source.look_back, bool) or not isinstance(source.look_back, int) or source.look_back < 0:
         raise LookBackInvalid(table, source.table, source.look_back)
@@ -134,5 +196,5 @@ def reads_of(slots: TableSlots, sources: Mapping[str, AnySource]) -> SourcesRead
     for source in sources.values():
         look_back = max(source.look_back, found[source.table].look_back if source.table in found else 0)
         found[source.table] = Reads(slots.grain, look_back, slots.first)
-    outside = {one.table: one.opened_for(slots) for one in sources.values() if isinstance(one, DeltaSource)}
+    outside = {one.table: one.opened_for(slots) for one in sources.values() if isinstance(one, OutsideSource)}
     return SourcesRead(found, outside)

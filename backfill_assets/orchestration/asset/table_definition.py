@@ -101,7 +101,7 @@ class TableDefinition:
             columns=Columns(self.partition, declared_columns(self.compute_spec.schema)),
             code=CodeVersion(self.compute_spec.code_version, git_commit()),
             sources=Sources(
-                tuple(dict.fromkeys(self.compute_spec.sources.values())),
+                self.compute_spec.tables_pinned,
                 self.limits.rates,
                 self.limits.retention_days,
                 self.verify,

@@ -111,6 +111,12 @@ class ComputeSpec:
         """The sources that are tables of the lake."""
         return frozenset(self.sources.values()) - self.read.outside.keys()
 
+    @property
+    def tables_pinned(self) -> tuple[str, ...]:
+        """The sources that a correction can pin, in order."""
+        unpinned = {table for table, source in self.read.outside.items() if not source.is_pinned}
+        return tuple(table for table in dict.fromkeys(self.sources.values()) if table not in unpinned)
+
     def fingerprints(self, snapshots: Mapping[str, Snapshot], slot: Slot) -> dict[str, str]:
         """What one slot is computed from: the fingerprint of the files that it reads of each source, by table."""
         return {table: found.fingerprint_over(self.read.of(table).of([slot])) for table, found in snapshots.items()}
