@@ -270,7 +270,15 @@ def test_the_lint_is_switched_off_seldom_and_never_without_a_reason() -> None:
 
 
 # Values that may be wide: a row has as many fields as its table columns, a request as many as its file.
-ROWS_AND_REQUESTS = {"Adoption", "Build", "Completeness", "Entry", "Request", "Sending"}
+ROWS_AND_REQUESTS = {
+    "core/plan.py Request",
+    "storage/adoptions.py Adoption",
+    "storage/builds.py Build",
+    "storage/completeness.py Completeness",
+    "storage/ledger.py Entry",
+    "storage/outbox.py Sending",
+    "storage/watermarks.py Entry",
+}
 # What a user writes once, by keyword, each with one meaning.
 PUBLIC_BUILDERS = {"build_correction_definitions", "correctable_asset"}
 MOST_FIELDS, MOST_PARAMETERS = 9, 8
@@ -289,8 +297,12 @@ def parameters_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]
 
 
 def test_no_value_and_no_parameter_list_is_wide() -> None:
-    classes = [node for module in MODULES for node in nodes_of(module)]
-    wide = {node.name for node in classes if isinstance(node, ast.ClassDef) and len(fields_of(node)) > MOST_FIELDS}
+    classes = [(module, node) for module in MODULES for node in nodes_of(module)]
+    wide = {
+        f"{module.relative_to(ROOT / 'backfill_assets').as_posix()} {node.name}"
+        for module, node in classes
+        if isinstance(node, ast.ClassDef) and len(fields_of(node)) > MOST_FIELDS
+    }
     long = [
         f"{module.relative_to(ROOT)} {function.name}"
         for module in MODULES

@@ -30,7 +30,7 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
+from backfill_assets.orchestration.watching.looks import Looks, Verdict, check_of_looks, verdict_op
 from backfill_assets.runbook.request import request_text
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.records import Records
@@ -191,22 +191,12 @@ def _propose(found: Audit) -> str:
 
 
 def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=definition.asset.key,
-        name=CHECK,
-        description="The last replay audit found nothing.",
-        required_resource_keys={"lake"},
-    )
-    def replays(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        lake: LakeResource = context.resources.lake
+    def evaluated(lake: LakeResource) -> dg.AssetCheckEvaluation:
         last = LOOKS.last(lake.lake(), definition.table)
         verdict = _verdict(last[1]).aged(last[0], lake.now()) if last else _verdict(NEVER_AUDITED)
-        told = _evaluation(definition, verdict, last[1] if last else NEVER_AUDITED)
-        return dg.AssetCheckResult(
-            passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
-        )
+        return _evaluation(definition, verdict, last[1] if last else NEVER_AUDITED)
 
-    return replays
+    return check_of_looks(definition.asset.key, CHECK, "The last replay audit found nothing.", evaluated)
 
 
 NEVER_AUDITED: Mapping[str, Any] = {

@@ -13,7 +13,7 @@ from backfill_assets.errors.base import counted, listed
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
+from backfill_assets.orchestration.watching.looks import Looks, Verdict, check_of_looks, verdict_op
 from backfill_assets.storage.findings import Findings
 
 CHECK = "agrees_with_ledger"
@@ -118,24 +118,16 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
 
 
 def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=definition.asset.key,
-        name=CHECK,
-        description="Nothing that the last reconciliation found is still open.",
-        required_resource_keys={"lake"},
-    )
-    def agrees_with_ledger(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        lake: LakeResource = context.resources.lake
+    def evaluated(lake: LakeResource) -> dg.AssetCheckEvaluation:
         findings = [stored.detail for stored in Findings(lake.lake()).open(definition.table)]
         last = LOOKS.last(lake.lake(), definition.table)
         verdict = _verdict(last[1] if last else None, findings)
         aged = verdict.aged(last[0], lake.now()) if last else verdict
-        told = _evaluation(definition, aged, findings, last[1] if last else {})
-        return dg.AssetCheckResult(
-            passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
-        )
+        return _evaluation(definition, aged, findings, last[1] if last else {})
 
-    return agrees_with_ledger
+    return check_of_looks(
+        definition.asset.key, CHECK, "Nothing that the last reconciliation found is still open.", evaluated
+    )
 
 
 def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any]]) -> Verdict:
