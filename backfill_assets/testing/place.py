@@ -19,6 +19,7 @@ from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.setup import TableUnclear
 from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
+from backfill_assets.orchestration.instance.columns import columns_in, knowing
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.storage.records import Records
@@ -55,7 +56,8 @@ class Place:
     @property
     def records(self) -> Records:
         """The records of the lake: its tables, ledger, watermarks and certificates."""
-        return self.lake.records()
+        graph = self.definitions.resolve_asset_graph()
+        return knowing(self.lake.records(), columns_in(graph, graph.get_all_asset_keys()))
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
@@ -63,7 +65,7 @@ class Place:
         home = self.folder / "dagster"
         with self.entered():
             if not (home / "dagster.yaml").exists():
-                shutil.copytree(_prepared_home().name, home, dirs_exist_ok=True)
+                configured(home)
             return dg.DagsterInstance.from_config(str(home))
 
     @property
@@ -141,12 +143,18 @@ def _led(definitions: dg.Definitions, lake: LakeResource, given: Mapping[str, An
     )
 
 
+def configured(home: Path) -> Path:
+    """A home of Dagster with our configuration in it, and with the storages that ``BACKFILL_STORAGES`` asks for."""
+    shutil.copytree(_prepared(os.environ.get("BACKFILL_STORAGES", "")).name, home, dirs_exist_ok=True)
+    return home
+
+
 @cache
-def _prepared_home() -> "TemporaryDirectory[str]":
-    """A home with our configuration and Dagster's empty files in it, which take a second to make."""
+def _prepared(storages: str) -> "TemporaryDirectory[str]":
+    """A home with Dagster's empty files in it, which take a second to make."""
     made = TemporaryDirectory(prefix="dagster-home-")
     ours = files("backfill_assets.orchestration.instance")
-    parts = ["dagster.yaml", *(["storages.yaml"] if os.environ.get("BACKFILL_STORAGES") == "reusing" else [])]
+    parts = ["dagster.yaml", *(["storages.yaml"] if storages == "reusing" else [])]
     text = "\n".join((ours / part).read_text("utf-8") for part in parts)
     Path(made.name, "dagster.yaml").write_text(text + WITHOUT_COMPUTE_LOGS, encoding="utf-8")
     before = os.environ.get("DAGSTER_HOME")

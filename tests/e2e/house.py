@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
-from tests.instances import configured
+from backfill_assets.testing.place import configured
 from tests.revenue.real_data import real_data
 
 FACT = "fct_daily_revenue"

@@ -1,5 +1,6 @@
 """The web shop: as it was, adopted by a few lines, and corrected by the command line."""
 
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -25,7 +26,7 @@ def test_it_runs_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     weekly = pl.read_delta(str(tmp_path / "marts/weekly_sales"))
     assert weekly.schema["revenue"] == pl.Float64
-    assert weekly.group_by("day").agg(pl.col("orders").sum()).sort("day")["orders"].to_list() == [280, 280]
+    assert weekly.group_by("week").agg(pl.col("orders").sum()).sort("week")["orders"].to_list() == [280, 280]
 
 
 def test_it_is_adopted_by_few_lines():
@@ -55,5 +56,6 @@ def test_sixty_days_are_corrected_taken_back_and_corrected_again_by_command(tmp_
         published = story.run("nightly").told
         assert len(published["published"]) == 91
         assert lake.rows("core/daily_sales").schema["revenue"] == pl.Decimal(38, 2)
-        assert lake.rows("marts/monthly_sales")["day"].n_unique() == 3
+        assert lake.rows("core/daily_sales", ["2026-01-15"])["order_date"].unique().to_list() == [date(2026, 1, 15)]
+        assert lake.rows("marts/monthly_sales")["month"].n_unique() == 3
         story.correct_and_return(lambda rows: rows.with_columns(pl.col("revenue") * 2), slots=60)

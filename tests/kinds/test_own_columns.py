@@ -22,6 +22,7 @@ from backfill_assets import (
 )
 from backfill_assets.core.plan import Request
 from backfill_assets.core.window import Window
+from backfill_assets.orchestration.asset.siblings import declaration_of
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import Runner
@@ -170,3 +171,17 @@ def test_a_table_of_any_column_is_published_corrected_and_taken_back(name: str, 
         assert definition.knowing(lake.records()).snapshot("orders").days == set(done.published)
         roll_back(definition.step_context(lake, "Grace"), plan.correction, all_days=True)
         assert rows_of(lake, "orders", kind).equals(wrong)
+
+
+@pytest.mark.parametrize("told", ["backfill_assets/day", "partition_expr"])
+def test_the_column_may_be_told_as_other_io_managers_are_told_it(told: str) -> None:
+    def orders(log: pl.LazyFrame) -> pl.LazyFrame:
+        return log
+
+    declared = {"partitions_def": DAILY, "keys": ["order_date", "shop"], "measures": ["revenue"]}
+    by_metadata = correctable_asset(**declared, metadata={told: "order_date"})(orders)
+    by_name = correctable_asset(**declared, metadata={told: "order_date"}, day="paid_on")(orders)
+
+    found = [declaration_of(asset) for asset in (by_metadata, by_name)]
+    assert [one.compute_spec.columns.partition.name for one in found] == ["order_date", "paid_on"]
+    assert [one.keys for one in found] == [("shop",), ("order_date", "shop")]

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from backfill_assets.core.window import Window
+from backfill_assets.testing.place import configured
 from tests.e2e.small_lake import SmallLake
 from tests.e2e.story import environment, wrong_lake
-from tests.instances import configured, instance_in
+from tests.instances import instance_in
 from tests.orchestration.daemon import Daemon
 
 HISTORY = Window(date(2026, 1, 5), date(2026, 1, 22))

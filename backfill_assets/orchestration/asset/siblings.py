@@ -20,7 +20,7 @@ from backfill_assets.orchestration.asset.source import AnySource, reads_of, sour
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.columns import column_of, records_of_run
+from backfill_assets.orchestration.instance.columns import column_of, name_told, records_of_run
 from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -132,7 +132,8 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         partitions_def: every hour, day, week or month, without exclusions; keys, time zone, offsets and end are yours.
         keys: the columns that identify a row, ``day`` among them or not; with none, a day has one row.
         measures: decimal or integer columns that are summed and compared; with none, only rows and cells are.
-        day: the column that keeps the partitions, as dates, text or timestamps; hours are timestamps in UTC.
+        day: the column that keeps the partitions, as dates, text or timestamps; hours are timestamps in UTC. When it
+            is not given, the one that ``metadata`` names as ``partition_expr``, as for Dagster's own IO managers.
         schema: anything with ``validate(frame)``, such as a Pandera model; nothing invalid is ever written.
         sources: parameter name to asset key, where they differ: ``"finance/orders"``, its parts, or a key; or to a
             :class:`Source`, where slots from before the run's are read as well.
@@ -160,14 +161,15 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         name = table_of(key)
         refuse_name(key)
         slots = regular(name, partitions_def)
-        refuse_wrong_columns(name, keys, measures, schema, day)
+        column = name_told(others.get("metadata") or {}) if day == DAY else day
+        refuse_wrong_columns(name, keys, measures, schema, column)
         refuse_options(name, others)
         taken = taken_by(name, compute)
         read = {parameter: source_of(name, parameter, sources) for parameter in taken.sources}
         tables = {parameter: source.table for parameter, source in read.items()}
         version = code_version or version_of(name, compute)
-        by = tuple(column for column in keys or () if column != day)
-        columns = Declared(by, tuple(measures or ()), column_of(partitions_def, day) or BY_DAY)
+        by = tuple(one for one in keys or () if one != column)
+        columns = Declared(by, tuple(measures or ()), column_of(partitions_def, column) or BY_DAY)
         read_as = reads_of(slots, read)
         compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken, read_as)
         shared = {

@@ -1,1 +1,1 @@
-"""A web shop's analytics: key prefixes, floats, users and orders by day, weekly and monthly reports."""
+"""A web shop's analytics: key prefixes, floats, own date columns, users and orders by day, weeks and months."""

@@ -13,13 +13,13 @@ ONE_RUN = dg.BackfillPolicy.single_run()
 SALES = {"daily_sales": dg.AssetIn(["core", "daily_sales"])}
 
 
-@dg.asset(key_prefix="raw", partitions_def=DAYS, backfill_policy=ONE_RUN)
+@dg.asset(key_prefix="raw", partitions_def=DAYS, backfill_policy=ONE_RUN, metadata={"partition_expr": "snapshot_date"})
 def users(context: dg.AssetExecutionContext) -> pl.DataFrame:
     start, end = context.partition_time_window
     return registered(start.date(), end.date())
 
 
-@dg.asset(key_prefix="raw", partitions_def=DAYS, backfill_policy=ONE_RUN)
+@dg.asset(key_prefix="raw", partitions_def=DAYS, backfill_policy=ONE_RUN, metadata={"partition_expr": "order_date"})
 def orders(context: dg.AssetExecutionContext) -> pl.DataFrame:
     start, end = context.partition_time_window
     return ordered(start.date(), end.date())
@@ -29,26 +29,31 @@ def orders(context: dg.AssetExecutionContext) -> pl.DataFrame:
     key_prefix="core",
     partitions_def=DAYS,
     backfill_policy=ONE_RUN,
+    metadata={"partition_expr": "order_date"},
     ins={"orders": dg.AssetIn(["raw", "orders"]), "users": dg.AssetIn(["raw", "users"])},
 )
 def daily_sales(orders: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
-    sold = orders.join(users, on=["day", "user_id"])
-    return sold.group_by("day", "country").agg(
+    sold = orders.join(users, left_on=["order_date", "user_id"], right_on=["snapshot_date", "user_id"])
+    return sold.group_by("order_date", "country").agg(
         buyers=pl.col("user_id").n_unique(),
         orders=pl.len(),
         revenue=pl.col("amount").sum(),
     )
 
 
-@dg.asset(key_prefix="marts", partitions_def=WEEKS, backfill_policy=ONE_RUN, ins=SALES)
+@dg.asset(
+    key_prefix="marts", partitions_def=WEEKS, backfill_policy=ONE_RUN, ins=SALES, metadata={"partition_expr": "week"}
+)
 def weekly_sales(daily_sales: pl.DataFrame) -> pl.DataFrame:
-    weekly = daily_sales.group_by(pl.col("day").dt.truncate("1w"), "country")
+    weekly = daily_sales.group_by("country", week=pl.col("order_date").dt.truncate("1w"))
     return weekly.agg(pl.col("orders", "revenue").sum())
 
 
-@dg.asset(key_prefix="marts", partitions_def=MONTHS, backfill_policy=ONE_RUN, ins=SALES)
+@dg.asset(
+    key_prefix="marts", partitions_def=MONTHS, backfill_policy=ONE_RUN, ins=SALES, metadata={"partition_expr": "month"}
+)
 def monthly_sales(daily_sales: pl.DataFrame) -> pl.DataFrame:
-    monthly = daily_sales.group_by(pl.col("day").dt.truncate("1mo"), "country")
+    monthly = daily_sales.group_by("country", month=pl.col("order_date").dt.truncate("1mo"))
     return monthly.agg(pl.col("orders", "revenue").sum())
 
 

@@ -6,8 +6,8 @@ from random import Random
 import polars as pl
 
 COUNTRIES = ("AT", "DE", "FR", "IT")
-USERS = pl.Schema({"day": pl.Date, "user_id": pl.Int32, "country": pl.String})
-ORDERS = pl.Schema({"day": pl.Date, "order_id": pl.Int64, "user_id": pl.Int32, "amount": pl.Float64})
+USERS = pl.Schema({"snapshot_date": pl.Date, "user_id": pl.Int32, "country": pl.String})
+ORDERS = pl.Schema({"order_date": pl.Date, "order_id": pl.Int64, "user_id": pl.Int32, "amount": pl.Float64})
 
 
 def days_between(start: date, end: date) -> list[date]:
