@@ -27,6 +27,7 @@ class Clause(StrEnum):
     CONTROL_TOTALS = "control_totals"
     CLOSER_TO_LEDGER = "closer_to_ledger"
     SAMPLE_REDERIVED = "sample_rederived"
+    SAME_ALONE = "same_alone"
 
 
 @dataclass(frozen=True, slots=True)

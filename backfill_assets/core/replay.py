@@ -1,14 +1,17 @@
 """The replay audit: whether today's code, given the same inputs, says what was published."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause
+from backfill_assets.core.facts.staging import DaysStaged
+from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
-from backfill_assets.errors.base import counted, verb
+from backfill_assets.errors.base import counted, days_listed, verb
 
 
 class Verdict(StrEnum):
@@ -213,3 +216,31 @@ def versions_of(builds: Mapping[date, tuple[str, str]]) -> tuple[Version, ...]:
         days.setdefault(version, []).append(day)
         since[version] = min(at, since.get(version, at))
     return tuple(Version(name, since[name], tuple(sorted(of))) for name, of in days.items())
+
+
+def same_alone(staged: Iterable[DaysStaged], days: Collection[Slot]) -> Check | None:
+    """Whether days that were computed alone as well came out as they did in their waves; None where none was.
+
+    Args:
+        staged: what was staged, oldest first; a day that was staged again is told of by that alone.
+        days: the days of the correction.
+    """
+    told: dict[Slot, str] = {}
+    for fact in staged:
+        told = {day: what for day, what in told.items() if day not in fact.days} | dict(fact.alone)
+    told = {day: what for day, what in sorted(told.items()) if day in days}
+    if not told:
+        return None
+    unlike = {day: what for day, what in told.items() if what}
+    if not unlike:
+        return Check.passing(
+            Clause.SAME_ALONE, f"{counted(len(told), 'day')} computed alone as well came out the same."
+        )
+    shown = " ".join(list(unlike.values())[:EXAMPLES_SHOWN])
+    sentence = (
+        f"{days_listed(unlike, of=len(told))} came out otherwise computed alone. {shown} "
+        "Declare how far back a source is read by its look_back, and take out what is random or tells the time."
+    )
+    return Check.failing(
+        Clause.SAME_ALONE, sentence, unlike, {"alone": {str(day): what for day, what in unlike.items()}}
+    )

@@ -12,6 +12,7 @@ from backfill_assets.core.facts import (
     Approved,
     CheckResult,
     Compared,
+    DaysStaged,
     DaysToRestage,
     Measured,
     StagingCompleted,
@@ -23,6 +24,7 @@ from backfill_assets.core.next_step import before_validation
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
+from backfill_assets.core.replay import same_alone
 from backfill_assets.core.requirements import NothingStagedSince
 from backfill_assets.core.steps import Step
 from backfill_assets.core.swapped import sums_by_month, sums_told
@@ -202,6 +204,7 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
             column=table.partition,
         ),
         *(check for prove in table.prove for check in prove(evidence)),
+        *_same_alone(ctx, plan),
     )
     changed = frozenset(comparison.changed_days) | (days - live.days)
     certificate = Certificate(
@@ -217,6 +220,12 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     )
     foreign = (days & live.days) - built.keys()
     return Validation(comparison, checks, certificate, other, frozenset(foreign), _late(ctx, plan))
+
+
+def _same_alone(ctx: StepContext, plan: Plan) -> list[Check]:
+    facts = (event.fact for event in ctx.records.ledger.events(plan.correction))
+    check = same_alone([fact for fact in facts if isinstance(fact, DaysStaged)], plan.days)
+    return [check] if check else []
 
 
 def _late(ctx: StepContext, plan: Plan) -> frozenset[date]:

@@ -12,7 +12,7 @@ from backfill_assets.errors.base import at_rate, counted, days_listed
 
 @dataclass(frozen=True, slots=True)
 class DaysStaged:
-    """A run wrote days into the staged version."""
+    """A run wrote days into the staged version; ``alone`` are those it computed alone as well, with what differed."""
 
     step: ClassVar[Step] = Step.STAGE
     outcome: ClassVar[Outcome] = Outcome.PROGRESSED
@@ -20,6 +20,7 @@ class DaysStaged:
     code_version: str = ""
     rows: int = 0
     seconds: float = 0.0
+    alone: Mapping[date, str] = field(default_factory=dict[date, str], metadata=stored_as(omit=True))
 
     def summary(self) -> str:
         """One sentence."""

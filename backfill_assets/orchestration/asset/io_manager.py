@@ -14,6 +14,7 @@ from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import StagingClosed
 from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import PartitionsUnusable
+from backfill_assets.orchestration.asset.alone import TriedWave
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER
 from backfill_assets.orchestration.asset.transform import storable
@@ -142,7 +143,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         if wave.frames:
             rows = sum(len(frame) for frame in wave.frames.values())
             seconds = round(wave.seconds_per_day * len(wave.frames), 3)
-            facts.append(core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, rows, seconds))
+            alone = wave.alone if isinstance(wave, TriedWave) else {}
+            facts.append(core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, rows, seconds, alone))
         if wave.reasons:
             facts.append(core_facts.DaysFailed({day: str(why) for day, why in sorted(wave.reasons.items())}))
         for fact in facts:

@@ -9,6 +9,7 @@ from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
+from backfill_assets.orchestration.asset.alone import tried_alone
 from backfill_assets.orchestration.asset.declared import attach
 from backfill_assets.orchestration.asset.run_ends import recording_failure
 from backfill_assets.orchestration.asset.siblings import days_of_run
@@ -45,7 +46,8 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
             _keep_rates(context, ctx, plan, days)
         context.log.info("Staging %s for correction %s.", counted(len(days), "day"), plan.correction)
         given = compute_spec.taken.given(context, config)
-        return compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins, given=given)
+        wave = compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins, given=given)
+        return tried_alone(compute_spec, ctx.records, wave, pins=plan.pins, given=given)
 
     staged.__signature__ = compute_spec.taken.signature()  # pyright: ignore[reportFunctionMemberAccess]
 

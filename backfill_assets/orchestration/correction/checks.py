@@ -20,6 +20,7 @@ ABOUT: dict[Clause, str] = {
     Clause.CONTROL_TOTALS: "Staged counts and amounts equal what the source stated.",
     Clause.CLOSER_TO_LEDGER: "Staged is closer to the external ledger than live.",
     Clause.SAMPLE_REDERIVED: "A sample of rows, derived again from the source, comes out the same.",
+    Clause.SAME_ALONE: "A day of each wave, computed alone as well, comes out the same.",
 }
 
 

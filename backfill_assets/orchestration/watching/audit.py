@@ -6,10 +6,8 @@ from datetime import date
 from typing import Any, cast
 
 import dagster as dg
-import polars as pl
 from pydantic import Field
 
-from backfill_assets.core.comparison import compare
 from backfill_assets.core.given import number_given
 from backfill_assets.core.replay import (
     Audit,
@@ -22,8 +20,8 @@ from backfill_assets.core.replay import (
 from backfill_assets.core.replay import Verdict as Replayed
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
-from backfill_assets.errors.base import counted
 from backfill_assets.errors.transform import AuditImpossible
+from backfill_assets.orchestration.asset.alone import apart, difference
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -131,27 +129,13 @@ def _replay(
     alone, again, together = (wave.frames[day] for wave in waves)
     if build is not None and dict(build.inputs) != dict(waves[0].inputs[day]):
         return Replay(day, Replayed.INPUTS_MOVED, by)
-    for verdict, other in ((Replayed.NOT_DETERMINISTIC, again), (Replayed.READS_OTHER_DAYS, together)):
-        if not same_rows(alone, other):
-            return Replay(day, verdict, by, _difference(definition, alone, other))
+    columns, column = definition.compute_spec.columns, definition.partition
+    if unlike := apart(day, (alone, again, together), columns, column):
+        return replace(unlike, published_by=by)
     there = live.scan([day]).collect().select(alone.columns)
     if not same_rows(there, alone):
-        return Replay(day, Replayed.DIFFERS, by, _difference(definition, there, alone))
+        return Replay(day, Replayed.DIFFERS, by, difference(there, alone, columns, column))
     return Replay(day, Replayed.SAME, by, rows=there.height)
-
-
-def _difference(definition: TableDefinition, old: pl.DataFrame, new: pl.DataFrame) -> str:
-    """How much of a day differs, in a few words."""
-    by = definition.partition.name
-    keys = [by, *definition.declaration.keys]
-    if old.schema != new.schema or any(frame.select(keys).is_duplicated().any() for frame in (old, new)):
-        return f"{counted(old.height, 'row')} before and {new.height:,} now"
-    found = compare(
-        old.lazy(), new.lazy(), keys=definition.declaration.keys, measures=definition.declaration.measures, by=by
-    )
-    moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
-    rows = found.differing + found.only_old + found.only_new
-    return f"{rows:,} of {counted(max(old.height, new.height), 'row')}" + (f", {' and '.join(moved)}" if moved else "")
 
 
 def _job(definition: TableDefinition) -> dg.JobDefinition:

@@ -1,0 +1,78 @@
+"""Whether a day comes out the same computed alone and together with others: hidden state, chance and clocks show so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.comparison import compare
+from backfill_assets.core.partition_column import PartitionColumn
+from backfill_assets.core.replay import Replay, Verdict
+from backfill_assets.core.slots import Slot
+from backfill_assets.errors.base import counted
+from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, Wave
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.snapshot import same_rows
+
+
+@dataclass(frozen=True, slots=True)
+class TriedWave(Wave):
+    """A wave of which some days were computed alone as well, each with what differs; empty where nothing does."""
+
+    alone: Mapping[Slot, str] = field(default_factory=dict[Slot, str])
+
+
+def tried_alone(
+    spec: ComputeSpec,
+    records: Records,
+    wave: Wave,
+    *,
+    pins: Mapping[str, int] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> TriedWave:
+    """Compute one day of a wave again, alone: the middle one, which has days before and after it, where there are any.
+
+    One that differs is computed once more, to tell what is not the same twice from what reads other days.
+    """
+    days = sorted(wave.frames)
+    told: dict[Slot, str] = {}
+    if days:
+        day = days[len(days) // 2]
+        told[day] = _tried(spec, records, wave, day, {"pins": pins, "given": given})
+    return TriedWave(**{one.name: getattr(wave, one.name) for one in fields(wave)}, alone=told)
+
+
+def apart(
+    day: Slot, frames: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame], columns: Declared, by: PartitionColumn
+) -> Replay | None:
+    """How a day computed alone differs from itself, computed alone again and together; None where it does not."""
+    alone, again, together = frames
+    for verdict, other in ((Verdict.NOT_DETERMINISTIC, again), (Verdict.READS_OTHER_DAYS, together)):
+        if not same_rows(alone, other):
+            return Replay(day, verdict, "", difference(alone, other, columns, by))
+    return None
+
+
+def difference(old: pl.DataFrame, new: pl.DataFrame, columns: Declared, by: PartitionColumn) -> str:
+    """How much of a day differs, in a few words."""
+    keys = [by.name, *columns.keys]
+    if old.schema != new.schema or any(frame.select(keys).is_duplicated().any() for frame in (old, new)):
+        return f"{counted(old.height, 'row')} before and {new.height:,} now"
+    found = compare(old.lazy(), new.lazy(), keys=columns.keys, measures=columns.measures, by=by.name)
+    moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
+    rows = found.differing + found.only_old + found.only_new
+    return f"{rows:,} of {counted(max(old.height, new.height), 'row')}" + (f", {' and '.join(moved)}" if moved else "")
+
+
+def _tried(spec: ComputeSpec, records: Records, wave: Wave, day: Slot, options: Mapping[str, Any]) -> str:
+    tries: list[pl.DataFrame] = []
+    for _ in range(2):
+        alone = spec.wave(records, [day], correction=wave.correction, **options)
+        if day in alone.reasons:
+            return f"{day} cannot be computed alone ({str(alone.reasons[day]).rstrip('.')})."
+        if same_rows(alone.frames[day], wave.frames[day]) and not tries:
+            return ""
+        tries.append(alone.frames[day])
+    found = apart(day, (tries[0], tries[1], wave.frames[day]), spec.columns, wave.partition)
+    return found.sentence if found else ""
