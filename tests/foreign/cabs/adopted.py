@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import polars as pl
 
 import backfill_assets as ba
@@ -15,16 +14,9 @@ ONE_RUN = dg.BackfillPolicy.single_run()
 DAILY_FARES = Path(__file__).with_name("daily_fares.sql")
 
 
-@dg.asset(partitions_def=DAYS, backfill_policy=ONE_RUN)
-def rides(context: dg.AssetExecutionContext) -> pl.DataFrame:
-    keys = context.partition_keys
-    query = "select * from read_parquet($files) where day between cast($first as date) and cast($last as date)"
-    return duckdb.sql(query, params={"files": exported(), "first": keys[0], "last": keys[-1]}).pl()
-
-
-daily_fares = ba.correctable_sql(
-    DAILY_FARES, name="daily_fares", sources=["rides"], partitions_def=DAYS, keys=["zone"], measures=["rides", "fares"]
-)
+RIDES = ba.ParquetSource(exported(), day="day")
+SLOTS = {"partitions_def": DAYS, "keys": ["zone"], "measures": ["rides", "fares"]}
+daily_fares = ba.correctable_sql(DAILY_FARES, name="daily_fares", sources={"rides": RIDES}, **SLOTS)
 
 
 @dg.asset(partitions_def=MONTHS, backfill_policy=ONE_RUN)
@@ -40,10 +32,10 @@ def shares_of_zones(monthly_fares: pl.DataFrame) -> pl.DataFrame:
 
 
 defs = dg.Definitions(
-    assets=[rides, monthly_fares, shares_of_zones],
+    assets=[monthly_fares, shares_of_zones],
     resources=ba.lake_resources("io_manager"),
 )
 corrections = ba.build_correction_definitions(
-    daily_fares, sources=[rides], reports=[monthly_fares, shares_of_zones], nightly=ba.NightlySpec()
+    daily_fares, reports=[monthly_fares, shares_of_zones], nightly=ba.NightlySpec()
 )
 defs = dg.Definitions.merge(defs, corrections)

@@ -16,16 +16,11 @@ DAILY_FARES = Path(__file__).with_name("daily_fares.sql")
 
 
 @dg.asset(partitions_def=DAYS, backfill_policy=ONE_RUN)
-def rides(context: dg.AssetExecutionContext) -> pl.DataFrame:
+def daily_fares(context: dg.AssetExecutionContext) -> pl.DataFrame:
     keys = context.partition_keys
     query = "select * from read_parquet($files) where day between cast($first as date) and cast($last as date)"
-    return duckdb.sql(query, params={"files": exported(), "first": keys[0], "last": keys[-1]}).pl()
-
-
-@dg.asset(partitions_def=DAYS, backfill_policy=ONE_RUN)
-def daily_fares(rides: pl.DataFrame) -> pl.DataFrame:
-    with duckdb.connect() as connection:
-        return connection.register("rides", rides).sql(DAILY_FARES.read_text()).pl()
+    rides = duckdb.sql(query, params={"files": exported(), "first": keys[0], "last": keys[-1]})
+    return rides.query("rides", DAILY_FARES.read_text()).pl()
 
 
 @dg.asset(partitions_def=MONTHS, backfill_policy=ONE_RUN)
@@ -41,6 +36,6 @@ def shares_of_zones(monthly_fares: pl.DataFrame) -> pl.DataFrame:
 
 
 defs = dg.Definitions(
-    assets=[rides, daily_fares, monthly_fares, shares_of_zones],
+    assets=[daily_fares, monthly_fares, shares_of_zones],
     resources={"io_manager": ParquetFiles(root=dg.EnvVar("CAB_FILES"))},
 )

@@ -50,4 +50,4 @@ def export(folder: Path, first: date, days: int) -> None:
 
 def exported() -> str:
     """The files, as a pattern."""
-    return os.environ["CAB_EXPORTS"] + "/rides-*.parquet"
+    return os.environ.get("CAB_EXPORTS", "exports") + "/rides-*.parquet"
