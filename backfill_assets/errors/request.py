@@ -48,10 +48,10 @@ class SlotsOfOtherGrain(BadInput):
     """Days were named of a table that has hours, or hours of one that has none."""
 
     def __init__(self, table: str, slots: Collection[object], grain: str) -> None:
-        such = "2026-01-23T13:00Z" if grain == "hour" else "2026-01-23"
+        such = "such as 2026-01-23T13:00Z" if grain == "hour" else "such as 2026-01-23"
         super().__init__(
             f"The table {table} is partitioned by {grain}, and {listed(slots)} {verb(len(slots), 'is', 'are')} none. "
-            f"Nothing was opened or written. Name the start of a partition, such as {such}."
+            f"Nothing was opened or written. Name the start of a partition, {such}."
         )
 
 

@@ -77,7 +77,7 @@ def _by_duckdb(name: str, text: str) -> Callable[[Mapping[str, pl.LazyFrame]], p
     except duckdb.Error as error:
         why = f"DuckDB cannot read its query, {str(error).splitlines()[0].replace(': ', ', ')!r}"
         raise TransformUnusable(name, why, "Correct the query.") from error
-    if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise TransformUnusable(name, "its text is not one SELECT", "Write one query that returns the rows.")
 
     def run(frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
