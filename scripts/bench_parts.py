@@ -36,7 +36,7 @@ console = Console()
 
 def main() -> None:
     """Run the parts asked for, or all."""
-    for part in sys.argv[1:] or ["swap", "staging", "nightly", "daemon", "comparison", "adopting"]:
+    for part in sys.argv[1:] or ["swap", "staging", "nightly", "daemon", "hourly", "comparison", "adopting"]:
         if part in {"comparison", "adopting"}:
             subprocess.run([sys.executable, str(ROOT / f"scripts/bench_{part}.py")], check=False)
             continue
@@ -148,6 +148,26 @@ def stage_through_dagster() -> None:
         ("peak memory", f"{peak:.2f} GiB of 1.50"),
         ("verification of the 90 days' source", f"{verified:.2f} s"),
         ("validation of the 90 days", f"{validated:.2f} s"),
+    )
+
+
+def stage_by_day() -> None:
+    """Ninety days of a table by day, beside which the one by hour is measured."""
+    import bench_hourly
+
+    _keep("by_day", bench_hourly.seconds_of_staging("days"))
+
+
+def stage_by_hour() -> None:
+    """The same rows as 2,160 hours, in waves of 360."""
+    import bench_hourly
+
+    by_hour, by_day = bench_hourly.seconds_of_staging("hours"), _kept("by_day")
+    _say(
+        "Staging 2,160 hours in six waves, beside the same rows as 90 days",
+        ("90 days", f"{by_day:.2f} s"),
+        ("2,160 hours", f"{by_hour:.2f} s"),
+        ("ratio", f"{by_hour / by_day:.1f} of 2"),
     )
 
 
@@ -375,6 +395,7 @@ PHASES = {
     "staging": ("prepare_staging", "floor_of_staging", "stage_through_dagster"),
     "swap": ("swap_days",),
     "nightly": ("publish_real_data",),
+    "hourly": ("stage_by_day", "stage_by_hour"),
     "daemon": ("correct_in_process", "correct_with_daemon"),
 }
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
 
 from backfill_assets.core.slots import Grain
 from backfill_assets.orchestration.instance import runs, tags
@@ -239,3 +240,27 @@ def test_a_launch_under_the_single_run_policy_is_one_run_for_each_stretch_of_day
         )
     ends = {(request.tags[tags.RANGE_START], request.tags[tags.RANGE_END]) for request in requests}
     assert ends == {("2026-01-01", "2026-01-25"), ("2026-01-28", "2026-01-30")}
+
+
+def test_events_of_one_batch_are_handed_over_together_where_the_instance_takes_batches(monkeypatch):
+    """``context.log_event`` stores one at a time; whatever shares a batch's id waits for the end of the batch."""
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "2")
+    stored: list[int] = []
+
+    @dg.op
+    def tell(context: dg.OpExecutionContext) -> None:
+        for number in range(3):
+            made = dg.AssetMaterialization("told", partition=str(number))
+            together = DagsterEventBatchMetadata("batch", is_end=number == 2)
+            DagsterEvent.asset_materialization(context.get_step_execution_context(), made, together)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        store = type(instance.event_log_storage).store_event_batch
+        monkeypatch.setattr(
+            type(instance.event_log_storage),
+            "store_event_batch",
+            lambda storage, events: (stored.append(len(events)), store(storage, events)),
+        )
+        dg.GraphDefinition("telling", node_defs=[tell]).execute_in_process(instance=instance)
+        assert instance.get_materialized_partitions(dg.AssetKey("told")) == {"0", "1", "2"}
+    assert stored == [2]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backfill_assets.core.facts import Validated
+from backfill_assets.core.facts import Validated, summary_of
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -23,6 +23,7 @@ from backfill_assets.core.next_step import (
 )
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import LANES, NINE_STEPS
 from backfill_assets.errors.base import counted, days_listed, verb
 
@@ -99,12 +100,9 @@ def print_statuses(console: Console, found: Sequence["CorrectionStatus"], *, who
 
 
 def _print_whole(console: Console, found: "CorrectionStatus") -> None:
-    told = status_json(found)
-    console.print(
-        Text.assemble(
-            (f"Correction {told['correction']}", "bold"), f" of {told['table']}, {counted(told['days'], 'day')}"
-        )
-    )
+    told, grain = status_json(found), found.progress.plan.window.grain
+    days = counted(told["days"], grain.value)
+    console.print(Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {days}"))
     console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", soft_wrap=True)
     table = Table("step", "lane", "done", "at", "by", box=None)
     at = {event.step: event for event in found.events if event.outcome == "done"}
@@ -118,7 +116,7 @@ def _print_whole(console: Console, found: "CorrectionStatus") -> None:
         mark = ("passed", "green") if check["passed"] else ("failed", "red")
         console.print(Text.assemble(mark, f" {check['name']}  {check['sentence']}"), soft_wrap=True)
     for event in found.events:
-        console.print(f"{event.at:%Y-%m-%d %H:%M}  {event.fact.summary()}", style="dim", soft_wrap=True)
+        console.print(f"{event.at:%Y-%m-%d %H:%M}  {summary_of(event.fact, grain)}", style="dim", soft_wrap=True)
     print_next_step(console, told["correction"], found.next_step)
 
 
@@ -129,14 +127,15 @@ def _checks(found: "CorrectionStatus") -> list[dict[str, Any]]:
 
 def print_plan(console: Console, plan: Plan) -> None:
     """The plan, as the dry run shows it."""
-    told = Text.assemble((plan.version_name, "bold"), f" would correct {counted(len(plan.days), 'day')}, {plan.window}")
+    noun = plan.window.grain.value
+    told = Text.assemble((plan.version_name, "bold"), f" would correct {counted(len(plan.days), noun)}, {plan.window}")
     console.print(told, soft_wrap=True)
     table = Table(box=None, show_header=False)
     table.add_row("reason", plan.request.reason)
     table.add_row("approval", str(plan.request.approval))
-    for clause in plan.request.expectation.as_lines() or ("nothing",):
+    for clause in plan.request.expectation.as_lines(plan.window.grain) or ("nothing",):
         table.add_row("expects", clause)
-    table.add_row("waves", f"{counted(plan.request.waves.max_days, 'day')} at most, {plan.request.waves.order} first")
+    table.add_row("waves", f"{counted(plan.request.waves.max_days, noun)} at most, {plan.request.waves.order} first")
     for report, keys in plan.reports.items():
         table.add_row("rebuilds", f"{report}, {counted(len(keys), 'partition')}, {keys[0]}..{keys[-1]}")
     table.add_row("watermarks", ", ".join(plan.holders))
@@ -167,16 +166,17 @@ def _first_failure(done: "Nightly") -> dict[str, str]:
     return {"error": done.failures[0].error, "message": done.failures[0].message} if done.failures else {}
 
 
-def print_nightly(console: Console, done: "Nightly") -> None:
-    """What nightly did."""
+def print_nightly(console: Console, done: "Nightly", grain: Grain) -> None:
+    """What nightly did to a table of a grain."""
+    noun = grain.value
     first_to_last = f", {done.published[0]}..{done.published[-1]}" if done.published else ""
-    console.print(f"Published {counted(len(done.published), 'day')}{first_to_last}.")
+    console.print(f"Published {counted(len(done.published), noun)}{first_to_last}.")
     if done.rebuilt:
-        console.print(f"Rebuilt {days_listed(done.rebuilt)} for late data.")
+        console.print(f"Rebuilt {days_listed(done.rebuilt, noun=noun)} for late data.")
     if done.late:
         console.print(
-            f"{days_listed(done.late)} with late data {verb(len(done.late), 'is', 'are')} beyond the look-back. "
-            "Open a correction.",
+            f"{days_listed(done.late, noun=noun)} with late data {verb(len(done.late), 'is', 'are')} beyond the "
+            "look-back. Open a correction.",
             style="yellow",
         )
     if done.frozen:

@@ -24,7 +24,7 @@ from backfill_assets.core.next_step import (
 )
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing
-from backfill_assets.core.slots import Slot
+from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
@@ -77,8 +77,8 @@ def table_of_correction(session: Session, correction: str) -> TableDefinition:
     return definition_of(session, session.lake.records().ledger.progress(correction).plan.table)
 
 
-def publish_pending(session: Session, through: Slot | None, answer: Answer) -> Nightly:
-    """Run nightly through a day.
+def publish_pending(session: Session, through: Slot | None, answer: Answer) -> tuple[Nightly, Grain]:
+    """Run nightly through a day; returns what it did, and the grain of its table.
 
     Raises:
         TableUnclear: when the code location has none, or several.
@@ -93,7 +93,8 @@ def publish_pending(session: Session, through: Slot | None, answer: Answer) -> N
         def on_wave(what: str, window: Window) -> None:
             bar.update(task, description=f"{what} {window}")
 
-        return NightlyRun(replace(pipeline, on_wave=on_wave), session.runner, session.lake).publish(through)
+        done = NightlyRun(replace(pipeline, on_wave=on_wave), session.runner, session.lake).publish(through)
+    return done, pipeline.definition.slots.grain
 
 
 def pipelines_that_wait(session: Session) -> list[Pipeline]:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.slots import read_slot
+from backfill_assets.core.slots import Grain, read_slot
 from backfill_assets.core.steps import NoticeKind as Kind
 from backfill_assets.core.window import contiguous, months_of
 from backfill_assets.errors.base import verb
@@ -77,21 +77,21 @@ def is_part(figures: Mapping[str, Any]) -> bool:
     return not figures.get("whole", True)
 
 
-def days_named(days: Collection[date]) -> str:
+def days_named(days: Collection[date], grain: Grain = Grain.DAY) -> str:
     """Days as they fit into a sentence: each run of them, or how many and from when to when.
 
     >>> days_named([date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 9)])
     '2026-01-05..2026-01-06 and 2026-01-09'
     """
-    runs = runs_named(days)
+    runs = runs_named(days, grain)
     if len(runs) > MOST_RUNS:
-        return f"{len(days)} days between {min(days)} and {max(days)}"
+        return f"{len(days)} {grain.value}s between {min(days)} and {max(days)}"
     return " and ".join(filter(None, [", ".join(runs[:-1]), runs[-1]]))
 
 
-def runs_named(days: Collection[date]) -> list[str]:
+def runs_named(days: Collection[date], grain: Grain = Grain.DAY) -> list[str]:
     """Each run of neighbouring days, oldest first; a day alone is a run."""
-    return [str(run.first) if len(run) == 1 else str(run) for run in contiguous(days)]
+    return [str(run.first) if len(run) == 1 else str(run) for run in contiguous(days, grain=grain)]
 
 
 def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str, Any]) -> list[str]:
@@ -99,8 +99,11 @@ def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str,
     days = days_of_event(plan, figures)
     nothing_stays = event is Kind.DECOMMISSIONED and not figures.get("days", plan.days)
     kind = Kind.ABANDONED if nothing_stays else event
-    named = days_named(days) if is_part(figures) else str(plan.window)
-    told = audience.moves.get(kind, ANYONE.moves[kind])
+    grain = plan.window.grain
+    named = days_named(days, grain) if is_part(figures) else str(plan.window)
+    # Whoever has words of his own chose them for his table.
+    is_own = audience is not ANYONE and kind in audience.moves
+    told = audience.moves[kind] if is_own else grain.worded(ANYONE.moves[kind])
     moves = [told.format(months=", ".join(months_of(days)), days=named, correction=plan.correction)]
     closed = figures.get("closed_months", ())
     if closed and event in audience.closed:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from backfill_assets.core.day_comparison import ChangedRow
-from backfill_assets.core.slots import read_slot
+from backfill_assets.core.slots import Grain, read_slot
 from backfill_assets.errors.base import counted, verb
 
 EXAMPLES_SHOWN = 3
@@ -46,9 +46,10 @@ class Held:
     rows: int
     cells: int | None = None
 
-    def __str__(self) -> str:
+    def told(self, grain: Grain) -> str:
+        """In words, which call slots what they are."""
         cells = "" if self.cells is None else f"{counted(self.cells, 'cell')} of "
-        return f"{cells}{counted(self.rows, 'row')} on {counted(self.days, 'day')}"
+        return f"{cells}{counted(self.rows, 'row')} on {counted(self.days, grain.value)}"
 
     def as_json(self) -> dict[str, int]:
         """What is counted."""
@@ -99,6 +100,10 @@ class Check:
     def over(self, held: Held) -> "Check":
         """The same check, saying over how much it was held."""
         return replace(self, detail={**self.detail, "held": held.as_json()})
+
+    def worded(self, grain: Grain) -> "Check":
+        """The same check of ours, whose sentence calls slots what they are; one with a name of its own stays."""
+        return replace(self, sentence=grain.worded(self.sentence)) if self.name in {*Clause} else self
 
     def leaving_out(self, days: Collection[date]) -> "Check":
         """The same check, saying which days it did not look at."""

@@ -32,7 +32,7 @@ def only_expected_columns_differ(expected: Collection[str], comparison: Comparis
     if others and not met and (comparison.rows_old or comparison.rows_new):
         sentence = f"No row is on both sides of {comparison.extent}, so no column could be compared."
         return Check.failing(clause, sentence, [day.day for day in comparison.days], {}).over(held)
-    sentence = f"No column{_other_than(expected)} differs, among {held}."
+    sentence = f"No column{_other_than(expected)} differs, among {held.told(comparison.grain)}."
     if not others:
         sentence = f"There is no column{_other_than(expected)}, so none could differ on {comparison.extent}."
     return Check.passing(clause, sentence).over(held)
@@ -119,7 +119,7 @@ def unchanged_where(expectation: Expectation, comparison: Comparison, sides: Sid
         if undecided
         else ""
     )
-    sentence = f"No row where {condition} differs, among {held}.{null}"
+    sentence = f"No row where {condition} differs, among {held.told(comparison.grain)}.{null}"
     return Check.passing(Clause.UNCHANGED_WHERE, sentence, detail).over(held)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, cast, get_args
 from backfill_assets.core.condition import refuse_undecided, refuse_unusable
 from backfill_assets.core.exact import EXACT, exactly
 from backfill_assets.core.given import as_slot
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.validation import (
     ClauseHoldsNothing,
     ClauseUnknown,
@@ -141,9 +142,9 @@ class Expectation:
         }
         return {name: value for name, value in clauses.items() if value is not None}
 
-    def as_lines(self) -> list[str]:
+    def as_lines(self, grain: Grain) -> list[str]:
         """The declared clauses as people read them, one a line."""
-        return [_in_words(name, value) for name, value in self.as_json().items()]
+        return [_in_words(name, value, grain) for name, value in self.as_json().items()]
 
     def check_against(
         self,
@@ -288,12 +289,12 @@ def _day(value: object) -> date:
     return slot
 
 
-def _in_words(name: str, value: object) -> str:
+def _in_words(name: str, value: object, grain: Grain) -> str:
     """A clause as people read it; a flag is said by its name alone."""
-    said = name.replace("_", " ")
+    said = grain.worded(name.replace("_", " "))
     if value is True:
         return said
     if isinstance(value, Mapping):
         parts = cast("Mapping[str, object]", value)
-        return f"{said} {', '.join(_in_words(part, one) for part, one in parts.items())}"
+        return f"{said} {', '.join(_in_words(part, one, grain) for part, one in parts.items())}"
     return f"{said} {', '.join(map(str, cast('list[object]', value))) if isinstance(value, list) else value}"

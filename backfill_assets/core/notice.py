@@ -20,6 +20,7 @@ from backfill_assets.core.audiences import (
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import NoticeKind as Kind
 from backfill_assets.core.window import quarter_of
 from backfill_assets.errors.base import counted
@@ -76,7 +77,9 @@ def _subject(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> str:
     days = days_of_event(plan, figures)
     if not is_part(figures) or not days or event not in _SUBJECTS_OF_PART:
         return subject
-    return _SUBJECTS_OF_PART[event].format(table=plan.table, window=plan.window, days=days_named(days))
+    return _SUBJECTS_OF_PART[event].format(
+        table=plan.table, window=plan.window, days=days_named(days, plan.window.grain)
+    )
 
 
 _SUBJECTS_OF_PART = {
@@ -132,9 +135,9 @@ def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any], audience: Audi
     event = notice.event
     parts = [
         f"# {notice.subject}",
-        _lead(event, figures),
+        plan.window.grain.worded(_lead(event, figures)),
         "\n".join(f"- **{name}:** {value}" for name, value in _facts(plan, event, figures).items()),
-        *_tables(event, figures, audience),
+        *_tables(plan.window.grain, event, figures, audience),
         *_failed_checks(event, figures),
         "## What to do",
         "\n".join(f"- {move}" for move in moves_for(audience, event, plan, figures)),
@@ -144,15 +147,15 @@ def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any], audience: Audi
 
 
 def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str]:
-    days = days_of_event(plan, figures)
+    days, grain = days_of_event(plan, figures), plan.window.grain
     reach: Mapping[str, Sequence[str]] = figures.get("reach", plan.reports)
     reports = [f"{report} ({_span(keys)})" for report, keys in sorted(reach.items()) if keys]
     facts = {
         "Correction": f"{plan.correction} of `{plan.table}`",
         "What happened": plain(figures.get("happened", "")),
         "What was wrong": plain(plan.request.reason),
-        "Since": f"{plan.window.first}, until {plan.window.last} ({counted(len(plan.days), 'day')})",
-        _COUNTED.get(event, "Days changed"): _counted(days, figures),
+        "Since": f"{plan.window.first}, until {plan.window.last} ({counted(len(plan.days), grain.value)})",
+        _COUNTED.get(event, "Days changed"): _counted(grain, days, figures),
         "Largest day": _largest(event, figures),
         "Closed months": ", ".join(figures.get("closed_months", ())),
         "Reports": ", ".join(reports),
@@ -165,18 +168,18 @@ def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str
         facts = {name: value for name, value in facts.items() if name not in {"Days changed", "Largest day"}}
     if is_part(figures):
         facts.pop("Since")
-    return {name: str(value) for name, value in facts.items() if value not in (None, "")}
+    return {grain.worded(name): str(value) for name, value in facts.items() if value not in (None, "")}
 
 
 _COUNTED = {Kind.WAITING: "Days that change", Kind.ROLLED_BACK: "Days rolled back"}
 
 
-def _counted(days: Collection[date], figures: Mapping[str, Any]) -> str:
+def _counted(grain: Grain, days: Collection[date], figures: Mapping[str, Any]) -> str:
     """How many days the event is about; each by name where they are a part."""
     count = figures.get("days_changed")
     if not is_part(figures) or not days:
         return "" if count is None else str(count)
-    return f"{count}, namely {', '.join(runs_named(days))}".replace("..", " to ")
+    return f"{count}, namely {', '.join(runs_named(days, grain))}".replace("..", " to ")
 
 
 def _span(keys: Sequence[str]) -> str:
@@ -199,17 +202,17 @@ def _sides(event: Kind, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
     return (new, old) if event == Kind.ROLLED_BACK else (old, new)
 
 
-def _tables(event: Kind, figures: Mapping[str, Any], audience: Audience) -> list[str]:
+def _tables(grain: Grain, event: Kind, figures: Mapping[str, Any], audience: Audience) -> list[str]:
     """Totals by month and quarter: of every measure that changed or of the last one, as the audience reads them."""
     totals: Sums = figures.get("totals") or {}
     if event in {Kind.OPENED, Kind.ABANDONED, Kind.UNCHANGED} or not totals:
         return []
     moved = [name for name, found in totals.items() if Decimal(found["old"]) != Decimal(found["new"])]
     names = moved if audience.every_measure else moved[-1:]
-    return [_table(event, name, figures, audience) for name in names]
+    return [_table(grain, event, name, figures, audience) for name in names]
 
 
-def _table(event: Kind, name: str, figures: Mapping[str, Any], audience: Audience) -> str:
+def _table(grain: Grain, event: Kind, name: str, figures: Mapping[str, Any], audience: Audience) -> str:
     months: Mapping[str, Sums] = figures.get("months") or {}
     quarters: dict[str, dict[str, Decimal]] = {}
     for month, sums in months.items():
@@ -218,8 +221,8 @@ def _table(event: Kind, name: str, figures: Mapping[str, Any], audience: Audienc
             quarter[side] += Decimal(sums[name][side])
     rows = {month: sums[name] for month, sums in months.items()} if audience.by_month else {}
     rows |= {quarter: {side: str(value) for side, value in sums.items()} for quarter, sums in quarters.items()}
-    rows["All days"] = figures["totals"][name]
-    over = "days changed" if "days" in figures else "days of the window"
+    rows[grain.worded("All days")] = figures["totals"][name]
+    over = grain.worded("days changed" if "days" in figures else "days of the window")
     then, now = ("corrected", "earlier, now back") if event == Kind.ROLLED_BACK else ("before", "corrected")
     lines = [f"| {name}, {over} | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
     for label, found in rows.items():

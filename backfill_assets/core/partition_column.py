@@ -204,13 +204,13 @@ class PartitionColumn:
         stamped = values.dtype.is_temporal() and not self.is_slot
         return (values.dt.strftime(_STAMP) if stamped else values.cast(pl.String)).to_list()
 
-    def folder(self, slot: Slot) -> str:
-        """The folder that Delta writers put the files of a slot in.
+    def folder(self, text: str) -> str:
+        """The folder that Delta writers put the files of a partition value in, which is as the log has it.
 
-        >>> PartitionColumn("hour", Spelling.ISO, Grain.HOUR).folder(Hour(2026, 1, 23, 5))
+        >>> PartitionColumn("hour", Spelling.ISO, Grain.HOUR).folder("2026-01-23-05:00")
         'hour=2026-01-23-05%3A00'
         """
-        return f"{self.name}={quote(self.text(slot), safe='')}"
+        return f"{self.name}={quote(text, safe='')}"
 
 
 BY_DAY = PartitionColumn()

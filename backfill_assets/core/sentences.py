@@ -57,7 +57,8 @@ def sentence_of(correction: str, step: NextStep) -> str:
         case TakeSteps(steps=steps):
             return f"Correction {correction} continues with {', '.join(steps)}."
         case StageWaves(waves=waves):
-            return f"Correction {correction} has {counted(sum(map(len, waves)), 'day')} to stage."
+            noun = waves[0].grain.value if waves else "day"
+            return f"Correction {correction} has {counted(sum(map(len, waves)), noun)} to stage."
         case RebuildReports():
             return f"Correction {correction} has reports to rebuild."
         case Finished(ending=ending):

@@ -5,6 +5,7 @@ time zone of the table's partitions definition: no two begin on one day, so the 
 moment in UTC, because local time has the same hour twice in an autumn night.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -15,6 +16,9 @@ from backfill_assets.errors.request import HourWithoutZone, SlotsApart
 Slot: TypeAlias = date
 """A ``date``, or an ``Hour`` in tables by hour; the slots of one table are all of one kind."""
 SHORTEST_MONTH = 28
+# Not within names, such as those of tables and columns, and not what is filled in.
+_DAY = re.compile(r"(?<![\w./{-])[Dd]ay(?=s?(?![\w/-]))")
+_AN_HOUR = re.compile(r"\b([Aa]) hour\b")
 
 
 class Hour(datetime):
@@ -74,6 +78,17 @@ class Grain(Enum):
     def names(self, slot: Slot) -> bool:
         """Whether a slot can be one of this grain: an hour where hours are, a day where they are not."""
         return isinstance(slot, Hour) is (self is Grain.HOUR)
+
+    def worded(self, text: str) -> str:
+        """Words of ours about days, about slots of this grain; never other people's words.
+
+        >>> Grain.HOUR.worded("Days that change by a day"), Grain.DAY.worded("3 days")
+        ('Hours that change by an hour', '3 days')
+        """
+        if self is Grain.DAY:
+            return text
+        said = _DAY.sub(lambda found: self.value.capitalize() if found[0] == "Day" else self.value, text)
+        return _AN_HOUR.sub(r"\1n hour", said) if self is Grain.HOUR else said
 
     def before(self, slot: Slot) -> Slot:
         """The slot before this one."""

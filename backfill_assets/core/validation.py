@@ -52,7 +52,8 @@ def validate_days(
         against_old = [hold() for hold in held.values()]
     else:
         against_old = [_nothing_compared(clause, excluded) for clause in held]
-    return (_days_complete(comparison, days), *(check.leaving_out(excluded) for check in against_old))
+    left = [check.leaving_out(excluded).worded(comparison.grain) for check in against_old]
+    return (_days_complete(comparison, days), *left)
 
 
 def _declared(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Self
 
 from backfill_assets.core.slots import Grain, Slot, read_slot
@@ -57,7 +58,7 @@ class Window:
     @property
     def days(self) -> tuple[Slot, ...]:
         """Every slot, oldest first."""
-        return tuple(self)
+        return _between(self.first, self.last, self.grain)
 
     def __iter__(self) -> Iterator[Slot]:
         return self.grain.between(self.first, self.last)
@@ -74,6 +75,12 @@ class Window:
 
     def __str__(self) -> str:
         return f"{self.first}..{self.last}"
+
+
+@lru_cache(maxsize=64)
+def _between(first: Slot, last: Slot, grain: Grain) -> tuple[Slot, ...]:
+    """The slots of a window: progress asks for those of its plan at every fact."""
+    return tuple(grain.between(first, last))
 
 
 def contiguous(days: Collection[Slot], most: int | None = None, grain: Grain = Grain.DAY) -> tuple[Window, ...]:

@@ -132,13 +132,13 @@ def because(note: str) -> str:
     return f" ({note})" if note else ""
 
 
-def at_rate(source: str, days_per_minute: float) -> str:
+def at_rate(source: str, days_per_minute: float, noun: str = "day") -> str:
     """A source with the rate that it declares.
 
     >>> at_rate("orders_log", 4.0)
     'orders_log, which bears 4 days a minute'
     """
-    days = "day" if days_per_minute == 1 else "days"
+    days = noun if days_per_minute == 1 else f"{noun}s"
     return f"{source}, which bears {days_per_minute:g} {days} a minute"
 
 

@@ -10,6 +10,7 @@ from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.check import Check
 from backfill_assets.core.figures import ROWS, Figures, Line
 from backfill_assets.core.sampling import Sample, SampledRow
+from backfill_assets.core.slots import Grain
 from backfill_assets.pages.charts import Drawing, bars_both_ways, lines_and_changes
 from backfill_assets.pages.formats import amount
 from backfill_assets.pages.shell import rendered
@@ -54,14 +55,14 @@ def table_of_lines(lines: Sequence[Line], figures: Figures, name: str, title: st
     return Table(title, columns, [_row(line, measures, has_rows=has_rows) for line in [*lines, figures.total]])
 
 
-def table_of_days(figures: Figures) -> Table:
+def table_of_days(figures: Figures, grain: Grain) -> Table:
     """Every day that changes, oldest first; the hundred and twenty that change most when there are more."""
     measure = figures.main_measure
     moving = [day for day in figures.days if day.moves]
     ranked = sorted(moving, key=lambda day: -abs(day.of(measure).change))[:MOST_DAYS]
     shown = sorted(ranked, key=lambda day: day.name)
     left = f", the {MOST_DAYS} of {len(moving):,} that change most" if len(moving) > MOST_DAYS else ""
-    return table_of_lines(shown, figures, "day", f"Days that change{left}")
+    return table_of_lines(shown, figures, grain.value, f"{grain.worded('Days')} that change{left}")
 
 
 def table_of_checks(checks: Sequence[Check]) -> Table:
@@ -127,14 +128,15 @@ MOST_DAYS_DRAWN = 400
 MOST_VALUES_DRAWN = 20
 
 
-def changes(figures: Figures, certificate: Certificate, sample: Sample | None) -> str:
+def changes(figures: Figures, certificate: Certificate, sample: Sample | None, grain: Grain = Grain.DAY) -> str:
     """Old against new per day, month, quarter and key, the checks, and the sample."""
     moving = any(day.moves for day in figures.days)
     return rendered(
         "changes.html",
         checks=table_of_checks(certificate.checks),
-        per_day=chart_per_day(figures),
-        days=table_of_days(figures) if moving else None,
+        grain=grain,
+        per_day=chart_per_day(figures, grain),
+        days=table_of_days(figures, grain) if moving else None,
         differing=len(certificate.changed_days),
         months=table_of_lines(figures.months, figures, "month", "Months"),
         quarters=table_of_lines(figures.quarters, figures, "quarter", "Quarters"),
@@ -150,12 +152,12 @@ def changes(figures: Figures, certificate: Certificate, sample: Sample | None) -
     )
 
 
-def chart_per_day(figures: Figures) -> Drawing:
+def chart_per_day(figures: Figures, grain: Grain) -> Drawing:
     """Old and new of the main measure per day above their difference; per month when there are too many days."""
     by_day = len(figures.days) <= MOST_DAYS_DRAWN
     measure, lines = figures.main_measure, figures.days if by_day else figures.months
     title = measure or ROWS
-    about = f"{title} per {'day' if by_day else 'month'}, live before and corrected, and the change"
+    about = f"{title} per {grain.value if by_day else 'month'}, live before and corrected, and the change"
     sums = [(line.name, line.of(measure)) for line in lines]
     moved = [(name, float(one.old), float(one.new), float(one.change)) for name, one in sums]
     return lines_and_changes(moved, title=title, about=about)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Abandoned, Approved, Swapped
+from backfill_assets.core.facts import Abandoned, Approved, Swapped, summary_of
 from backfill_assets.core.figures import ROWS, Figures
 from backfill_assets.core.next_step import Stuck, next_step
 from backfill_assets.core.progress import Progress
@@ -46,11 +46,13 @@ def page(content: PageContent, changes: Markup) -> str:
         tone=tone,
         progress=content.progress,
         plan=plan,
+        grain=plan.window.grain,
+        summary_of=summary_of,
         deadline=_deadline(content),
         moved=_moved(content.progress, content.now),
         next=sentence_of(plan.correction, next_step(content.progress, content.now)),
         in_short=_in_short(content),
-        part_back=days_listed(content.progress.taken_back, len(content.progress.gate.changed)),
+        part_back=days_listed(content.progress.taken_back, len(content.progress.gate.changed), plan.window.grain.value),
         lanes=[LANE_NAMES[lane] for lane in Lane],
         timeline=timeline(content.progress, content.events),
         changes=changes,
@@ -143,16 +145,21 @@ def _in_short(content: PageContent) -> list[Glance]:
     failed = [check for check in certificate.checks if not check.passed]
     passed = f"{len(certificate.checks) - len(failed)} of {len(certificate.checks)}"
     changed, unchanged = len(certificate.changed_days), len(certificate.unchanged_days)
-    days = f"{verb(changed, 'day changes', 'days change')} and {unchanged:,} {verb(unchanged, 'does', 'do')} not"
+    grain = content.progress.plan.window.grain
+    moving = grain.worded(verb(changed, "day changes", "days change"))
+    days = f"{moving} and {unchanged:,} {verb(unchanged, 'does', 'do')} not"
     glances = [
         Glance(f"{changed:,}", days),
         Glance(amount(total.change, signed=True), f"{said} in all"),
-        Glance(f"{figures.mean_absolute_share(measure):.2%}", f"mean change of a day, either way, in {said}"),
+        Glance(
+            f"{figures.mean_absolute_share(measure):.2%}",
+            f"mean change of {grain.worded('a day')}, either way, in {said}",
+        ),
         Glance(passed, "checks passed", "bad" if failed else "good"),
     ]
     if largest is not None:
         change = amount(largest.of(measure).change, signed=True)
-        glances.insert(3, Glance(change, f"on {largest.name}, the largest day"))
+        glances.insert(3, Glance(change, f"on {largest.name}, the largest {grain.value}"))
     return glances
 
 

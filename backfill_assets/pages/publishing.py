@@ -123,6 +123,6 @@ def _changes(target: Path, found: Figures, certificate: Certificate, ctx: StepCo
         sample = Samples(ctx.records.lake).latest(certificate.correction)
         if sample:
             replace_text(target.with_name(SAMPLE_FILE), sample_csv(sample))
-        replace_text(drawn, changes(found, certificate, sample))
+        replace_text(drawn, changes(found, certificate, sample, ctx.table.partition.grain))
     # A template made it, by this very code.
     return Markup(drawn.read_text(encoding="utf-8"))  # noqa: S704 - our own drawing, escaped when it was made

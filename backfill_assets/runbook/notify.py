@@ -10,7 +10,7 @@ import polars as pl
 
 from backfill_assets.core.day_comparison import NOTHING, Sums
 from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Abandoned, Decommissioned, Fact, Opened, Swapped, Validated
+from backfill_assets.core.facts import Abandoned, Decommissioned, Fact, Opened, Swapped, Validated, summary_of
 from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
 from backfill_assets.core.partition_column import slots_in
@@ -167,7 +167,7 @@ def _happened(progress: Progress, events: Sequence[Event], event: NoticeKind) ->
         told = [Decommissioned()]
     else:
         told = [one.fact for one in events if isinstance(one.fact, _TELLS_OF[event])][-1:]
-    return " ".join(fact.summary() for fact in told)
+    return " ".join(summary_of(fact, progress.plan.window.grain) for fact in told)
 
 
 def _reasons(progress: Progress, events: Sequence[Event], event: NoticeKind) -> str:

@@ -203,8 +203,8 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
             excluded=other,
             column=table.partition,
         ),
-        *(check for prove in table.prove for check in prove(evidence)),
-        *_same_alone(ctx, plan),
+        *(check.worded(plan.window.grain) for prove in table.prove for check in prove(evidence)),
+        *(check.worded(plan.window.grain) for check in _same_alone(ctx, plan)),
     )
     changed = frozenset(comparison.changed_days) | (days - live.days)
     certificate = Certificate(

@@ -1,6 +1,7 @@
 """Polars schemas as Delta schemas, and whether a table of the lake is one that the code may write."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
 import polars as pl
 from deltalake import DeltaTable
@@ -10,6 +11,8 @@ from deltalake.schema import Field, PrimitiveType
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.lake import FrameUnfit, RowsOfOtherDays, SchemasDiffer
+
+Day = TypeVar("Day", Slot, Slot | None)
 
 DELTA_NAMES: dict[type[pl.DataType], str] = {
     pl.String: "string",
@@ -79,27 +82,40 @@ def fitted(uri: str, frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     strange = set(frame.columns) ^ set(schema.names())
     if strange:
         raise FrameUnfit(uri, strange)
+    if [*frame.schema.items()] == [*schema.items()]:
+        return frame
     lossy = [name for name, kind in schema.items() if not _keeps_every_value(frame[name], kind)]
     if lossy:
         raise FrameUnfit(uri, lossy)
     return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
 
 
-def fitted_to_day(
-    uri: str, frame: pl.DataFrame, schema: pl.Schema, partition: PartitionColumn, day: Slot | None
-) -> pl.DataFrame:
-    """The rows of one day as :func:`fitted` returns them; the partition column may be left out.
+def fitted_to_days(
+    uri: str, frames: Mapping[Day, pl.DataFrame], schema: pl.Schema, partition: PartitionColumn
+) -> dict[Day, pl.DataFrame]:
+    """The rows of each day as :func:`fitted` returns them; the partition column may be left out.
 
     Raises:
         FrameUnfit: as there, and when there is no day.
         RowsOfOtherDays: when the partition column has another day in it.
     """
+    if None in frames:
+        raise FrameUnfit(uri, [partition.name])
+    days = [day for day in frames if day is not None]
+    values = dict(zip(days, partition.values(days).to_list(), strict=True))
+    return {day: _fitted_to(uri, frames[day], schema, partition, day, values[day]) for day in days}
+
+
+def _fitted_to(
+    uri: str, frame: pl.DataFrame, schema: pl.Schema, partition: PartitionColumn, day: Slot, value: Any
+) -> pl.DataFrame:
     name = partition.name
-    if day is None:
-        raise FrameUnfit(uri, [name])
-    value = pl.lit(partition.value(day), partition.own_type)
-    there = fitted(uri, frame if name in frame.columns else frame.with_columns(value.alias(name)), schema)
-    if there.select((pl.col(name) != value).fill_null(value=True).any()).item():
+    if name not in frame.columns:
+        frame = frame.with_columns(pl.lit(value, partition.own_type).alias(name))
+    there = fitted(uri, frame, schema)
+    # Without an expression, which costs more than writing a small file does.
+    own = there[name]
+    if own.len() and (own.null_count() or own.min() != value or own.max() != value):
         raise RowsOfOtherDays(uri, day)
     return there
 

@@ -33,7 +33,7 @@ from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.features import refuse_unsafe
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
-from backfill_assets.storage.schema import delta_schema, fitted, fitted_to_day, missing_columns
+from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
@@ -198,8 +198,10 @@ class Table:
             FrameUnfit: naming columns that are missing, unknown, or whose values the table's types do not hold.
             RowsOfOtherDays: when a frame has the partition column, with another day in it.
         """
-        fitting = {day: self._fitted(day, frame) for day, frame in frames.items()}
-        written = in_threads(lambda day: self._write(day, fitting[day]), list(fitting))
+        fitting = self._fitted(frames)
+        # Of many small files, spelling the slot of each costs as much as writing it.
+        values = dict(zip(fitting, written_values(self.partition, [*fitting]), strict=True)) if self.partition else {}
+        written = in_threads(lambda day: self._write(day, fitting[day], values.get(day, "")), list(fitting))
         return {file.day: file for file in written}
 
     def replace_days(
@@ -215,7 +217,7 @@ class Table:
         ``allow`` raises to refuse, on the snapshot the write is committed from. With ``skip_equal`` days that hold
         the same rows already are left out; None when that is all of them.
         """
-        fitting = {day: self._fitted(day, frame) for day, frame in frames.items()}
+        fitting = self._fitted(frames)
         replacement = Replacement(fitting, self.write_files, skip_equal=skip_equal)
 
         def decide(snapshot: Snapshot) -> Decision[Change | None, None]:
@@ -263,16 +265,15 @@ class Table:
 
         return cast("Commit", self.commit_written(decide, files.values()).commit)  # a change is never nothing
 
-    def _fitted(self, day: Slot | None, frame: pl.DataFrame) -> pl.DataFrame:
+    def _fitted(self, frames: Mapping[Day, pl.DataFrame]) -> dict[Day, pl.DataFrame]:
         if self.partition is None:
-            return fitted(self.uri, frame, self.schema)
-        return fitted_to_day(self.uri, frame, self.schema, self.partition, day)
+            return {day: fitted(self.uri, frame, self.schema) for day, frame in frames.items()}
+        return fitted_to_days(self.uri, frames, self.schema, self.partition)
 
-    def _write(self, day: Slot | None, frame: pl.DataFrame) -> DataFile:
-        column, path, value = self.partition, f"part-{uuid.uuid4()}.parquet", ""
+    def _write(self, day: Slot | None, frame: pl.DataFrame, value: str) -> DataFile:
+        column, path = self.partition, f"part-{uuid.uuid4()}.parquet"
         if column is not None and day is not None:
-            frame, path = frame.drop(column.name), f"{column.folder(day)}/{path}"
-            [value] = written_values(column, [day])
+            frame, path = frame.drop(column.name), f"{column.folder(value or str(day))}/{path}"
         size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
         return DataFile(path, size, day, now, frame.height, statistics(frame), name_of(column), value)
 

@@ -1,7 +1,7 @@
 """Everything that can have happened to a correction: a closed union of values, each with its one sentence.
 
 The ledger keeps a fact as ``step``, ``outcome`` and ``detail``; ``events`` knows how. Sensor, command line, pages
-and notices print ``summary()``. Days are days of the table, sums exact decimals as text, times UTC.
+and notices print ``summary_of(fact, grain)``. Days are days of the table, sums exact decimals as text, times UTC.
 """
 
 from backfill_assets.core.facts.gate import (
@@ -45,6 +45,7 @@ from backfill_assets.core.facts.staging import (
     StagingCompleted,
     StagingStopped,
 )
+from backfill_assets.core.slots import Grain
 
 PreparationFact = (
     Opened
@@ -65,6 +66,26 @@ DownstreamFact = PartitionsBuilt | ReportsRebuilt | Notified
 RunFact = RunRequested | RunEnded | RunFailed | StepFailed
 
 Fact = PreparationFact | StagingFact | GateFact | PublicationFact | DownstreamFact | RunFact
+
+OfSlots = (
+    Opened
+    | SourceVerified
+    | HoldersAdvanced
+    | DaysStaged
+    | DaysFailed
+    | DaysToRestage
+    | LaunchPostponed
+    | StagingCompleted
+    | Validated
+    | SwapPlanned
+    | Swapped
+)
+
+
+def summary_of(fact: Fact, grain: Grain) -> str:
+    """The sentence of a fact, in which slots of the table are called what they are."""
+    return fact.summary(grain.value) if isinstance(fact, OfSlots) else fact.summary()
+
 
 __all__ = [
     "Abandoned",
@@ -110,4 +131,5 @@ __all__ = [
     "Validated",
     "ValidationVoided",
     "WatermarksReset",
+    "summary_of",
 ]

@@ -69,14 +69,14 @@ class Validated:
         """How the ledger keeps it: done, or failed when a check did not pass."""
         return Outcome.DONE if self.passed else Outcome.FAILED
 
-    def summary(self) -> str:
-        """One sentence."""
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
         if not self.passed:
             return self.reason
         if self.closes:
-            return "Validated. No day has to change."
+            return f"Validated. No {noun} has to change."
         changed, unchanged = self.compared.days_changed, self.compared.days_unchanged
-        said = f"{counted(changed, 'day')} {verb(changed, 'changes', 'change')}"
+        said = f"{counted(changed, noun)} {verb(changed, 'changes', 'change')}"
         return f"Validated. {said} and {unchanged:,} {verb(unchanged, 'does', 'do')} not."
 
 

@@ -19,9 +19,9 @@ class Opened:
     outcome: ClassVar[Outcome] = Outcome.DONE
     plan: Plan
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"Opened for {counted(len(self.plan.days), 'day')}, {self.plan.window}."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"Opened for {counted(len(self.plan.days), noun)}, {self.plan.window}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class SourceVerified:
     source_files: int = field(default=0, metadata=stored_as(omit=True))
     further_looks: int = field(default=0, metadata=stored_as(omit=True))
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"The sources of {counted(self.days, 'day')} are complete and unaltered."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"The sources of {counted(self.days, noun)} are complete and unaltered."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,9 @@ class HoldersAdvanced:
     outcome: ClassVar[Outcome] = Outcome.PROGRESSED
     holders: tuple[str, ...] = field(metadata=stored_as("advanced"))
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"{listed(self.holders)} read the changed days again."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"{listed(self.holders)} read the changed {noun}s again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ class SwapPlanned:
     days: tuple[date, ...] = ()
     note: str | None = field(default=None, metadata=stored_as(omit=True))
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"Planned to {_VERBS[self.step]} {days_listed(self.days)}."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"Planned to {_VERBS[self.step]} {days_listed(self.days, noun=noun)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class Swapped:
         default_factory=dict[date, Mapping[str, Mapping[str, str]]], metadata=stored_as(omit=True)
     )
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"{_DONE[self.step]} {days_listed(self.swap.days)}."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"{_DONE[self.step]} {days_listed(self.swap.days, noun=noun)}."
 
 
 @dataclass(frozen=True, slots=True)

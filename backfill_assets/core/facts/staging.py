@@ -22,9 +22,9 @@ class DaysStaged:
     seconds: float = 0.0
     alone: Mapping[date, str] = field(default_factory=dict[date, str], metadata=stored_as(omit=True))
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"Staged {days_listed(self.days)} with {counted(self.rows, 'row')}."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"Staged {days_listed(self.days, noun=noun)} with {counted(self.rows, 'row')}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class DaysFailed:
         """The days, oldest first."""
         return tuple(sorted(self.reasons))
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"Could not compute {days_listed(self.days)}."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"Could not compute {days_listed(self.days, noun=noun)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class DaysToRestage:
     days: tuple[date, ...] = field(default=(), metadata=stored_as("restage"))
     reason: str = ""
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"{days_listed(self.days)} to be staged again."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"{days_listed(self.days, noun=noun)} to be staged again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,10 @@ class LaunchPostponed:
     source: str = ""
     days_per_minute: float = 0.0
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"The launch of {days_listed(self.days)} waits for {at_rate(self.source, self.days_per_minute)}."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        rate = at_rate(self.source, self.days_per_minute, noun)
+        return f"The launch of {days_listed(self.days, noun=noun)} waits for {rate}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,6 @@ class StagingCompleted:
     staged_days: int = 0
     code_versions: tuple[str, ...] = ()
 
-    def summary(self) -> str:
-        """One sentence."""
-        return f"Every day is staged in {self.version} ({counted(self.staged_days, 'day')})."
+    def summary(self, noun: str = "day") -> str:
+        """One sentence; ``noun`` is what a slot of the table is."""
+        return f"Every {noun} is staged in {self.version} ({counted(self.staged_days, noun)})."

@@ -21,6 +21,7 @@ from backfill_assets.orchestration.asset.transform import storable
 from backfill_assets.orchestration.asset.wave import Wave, spelled_in, split_days
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import records_of_run
+from backfill_assets.orchestration.instance.materializing import log_materializations
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit
 from backfill_assets.orchestration.instance.slots import is_odd, slots_of
@@ -87,8 +88,11 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             return
         # The run fails for the failed days only: what was written is reported before the failure is.
         reporter = dg.AssetExecutionContext.get()
-        for day in sorted(wave.frames):
-            reporter.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=metadata))
+        keys = _slots(context)
+        told = [key for key, slot in keys.items() if slot in wave.frames]
+        log_materializations(
+            reporter, [dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata) for key in told]
+        )
         raise DaysFailed(wave.name, wave.reasons, len(wave.frames))
 
     def _commit_wave(self, records: Records, wave: Wave, run_id: str) -> Commit | None:
@@ -192,12 +196,17 @@ def lake_resources(*keys: str, root: str = "") -> dict[str, dg.ConfigurableResou
 
 def _days(context: dg.InputContext | dg.OutputContext) -> list[Slot]:
     """The slots under which the lake keeps the partitions of an asset that a run reads or writes."""
+    return [*_slots(context).values()]
+
+
+def _slots(context: dg.InputContext | dg.OutputContext) -> dict[str, Slot]:
+    """The same by partition key."""
     name, partitions = table_of(context.asset_key), context.asset_partitions_def
     if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and is_odd(partitions):
         raise PartitionsUnusable(
             name, "partitioned by parts of days that are no hours", "Partition it by hours or days"
         )
-    return [*slots_of(name, partitions, context.asset_partition_keys).values()]
+    return slots_of(name, partitions, context.asset_partition_keys)
 
 
 def _refuse_closed(records: Records, wave: Wave) -> None:

@@ -138,7 +138,7 @@ def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
             # Without either, one that somebody has decided on already is brought to its end.
             ctx = _step_context(context, definition, config.by, decides=bool(days) or config.all_days)
             event = runbook.roll_back(ctx, correction, days, config.note, all_days=config.all_days)
-        tell_changed(context.log_event, definition, event)
+        tell_changed(context, definition, event)
 
     return _job(definition, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
 

@@ -1,6 +1,6 @@
 """The nine steps as assets, one partition a correction, each with what a person wants to see of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, assert_never
 
 import dagster as dg
@@ -24,6 +24,7 @@ from backfill_assets.orchestration.correction.metadata import (
     validation_metadata,
 )
 from backfill_assets.orchestration.correction.rebuild import rebuild
+from backfill_assets.orchestration.instance.materializing import log_materializations
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import refuse_moved
@@ -137,7 +138,7 @@ def _taken(
             return runbook.stage(ctx, correction)
         case Step.CUT_OVER:
             event = runbook.cut_over(ctx, correction)
-            tell_changed(context.log_event, definition, event)
+            tell_changed(context, definition, event)
             return event
         case Step.REBUILD_DOWNSTREAM:
             return _rebuild(context, definition, ctx, correction)
@@ -196,17 +197,15 @@ def _swap_metadata(fact: Swapped, detail: Mapping[str, Any]) -> Shown:
 
 
 def tell_changed(
-    log_event: Callable[[dg.AssetMaterialization], None], definition: TableDefinition, event: Event
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, definition: TableDefinition, event: Event
 ) -> None:
     """Log a materialization of the live key for each day that a swap or roll back changed.
 
     Swap first, then tell: whatever hears of it reads the new days.
     """
-    for day in event.fact.swap.days if isinstance(event.fact, Swapped) else ():
-        log_event(
-            dg.AssetMaterialization(
-                definition.asset.key,
-                partition=definition.slots.key(day),
-                metadata={"correction": event.correction, "step": str(event.step)},
-            )
-        )
+    days = event.fact.swap.days if isinstance(event.fact, Swapped) else ()
+    told = {"correction": event.correction, "step": str(event.step)}
+    key, slots = definition.asset.key, definition.slots
+    log_materializations(
+        context, [dg.AssetMaterialization(key, partition=slots.key(day), metadata=told) for day in days]
+    )

@@ -22,7 +22,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, CursorResult, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.pool import NullPool, StaticPool
 
 HISTORY, RUNS = "history", "runs"
@@ -75,8 +75,10 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
         with self.index_connection() as connection:
-            insert = SqlEventLogStorageTable.insert()
-            numbers = [_number(connection.execute(insert, row)) for row in rows]
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+            # Nobody else writes the file during the transaction, so the numbers of its rows follow each other.
+            last = check.not_none(connection.execute(select(func.max(SqlEventLogStorageTable.c.id))).scalar())
+            numbers = range(last - len(rows) + 1, last + 1)
             self._store_asset_event_tags(connection, events, numbers)
             # Of each asset only the latest event of a kind is kept beside its key.
             latest = {
@@ -192,10 +194,6 @@ class ReusingSqliteRunStorage(SqliteRunStorage):
         engine = create_engine(self._conn_string, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
         event.listen(engine, "connect", _without_waiting_for_the_disk)
         return engine
-
-
-def _number(inserted: CursorResult[Any]) -> int:
-    return check.not_none(inserted.inserted_primary_key)[0]
 
 
 def _without_waiting_for_the_disk(connection: Any, _record: object) -> None:

@@ -1,0 +1,140 @@
+"""Sentences about the slots of a table call them what they are: of a table by hour or month nothing speaks of days.
+
+A correction is taken from its opening to a part rolled back, and everything that people read of it is looked through.
+The next place that speaks is one line of ``SAID``, the next phrase that is right of days one of ``RIGHT_OF_DAYS``.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from io import StringIO
+
+import dagster as dg
+import pytest
+from rich.console import Console
+
+from backfill_assets import LakeResource
+from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
+from backfill_assets.command_line.work import CorrectionStatus
+from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.facts import summary_of
+from backfill_assets.core.next_step import StageWaves, next_step
+from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.sentences import sentence_of
+from backfill_assets.core.window import Window
+from backfill_assets.orchestration.asset.surroundings import published_root
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
+from backfill_assets.orchestration.driving.in_process import Driver
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.nightly.jobs import nightlies_in
+from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
+from backfill_assets.pages.publishing import page_path
+from backfill_assets.runbook import approve, open_correction, roll_back
+from tests.kinds import test_own_columns
+from tests.kinds.test_own_columns import KINDS, NOW, location, plant
+
+lake = test_own_columns.lake
+
+GRAINS = ("hours as timestamps", "months as dates")
+# What is of days whatever the table is of.
+RIGHT_OF_DAYS = ("rollback_days",)
+FORBIDDEN = re.compile(r"\bdays?\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A correction that people have read about."""
+
+    definition: TableDefinition
+    lake: LakeResource
+    plan: Plan
+    published: Nightly
+
+    @property
+    def statuses(self) -> list[CorrectionStatus]:
+        ctx = self.definition.step_context(self.lake, "Ada")
+        return [
+            CorrectionStatus(progress, tuple(ctx.records.ledger.events(name)), next_step(progress, NOW))
+            for name, progress in ctx.records.ledger.all_progress().items()
+        ]
+
+
+def printed(say: Callable[[Console], None]) -> Iterator[str]:
+    text = StringIO()
+    say(Console(file=text, width=400))
+    yield from text.getvalue().splitlines()
+
+
+def facts(told: Told) -> Iterator[str]:
+    for event in told.lake.records().ledger.events(told.plan.correction):
+        yield summary_of(event.fact, told.plan.window.grain)
+
+
+def checks(told: Told) -> Iterator[str]:
+    for one in told.statuses:
+        for event in one.events:
+            yield from (check.sentence for check in getattr(event.fact, "checks", ()))
+
+
+def next_sentence(told: Told) -> Iterator[str]:
+    yield sentence_of(told.plan.correction, StageWaves((told.plan.window,), 1))
+
+
+def notices(told: Told) -> Iterator[str]:
+    for one in told.lake.records().outbox.deliveries():
+        yield from f"{one.notice.subject}\n{one.notice.body}".splitlines()
+
+
+def page(told: Told) -> Iterator[str]:
+    for one in told.statuses:
+        html = page_path(published_root(), one.progress.plan.correction).read_text("utf-8")
+        yield from re.split(r"<[^>]+>", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
+
+
+SAID: dict[str, Callable[[Told], Iterator[str]]] = {
+    "summaries of facts": facts,
+    "checks": checks,
+    "next step": next_sentence,
+    "plan": lambda told: printed(lambda console: print_plan(console, told.plan)),
+    "status of all": lambda told: printed(lambda console: print_statuses(console, told.statuses, whole=False)),
+    "status": lambda told: printed(lambda console: print_statuses(console, told.statuses, whole=True)),
+    "nightly": lambda told: printed(lambda console: print_nightly(console, told.published, told.plan.window.grain)),
+    "notices": notices,
+    "page": page,
+}
+
+
+@pytest.mark.dagster
+@pytest.mark.parametrize("name", GRAINS)
+def test_nothing_that_people_read_calls_other_slots_days(name: str, lake: LakeResource) -> None:
+    defs = location(KINDS[name])
+    (definition,) = tables_in(defs).values()
+    with dg.DagsterInstance.ephemeral() as instance:
+        runner = Runner(defs, instance)
+        published = NightlyRun(nightlies_in(defs)["orders"], runner, lake).publish()
+        slots = published.published
+        window = Window(slots[1], slots[6], definition.slots.grain)
+        plant(lake, definition, Window(slots[2], slots[5], definition.slots.grain))
+        ctx = definition.step_context(lake, "Ada")
+        expected = Expectation(columns=("revenue",), same_rows=True, max_change_per_day=Decimal(1), sign="down")
+        plan = open_correction(ctx, Request("orders", window, "One too much.", expectation=expected))
+        driver = Driver(definition, runner, lake, "Ada", lambda _step, _ctx: None)
+        driver.drive(plan.correction)
+        approve(definition.step_context(lake, "Grace"), plan.correction, "compared")
+        driver.drive(plan.correction)
+        roll_back(definition.step_context(lake, "Grace"), plan.correction, slots[2:4])
+        driver.drive(plan.correction)
+    told = Told(definition, lake, plan, published)
+    assert definition.refresh_outputs(lake.records()) == []
+    for where, said in SAID.items():
+        sentences = [*said(told)]
+        assert any(sentences), where
+        wrong = [one for one in sentences if FORBIDDEN.search(_without_what_is_right(one))]
+        assert wrong == [], where
+
+
+def _without_what_is_right(sentence: str) -> str:
+    for phrase in RIGHT_OF_DAYS:
+        sentence = sentence.replace(phrase, "")
+    return sentence
