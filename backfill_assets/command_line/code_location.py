@@ -2,8 +2,11 @@
 
 import importlib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +14,15 @@ from typing import Any
 
 import yaml
 
-from backfill_assets.errors.setup import DefinitionsMissing, DefinitionsUnclear, ExtraMissing, WorkspaceUnusable
+from backfill_assets.errors.base import BackfillAssetsError, fault_told
+from backfill_assets.errors.code_location import (
+    DefinitionsFailed,
+    DefinitionsMissing,
+    DefinitionsUnclear,
+    ResourceMissing,
+    WorkspaceUnusable,
+)
+from backfill_assets.errors.setup import ExtraMissing
 
 DEFAULT = "backfill_assets.revenue.definitions"
 KINDS = {"python_module": "module_name", "python_package": "package_name", "python_file": "relative_path"}
@@ -37,11 +48,68 @@ def load_code_location(named: str) -> Any:
 
     Raises:
         DefinitionsMissing: when there is no such module, or it has none.
+        DefinitionsFailed: when it raises an error of its own.
         DefinitionsUnclear: when a module has several, or a workspace several code locations.
         WorkspaceUnusable: when a workspace file cannot be read.
     """
     target = target_of(named or DEFAULT)
-    return _definitions_in(_imported(target), target)
+    with _own_faults_told(target):
+        return _definitions_in(_imported(target), target)
+
+
+@contextmanager
+def _own_faults_told(target: Target) -> Iterator[None]:
+    """Tell what the code location raises by itself, with the line of its own that did."""
+    try:
+        yield
+    except BackfillAssetsError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise DefinitionsFailed(target.name, fault_told(error), _place_of(error)) from error
+
+
+def _place_of(error: BaseException) -> str:
+    """The last line that was executed outside of this package, of Python and of what is installed beside it."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{Path(error.filename).name}, line {error.lineno}"
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    packages = {Path(importlib.__file__).parents[1], Path(__file__).parents[1]}
+    own = [
+        (file, line)
+        for file, line in frames
+        if file.is_file() and "site-packages" not in file.parts and not packages.intersection(file.parents)
+    ]
+    return f"{own[-1][0].name}, line {own[-1][1]}" if own else ""
+
+
+def refuse_unrunnable(definitions: Any, named: str) -> None:
+    """Refuse definitions of which Dagster could make no runs.
+
+    Raises:
+        ResourceMissing: when their assets take resources that they lack.
+        DefinitionsFailed: when Dagster refuses them otherwise, such as two assets of one key.
+    """
+    import dagster as dg
+
+    _refuse_missing_resources(definitions)
+    try:
+        definitions.get_repository_def()
+    except dg.DagsterError as error:
+        raise DefinitionsFailed(named or DEFAULT, fault_told(error), "") from error
+
+
+def _refuse_missing_resources(definitions: Any) -> None:
+    import dagster as dg
+
+    known = definitions.resources or {}
+    taken = [
+        (key, asset.key.to_user_string() if len(asset.keys) == 1 else str(asset.node_def.name))
+        for asset in definitions.assets or ()
+        if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
+        for key in asset.required_resource_keys
+    ]
+    for missing in sorted({key for key, _ in taken} - {*known, "io_manager"}):
+        raise ResourceMissing(missing, [asset for key, asset in taken if key == missing], known)
 
 
 def target_of(named: str) -> Target:
@@ -124,11 +192,11 @@ def _definitions_in(module: ModuleType, target: Target) -> Any:
 
     names = [target.attribute] if target.attribute else ["load_definitions", "defs"]
     found = {name: getattr(module, name) for name in names if hasattr(module, name)}
-    found = {name: one for name, one in found.items() if isinstance(one, dg.Definitions) or callable(one)}
+    kinds = {dg.Definitions, type(dg.definitions(_without_definitions))}  # the second has no public name
+    found = {name: one for name, one in found.items() if type(one) in kinds or _is_called_without_anything(one)}
     if found or target.attribute:
         found = dict(list(found.items())[:1])
     else:
-        kinds = {dg.Definitions, type(dg.definitions(_without_definitions))}  # the second has no public name
         found = {name: one for name, one in vars(module).items() if type(one) in kinds}
     if len({id(one) for one in found.values()}) > 1:
         raise DefinitionsUnclear(target.name, found)
@@ -137,6 +205,17 @@ def _definitions_in(module: ModuleType, target: Target) -> Any:
     if not isinstance(made, dg.Definitions):
         raise DefinitionsMissing(target.name)
     return made
+
+
+def _is_called_without_anything(found: object) -> bool:
+    """Whether something is a function of no arguments, or of none that it must be given."""
+    if not inspect.isroutine(found):
+        return False
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _without_definitions() -> Any:

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from backfill_assets.command_line.code_location import load_code_location
+from backfill_assets.command_line.code_location import load_code_location, refuse_unrunnable
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.code_location import LakeMissing, NoTableCorrectable
 from backfill_assets.errors.given import CommandMisused, PlaceUnusable, StoragesUnknown
-from backfill_assets.errors.setup import LakeMissing, NoTableCorrectable
 
 # Bad input ends with the exit code of its own error, 2.
 DONE, OTHER, WAITS_FOR_PERSON, REFUSED, FOUND = 0, 1, 3, 4, 5
@@ -127,10 +127,15 @@ class Session:
         refuse_unusable_places()
         prepare_home()
 
+    @property
+    def named(self) -> str:
+        """The code location that the environment names."""
+        return os.environ.get("BACKFILL_DEFINITIONS", "")
+
     @cached_property
     def definitions(self) -> Any:
         """The definitions of the code location that ``BACKFILL_DEFINITIONS`` names, or of the example's."""
-        return load_code_location(os.environ.get("BACKFILL_DEFINITIONS", ""))
+        return load_code_location(self.named)
 
     @cached_property
     def tables(self) -> Any:
@@ -147,11 +152,16 @@ class Session:
 
     @cached_property
     def runner(self) -> Any:
-        """Runs assets in this process."""
+        """Runs assets in this process.
+
+        Raises:
+            ResourceMissing, DefinitionsFailed: when Dagster could make no runs of the definitions.
+        """
         import dagster as dg
 
         from backfill_assets.orchestration.instance.runner import Runner
 
+        refuse_unrunnable(self.definitions, self.named)
         return Runner(self.definitions, dg.DagsterInstance.get(), {"user": getpass.getuser()})
 
     @cached_property
@@ -163,9 +173,10 @@ class Session:
         """
         from backfill_assets.orchestration.instance.resources import LakeResource
 
-        lake = (self.definitions.resources or {}).get("lake")
-        if not isinstance(lake, LakeResource):
-            raise LakeMissing
+        resources = self.definitions.resources or {}
+        if not isinstance(lake := resources.get("lake"), LakeResource):
+            found = f"a {type(lake).__name__}" if lake is not None else ""
+            raise LakeMissing(found, resources)
         return lake
 
 

@@ -49,6 +49,13 @@ class AssetNotCorrectable(BadInput):
         )
 
 
+class ArgumentUnusable(BadInput):
+    """A builder was given something that it cannot use; ``found`` is part of a sentence, ``instead`` a whole one."""
+
+    def __init__(self, given_to: str, argument: str, found: str, instead: str) -> None:
+        super().__init__(f"{given_to} cannot be given {found} as {argument}. Nothing was loaded. {instead}")
+
+
 class SourcesUnknown(BadInput):
     """The compute function's parameters do not name the sources given."""
 
@@ -114,56 +121,6 @@ class ColumnsDeclaredWrongly(BadInput):
         super().__init__(
             f"{table} declares {argument} with {listed(names)}, {fault}. Nothing was loaded. "
             "Give a list of different columns, as keys those that identify a row, as measures decimals or integers."
-        )
-
-
-class DefinitionsMissing(BadInput):
-    """A module was named as the code location that has no definitions."""
-
-    def __init__(self, module: str) -> None:
-        super().__init__(
-            f"{module} is no module, or has no dagster Definitions at its top level. Nothing was done. "
-            "Let BACKFILL_DEFINITIONS name the module of your code location."
-        )
-
-
-class DefinitionsUnclear(BadInput):
-    """What was named as the code location has several sets of definitions; ``names`` are theirs."""
-
-    def __init__(self, named: str, names: Collection[str]) -> None:
-        super().__init__(
-            f"{named} has several definitions, named {listed(names)}. Nothing was done. "
-            "Let BACKFILL_DEFINITIONS say which, by their name after a colon."
-        )
-
-
-class WorkspaceUnusable(BadInput):
-    """A workspace file was named that cannot be used; ``why`` is the end of a sentence."""
-
-    def __init__(self, file: str, why: str) -> None:
-        super().__init__(
-            f"The workspace file {file} cannot be used, {why}. Nothing was done. "
-            "Let BACKFILL_DEFINITIONS name a module, or a workspace file that names one."
-        )
-
-
-class NoTableCorrectable(BadInput):
-    """A code location has no correctable table."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The code location has no correctable table. Nothing was done. "
-            "Merge what build_correction_definitions makes into its definitions, or name another code location."
-        )
-
-
-class LakeMissing(BadInput):
-    """A code location has no lake."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The code location has no LakeResource under the name lake. Nothing was done. "
-            "Give one among the resources of its definitions."
         )
 
 

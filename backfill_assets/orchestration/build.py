@@ -12,7 +12,14 @@ import yaml
 
 from backfill_assets.core.audiences import Audience
 from backfill_assets.core.steps import NINE_STEPS
-from backfill_assets.errors.setup import SourcesUnknown
+from backfill_assets.errors.setup import ArgumentUnusable, SourcesUnknown
+from backfill_assets.orchestration.asset.arguments import (
+    MADE_HERE,
+    asset_given,
+    refuse_assets,
+    refuse_options_of_corrections,
+    refuse_reports,
+)
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER, declaration_of, link_sources
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
@@ -26,18 +33,18 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import column_of, name_told
 from backfill_assets.orchestration.instance.naming import refuse_names, table_of
 from backfill_assets.orchestration.nightly.jobs import nightly_definitions, sweep_definitions
-from backfill_assets.orchestration.nightly.pipeline import NightlySpec
+from backfill_assets.orchestration.nightly.pipeline import NightlySpec, Pipeline, refuse_nightly
 from backfill_assets.orchestration.reports.honoured import refuse_report, refuse_source
 from backfill_assets.orchestration.reports.reach import Reports, in_order
 from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
-from backfill_assets.orchestration.watching.watches import Watch
+from backfill_assets.orchestration.watching.watches import Watch, refuse_watches
 from backfill_assets.runbook.correctable_table import Consumers, Prove, Verify
 
 NOBODY = Consumers()
 
 
 def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-only, each with one meaning
-    asset: dg.AssetsDefinition,
+    asset: dg.AssetsDefinition | None = None,
     *,
     sources: Sequence[dg.AssetsDefinition] = (),
     reports: Sequence[dg.AssetsDefinition] = (),
@@ -69,9 +76,17 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         watch: what looks at published days: ``audit()``, ``freshness()``, ``reconcile(...)``.
 
     Raises:
+        ArgumentUnusable, AssetNotCorrectable: when something is given that cannot be used.
         TableNameUnfit, TablesAlike, SourcesUnknown, ReportUnreachable: when these definitions cannot work.
         PartitionsUnusable, PartitionsApart: when their partitions cannot.
     """
+    asset = asset_given(asset)
+    table = declaration_of(asset).table
+    refuse_options_of_corrections(
+        table, rollback_days, render, verify=verify, prove=prove, holders=holders, audiences=audiences
+    )
+    refuse_nightly(table, nightly)
+    refuse_watches(table, watch)
     definition = build_table_definition(
         asset,
         sources=sources,
@@ -84,8 +99,16 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     )
     made = [correction_definitions(definition), *(watched(definition) for watched in watch)]
     if nightly is not None:
-        made.append(nightly_definitions(nightly.pipeline(definition, sources), nightly.cron))
+        made.append(_nightly(nightly.pipeline(definition, sources), nightly.cron))
     return dg.Definitions.merge(*made)
+
+
+def _nightly(pipeline: Pipeline, cron: str) -> dg.Definitions:
+    try:
+        return nightly_definitions(pipeline, cron)
+    except dg.DagsterInvalidDefinitionError as error:
+        found, instead = f"the schedule {cron!r}", "Give cron as five fields, such as '15 2 * * *'."
+        raise ArgumentUnusable(pipeline.definition.table, "nightly", found, instead) from error
 
 
 def correction_definitions(definition: TableDefinition) -> dg.Definitions:
@@ -140,6 +163,9 @@ def build_table_definition(
     ``consumers`` name holders, audiences and nightly; their reports are replaced by those that are given.
     """
     declaration = declaration_of(asset)
+    refuse_assets(declaration.table, "sources", sources)
+    refuse_assets(declaration.table, "reports", reports, MADE_HERE)
+    refuse_reports(asset.key, declaration.table, reports, sources)
     read = [key for source in sources for key in source.keys]
     refuse_names(asset.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
     given = {table_of(key) for source in sources for key in source.keys}

@@ -287,6 +287,13 @@ RETURNED: dict[str, tuple[Callable[[pl.LazyFrame], Any], type[BadInput], str]] =
     "no measure": (lambda rows: summed(rows).drop("revenue"), ColumnsNotReturned, "revenue"),
     "no key": (lambda rows: summed(rows).drop("market"), ColumnsNotReturned, "market"),
     "no day": (lambda rows: summed(rows).drop("day"), ColumnsNotReturned, "day"),
+    "a day of numbers": (lambda rows: summed(rows).with_columns(pl.col("day").dt.year()), BadInput, "day"),
+    "a day of times within": (
+        lambda rows: summed(rows).with_columns(pl.col("day").cast(pl.Datetime("us", "UTC")) + pl.duration(hours=7)),
+        BadInput,
+        "day",
+    ),
+    "a day of text that is none": (lambda rows: summed(rows).with_columns(day=pl.lit("Monday")), BadInput, "day"),
     "nothing": (lambda rows: None, FrameUnknown, "nothing"),
 }
 

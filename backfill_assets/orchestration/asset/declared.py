@@ -48,12 +48,16 @@ def refuse_wrong_columns(
     Raises:
         ColumnsDeclaredWrongly: naming the argument and what is wrong with it.
     """
+    if not isinstance(day, str) or not day.strip():
+        raise ColumnsDeclaredWrongly(table, "day", [repr(day)], "which is no column name")
     if keys is None or measures is None:
         argument = "keys" if keys is None else "measures"
         raise ColumnsDeclaredWrongly(table, argument, [], "as nothing at all; an empty list says that there are none")
     for argument, names in (("keys", keys), ("measures", measures)):
         if isinstance(names, str):
             raise ColumnsDeclaredWrongly(table, argument, [names], "as one text instead of a list of names")
+        if not isinstance(names, Sequence):
+            raise ColumnsDeclaredWrongly(table, argument, [*_told(names)], f"as a {type(names).__name__}")
         if strange := [name for name in names if not isinstance(name, str) or not name.strip()]:
             raise ColumnsDeclaredWrongly(table, argument, [repr(name) for name in strange], "which are no column names")
         if doubled := {name for name in names if list(names).count(name) > 1}:
@@ -61,6 +65,10 @@ def refuse_wrong_columns(
     if day in measures:
         raise ColumnsDeclaredWrongly(table, "measures", [day], "which is the day and cannot be summed")
     _refuse_against_schema(table, keys, measures, schema)
+
+
+def _told(names: object) -> Collection[object]:
+    return [*names] if isinstance(names, Collection) else [repr(names)]
 
 
 def _refuse_against_schema(table: str, keys: Sequence[str], measures: Sequence[str], schema: object) -> None:

@@ -5,15 +5,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 import polars as pl
 
 from backfill_assets.core.partition_column import BY_DAY
 from backfill_assets.core.slots import Grain, Slot
+from backfill_assets.errors.base import fault_told, verb
 from backfill_assets.errors.setup import AssetNotCorrectable
 from backfill_assets.errors.transform import TransformUnusable
+from backfill_assets.orchestration.asset.arguments import described, refuse_declared, refuse_key, refuse_sources
 from backfill_assets.orchestration.asset.declared import attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
 from backfill_assets.orchestration.asset.source import AnySource, reads_of, source_of
@@ -80,7 +82,8 @@ def declaration_of(asset: dg.AssetsDefinition) -> Declaration:
     """
     declaration = attached(asset, Declaration)
     if declaration is None:
-        raise AssetNotCorrectable(asset.key.to_user_string(), "was not made by correctable_asset")
+        named = ", ".join(sorted(key.to_user_string() for key in asset.keys))
+        raise AssetNotCorrectable(named, f"{verb(len(asset.keys), 'was', 'were')} not made by correctable_asset")
     if asset.key != declaration.key:
         why = f"was declared as {declaration.key.to_user_string()} and renamed afterwards"
         raise AssetNotCorrectable(asset.key.to_user_string(), why)
@@ -155,16 +158,21 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
             getattr(compute, "__name__", "It"), why, "Give it partitions_def, keys and measures in brackets."
         )
 
+    counts = {"look_back_days": look_back_days, "days_per_run": days_per_run}
+
     def made(compute: Compute) -> CorrectableAsset:
         refuse_strange(compute)
+        refuse_key(getattr(compute, "__name__", ""), options)
         key, others = _key(compute, options)
         name = table_of(key)
         refuse_name(key)
         slots = regular(name, partitions_def)
+        refuse_declared(name, {"schema": schema, "code_version": code_version, **counts})
+        refuse_options(name, others)
         column = name_told(others.get("metadata") or {}) if day == DAY else day
         refuse_wrong_columns(name, keys, measures, schema, column)
-        refuse_options(name, others)
         taken = taken_by(name, compute)
+        refuse_sources(name, sources or {}, taken.sources, get_args(AnySource))
         read = {parameter: source_of(name, parameter, sources) for parameter in taken.sources}
         tables = {parameter: source.table for parameter, source in read.items()}
         version = code_version or version_of(name, compute)
@@ -184,7 +192,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
             "required_resource_keys": {"lake", *taken.resources, *(others.get("required_resource_keys") or ())},
         }
         declaration = Declaration(key, compute_spec, slots, by, columns.measures, shared)
-        return _correctable(_live(key, compute_spec, slots.grain, shared), declaration)
+        return _correctable(_accepted(key, compute_spec, slots.grain, shared), declaration)
 
     return made
 
@@ -203,11 +211,14 @@ def version_of(name: str, compute: Compute) -> str:
 
 
 def refuse_options(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse options that ``dagster.asset`` does not have.
+    """Refuse options that ``dagster.asset`` does not have, and those of another kind than it takes.
 
     Raises:
         TransformUnusable: naming them.
     """
+    for argument, fits, said in (("metadata", Mapping, "a mapping"), ("deps", list | tuple, "a list of assets")):
+        if (given := options.get(argument)) is not None and not isinstance(given, fits):
+            raise TransformUnusable(name, f"its {argument} is {described(given)}", f"Give {said}, or leave it out.")
     known = inspect.signature(dg.asset).parameters
     if strange := sorted(options.keys() - known.keys()):
         verb = "is no option" if len(strange) == 1 else "are no options"
@@ -247,6 +258,15 @@ def _correctable(live: dg.AssetsDefinition, declaration: Declaration) -> Correct
     vars(asset).update(vars(live))
     attach(asset, declaration)
     return asset
+
+
+def _accepted(key: dg.AssetKey, declared: ComputeSpec, grain: Grain, options: Mapping[str, Any]) -> dg.AssetsDefinition:
+    """The live asset as Dagster makes it, whose own refusals are told as ours."""
+    try:
+        return _live(key, declared, grain, options)
+    except Exception as error:
+        why = f"Dagster refuses its options ({fault_told(error)})"
+        raise TransformUnusable(declared.table, why, "Correct the option, or leave it out.") from error
 
 
 def _lazy(frame: object) -> object:

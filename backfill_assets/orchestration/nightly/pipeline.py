@@ -10,6 +10,8 @@ from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.given import DayBeforeFirst, DayNotOver
+from backfill_assets.errors.setup import ArgumentUnusable
+from backfill_assets.orchestration.asset.arguments import described, refuse_assets
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.orchestration.instance.naming import table_of
@@ -89,6 +91,24 @@ class NightlySpec:
             notes=self.notes,
             waiting=self.waiting,
         )
+
+
+def refuse_nightly(table: str, given: object) -> None:
+    """Refuse what is given as nightly and is none, or holds what it cannot run.
+
+    Raises:
+        ArgumentUnusable: naming what was given.
+    """
+    if given is None:
+        return
+    if not isinstance(given, NightlySpec):
+        instead = "Give NightlySpec(), or leave it out where something else publishes."
+        raise ArgumentUnusable(table, "nightly", described(given), instead)
+    refuse_assets(table, "inputs of nightly", given.inputs)
+    refuse_assets(table, "undated inputs of nightly", given.undated)
+    for argument in ("landed", "moved", "notes", "waiting"):
+        if (value := getattr(given, argument)) is not None and not callable(value):
+            raise ArgumentUnusable(table, f"{argument} of nightly", described(value), "Give a function of it.")
 
 
 def days_over(definition: TableDefinition) -> frozenset[date]:

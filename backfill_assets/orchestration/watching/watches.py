@@ -1,9 +1,11 @@
 """What may look at a table day after day, as it is given to the builder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
+from backfill_assets.errors.setup import ArgumentUnusable
+from backfill_assets.orchestration.asset.arguments import described, refuse_list
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.nightly.freshness import MOST_DAYS_OLD, freshness_definitions
 from backfill_assets.orchestration.watching.audit import audit_definitions
@@ -30,3 +32,17 @@ def reconcile(compare: Reconcile) -> Watch:
             it found.
     """
     return lambda definition: reconciliation_definitions(definition, compare)
+
+
+def refuse_watches(table: str, given: object) -> None:
+    """Refuse what is no list of different watches, and one that was named instead of called.
+
+    Raises:
+        ArgumentUnusable: naming it.
+    """
+    uncalled: tuple[object, ...] = (audit, freshness, reconcile)
+    instead = "Give a list of audit(), freshness() and reconcile(...), each once."
+    refuse_list(table, "watch", given, lambda one: callable(one) and one not in uncalled, instead)
+    watches: list[object] = [*given] if isinstance(given, Sequence) else []
+    if doubled := [one for one in watches if watches.count(one) > 1]:
+        raise ArgumentUnusable(table, "watch", f"{described(doubled[0])} twice", instead)
