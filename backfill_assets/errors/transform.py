@@ -1,8 +1,8 @@
 """Refusals of what somebody's transform is, takes or returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from backfill_assets.errors.base import BadInput
+from backfill_assets.errors.base import BadInput, as_words, listed
 
 
 class TransformUnusable(BadInput):
@@ -54,6 +54,20 @@ class ColumnsNotReturned(BadInput):
         super().__init__(
             f"The transform of {table} did not return {', '.join(missing)}. Nothing was written. "
             f"Return every key, measure and the column of the partitions; it returned {', '.join(returned) or 'none'}."
+        )
+
+
+class RowsOfOtherDays(BadInput):
+    """A transform returned rows of days that its run is not about, or ``unread`` rows of no day, as ``example``."""
+
+    def __init__(self, table: str, column: str, days: Collection[object], example: object, unread: int) -> None:
+        value = as_words(str(example))
+        found = [f"of {listed(days)}"] if days else []
+        found += [f"whose {column} is {value}, which is the beginning of none"] if unread else []
+        super().__init__(
+            f"The transform of {table} returned rows {' and rows '.join(found)}, and this run is about other days. "
+            f"None of the days it was run with was written. Return rows of the days that were given, with the "
+            f"beginning of each in {column}."
         )
 
 

@@ -29,6 +29,8 @@ from backfill_assets import (
 from backfill_assets.core.delta_types import to_delta
 from backfill_assets.core.plan import Request
 from backfill_assets.core.window import Window
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly, PartitionsIrregular
 from backfill_assets.errors.transform import (
     AuditImpossible,
@@ -281,7 +283,7 @@ def test_what_is_no_frame_is_refused(made: object) -> None:
     assert_in_three_sentences(str(refused.value))
 
 
-RETURNED: dict[str, tuple[Callable[[pl.LazyFrame], Any], type[BadInput], str]] = {
+RETURNED: dict[str, tuple[Callable[[pl.LazyFrame], Any], type[BackfillAssetsError], str]] = {
     "floats": (lambda rows: summed(rows).with_columns(pl.col("revenue").cast(float)), MeasuresInexact, "revenue"),
     "text": (lambda rows: summed(rows).with_columns(pl.col("revenue").cast(str)), MeasuresInexact, "revenue"),
     "no measure": (lambda rows: summed(rows).drop("revenue"), ColumnsNotReturned, "revenue"),
@@ -290,8 +292,13 @@ RETURNED: dict[str, tuple[Callable[[pl.LazyFrame], Any], type[BadInput], str]] =
     "a day of numbers": (lambda rows: summed(rows).with_columns(pl.col("day").dt.year()), BadInput, "day"),
     "a day of times within": (
         lambda rows: summed(rows).with_columns(pl.col("day").cast(pl.Datetime("us", "UTC")) + pl.duration(hours=7)),
-        BadInput,
+        DaysFailed,
         "day",
+    ),
+    "a day that is tomorrow": (
+        lambda rows: summed(rows).with_columns(pl.col("day").dt.offset_by("1y")),
+        DaysFailed,
+        "2027-01-05",
     ),
     "a day of text that is none": (lambda rows: summed(rows).with_columns(day=pl.lit("Monday")), BadInput, "day"),
     "nothing": (lambda rows: None, FrameUnknown, "nothing"),
@@ -313,6 +320,7 @@ def test_what_no_day_may_be_fails_the_first_write_with_nothing_written(name: str
         ran = runner.run_days([dg.AssetKey("daily_orders")], ALL)
     assert isinstance(ran.refusal, error), ran.errors
     assert culprit in str(ran.refusal)
+    assert "unexpected error" not in str(ran.refusal)
     assert_in_three_sentences(str(ran.refusal))
     assert not lake.records().exists("daily_orders")
 

@@ -169,7 +169,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         table = records.knowing({name: column}).table(name, frame.schema)
         table.create()
         commit = table.replace_days(
-            split_days(frame, days, column),
+            split_days(frame, days, name, column),
             allow=lambda _: freezer.refuse(name, keys),
             metadata={tags.RUN: context.run_id, tags.GIT_COMMIT: git_commit()},
             skip_equal=True,

@@ -17,7 +17,7 @@ from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous
-from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact
+from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact, RowsOfOtherDays
 from backfill_assets.orchestration.asset.source import SourcesRead
 from backfill_assets.orchestration.asset.transform import Compute, Taken, frame_of
 from backfill_assets.storage.layout import staged_name
@@ -181,7 +181,7 @@ class ComputeSpec:
         if self.schema is not None:
             frame = validated(self.schema.validate, frame)
         self.columns.refuse(self.table, frame.schema)
-        return split_days(frame, days, spelled_in(frame, self.table, live))
+        return split_days(frame, days, self.table, spelled_in(frame, self.table, live))
 
     def _absent(self, snapshots: Mapping[str, Snapshot], days: Collection[Slot]) -> dict[Slot, Failure]:
         reasons: dict[Slot, Failure] = {}
@@ -226,18 +226,18 @@ def spelled_in(frame: pl.DataFrame, table: str, live: PartitionColumn) -> Partit
 
 
 def split_days(
-    frame: pl.DataFrame, days: Collection[Slot], column: PartitionColumn = BY_DAY
+    frame: pl.DataFrame, days: Collection[Slot], table: str, column: PartitionColumn = BY_DAY
 ) -> dict[Slot, pl.DataFrame]:
     """The frame's rows by day; a day without rows has an empty frame.
 
     Raises:
-        ValueError: when rows belong to none of the days.
+        RowsOfOtherDays: when rows belong to none of the days.
     """
     parts = column.split(frame)
     if strange := parts.keys() - set(days):
-        named = sorted("no day" if day is None else str(day) for day in strange)[:5]
-        message = f"rows of {named} were returned, which were not asked for"
-        raise ValueError(message)
+        unread = frame.filter(column.slots(pl.col(column.name)).is_null()) if None in strange else frame.clear()
+        example = next(iter(unread[column.name]), None)
+        raise RowsOfOtherDays(table, column.name, [day for day in strange if day is not None], example, unread.height)
     return {day: parts.get(day, frame.clear()) for day in days}
 
 
