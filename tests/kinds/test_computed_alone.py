@@ -17,6 +17,7 @@ from backfill_assets.core.facts.staging import DaysStaged
 from backfill_assets.core.plan import Request
 from backfill_assets.core.replay import same_alone
 from backfill_assets.core.window import Window
+from backfill_assets.orchestration.asset.alone import tried_alone
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.runbook import open_correction
@@ -60,9 +61,21 @@ TRANSFORMS: dict[str, tuple[Transform, dict[str, Source], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.dagster
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_a_day_comes_out_the_same_alone_or_validation_blocks_by_name(name: str, lake: LakeResource) -> None:
+def test_a_day_in_the_middle_of_a_wave_comes_out_the_same_alone_or_is_told_of(name: str, lake: LakeResource) -> None:
+    compute, sources, found = TRANSFORMS[name]
+    spec = location(DAYS, compute, sources=sources).compute_spec
+    land(lake, "2026-01-05", "2026-01-20")
+    wave = spec.wave(lake.records(), WRONG.days, correction="20260310")
+    ((day, told),) = tried_alone(spec, lake.records(), wave).alone.items()
+    assert day == WRONG.days[4]
+    assert bool(told) is bool(found)
+    assert found in told
+
+
+@pytest.mark.dagster
+@pytest.mark.parametrize("name", ["the day before, as declared", "the sum until now", "chance"])
+def test_validation_blocks_by_name_what_comes_out_otherwise_alone(name: str, lake: LakeResource) -> None:
     compute, sources, found = TRANSFORMS[name]
     definition = location(DAYS, compute, sources=sources)
     land(lake, "2026-01-05", "2026-01-20")
