@@ -6,13 +6,14 @@ is the day that explains them best.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from backfill_assets.core.day_comparison import NOTHING
 from backfill_assets.core.exact import EXACT, exactly
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import Window
 
 MOST_AGREEING = 5
@@ -58,7 +59,7 @@ class Finding:
     those that differ. ``confidence`` is how likely it is, between 0 and 1, that no day of evidence before ``since`` was
     affected without showing it. ``by_day`` has the difference of each without sign, ``net`` adds them up with it.
     ``precision`` is the largest difference of one figure that would have been put down to the ledger's rounding,
-    ``rounding`` that of all together.
+    ``rounding`` that of all together. The days are slots of ``grain``.
     """
 
     table: str
@@ -69,6 +70,7 @@ class Finding:
     confidence: float = field(compare=False)
     precision: Decimal = NOTHING
     rounding: Decimal = NOTHING
+    grain: Grain = Grain.DAY
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -103,7 +105,7 @@ class Finding:
     @property
     def window(self) -> Window:
         """From the onset to the last day."""
-        return Window(self.since, self.last)
+        return Window(self.since, self.last, self.grain)
 
     @property
     def id(self) -> str:
@@ -112,7 +114,7 @@ class Finding:
 
 
 @exactly
-def findings(table: str, observations: Iterable[Observation]) -> tuple[Finding, ...]:
+def findings(table: str, observations: Iterable[Observation], grain: Grain = Grain.DAY) -> tuple[Finding, ...]:
     """Group what differs into findings, oldest first.
 
     Days of one cause belong together until five days of evidence in a row agree. A day without any row on either side
@@ -128,6 +130,7 @@ def findings(table: str, observations: Iterable[Observation]) -> tuple[Finding, 
         found += [
             _finding(table, cause, days, evidence, [one for one in differing if one.day in set(days)]) for days in runs
         ]
+    found = [replace(finding, grain=grain.of(finding.since)) for finding in found]
     return tuple(sorted(found, key=lambda finding: (finding.since, finding.cause)))
 
 

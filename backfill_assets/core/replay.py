@@ -9,7 +9,7 @@ from typing import Any
 
 from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause
 from backfill_assets.core.facts.staging import DaysStaged
-from backfill_assets.core.slots import Slot
+from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted, days_listed, verb
 
@@ -77,7 +77,7 @@ class Audit:
 
     ``changed_by`` is the first code version that computes history otherwise than it was published, and ``window`` holds
     the days of the versions before it; empty and None while nothing differs. ``published`` days could have been audited
-    but for those ``claimed`` by open corrections.
+    but for those ``claimed`` by open corrections. The days are slots of ``grain``.
     """
 
     table: str
@@ -88,6 +88,7 @@ class Audit:
     window: Window | None = None
     published: int = 0
     claimed: int = 0
+    grain: Grain = Grain.DAY
 
     @property
     def compared(self) -> tuple[Replay, ...]:
@@ -110,7 +111,7 @@ class Audit:
         if not self.differing:
             return " ".join([self._alike(), *self._moved()])
         told = (
-            f"{len(self.differing)} of {counted(len(self.replays), 'day')} "
+            f"{len(self.differing)} of {counted(len(self.replays), self.grain.value)} "
             f"{verb(len(self.differing), 'differs', 'differ')} from what was published when computed again."
         )
         changed = (
@@ -122,23 +123,28 @@ class Audit:
         """Over how much nothing differs."""
         if self.compared:
             rows = sum(replay.rows for replay in self.compared)
+            equal = verb(len(self.compared), "equals", "equal")
             return (
-                f"{counted(len(self.compared), 'day')} computed again {verb(len(self.compared), 'equals', 'equal')} "
+                f"{counted(len(self.compared), self.grain.value)} computed again {equal} "
                 f"what was published, in {counted(rows, 'row')}."
             )
         if self.published > self.claimed:
-            return f"None of {counted(self.published - self.claimed, 'published day')} was compared."
+            return f"None of {counted(self.published - self.claimed, self._published)} was compared."
         return (
-            f"Every published day ({self.claimed:,}) is being corrected."
+            f"Every {self._published} ({self.claimed:,}) is being corrected."
             if self.claimed
-            else "No day is published yet."
+            else f"No {self.grain.value} is published yet."
         )
+
+    @property
+    def _published(self) -> str:
+        return f"published {self.grain.value}"
 
     def _moved(self) -> list[str]:
         moved = len(self.replays) - len(self.compared)
         was = verb(moved, "was", "were")
-        said = f"{counted(moved, 'day')} {was} published from other inputs than there are now and {was} not compared."
-        return [said] if moved else []
+        told = f"{counted(moved, self.grain.value)} {was} published from other inputs than there are now"
+        return [f"{told} and {was} not compared."] if moved else []
 
     def as_json(self) -> dict[str, Any]:
         """The contract of ``backfill-assets audit --json``: ``audited`` and ``differing`` are ISO days."""
@@ -183,7 +189,14 @@ def days_to_replay(published: Collection[date], count: int, seed: str, versions:
     return sorted(day for _, _, day in sorted(drawn)[:count])
 
 
-def conclude(table: str, seed: str, code_version: str, replays: Sequence[Replay], versions: Sequence[Version]) -> Audit:
+def conclude(
+    table: str,
+    seed: str,
+    code_version: str,
+    replays: Sequence[Replay],
+    versions: Sequence[Version],
+    grain: Grain = Grain.DAY,
+) -> Audit:
     """Which version changed what history says, and which days it would change.
 
     Versions follow each other: the one after the last of those whose days differ made the change, or today's code when
@@ -192,15 +205,15 @@ def conclude(table: str, seed: str, code_version: str, replays: Sequence[Replay]
     """
     differing = [replay for replay in replays if replay.verdict is Verdict.DIFFERS]
     if not differing:
-        return Audit(table, seed, code_version, tuple(replays))
+        return Audit(table, seed, code_version, tuple(replays), grain=grain)
     by_version = {replay.published_by for replay in differing} - {code_version, ""}
     order = sorted((version for version in versions if version.name), key=lambda version: version.since)
     stale = [number for number, version in enumerate(order) if version.name in by_version]
     later = [version.name for version in order[stale[-1] + 1 :]] if stale else []
     changed_by = (later[0] if later else code_version) if stale else ""
     days = [day for version in order if version.name in by_version for day in version.days]
-    window = Window.spanning({*days, *(replay.day for replay in differing)})
-    return Audit(table, seed, code_version, tuple(replays), changed_by, window)
+    window = Window.spanning({*days, *(replay.day for replay in differing)}, grain)
+    return Audit(table, seed, code_version, tuple(replays), changed_by, window, grain=grain)
 
 
 def seed_of(given: str, today: date) -> str:

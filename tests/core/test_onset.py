@@ -1,8 +1,9 @@
 """Since when a table and a ledger disagree: runs, causes, and how sure the onset is."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from backfill_assets.core.onset import (
     onset_confidence,
     tolerance_of,
 )
+from backfill_assets.core.slots import Grain, Hour
 
 FIRST = date(2026, 1, 5)  # a Monday
 
@@ -100,3 +102,18 @@ def test_every_day_that_differs_is_in_exactly_one_finding(pattern: str):
     days = [one for finding in found for one in finding.days]
     assert sorted(days) == [one.day for one in observed(pattern) if one.cause]
     assert all(0 < finding.confidence <= 1 and finding.since <= finding.last for finding in found)
+
+
+@pytest.mark.parametrize("grain", Grain)
+def test_a_finding_is_of_the_slots_of_its_table(grain: Grain) -> None:
+    first = Hour(2026, 1, 1, 22, tzinfo=UTC) if grain is Grain.HOUR else date(2026, 1, 1)
+    slots = [*grain.between(first, grain.after(first, 8))]
+    wrong = slots[3:6]
+    seen = [
+        Observation(slot, "EUR", Decimal(slot in wrong), Cause.AMOUNTS if slot in wrong else None) for slot in slots
+    ]
+
+    (found,) = findings("fact", seen, grain)
+
+    assert found.window.grain is grain
+    assert list(found.window) == wrong

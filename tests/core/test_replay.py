@@ -1,8 +1,11 @@
 """What the replay audit concludes from the days it computed again."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
+
+import pytest
 
 from backfill_assets.core.replay import Replay, Verdict, Version, conclude, days_to_replay, versions_of
+from backfill_assets.core.slots import Grain, Hour
 
 DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(30)]
 OLD = Version("v1", "2026-01-02", tuple(DAYS[:20]))
@@ -65,3 +68,17 @@ def test_versions_are_known_by_the_days_that_are_live_from_them():
         Version("v1", "2026-01-01", tuple(DAYS[:2])),
         Version("v2", "2026-02-01", (DAYS[2],)),
     )
+
+
+@pytest.mark.parametrize("grain", Grain)
+def test_an_audit_is_of_the_slots_of_its_table(grain: Grain) -> None:
+    first = Hour(2026, 1, 1, 22, tzinfo=UTC) if grain is Grain.HOUR else date(2026, 1, 1)
+    slots = [*grain.between(first, grain.after(first, 4))]
+    old = Version("v1", "2026-01-01", tuple(slots[1:4]))
+
+    found = conclude("fact", "a", "v2", [Replay(slots[2], Verdict.DIFFERS, "v1")], [old], grain)
+
+    assert found.window is not None
+    assert list(found.window) == slots[1:4]
+    assert found.sentence.startswith(f"1 of 1 {grain.value} differs")
+    assert conclude("fact", "a", "v2", [], [], grain).sentence == f"No {grain.value} is published yet."

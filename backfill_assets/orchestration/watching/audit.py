@@ -68,20 +68,20 @@ def audit_table(
     depends on the company is one that reads more than its own day's inputs. Days that an open correction has claimed
     are left out.
     """
-    compute_spec, seed = definition.compute_spec, seed_of(seed, today)
+    compute_spec, seed, grain = definition.compute_spec, seed_of(seed, today), definition.slots.grain
 
     def computed(wanted: Collection[Slot]) -> Wave:
         return compute_spec.wave(records, wanted, given=given)
 
     if not records.exists(compute_spec.table):
-        return Audit(compute_spec.table, seed, compute_spec.code_version, ())
+        return Audit(compute_spec.table, seed, compute_spec.code_version, (), grain=grain)
     live = records.snapshot(compute_spec.table)
     claimed = {day for of_correction in claims(records, compute_spec.table).values() for day in of_correction}
     published = live.days - claimed
     builds = records.builds.of_days(compute_spec.table, {**live.files_of(published)})
     versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
     chosen = days_to_replay(published, days, seed, versions)
-    beside = {definition.slots.grain.after(day, offset) for day in chosen for offset in (-1, 0, 1)} & published
+    beside = {grain.after(day, offset) for day in chosen for offset in (-1, 0, 1)} & published
     together = computed(beside) if chosen else None
     replays = [
         _replay(
@@ -94,7 +94,7 @@ def audit_table(
         for day in chosen
         if together is not None
     ]
-    found = conclude(compute_spec.table, seed, compute_spec.code_version, replays, versions)
+    found = conclude(compute_spec.table, seed, compute_spec.code_version, replays, versions, grain)
     return replace(found, published=len(live.days), claimed=len(live.days & claimed))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.onset import Cause, Finding, findings
-from backfill_assets.core.window import ONE_DAY, Window
+from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -54,10 +54,10 @@ def reconciled(
     live = records.days(ledger.table)
     if not live or (through is not None and through < min(live)):
         return Reconciled(ledger.table, through, 0, ())
-    window = Window(min(live), through or max(live))
+    window = Window(min(live), through or max(live), records.partition_of(ledger.table).grain)
     books = read(records, window)
     seen_pairs = observe(books, tolerances)
-    found = findings(ledger.table, seen_pairs)
+    found = findings(ledger.table, seen_pairs, window.grain)
     silent = {one.day for one in seen_pairs if one.cause is not None and not one.cause.is_correctable}
     told = [_tell(ledger, finding, books, now) for finding in found]
     seen = [(finding.id, finding.since, finding.last, detail) for finding, detail in zip(found, told, strict=True)]
@@ -115,13 +115,13 @@ def _tell(ledger: LedgerSpec, finding: Finding, books: Books, now: datetime) -> 
 @exactly
 def _request(ledger: LedgerSpec, finding: Finding, books: Books, now: datetime) -> str:
     """A request that corrects the finding, ready to be opened, with what the ledger predicts as its expectation."""
-    window = Window(finding.since, _last_to_correct(finding, books))
+    window = Window(finding.since, _last_to_correct(finding, books), finding.grain)
     groups = ", ".join(finding.groups)
     what = f"the numbers of {ledger.noun}s" if finding.cause is Cause.ROWS else "the amounts"
     total, rounding = ledger.amount(f"{finding.difference:f}"), ledger.amount(said_exactly(finding.precision))
     reason = (
         f"Reconciliation with {ledger.name}: {what} of {groups or f'all {ledger.grouped_by}'} differ on "
-        f"{counted(len(finding.days), 'day')} since {finding.since}, by {total} in total and most "
+        f"{counted(len(finding.days), finding.grain.value)} since {finding.since}, by {total} in total and most "
         f"on {finding.largest_day}. The ledger's own rounding explains {rounding} of a figure at most."
     )
     fields = {
@@ -133,8 +133,8 @@ def _request(ledger: LedgerSpec, finding: Finding, books: Books, now: datetime) 
         "approval": "manual",
     }
     head = (
-        f"# Proposed on {now:%Y-%m-%d} by the reconciliation with {ledger.name}. {finding.since} is the first day "
-        f"affected with {finding.confidence:.0%} confidence.\n"
+        f"# Proposed on {now:%Y-%m-%d} by the reconciliation with {ledger.name}. "
+        f"{finding.since} is the first {finding.grain.value} affected with {finding.confidence:.0%} confidence.\n"
         f"# backfill-assets open {finding.id}.yaml\n"
     )
     return as_request(head, fields)
@@ -146,10 +146,10 @@ def _is_correctable(found: Stored) -> bool:
 
 def _last_to_correct(finding: Finding, books: Books) -> date:
     """The last day that differs, and the days without any row right after it, which may as well be affected."""
-    last = finding.last
+    last, days = finding.last, frozenset(books.days)
     seen = {day for day, _ in [*books.ours, *books.theirs]}
-    while last + ONE_DAY in books.days and last + ONE_DAY not in seen:
-        last += ONE_DAY
+    while (following := finding.grain.after(last)) in days and following not in seen:
+        last = following
     return last
 
 
