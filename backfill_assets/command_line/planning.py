@@ -71,7 +71,7 @@ def waves_of(plan: Plan) -> Estimate:
     """The waves of a plan, laid out in time as it was estimated."""
     policy = plan.request.waves
     past = [PastRun(1, plan.cost.seconds_per_day)] if plan.cost.seconds_per_day else []
-    return estimate(ordered_waves(plan.days, policy), policy, past)
+    return estimate(ordered_waves(plan.days, policy, plan.window.grain), policy, past)
 
 
 def waves_json(plan: Plan) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ def waves_json(plan: Plan) -> list[dict[str, Any]]:
 def print_waves(console: Console, plan: Plan) -> None:
     """The waves as a table, with what they take and cost."""
     laid = waves_of(plan)
-    table = Table("wave", "days", "window", "starts after", "takes", box=None)
+    table = Table("wave", f"{plan.window.grain.value}s", "window", "starts after", "takes", box=None)
     for number, wave in enumerate(laid.waves[:MOST_WAVES], start=1):
         window = str(wave.window.first) if len(wave.window) == 1 else str(wave.window)
         table.add_row(str(number), str(len(wave.window)), window, _took(wave.starts_after), _took(wave.seconds))
@@ -137,13 +137,13 @@ def proposed_request(ctx: "StepContext", code_version: str, windows: Sequence[Wi
     request = {
         "table": ctx.table.name,
         "window": {"first": window.first, "last": window.last},
-        "reason": f"These days were built by code version {code_version}, which is wrong because …",
+        "reason": f"These {window.grain.value}s were built by code version {code_version}, which is wrong because …",
         "watchers": [],
         "expect": {"same_rows": True},
         "approval": "manual",
     }
     days = sum(len(one) for one in windows)
-    told = [f"# {code_version} built {days:,} of {counted(len(window), 'day')} of this window."]
+    told = [f"# {code_version} built {days:,} of {counted(len(window), window.grain.value)} of this window."]
     if len(windows) > 1:
         told += [f"#   {one}" for one in windows]
     return request_text("\n".join(told), request).rstrip()

@@ -207,10 +207,11 @@ class _Reporter:
                 assert_never(step)
 
     def _show_days(self, progress: Progress, waiting: str = "") -> None:
+        what = f"  staging {progress.plan.window.grain.value}s"
         if self.days is None:
             total, staged = len(progress.plan.days), len(progress.staging.staged)
-            self.days = self.bar.add_task("  staging days", total=total, completed=staged)
-        self.bar.update(self.days, description=f"  staging days{waiting}")
+            self.days = self.bar.add_task(what, total=total, completed=staged)
+        self.bar.update(self.days, description=f"{what}{waiting}")
 
     def _show_reports(self, owed: int) -> None:
         if self.reports is None:

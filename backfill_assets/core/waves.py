@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
 from heapq import heappop, heappush
 from statistics import median
@@ -43,12 +42,12 @@ class WavePolicy:
         return days * 60 / self.days_per_minute if self.days_per_minute > 0 else 0.0
 
 
-def ordered_waves(days: Collection[date], policy: WavePolicy) -> tuple[Window, ...]:
+def ordered_waves(days: Collection[Slot], policy: WavePolicy, grain: Grain = Grain.DAY) -> tuple[Window, ...]:
     """Every wave of a plan in the order in which they go, the canary first where there is one."""
-    first = plan_waves(days, policy)
+    first = plan_waves(days, policy, grain)
     if not policy.has_canary or not first:
         return first
-    return (*first, *plan_waves(set(days) - set(first[0]), policy, canary_done=True))
+    return (*first, *plan_waves(set(days) - set(first[0]), policy, grain, canary_done=True))
 
 
 def plan_waves(

@@ -35,7 +35,7 @@ from backfill_assets.storage.snapshot import Snapshot
 def estimated(ctx: StepContext, plan: Plan) -> Plan:
     """The plan with waves below what its sources can bear, and its time and cost from the runs of the past."""
     policy = within_rate(plan.request.waves, min(ctx.table.sources.rates.values(), default=0.0))
-    waves = ordered_waves(plan.days, policy)
+    waves = ordered_waves(plan.days, policy, plan.window.grain)
     expected = estimate(waves, policy, ctx.records.builds.past_runs(plan.table))
     return replace(
         plan,

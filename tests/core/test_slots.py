@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.slots import Grain, Hour, Slot, read_slot
+from backfill_assets.core.waves import WaveOrder, WavePolicy, ordered_waves
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.request import HourWithoutZone, SlotsApart, WindowReversed
 
@@ -80,3 +81,11 @@ def test_slots_apart_make_windows_apart() -> None:
         "2025-11-01..2025-12-01",
         "2026-02-01..2026-02-01",
     ]
+
+
+def test_a_plan_of_months_has_waves_of_several():
+    months = [*Grain.MONTH.between(date(2026, 1, 1), date(2026, 6, 1))]
+
+    waves = ordered_waves(months, WavePolicy(max_days=3, order=WaveOrder.OLDEST), Grain.MONTH)
+
+    assert [len(wave) for wave in waves] == [3, 3]

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from backfill_assets import LakeResource
+from backfill_assets.command_line.planning import print_waves
 from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
 from backfill_assets.command_line.work import CorrectionStatus
 from backfill_assets.core.expectation import Expectation
@@ -97,6 +98,7 @@ SAID: dict[str, Callable[[Told], Iterator[str]]] = {
     "checks": checks,
     "next step": next_sentence,
     "plan": lambda told: printed(lambda console: print_plan(console, told.plan)),
+    "waves": lambda told: printed(lambda console: print_waves(console, told.plan)),
     "status of all": lambda told: printed(lambda console: print_statuses(console, told.statuses, whole=False)),
     "status": lambda told: printed(lambda console: print_statuses(console, told.statuses, whole=True)),
     "nightly": lambda told: printed(lambda console: print_nightly(console, told.published, told.plan.window.grain)),

@@ -44,7 +44,9 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         with logging_refusals(context):
             plan = correction_of_run(context, ctx, definition.slots, days)
             _keep_rates(context, ctx, plan, days)
-        context.log.info("Staging %s for correction %s.", counted(len(days), "day"), plan.correction)
+        context.log.info(
+            "Staging %s for correction %s.", counted(len(days), definition.slots.grain.value), plan.correction
+        )
         given = compute_spec.taken.given(context, config)
         wave = compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins, given=given)
         return tried_alone(compute_spec, ctx.records, wave, pins=plan.pins, given=given)

@@ -154,8 +154,8 @@ def _bars(comparison: Comparison) -> str:
     drawn = [(found, _change(found, measure)) for found in comparison.days[-DAYS_DRAWN:]]
     largest = max((abs(change) for _, change in drawn), default=Decimal(0))
     if not largest:
-        return f"No day of {measure} changed."
-    return "\n".join([f"Change of {measure} by day", "```", *_lines(drawn, largest), "```"])
+        return f"No {comparison.grain.value} of {measure} changed."
+    return "\n".join([f"Change of {measure} by {comparison.grain.value}", "```", *_lines(drawn, largest), "```"])
 
 
 def _lines(drawn: Iterable[tuple[DayComparison, Decimal]], largest: Decimal) -> Iterable[str]:

@@ -181,11 +181,11 @@ class DaemonLauncher:
         how = how_stopped(self.instance, origin)
         if not how:
             return False
-        launched = self.definition.staged_key.to_user_string()
+        launched, noun = self.definition.staged_key.to_user_string(), self.definition.slots.grain.value
         reason = (
             f"Backfill {origin}, whose launch opened the correction, {how} with "
-            f"{counted(len(progress.missing), 'day')} not "
-            f"staged. What is staged stays. Launch the missing days on {launched}, or try again."
+            f"{counted(len(progress.missing), noun)} not "
+            f"staged. What is staged stays. Launch the missing {noun}s on {launched}, or try again."
         )
         self.ctx.record(progress.plan.correction, StagingStopped(reason, origin))
         return True
