@@ -6,7 +6,8 @@
 | a decimal of 38 digits without decimals, as SQL engines sum integers | a 64-bit integer | |
 | timestamps of any unit, in any time zone | microseconds in UTC | times finer than a microsecond |
 | categories and enums | text | |
-| timestamps without a time zone, times, durations, lists, structs | | always |
+| timestamps without a time zone | as they are, in microseconds | |
+| times, durations, lists, structs | | always |
 """
 
 from collections.abc import Mapping
@@ -30,8 +31,8 @@ def delta_type(kind: pl.DataType) -> pl.DataType:
     match kind:
         case pl.Decimal(precision=precision, scale=0) if precision == MOST_DIGITS:
             return pl.Int64()
-        case pl.Datetime(time_zone=zone) if zone is not None:
-            return pl.Datetime("us", "UTC")
+        case pl.Datetime(time_zone=zone):
+            return pl.Datetime("us", None if zone is None else "UTC")
         case pl.Categorical() | pl.Enum():
             return pl.String()
         case _:

@@ -1,6 +1,7 @@
 """The records of one lake: its ledger, watermarks, builds and certificates, and a way to its tables."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self, TypeVar
@@ -10,6 +11,7 @@ import polars as pl
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.lake import TableMissing
+from backfill_assets.errors.partition_column import ColumnHoldsNoSlots
 from backfill_assets.storage.adoptions import Adoptions
 from backfill_assets.storage.builds import Builds
 from backfill_assets.storage.calendar import ClosedMonths, FirstDays
@@ -195,5 +197,7 @@ class Records:
 def _by(snapshot: Snapshot, column: PartitionColumn) -> Snapshot:
     """The snapshot by its column, as it spells slots now: a table may have been created since one was told of it."""
     if column.name in snapshot.schema and snapshot.schema[column.name] != column.own_type:
-        column = snapshot.spelling_of(column)
+        # One that can spell no slots is told of when somebody asks for days.
+        with suppress(ColumnHoldsNoSlots):
+            column = snapshot.spelling_of(column)
     return snapshot if column == snapshot.partition else replace(snapshot, partition=column)

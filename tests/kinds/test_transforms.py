@@ -228,6 +228,10 @@ KEPT = {
         values(pl.Datetime("us", "Etc/UTC"), datetime(2026, 1, 5, tzinfo=UTC)),
         pl.Datetime("us", "UTC"),
     ),
+    "milliseconds without a time zone": (
+        values(pl.Datetime("ms"), datetime(2026, 1, 5)),  # noqa: DTZ001 - what is kept
+        pl.Datetime("us"),
+    ),
     "categories": (values(pl.Categorical(), "a", "b", None), pl.String()),
     "enums": (values(pl.Enum(["a", "b"]), "a"), pl.String()),
     "text": (values(pl.String(), "a"), pl.String()),
