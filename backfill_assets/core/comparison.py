@@ -249,16 +249,18 @@ def _difference(row: dict[str, Any], shape: _Shape) -> DayComparison:
 
 
 def _examples(changed: pl.DataFrame, shape: _Shape) -> pl.DataFrame:
-    """For each day and column the rows that moved farthest, and as many that stand alone."""
+    """For each day and column the rows that moved farthest, and as many that stand alone; by one query for all."""
     first = next((name for name in shape.measures if name in shape.columns), "")
     wanted = [(_differs(name), name) for name in shape.columns] + [(pl.col(ROW_KIND) != "changed", first)]
-    numbered = changed.with_row_index(_ROW).lazy()
-    kept: list[pl.LazyFrame] = []
-    for condition, name in wanted:
-        distance = _moved(name) if name in shape.places else pl.lit(0)
-        farthest = pl.col(_ROW).top_k_by(distance, EXAMPLES_KEPT)
-        kept.append(numbered.filter(condition).group_by(shape.by).agg(farthest).explode(_ROW).select(_ROW))
-    return changed[pl.concat(pl.collect_all(kept)).to_series().unique()]
+    kept = [_farthest(condition, name, shape).alias(f"kept {at}") for at, (condition, name) in enumerate(wanted)]
+    found = changed.with_row_index(_ROW).group_by(shape.by).agg(kept).drop(shape.by)
+    return changed[pl.concat([one.explode().rename(_ROW) for one in found]).drop_nulls().unique()]
+
+
+def _farthest(condition: pl.Expr, name: str, shape: _Shape) -> pl.Expr:
+    """The numbers of the rows of a day that moved farthest in a column, the first ones where it has no amounts."""
+    rows, is_exact = pl.col(_ROW).filter(condition), name in shape.places
+    return rows.top_k_by(_moved(name).filter(condition), EXAMPLES_KEPT) if is_exact else rows.head(EXAMPLES_KEPT)
 
 
 def _ranked(examples: list[pl.DataFrame], shape: _Shape) -> pl.DataFrame:

@@ -4,10 +4,12 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby
 
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.check import Check
+from backfill_assets.core.day_comparison import NOTHING
 from backfill_assets.core.figures import ROWS, Figures, Line
 from backfill_assets.core.sampling import Sample, SampledRow
 from backfill_assets.core.slots import Grain
@@ -17,6 +19,7 @@ from backfill_assets.pages.shell import rendered
 
 MOST_DAYS = 120
 LINES_SHOWN = 8
+MOST_MEASURES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,16 @@ def _share(line: Line, measure: str) -> str:
 
 
 def _shown(figures: Figures) -> list[str]:
-    """The measures that move, or the main one when none does."""
-    moving = [name for name in figures.measures if any(day.sums[name].change for day in figures.days)]
-    return moving or list(figures.measures[-1:])
+    """The measures that move most, in their order, or the main one when none does."""
+    moved = _moved(figures)
+    most = set(sorted(moved, key=lambda name: -moved[name])[:MOST_MEASURES])
+    return [name for name in moved if name in most] or list(figures.measures[-1:])
+
+
+def _moved(figures: Figures) -> dict[str, Decimal]:
+    """By how much each measure that moves does, all days together and either way, in their order."""
+    moved = {name: sum((abs(day.sums[name].change) for day in figures.days), NOTHING) for name in figures.measures}
+    return {name: amount for name, amount in moved.items() if amount}
 
 
 def _shows_rows(figures: Figures) -> bool:
@@ -138,6 +148,8 @@ def changes(figures: Figures, certificate: Certificate, sample: Sample | None, g
         per_day=chart_per_day(figures, grain),
         days=table_of_days(figures, grain) if moving else None,
         differing=len(certificate.changed_days),
+        measures_moved=len(_moved(figures)),
+        measures_shown=MOST_MEASURES,
         months=table_of_lines(figures.months, figures, "month", "Months"),
         quarters=table_of_lines(figures.quarters, figures, "quarter", "Quarters"),
         keys=[
