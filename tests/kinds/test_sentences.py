@@ -155,7 +155,6 @@ NUMBERED = re.compile(rf"(?:}}}}|\d) (?:{THINGS.replace(' ', '|')})\b")
 BEHIND_A_NUMBER = re.compile(rf" (?:{THINGS.replace(' ', '|')})\b")
 IN_A_LOG = re.compile(rf"%[ds] (?:{THINGS.replace(' ', '|')})\b")
 ALWAYS_MANY = {
-    "len(days) days": "more than four runs of days",
     "len(files) files": "a day that landed more than once",
 }
 TEMPLATES = sorted(PACKAGE.rglob("*.html"))
