@@ -205,7 +205,8 @@ def helps(command: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def used(word: str, texts: list[tuple[str, str]]) -> set[str]:
-    pattern = re.compile(rf"(?<![A-Za-z]){re.escape(word)}(?:s|es)?(?![A-Za-z])", re.IGNORECASE)
+    """Where a word stands by itself; among digits it may be a part of somebody's hash."""
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(word)}(?:s|es)?(?![A-Za-z0-9])", re.IGNORECASE)
     return {
         f"{where}: {text[max(0, at.start() - 60) : at.end() + 40]!r}"
         for where, text in texts
