@@ -9,6 +9,7 @@ import pytest
 
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.revenue import transforms
 from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.runbook import freeze_reports
 from tests.composed import DAILY_REVENUE
@@ -127,23 +128,22 @@ def test_a_new_day_is_published_while_reports_are_frozen_and_reported_after_the_
     assert NEXT in house.records.snapshot("finance_reconciliation_export").days
 
 
-def test_a_correction_opened_while_nightly_computes_keeps_its_days(published: House, tmp_path: Path):
+def test_a_correction_opened_while_nightly_computes_keeps_its_days(
+    published: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Nightly has passed the guard and is about to commit; the claim comes first."""
     house = published.copy(tmp_path / "house")
     drop_parquet(house.landing, LATEST, trade(LATEST, "99.0000"))
-    compute_spec, opened = DAILY_REVENUE.compute_spec, []
-    compute = compute_spec.compute
+    opened, compute = [], transforms.daily_revenue
 
     def overtaken(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
         if not opened:
             opened.append(house.opened(LATEST, LATEST))
         return compute(raw_transactions, fx_rates)
 
-    object.__setattr__(compute_spec, "compute", overtaken)
-    try:
-        answered = house.run("nightly", "--through", str(LATEST))
-    finally:
-        object.__setattr__(compute_spec, "compute", compute)
+    # Whichever definitions the command composes, they call this.
+    monkeypatch.setattr(transforms, "daily_revenue", overtaken)
+    answered = house.run("nightly", "--through", str(LATEST))
 
     assert (answered.code, answered.told["error"]) == (4, "LiveWriteRefused")
     assert opened[0] in answered.told["message"]
