@@ -6,6 +6,8 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOp
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import polars as pl
+
 # Whatever is not said here is taken from DefaultContext, which somebody may have changed.
 EXACT = Context(
     prec=200,
@@ -30,6 +32,15 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return run
+
+
+def is_exact(kind: pl.DataType) -> bool:
+    """Whether values of a type can be summed exactly, in any order, as a measure is: decimals and integers.
+
+    >>> is_exact(pl.Decimal(38, 4)), is_exact(pl.Int64()), is_exact(pl.Float64())
+    (True, True, False)
+    """
+    return kind.is_decimal() or kind.is_integer()
 
 
 EVERY = "*"

@@ -12,7 +12,7 @@ import polars as pl
 from backfill_assets.core.check import EXAMPLES_SHOWN, Check, Clause, Held, examples
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import DayComparison
-from backfill_assets.core.exact import EXACT, half_unit
+from backfill_assets.core.exact import EXACT, half_unit, is_exact
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.errors.base import counted, days_listed, listed, verb
 from backfill_assets.errors.validation import ColumnsMissing, TypesDiffer
@@ -189,7 +189,7 @@ def _summed(
     sums: list[pl.Expr] = []
     for name in measures:
         types = [schema[name] for schema in schemas if name in schema]
-        exact = all(_is_exact(dtype) for dtype in types)
+        exact = all(is_exact(dtype) for dtype in types)
         scale = max((getattr(dtype, "scale", 0) for dtype in types), default=0)
         sums.append((pl.col(name).cast(pl.Decimal(38, scale)) if exact else pl.col(name)).sum())
     added = [frame.group_by(groups).agg(sums) for frame in frames]
@@ -199,7 +199,7 @@ def _summed(
 def _coarser(frames: Sequence[pl.LazyFrame], control: Control) -> dict[str, int]:
     """The measures that are stated with fewer decimals than they are staged with, and with how many."""
     stated, staged = (frame.collect_schema() for frame in frames)
-    exact = [name for name in control.measures if all(_is_exact(schema[name]) for schema in (stated, staged))]
+    exact = [name for name in control.measures if all(is_exact(schema[name]) for schema in (stated, staged))]
     scales = {name: control.scales.get(name, _scale(stated[name])) for name in exact}
     return {name: scale for name, scale in scales.items() if scale < _scale(staged[name])}
 
@@ -229,10 +229,6 @@ def _read(name: str, half: Decimal) -> pl.Expr:
     apart = (stated - staged).abs().cast(pl.Decimal(38, 8))
     most = pl.lit(half, dtype=pl.Decimal(38, 8)) * pl.col(_ROWS).fill_null(0)
     return pl.when(apart <= most).then(staged).otherwise(stated).alias(name)
-
-
-def _is_exact(kind: pl.DataType) -> bool:
-    return kind.is_decimal() or kind.is_integer()
 
 
 def _scale(kind: pl.DataType) -> int:

@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 
 from backfill_assets.core.condition import NO_ROWS_ALONE, counted_where
+from backfill_assets.core.exact import is_exact
 from backfill_assets.core.partition_column import slots_in
 from backfill_assets.core.plan import Approval, Plan, Request
 from backfill_assets.core.waves import estimate, ordered_waves, within_rate
@@ -146,7 +147,7 @@ def _refuse_columns(table: CorrectableTable, live: pl.Schema) -> None:
     if lacking := {*table.keys, *table.measures} - set(known):
         raise ColumnsNotLive(table.name, lacking, set(live))
     types = {name: known[name] for name in table.measures}
-    if inexact := {name: str(kind) for name, kind in types.items() if not (kind.is_decimal() or kind.is_integer())}:
+    if inexact := {name: str(kind) for name, kind in types.items() if not is_exact(kind)}:
         raise LiveMeasuresInexact(table.name, inexact)
     unfit = {name: str(live[name]) for name in unstageable(live)}
     for name, kind in table.columns.declared.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.exact import is_exact
 from backfill_assets.errors.landing import MissingKey
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly
 from backfill_assets.sources.landed import AsLanded, LandedFile
@@ -75,7 +76,7 @@ class LogRows:
             raise ColumnsDeclaredWrongly(self.table, "columns", [ARRIVAL], "which is the number of an arrival")
         if texts := [name for name in self.personal if self.columns[name] != pl.String]:
             raise ColumnsDeclaredWrongly(self.table, "tokens", texts, "which are no text")
-        if inexact := [name for name in self.totals.measures if not _is_exact(self.columns[name])]:
+        if inexact := [name for name in self.totals.measures if not is_exact(self.columns[name])]:
             raise ColumnsDeclaredWrongly(self.table, "measures", inexact, "which are neither decimals nor integers")
         for argument in ("keys", "measures"):
             if not named[argument]:
@@ -209,10 +210,6 @@ def tokenised(values: pl.Series, key: bytes) -> pl.Series:
     distinct = values.drop_nulls().unique()
     tokens = [hmac.digest(key, value.encode(), "sha256").hex() for value in distinct]
     return values.replace_strict(distinct, pl.Series(tokens, dtype=pl.String), default=None, return_dtype=pl.String)
-
-
-def _is_exact(kind: pl.DataType) -> bool:
-    return kind.is_decimal() or kind.is_integer()
 
 
 def _sum_of(kind: pl.DataType) -> pl.DataType:

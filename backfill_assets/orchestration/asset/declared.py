@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import dagster as dg
 import polars as pl
 
+from backfill_assets.core.exact import is_exact
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly
 from backfill_assets.storage.layout import DAY
 
@@ -73,7 +74,7 @@ def _told(names: object) -> Collection[object]:
 
 def _refuse_against_schema(table: str, keys: Sequence[str], measures: Sequence[str], schema: object) -> None:
     columns = declared_columns(schema)
-    if inexact := [f"{name} {columns[name]}" for name in measures if name in columns and not _is_exact(columns[name])]:
+    if inexact := [f"{name} {columns[name]}" for name in measures if name in columns and not is_exact(columns[name])]:
         raise ColumnsDeclaredWrongly(table, "measures", inexact, "which are neither decimals nor integers")
     if not _is_complete(schema):
         return
@@ -94,7 +95,3 @@ def _is_complete(schema: Any) -> bool:
     if not isinstance(columns, Mapping) or any(getattr(column, "regex", False) for column in columns.values()):
         return False
     return getattr(made, "strict", False) in (True, "filter")
-
-
-def _is_exact(kind: pl.DataType) -> bool:
-    return kind.is_decimal() or kind.is_integer()

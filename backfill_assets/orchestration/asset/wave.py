@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from backfill_assets.core.exact import is_exact
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
@@ -88,7 +89,7 @@ class Declared:
         if missing := [name for name in (self.partition.name, *self.keys, *self.measures) if name not in schema]:
             raise ColumnsNotReturned(table, missing, schema.names())
         kinds = {name: schema[name] for name in self.measures}
-        if inexact := {name: str(kind) for name, kind in kinds.items() if not (kind.is_decimal() or kind.is_integer())}:
+        if inexact := {name: str(kind) for name, kind in kinds.items() if not is_exact(kind)}:
             raise MeasuresInexact(table, inexact)
 
 
