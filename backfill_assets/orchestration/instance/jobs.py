@@ -1,13 +1,14 @@
-"""What jobs share: the clock by which they run, and refusals as one red line in the run's log."""
+"""What jobs and checks share: their clock, what they look at, and refusals as one red line in the run's log."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.orchestration.instance.resources import LakeResource
 
 
 def by_the_clock(job: Any, name: str, cron: str, description: str | None = None) -> dg.ScheduleDefinition:
@@ -44,3 +45,22 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, BackfillAssetsError):
         return str(error)
     return "".join(traceback.format_exception_only(error)).strip()
+
+
+def lake_check(
+    asset: dg.AssetKey, name: str, about: str, look: Callable[[LakeResource], dg.AssetCheckResult]
+) -> dg.AssetChecksDefinition:
+    """A check on a live asset that looks at the lake alone."""
+
+    @dg.asset_check(asset=asset, name=name, description=about, required_resource_keys={"lake"})
+    def looks(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        return look(context.resources.lake)
+
+    return looks
+
+
+def as_result(told: dg.AssetCheckEvaluation) -> dg.AssetCheckResult:
+    """What an evaluation outside a check says, as the check itself says it."""
+    return dg.AssetCheckResult(
+        passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
+    )

@@ -10,7 +10,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted, days_listed, verb
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance.jobs import by_the_clock
+from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
@@ -59,23 +59,14 @@ def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetChe
 def lateness_check(definition: TableDefinition) -> dg.AssetChecksDefinition:
     """The same, evaluated whenever somebody asks; days that an open correction has claimed are left out."""
 
-    @dg.asset_check(
-        asset=definition.asset.key,
-        name=CHECK,
-        description="No published day has late data that waits for a correction.",
-        required_resource_keys={"lake"},
-    )
-    def is_computed_from_the_newest_inputs(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        lake: LakeResource = context.resources.lake
+    def look(lake: LakeResource) -> dg.AssetCheckResult:
         records = definition.knowing(lake.records())
         live = records.days(definition.table)
         claimed = {day for days in claims(records, definition.table).values() for day in days}
-        told = lateness(definition, [day for day in stale_days(definition, records, live) if day not in claimed])
-        return dg.AssetCheckResult(
-            passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
-        )
+        late = [day for day in stale_days(definition, records, live) if day not in claimed]
+        return as_result(lateness(definition, late))
 
-    return is_computed_from_the_newest_inputs
+    return lake_check(definition.asset.key, CHECK, "No published day has late data that waits for a correction.", look)
 
 
 EVERY_MORNING = "30 7 * * *"
@@ -133,14 +124,7 @@ def rows_of(live: Snapshot, days: Sequence[Slot]) -> dict[Slot, int]:
 
 
 def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=definition.asset.key,
-        name=FRESH,
-        description="The newest published day is there; a correction of older ones changes nothing about that.",
-        required_resource_keys={"lake"},
-    )
-    def newest_day_is_fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        lake: LakeResource = context.resources.lake
+    def look(lake: LakeResource) -> dg.AssetCheckResult:
         records = definition.knowing(lake.records())
         published = records.days(definition.table)
         slots, newest = definition.slots, max(published, default=None)
@@ -152,18 +136,12 @@ def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDef
         is_late = (over - newest).days >= most_days_old
         return dg.AssetCheckResult(passed=not is_late, description=told, metadata={f"{noun}s_behind": behind})
 
-    return newest_day_is_fresh
+    about = "The newest published day is there; a correction of older ones changes nothing about that."
+    return lake_check(definition.asset.key, FRESH, about, look)
 
 
 def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=definition.asset.key,
-        name=USUAL,
-        description="The newest published day has about as many rows as its weekday usually has.",
-        required_resource_keys={"lake"},
-    )
-    def newest_day_has_the_usual_volume(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        lake: LakeResource = context.resources.lake
+    def look(lake: LakeResource) -> dg.AssetCheckResult:
         records = definition.knowing(lake.records())
         live = records.newest(definition.table)
         if live is None or not live.days:
@@ -177,7 +155,8 @@ def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
         passed = fewest <= rows[newest] <= most
         return _told(f"{newest} has {counted(rows[newest], 'row')}; {fewest:,} to {most:,} are usual.", passed=passed)
 
-    return newest_day_has_the_usual_volume
+    about = "The newest published day has about as many rows as its weekday usually has."
+    return lake_check(definition.asset.key, USUAL, about, look)
 
 
 def _told(sentence: str, *, passed: bool) -> dg.AssetCheckResult:

@@ -26,9 +26,9 @@ from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
-from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
+from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.watching.looks import Looks, Verdict, check_of_looks, verdict_op
+from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
 from backfill_assets.runbook.request import request_text
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.records import Records
@@ -175,12 +175,12 @@ def _propose(found: Audit) -> str:
 
 
 def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
-    def evaluated(lake: LakeResource) -> dg.AssetCheckEvaluation:
+    def look(lake: LakeResource) -> dg.AssetCheckResult:
         last = LOOKS.last(lake.lake(), definition.table)
         verdict = _verdict(last[1]).aged(last[0], lake.now()) if last else _verdict(NEVER_AUDITED)
-        return _evaluation(definition, verdict, last[1] if last else NEVER_AUDITED)
+        return as_result(_evaluation(definition, verdict, last[1] if last else NEVER_AUDITED))
 
-    return check_of_looks(definition.asset.key, CHECK, "The last replay audit found nothing.", evaluated)
+    return lake_check(definition.asset.key, CHECK, "The last replay audit found nothing.", look)
 
 
 NEVER_AUDITED: Mapping[str, Any] = {

@@ -1,7 +1,7 @@
 """Looks at published days, each kept with its time: a check tells of the last one, and does not pass without one."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,6 @@ import dagster as dg
 import polars as pl
 
 from backfill_assets.errors.runs import FoundWrong, NothingLookedAt
-from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.layout import Lake
 
@@ -73,21 +72,6 @@ class Verdict:
         """Links to the proposed requests."""
         named = {"request" if n == 1 else f"request_{n}": one for n, one in enumerate(self.requests, 1)}
         return {name: dg.MetadataValue.path(one) for name, one in named.items()}
-
-
-def check_of_looks(
-    asset: dg.AssetKey, name: str, about: str, evaluated: Callable[[LakeResource], dg.AssetCheckEvaluation]
-) -> dg.AssetChecksDefinition:
-    """A check on a live asset that tells what the last look found, as ``evaluated`` says it of the lake."""
-
-    @dg.asset_check(asset=asset, name=name, description=about, required_resource_keys={"lake"})
-    def last_look(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        told = evaluated(context.resources.lake)
-        return dg.AssetCheckResult(
-            passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
-        )
-
-    return last_look
 
 
 def verdict_op(name: str, table: str) -> dg.OpDefinition:

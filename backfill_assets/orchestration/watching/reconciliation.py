@@ -11,9 +11,9 @@ from pydantic import Field
 from backfill_assets.core.given import day_given
 from backfill_assets.errors.base import counted, listed
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
+from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.watching.looks import Looks, Verdict, check_of_looks, verdict_op
+from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
 from backfill_assets.storage.findings import Findings
 
 CHECK = "agrees_with_ledger"
@@ -118,16 +118,14 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
 
 
 def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
-    def evaluated(lake: LakeResource) -> dg.AssetCheckEvaluation:
+    def look(lake: LakeResource) -> dg.AssetCheckResult:
         findings = [stored.detail for stored in Findings(lake.lake()).open(definition.table)]
         last = LOOKS.last(lake.lake(), definition.table)
         verdict = _verdict(last[1] if last else None, findings)
         aged = verdict.aged(last[0], lake.now()) if last else verdict
-        return _evaluation(definition, aged, findings, last[1] if last else {})
+        return as_result(_evaluation(definition, aged, findings, last[1] if last else {}))
 
-    return check_of_looks(
-        definition.asset.key, CHECK, "Nothing that the last reconciliation found is still open.", evaluated
-    )
+    return lake_check(definition.asset.key, CHECK, "Nothing that the last reconciliation found is still open.", look)
 
 
 def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any]]) -> Verdict:
