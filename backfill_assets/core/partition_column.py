@@ -4,7 +4,7 @@ Everything that leads from a value to a slot is exact both ways: a value that is
 it is of no slot, so that no slot has two values, and rows that nobody can place are found.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -69,13 +69,17 @@ class PartitionColumn:
         if self.spelling is not Spelling.UTC and self.zone not in UTC_NAMES:
             raise HoursAmbiguous(self.name, self.spelling.value, self.zone)
 
-    def spelled_as(self, dtype: pl.DataType, sample: Sequence[Any]) -> "PartitionColumn":
-        """The same column as values of a type spell its slots, of which there is a sample where they are text.
+    def spelled_as(self, dtype: pl.DataType, sample: Callable[[], Sequence[Any]]) -> "PartitionColumn":
+        """The same column as values of a type spell its slots; itself where that is its own type.
+
+        ``sample`` gives some of the values, which are looked at where they are text.
 
         Raises:
             ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous: when they cannot.
         """
-        return detect(self.name, dtype, sample, self.grain, zone=self.zone, offset=self.offset)
+        if dtype == self.own_type:
+            return self
+        return detect(self.name, dtype, sample(), self.grain, zone=self.zone, offset=self.offset)
 
     # ---- types
 

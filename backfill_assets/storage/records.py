@@ -196,8 +196,7 @@ class Records:
 
 def _by(snapshot: Snapshot, column: PartitionColumn) -> Snapshot:
     """The snapshot by its column, as it spells slots now: a table may have been created since one was told of it."""
-    if column.name in snapshot.schema and snapshot.schema[column.name] != column.own_type:
-        # One that can spell no slots is told of when somebody asks for days.
-        with suppress(ColumnHoldsNoSlots):
-            column = snapshot.spelling_of(column)
+    # One that can spell no slots is told of when somebody asks for days.
+    with suppress(ColumnHoldsNoSlots):
+        column = snapshot.spelling_of(column)
     return snapshot if column == snapshot.partition else replace(snapshot, partition=column)

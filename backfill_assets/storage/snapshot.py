@@ -140,10 +140,13 @@ class Snapshot:
         """The column as the values of the table spell its slots; as it is given where there is none of its name."""
         if column.name not in self.schema:
             return column
-        kind, sample = self.schema[column.name], list[Any]()
-        if kind == pl.String and column.name in self.partition_columns:
-            sample = pl.DataFrame(self.handle.get_add_actions(flatten=False))["partition"].struct[column.name].to_list()
-        return column.spelled_as(kind, sample)
+        return column.spelled_as(self.schema[column.name], lambda: self._own_values(column.name))
+
+    def _own_values(self, name: str) -> list[Any]:
+        """The values of a partition column as the log has them; none of any other column."""
+        if name not in self.partition_columns:
+            return []
+        return pl.DataFrame(self.handle.get_add_actions(flatten=False))["partition"].struct[name].to_list()
 
     def transaction_version(self, app_id: str) -> int:
         """The highest number an application has written to this table, 0 when none."""

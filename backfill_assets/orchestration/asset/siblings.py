@@ -41,8 +41,6 @@ class Declaration:
     key: dg.AssetKey
     compute_spec: ComputeSpec
     slots: TableSlots
-    keys: tuple[str, ...]
-    measures: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -51,9 +49,14 @@ class Declaration:
         return self.compute_spec.table
 
     @property
-    def partitions_def(self) -> dg.TimeWindowPartitionsDefinition:
-        """The partitions of both siblings."""
-        return self.slots.partitions_def
+    def keys(self) -> tuple[str, ...]:
+        """The columns that identify a row of a slot."""
+        return self.compute_spec.columns.keys
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The columns that are summed and compared."""
+        return self.compute_spec.columns.measures
 
     @property
     def staged_key(self) -> dg.AssetKey:
@@ -191,8 +194,8 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
             "deps": [*(source.dep for source in read.values()), *(others.get("deps") or ())],
             "required_resource_keys": {"lake", *taken.resources, *(others.get("required_resource_keys") or ())},
         }
-        declaration = Declaration(key, compute_spec, slots, by, columns.measures, shared)
-        return _correctable(_accepted(key, compute_spec, slots.grain, shared), declaration)
+        live = _accepted(key, compute_spec, slots.grain, shared)
+        return _correctable(live, Declaration(key, compute_spec, slots, shared))
 
     return made
 
@@ -221,8 +224,8 @@ def refuse_options(name: str, options: Mapping[str, Any]) -> None:
             raise TransformUnusable(name, f"its {argument} is {described(given)}", f"Give {said}, or leave it out.")
     known = inspect.signature(dg.asset).parameters
     if strange := sorted(options.keys() - known.keys()):
-        verb = "is no option" if len(strange) == 1 else "are no options"
-        raise TransformUnusable(name, f"{', '.join(strange)} {verb} of dagster.asset", "Leave out what is not known.")
+        are_no = verb(len(strange), "is no option", "are no options")
+        raise TransformUnusable(name, f"{', '.join(strange)} {are_no} of dagster.asset", "Leave out what is not known.")
 
 
 def range_policy(days_per_run: int) -> dg.BackfillPolicy:

@@ -222,8 +222,7 @@ def spelled_in(frame: pl.DataFrame, table: str, live: PartitionColumn) -> Partit
     """
     if live.name not in frame.schema:
         raise ColumnsNotReturned(table, [live.name], frame.columns)
-    kind = frame.schema[live.name]
-    return live if kind == live.own_type else live.spelled_as(kind, frame[live.name].head(LOOKED_AT).to_list())
+    return live.spelled_as(frame.schema[live.name], lambda: frame[live.name].head(LOOKED_AT).to_list())
 
 
 def split_days(
