@@ -30,7 +30,7 @@ from backfill_assets.orchestration.correction.opening import opening_asset
 from backfill_assets.orchestration.correction.steps import job_name, step_assets, step_key
 from backfill_assets.orchestration.driving.sensor import driver_sensor, staging_job_name
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.columns import column_of, name_told
+from backfill_assets.orchestration.instance.columns import column_of
 from backfill_assets.orchestration.instance.naming import refuse_names, table_of
 from backfill_assets.orchestration.nightly.jobs import nightly_definitions, sweep_definitions
 from backfill_assets.orchestration.nightly.pipeline import NightlySpec, Pipeline, refuse_nightly
@@ -188,7 +188,7 @@ def build_table_definition(
         table_of(key): column
         for source in sources
         for key, one in source.specs_by_key.items()
-        if (column := column_of(one.partitions_def, name_told(one.metadata))) is not None
+        if (column := column_of(one.partitions_def, one.metadata)) is not None
     }
     return TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render, columns)
 

@@ -6,15 +6,14 @@ Their rows are told apart by the values of one column, whether they are partitio
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from typing import Protocol
 from urllib.parse import unquote
 
 import polars as pl
 
-from backfill_assets.core.partition_column import PartitionColumn, detect
-from backfill_assets.core.slots import Grain, Slot
+from backfill_assets.core.partition_column import PartitionColumn
+from backfill_assets.core.slots import Slot
 from backfill_assets.errors.outside import OutsideColumnMissing, VariableMissing
 from backfill_assets.storage.actions import fingerprint_of
 from backfill_assets.storage.files import Folder
@@ -25,23 +24,13 @@ from backfill_assets.storage.snapshot import PATH, Snapshot
 LOW, HIGH, SIZE = "_backfill_assets_low", "_backfill_assets_high", "_backfill_assets_size"
 
 
-@dataclass(frozen=True, slots=True)
-class SlotColumn:
-    """The column of an outside table that tells which slot of a table a row belongs to, in the slots of that table."""
+def spelled(column: PartitionColumn, dtype: pl.DataType, sample: pl.Series) -> PartitionColumn:
+    """The column as its values spell slots, of which there is a sample.
 
-    name: str
-    grain: Grain = Grain.DAY
-    zone: str = "UTC"
-    offset: timedelta = timedelta()
-
-    def spelled(self, dtype: pl.DataType, sample: pl.Series) -> PartitionColumn:
-        """The column as its values spell slots.
-
-        Raises:
-            ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous: when they do not.
-        """
-        values = sample.drop_nulls().unique().to_list() if isinstance(dtype, pl.String) else ()
-        return detect(self.name, dtype, values, self.grain, zone=self.zone, offset=self.offset)
+    Raises:
+        ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous: when they do not.
+    """
+    return column.spelled_as(dtype, lambda: sample.drop_nulls().unique().to_list())
 
 
 class Outside(Protocol):
@@ -65,7 +54,7 @@ class OutsideDelta:
     """
 
     uri: str
-    column: SlotColumn
+    column: PartitionColumn
     storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
     from_environment: Mapping[str, str] = field(default_factory=dict[str, str])
     is_pinned: bool = True
@@ -87,7 +76,7 @@ class OutsideDelta:
             raise OutsideColumnMissing(self.uri, self.column.name, schema.names())
         actions = pl.DataFrame(handle.get_add_actions(flatten=True))
         files = _spans(actions, self.column.name, schema[self.column.name])
-        partition = self.column.spelled(schema[self.column.name], files[LOW])
+        partition = spelled(self.column, schema[self.column.name], files[LOW])
         return OutsideSnapshot(handle, folder, schema, partition, files)
 
 

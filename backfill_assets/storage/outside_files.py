@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import polars as pl
 
+from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.lake import CommitGone
 from backfill_assets.errors.outside import OutsideColumnMissing, OutsideFilesChanged, OutsideFilesMissing
@@ -16,7 +17,7 @@ from backfill_assets.storage.actions import fingerprint_of
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.files import Folder, Found, in_threads
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.outside import HIGH, LOW, SIZE, OutsideSnapshot, SlotColumn, options_of
+from backfill_assets.storage.outside import HIGH, LOW, SIZE, OutsideSnapshot, options_of, spelled
 from backfill_assets.storage.row_table import RowTable, values_of
 from backfill_assets.storage.snapshot import PATH
 
@@ -45,7 +46,7 @@ class OutsideFiles:
     """
 
     pattern: str
-    column: SlotColumn
+    column: PartitionColumn
     storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
     from_environment: Mapping[str, str] = field(default_factory=dict[str, str])
     is_pinned: bool = True
@@ -70,7 +71,7 @@ class OutsideFiles:
         if self.column.name not in schema:
             raise OutsideColumnMissing(self.pattern, self.column.name, schema.names())
         spans = _spans(folder, files, self.column.name, schema)
-        partition = self.column.spelled(schema[self.column.name], spans[LOW])
+        partition = spelled(self.column, schema[self.column.name], spans[LOW])
         # Nothing is ever committed to files of others, so there is no handle to commit from.
         return FilesSnapshot(cast("Any", None), folder, schema, partition, spans, tuple(files), hive)
 

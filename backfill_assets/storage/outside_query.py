@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import polars as pl
 
+from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.outside import OutsideColumnMissing, QueryFailed, VariableMissing
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.outside import OutsideSnapshot, SlotColumn
+from backfill_assets.storage.outside import OutsideSnapshot, spelled
 
 NOT_PINNED = "not pinned"
 """In place of the fingerprint of what nothing can pin."""
@@ -24,7 +25,7 @@ class OutsideQuery:
 
     name: str
     query: str
-    column: SlotColumn
+    column: PartitionColumn
     connect: Callable[[], Any] | None = None
     variable: str = ""
     is_pinned: bool = False
@@ -78,7 +79,7 @@ class QuerySnapshot(OutsideSnapshot):
         if days is None:
             return rows.lazy()
         own = rows[self.query.column.name]
-        return rows.lazy().filter(self.query.column.spelled(own.dtype, own).within(days))
+        return rows.lazy().filter(spelled(self.query.column, own.dtype, own).within(days))
 
     def fingerprint_over(self, slots: Collection[Slot]) -> str:
         """That it is not pinned."""

@@ -10,7 +10,6 @@ from typing import Any, get_args
 import dagster as dg
 import polars as pl
 
-from backfill_assets.core.partition_column import BY_DAY
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.base import fault_told, verb
 from backfill_assets.errors.setup import AssetNotCorrectable
@@ -22,7 +21,7 @@ from backfill_assets.orchestration.asset.source import AnySource, reads_of, sour
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.columns import column_of, name_told, records_of_run
+from backfill_assets.orchestration.instance.columns import column_by_time, name_told, records_of_run
 from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, refuse_name, table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -180,7 +179,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         tables = {parameter: source.table for parameter, source in read.items()}
         version = code_version or version_of(name, compute)
         by = tuple(one for one in keys or () if one != column)
-        columns = Declared(by, tuple(measures or ()), column_of(partitions_def, column) or BY_DAY)
+        columns = Declared(by, tuple(measures or ()), column_by_time(slots.partitions_def, column))
         read_as = reads_of(slots, read)
         compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken, read_as)
         shared = {

@@ -8,9 +8,10 @@ import dagster as dg
 
 from backfill_assets.core.reads import Reads
 from backfill_assets.errors.setup import LookBackInvalid, OwnTableRead
+from backfill_assets.orchestration.instance.columns import column_by_time
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, table_of
-from backfill_assets.orchestration.instance.slots import TableSlots, offset_of
-from backfill_assets.storage.outside import Outside, OutsideDelta, SlotColumn
+from backfill_assets.orchestration.instance.slots import TableSlots
+from backfill_assets.storage.outside import Outside, OutsideDelta
 from backfill_assets.storage.outside_files import OutsideFiles
 from backfill_assets.storage.outside_query import OutsideQuery
 
@@ -91,7 +92,7 @@ class DeltaSource(_OutsideSource):
 
     def opened_for(self, slots: TableSlots) -> Outside:
         """Where it lies, with the column in the slots of a table."""
-        return OutsideDelta(self.uri, _column(self.day, slots), *_options(self.storage_options))
+        return OutsideDelta(self.uri, column_by_time(slots.partitions_def, self.day), *_options(self.storage_options))
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class ParquetSource(_OutsideSource):
 
     def opened_for(self, slots: TableSlots) -> Outside:
         """Which files they are, with the column in the slots of a table."""
-        return OutsideFiles(self.files, _column(self.day, slots), *_options(self.storage_options))
+        return OutsideFiles(self.files, column_by_time(slots.partitions_def, self.day), *_options(self.storage_options))
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,10 @@ class QuerySource(_OutsideSource):
 
     def opened_for(self, slots: TableSlots) -> Outside:
         """The query, with the column in the slots of a table."""
-        column = _column(self.day, slots)
+        column = column_by_time(slots.partitions_def, self.day)
         if isinstance(self.connection, dg.EnvVar):
             return OutsideQuery(self.name, self.query, column, variable=self.connection.env_var_name)
         return OutsideQuery(self.name, self.query, column, self.connection)
-
-
-def _column(name: str, slots: TableSlots) -> SlotColumn:
-    return SlotColumn(name, slots.grain, slots.partitions_def.timezone, offset_of(slots.partitions_def))
 
 
 def _options(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -15,18 +15,19 @@ from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.records import Records
 
 
-def column_of(partitions: dg.PartitionsDefinition | None, name: str) -> PartitionColumn | None:
-    """A column that keeps partitions by time, as a new table spells them: hours as timestamps in UTC, others as dates.
-
-    None where partitions are not by time.
-    """
-    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        return None
+def column_by_time(partitions: dg.TimeWindowPartitionsDefinition, name: str) -> PartitionColumn:
+    """A column that keeps partitions, as a new table spells them: hours as timestamps in UTC, others as dates."""
     by_hour = is_finer_than_a_day(partitions)
     # A report's partitions may be no steps of one grain; each is kept under the day that it begins with.
     grain = grain_of(partitions) or (Grain.HOUR if by_hour else Grain.DAY)
     spelling, offset = (Spelling.UTC, timedelta()) if by_hour else (Spelling.DATE, offset_of(partitions))
     return PartitionColumn(name, spelling, grain, partitions.timezone, offset)
+
+
+def column_of(partitions: dg.PartitionsDefinition | None, metadata: Mapping[str, Any]) -> PartitionColumn | None:
+    """The column that an asset's metadata names; None where its partitions are not by time."""
+    by_time = isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+    return column_by_time(partitions, name_told(metadata)) if by_time else None
 
 
 def name_told(metadata: Mapping[str, Any]) -> str:
@@ -41,7 +42,7 @@ def name_told(metadata: Mapping[str, Any]) -> str:
 def columns_in(graph: Any, keys: Iterable[dg.AssetKey]) -> dict[str, PartitionColumn]:
     """The columns of those of some assets that a graph has and that are partitioned by time, by table."""
     nodes = {table_of(key): graph.get(key) for key in keys if graph.has(key)}
-    found = {table: column_of(node.partitions_def, name_told(node.metadata)) for table, node in nodes.items()}
+    found = {table: column_of(node.partitions_def, node.metadata) for table, node in nodes.items()}
     return {table: column for table, column in found.items() if column is not None}
 
 
