@@ -299,6 +299,14 @@ TABLES = {
     "working days": (by_cron("0 0 * * 1-5"), PartitionsIrregular),
     "without weekends": (daily(exclusions=["0 0 * * 6", "0 0 * * 0"]), PartitionsIrregular),
     "without New Year": (daily(exclusions=[at(2026, 1, 8)]), PartitionsIrregular),
+    "hours from half to half": (
+        dg.HourlyPartitionsDefinition(at(2026, 1, 5), minute_offset=30),
+        PartitionsIrregular,
+    ),
+    "hours of India": (
+        dg.HourlyPartitionsDefinition(at(2026, 1, 5), timezone="Asia/Kolkata"),
+        PartitionsIrregular,
+    ),
     "fixed names": (STATIC, PartitionsIrregular),
     "names added as it runs": (DYNAMIC, PartitionsIrregular),
     "day and market": (MULTI, PartitionsIrregular),

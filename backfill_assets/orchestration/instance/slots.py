@@ -116,9 +116,12 @@ def is_finer_than_a_day(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
     return len({*starts}) < len(starts)
 
 
+@lru_cache(maxsize=256)
 def is_odd(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
-    """Whether partitions are parts of days other than hours."""
-    return is_finer_than_a_day(partitions) and grain_of(partitions) is None
+    """Whether partitions are parts of days other than hours that begin on the hour in UTC, as columns keep them."""
+    if not is_finer_than_a_day(partitions):
+        return False
+    return grain_of(partitions) is None or any(start.astimezone(UTC).minute for start in first_starts(partitions))
 
 
 @lru_cache(maxsize=256)

@@ -30,6 +30,8 @@ def regular(table: str, partitions: dg.PartitionsDefinition | None) -> TableSlot
     grain = grain_of(partitions)
     if grain is None:
         raise PartitionsIrregular(table, f"partitioned by the schedule {partitions.cron_schedule}")
+    if is_odd(partitions):
+        raise PartitionsIrregular(table, "partitioned by hours that do not begin on the hour in UTC")
     _refuse_ambiguous(table, partitions)
     return TableSlots(table, partitions, grain)
 
