@@ -173,28 +173,28 @@ def decommission(
 @app.command(epilog="Example: backfill-assets status 20260123")
 def status(correction: Annotated[str, typer.Argument(help="All when left out.")] = "", json: Json = False) -> None:
     """Show where one correction stands, or all."""
-    from backfill_assets.command_line.work import statuses
+    from backfill_assets.command_line.work import standings_of
 
     answer = Answer(as_json=json)
     with answer.refusals():
-        found = statuses(Session(), correction)
+        found = standings_of(Session(), correction)
         told = printing.status_json(found[0]) if correction else printing.statuses_json(found)
         answer.give(told, lambda console: printing.print_statuses(console, found, whole=bool(correction)))
 
 
 def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool, then_drive: bool = False) -> None:
-    from backfill_assets.command_line.work import drive, statuses, take_by_hand
+    from backfill_assets.command_line.work import decide, drive, standings_of
 
     answer = Answer(as_json=as_json)
     waits_for = ""
     with answer.refusals():
         days_given(config.get("days", ()), "--day")
         session = Session()
-        take_by_hand(session, correction, job, config)
+        decide(session, correction, job, config)
         if then_drive:
             ended = drive(session, correction, answer, config["by"])
             waits_for = printing.next_step_json(correction, ended)["waits_for"]
-        told = printing.status_json(statuses(session, correction)[0])
+        told = printing.status_json(standings_of(session, correction)[0])
         answer.give(told, lambda console: console.print(told["sentence"]))
     raise typer.Exit(REFUSED if waits_for == "repair" else DONE)
 

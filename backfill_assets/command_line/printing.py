@@ -28,8 +28,8 @@ from backfill_assets.core.steps import LANES, NINE_STEPS
 from backfill_assets.errors.base import counted, days_listed, verb
 
 if TYPE_CHECKING:
-    from backfill_assets.command_line.work import CorrectionStatus
     from backfill_assets.orchestration.nightly.publish import Nightly
+    from backfill_assets.runbook.standing import Standing
 
 
 def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def print_next_step(console: Console, correction: str, step: NextStep) -> None:
     console.print(told["sentence"], style=colour, soft_wrap=True)
 
 
-def status_json(found: "CorrectionStatus") -> dict[str, Any]:
+def status_json(found: "Standing") -> dict[str, Any]:
     """One correction: its plan's essentials, the steps that are done, and what is next."""
     progress, plan = found.progress, found.progress.plan
     return {
@@ -77,12 +77,12 @@ def status_json(found: "CorrectionStatus") -> dict[str, Any]:
     }
 
 
-def statuses_json(found: Sequence["CorrectionStatus"]) -> dict[str, Any]:
+def statuses_json(found: Sequence["Standing"]) -> dict[str, Any]:
     """All corrections."""
     return {"corrections": [status_json(one) for one in found]}
 
 
-def print_statuses(console: Console, found: Sequence["CorrectionStatus"], *, whole: bool) -> None:
+def print_statuses(console: Console, found: Sequence["Standing"], *, whole: bool) -> None:
     """One correction with its steps and checks, or all in a line each."""
     if not found:
         console.print("No correction was ever opened here.")
@@ -99,7 +99,7 @@ def print_statuses(console: Console, found: Sequence["CorrectionStatus"], *, who
     _print_whole(console, found[0])
 
 
-def _print_whole(console: Console, found: "CorrectionStatus") -> None:
+def _print_whole(console: Console, found: "Standing") -> None:
     told, grain = status_json(found), found.progress.plan.window.grain
     days = counted(told["days"], grain.value)
     console.print(Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {days}"))
@@ -120,7 +120,7 @@ def _print_whole(console: Console, found: "CorrectionStatus") -> None:
     print_next_step(console, told["correction"], found.next_step)
 
 
-def _checks(found: "CorrectionStatus") -> list[dict[str, Any]]:
+def _checks(found: "Standing") -> list[dict[str, Any]]:
     validated = [fact for event in found.events if isinstance(fact := event.fact, Validated)]
     return [asdict(check) for check in validated[-1].checks] if validated else []
 

@@ -1,6 +1,6 @@
 """What the commands do, once Dagster is needed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, assert_never
 
 from rich.console import Console
@@ -8,7 +8,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as ProgressBar
 
 from backfill_assets.command_line.session import Answer, Session
-from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -20,35 +19,23 @@ from backfill_assets.core.next_step import (
     WaitForRate,
     WaitForRuns,
     WaitUntil,
-    next_step,
 )
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.rate import sharing
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.setup import DecisionsUnknown, TableUnclear
-from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
+from backfill_assets.orchestration.driving.by_hand import take_by_hand
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.pipeline import Pipeline
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import StepContext
-from backfill_assets.runbook.looking import looked
-
-
-@dataclass(frozen=True, slots=True)
-class CorrectionStatus:
-    """A correction with its events, its progress, and what is next."""
-
-    progress: Progress
-    events: tuple[Event, ...]
-    next_step: NextStep
+from backfill_assets.runbook.standing import Standing, standings
 
 
 def definition_of(session: Session, table: str) -> TableDefinition:
@@ -129,33 +116,24 @@ def take_cut_over(session: Session, correction: str, answer: Answer, actor: str)
         _refuse_failed(correction, driver.take(correction, Step.CUT_OVER))
 
 
-def take_by_hand(session: Session, correction: str, step: str, config: dict[str, Any]) -> None:
+def decide(session: Session, correction: str, step: str, config: dict[str, Any]) -> None:
     """Run one of the jobs for things done by hand.
 
     Raises:
         RunFailed: with what the job refused.
     """
-    definition = table_of_correction(session, correction)
-    session.runner.instance.add_dynamic_partitions(partitions_name(definition.table), [correction])
-    job = manual_job_name(definition.table, Step(step))
-    _refuse_failed(correction, session.runner.run_job(job, correction, f"{job}_by_hand", config))
+    _refuse_failed(
+        correction, take_by_hand(table_of_correction(session, correction), session.runner, correction, step, config)
+    )
 
 
-def statuses(session: Session, correction: str = "") -> list[CorrectionStatus]:
+def standings_of(session: Session, correction: str = "") -> list[Standing]:
     """Where one correction stands, or all, oldest first.
 
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
     """
-    records, now = session.lake.records(), session.lake.now()
-    ledger = records.ledger
-    chosen = {correction: ledger.progress(correction)} if correction else ledger.all_progress()
-    seen = {name: looked(records, progress) for name, progress in sorted(chosen.items())}
-    known = ledger.all_progress()
-    return [
-        CorrectionStatus(progress, ledger.events(name), next_step(progress, now, others=sharing(progress, known)))
-        for name, progress in seen.items()
-    ]
+    return standings(session.lake.records(), session.lake.now(), correction)
 
 
 def _refuse_failed(correction: str, ran: RunResult) -> None:

@@ -17,7 +17,6 @@ from rich.console import Console
 from backfill_assets import LakeResource
 from backfill_assets.command_line.planning import print_waves
 from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
-from backfill_assets.command_line.work import CorrectionStatus
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.facts import summary_of
 from backfill_assets.core.next_step import StageWaves, next_step
@@ -32,6 +31,7 @@ from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook import approve, open_correction, roll_back
+from backfill_assets.runbook.standing import Standing
 from tests.kinds import test_own_columns
 from tests.kinds.test_own_columns import KINDS, NOW, location, plant
 
@@ -53,10 +53,10 @@ class Told:
     published: Nightly
 
     @property
-    def statuses(self) -> list[CorrectionStatus]:
+    def statuses(self) -> list[Standing]:
         ctx = self.definition.step_context(self.lake, "Ada")
         return [
-            CorrectionStatus(progress, tuple(ctx.records.ledger.events(name)), next_step(progress, NOW))
+            Standing(progress, tuple(ctx.records.ledger.events(name)), next_step(progress, NOW))
             for name, progress in ctx.records.ledger.all_progress().items()
         ]
 
