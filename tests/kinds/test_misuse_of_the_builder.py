@@ -209,6 +209,7 @@ ASSETS: dict[str, tuple[Callable[[], Any], type[BadInput], str]] = {
     "a key that is a number": (lambda: made(key=1), TransformUnusable, "key"),
     "metadata as text": (lambda: made(metadata="x"), TransformUnusable, "metadata"),
     "dependencies as text": (lambda: made(deps="orders_log"), TransformUnusable, "deps"),
+    "the inputs of Dagster": (lambda: made(ins={"orders_log": dg.AssetIn("raw_orders")}), TransformUnusable, "sources"),
     "an option that Dagster refuses": (lambda: made(owners=["not an owner"]), TransformUnusable, "owner"),
 }
 

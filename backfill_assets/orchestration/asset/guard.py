@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from backfill_assets.core.slots import Grain
+from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.correction import LiveWriteRefused
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.storage.records import Records
@@ -50,3 +50,12 @@ def claims(records: Records, table: str) -> dict[str, frozenset[date]]:
         for correction, progress in records.ledger.all_progress().items()
         if progress.plan.table == table and progress.claimed
     }
+
+
+def unpublished_by(run: str, records: Records, table: str, days: Collection[Slot]) -> list[Slot]:
+    """The days of a run that is tried again which its earlier tries have not published."""
+    if not records.exists(table):
+        return [*days]
+    files = records.snapshot(table).files_of(days)
+    builds = records.builds.of_days(table, files)
+    return [day for day in days if day not in builds or builds[day].run_id != run]

@@ -14,9 +14,10 @@ from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.base import fault_told, verb
 from backfill_assets.errors.setup import AssetNotCorrectable
 from backfill_assets.errors.transform import TransformUnusable
-from backfill_assets.orchestration.asset.arguments import described, refuse_declared, refuse_key, refuse_sources
+from backfill_assets.orchestration.asset.arguments import refuse_declared, refuse_key, refuse_sources
 from backfill_assets.orchestration.asset.declared import attach, attached, refuse_wrong_columns
-from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard
+from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard, unpublished_by
+from backfill_assets.orchestration.asset.options import IO_MANAGER, refuse_config, refuse_options
 from backfill_assets.orchestration.asset.source import AnySource, reads_of, source_of
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
@@ -29,7 +30,6 @@ from backfill_assets.orchestration.instance.slots import TableSlots, slots_of
 from backfill_assets.orchestration.reports.honoured import regular
 from backfill_assets.storage.layout import DAY
 
-IO_MANAGER = "lake_io_manager"
 DAYS_PER_RUN = 15
 
 
@@ -145,8 +145,9 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         code_version: what lineage records; a hash of the function's source when not given.
         look_back_days: how far back nightly may rewrite published days.
         days_per_run: how many days one run of a Dagster backfill recomputes.
-        options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and description. ``name``,
-            ``key_prefix`` or ``key`` say how the live asset is called; its whole key names the table and all else.
+        options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and ``retry_policy``;
+            ``automation_condition`` and ``freshness_policy`` for the live one alone. ``name``, ``key_prefix`` or
+            ``key`` say how the live asset is called; its whole key names the table and all else.
 
     Raises:
         TableNameUnfit: when the key cannot name a table.
@@ -194,6 +195,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
             "required_resource_keys": {"lake", *taken.resources, *(others.get("required_resource_keys") or ())},
         }
         live = _accepted(key, compute_spec, slots.grain, shared)
+        refuse_config(name, live)
         return _correctable(live, Declaration(key, compute_spec, slots, shared))
 
     return made
@@ -210,21 +212,6 @@ def version_of(name: str, compute: Compute) -> str:
     except (OSError, TypeError):
         why = "nobody can read its source, of which its version is made"
         raise TransformUnusable(name, why, "Write it into a module, or give it a code_version.") from None
-
-
-def refuse_options(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse options that ``dagster.asset`` does not have, and those of another kind than it takes.
-
-    Raises:
-        TransformUnusable: naming them.
-    """
-    for argument, fits, said in (("metadata", Mapping, "a mapping"), ("deps", list | tuple, "a list of assets")):
-        if (given := options.get(argument)) is not None and not isinstance(given, fits):
-            raise TransformUnusable(name, f"its {argument} is {described(given)}", f"Give {said}, or leave it out.")
-    known = inspect.signature(dg.asset).parameters
-    if strange := sorted(options.keys() - known.keys()):
-        are_no = verb(len(strange), "is no option", "are no options")
-        raise TransformUnusable(name, f"{', '.join(strange)} {are_no} of dagster.asset", "Leave out what is not known.")
 
 
 def range_policy(days_per_run: int) -> dg.BackfillPolicy:
@@ -245,8 +232,9 @@ def days_of_run(context: dg.AssetExecutionContext) -> list[Slot]:
 
 
 def _key(compute: Compute, options: Mapping[str, Any]) -> tuple[dg.AssetKey, dict[str, Any]]:
-    """The live asset's key, and the options that are not about it."""
-    others = {name: value for name, value in options.items() if name not in {"key", "name", "key_prefix"}}
+    """The live asset's key, and the options that are given and not about it."""
+    told = {name: value for name, value in options.items() if value is not None}
+    others = {name: value for name, value in told.items() if name not in {"key", "name", "key_prefix"}}
     if options.get("key") is not None:
         return key_of(options["key"]), others
     prefix = options.get("key_prefix") or ()
@@ -282,6 +270,8 @@ def _live(key: dg.AssetKey, declared: ComputeSpec, grain: Grain, options: Mappin
         lake: LakeResource = context.resources.lake
         compute_spec = spec_of(context.assets_def, declared)
         records, days = records_of_run(context, lake.records()), days_of_run(context)
+        if context.op_execution_context.retry_number:
+            days = unpublished_by(context.run.run_id, records, compute_spec.table, days)
         published = records.days(compute_spec.table)
         guard = Guard(
             records, compute_spec.table, context.run.tags, lake.now().date(), compute_spec.look_back_days, grain

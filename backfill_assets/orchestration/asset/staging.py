@@ -11,6 +11,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.alone import tried_alone
 from backfill_assets.orchestration.asset.declared import attach
+from backfill_assets.orchestration.asset.options import of_staged
 from backfill_assets.orchestration.asset.run_ends import recording_failure
 from backfill_assets.orchestration.asset.siblings import days_of_run
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -33,7 +34,12 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         "numbers; "
         "the days wait in a staged version for their correction to be validated, approved and cut over."
     )
-    options = {**definition.declaration.options, "description": about, "group_name": "backfill", "pool": POOL}
+    options = {
+        **of_staged(definition.declaration.options),
+        "description": about,
+        "group_name": "backfill",
+        "pool": POOL,
+    }
     if definition.limits.rates:
         # One run for the whole launch: what its sources do not bear at once is handed over once, not run by run.
         options["backfill_policy"] = dg.BackfillPolicy.single_run()
