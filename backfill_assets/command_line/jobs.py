@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backfill_assets.command_line.session import DONE, FOUND, OTHER, Answer, Json, Session
-from backfill_assets.core.given import day_given
+from backfill_assets.core.given import slot_given
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.setup import TableUnclear
 
@@ -22,7 +22,7 @@ def reconcile(
     answer = Answer(as_json=json)
     with answer.refusals():
         if through:
-            day_given(through, "--through")
+            slot_given(through, "--through")
         told = _run(Session(), "reconcile", "ledger", {"through": through})
         answer.give(told, lambda console: _print_findings(console, told))
     raise typer.Exit(_code(told))
@@ -72,7 +72,7 @@ def _print_findings(console: Console, told: dict[str, Any]) -> None:
     if not told["findings"]:
         console.print(told["sentence"], style="green" if told["days"] else "yellow", soft_wrap=True)
     else:
-        table = Table("since", "last", "cause", told["grouped_by"], "days", "difference", "sure", box=None)
+        table = Table("since", "last", "cause", told["grouped_by"], f"{told['grain']}s", "difference", "sure", box=None)
         for found in told["findings"]:
             named, sure = ", ".join(found["groups"]), f"{found['confidence']:.0%}"
             cells = (

@@ -14,7 +14,7 @@ from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.waves import Estimate, PastRun, estimate, ordered_waves
 from backfill_assets.core.window import Window, contiguous
-from backfill_assets.errors.base import counted, verb
+from backfill_assets.errors.base import counted
 from backfill_assets.errors.request import CodeVersionUnknown, TableUnknown
 
 if TYPE_CHECKING:
@@ -106,10 +106,12 @@ def print_waves(console: Console, plan: Plan) -> None:
     )
     if plan.request.waves.days_per_minute:
         days = plan.request.waves.days_per_minute
-        console.print(f"A source limits the pace to {days:g} {verb(1 if days == 1 else 2, 'day', 'days')} a minute.")
+        noun = plan.window.grain.value
+        console.print(f"A source limits the pace to {days:g} {noun if days == 1 else f'{noun}s'} a minute.")
     if plan.inputs.after:
         console.print(
-            f"Cut over {', '.join(plan.inputs.after)} first; this table reads the days that it corrects.",
+            f"Cut over {', '.join(plan.inputs.after)} first; "
+            f"this table reads the {plan.window.grain.value}s that it corrects.",
             style="yellow",
         )
 

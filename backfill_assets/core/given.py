@@ -53,25 +53,16 @@ def slot_given(text: str, field: str = "") -> Slot:
     return slot
 
 
-def days_given(texts: Sequence[str], field: str = "") -> tuple[date, ...]:
-    """The days that somebody wrote, each once, in the order of the writing.
+def days_given(texts: Sequence[str], field: str = "") -> tuple[Slot, ...]:
+    """The days, or the hours in UTC, that somebody wrote, each once, in the order of the writing.
 
     Raises:
         DaysUnreadable: naming every text that is none.
     """
-    read = {text: as_day(text) for text in texts}
+    read = {text: as_slot(text) for text in texts}
     if wrong := [text for text, day in read.items() if day is None]:
         raise DaysUnreadable(wrong, field)
     return tuple(day for day in read.values() if day is not None)
-
-
-def day_given(text: str, field: str = "") -> date:
-    """The day that somebody wrote.
-
-    Raises:
-        DaysUnreadable: when it is none.
-    """
-    return days_given([text], field)[0]
 
 
 def number_given(given: str | int, field: str, least: int = 0) -> int:

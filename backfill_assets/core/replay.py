@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 class Replay:
     """One audited day: the verdict, what it is based on, and the code that published the day, empty when unknown.
 
-    ``rows`` were compared with live.
+    ``rows`` were compared with live. The day is a slot of ``grain``.
     """
 
     day: date
@@ -42,6 +42,7 @@ class Replay:
     published_by: str
     what: str = ""
     rows: int = 0
+    grain: Grain = Grain.DAY
 
     @property
     def sentence(self) -> str:
@@ -59,7 +60,8 @@ class Replay:
             case Verdict.NOT_DETERMINISTIC:
                 return f"{self.day} computed twice from the same inputs differs from itself ({self.what})."
             case Verdict.READS_OTHER_DAYS:
-                return f"{self.day} computed alone differs from {self.day} computed with other days ({self.what})."
+                others = f"with other {self.grain.value}s"
+                return f"{self.day} computed alone differs from {self.day} computed {others} ({self.what})."
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ class DaysUnreadable(BadInput):
         noun, verb = ("The day", "is") if len(given) == 1 else ("The days", "are")
         super().__init__(
             f"{noun} {listed([repr(one) for one in given])}{where} {verb} not in the calendar or not written as one. "
-            "Nothing was changed. Write year, month and day as YYYY-MM-DD."
+            "Nothing was changed. Write year, month and day as YYYY-MM-DD, and an hour in UTC as YYYY-MM-DDTHH:00Z."
         )
 
 

@@ -97,8 +97,12 @@ def refuse_rows_without_day(tables: Mapping[str, Snapshot]) -> None:
 
 def rows_without_day_told(records: Records, tables: Collection[str]) -> list[str]:
     """What people should know of rows that are in no day's figures, a sentence a table."""
-    counted = {name: records.snapshot(name).rows_without_day() for name in tables if records.exists(name)}
-    return [f"Rows without a day in {name}, {rows}, are in no day's figures." for name, rows in counted.items() if rows]
+    told: list[str] = []
+    for name in tables:
+        if records.exists(name) and (rows := (snapshot := records.snapshot(name)).rows_without_day()):
+            noun = snapshot.partition.grain
+            told.append(f"{noun.worded('Rows without a day')} in {name}, {rows}, are in no {noun.value}'s figures.")
+    return told
 
 
 def refuse_early(plan: Plan) -> None:

@@ -18,6 +18,7 @@ from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.notify import notify_watchers
 from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
 from backfill_assets.runbook.readers import internal_holders, register_declared
+from backfill_assets.storage.snapshot import Snapshot
 
 
 @stuck_when_unusable(Step.FREEZE_REPORTS)
@@ -119,12 +120,13 @@ def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
         snapshot = ctx.records.snapshot(source, plan.pins[source])
         reads = ctx.table.sources.read_of(source)
         lacking = {day: snapshot.lacking(reads.needed(day)) for day in plan.days}
-        problems += [Problem(day, _lacks(source, day, absent)) for day, absent in lacking.items() if absent]
+        problems += [Problem(day, _lacks(snapshot, source, day, absent)) for day, absent in lacking.items() if absent]
     return problems
 
 
-def _lacks(source: str, day: Slot, absent: Sequence[Slot]) -> str:
-    return f"{source} lacks {'the day' if absent == [day] else days_listed(absent)}"
+def _lacks(snapshot: Snapshot, source: str, day: Slot, absent: Sequence[Slot]) -> str:
+    noun = snapshot.partition.grain.value
+    return f"{source} lacks {f'the {noun}' if absent == [day] else days_listed(absent, noun=noun)}"
 
 
 def _beyond_retention(ctx: StepContext, plan: Plan) -> list[Problem]:

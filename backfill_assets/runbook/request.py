@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.plan import Approval, Request
+from backfill_assets.core.slots import Hour
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BadInput
@@ -74,6 +75,13 @@ class _WithoutAnchors(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - asked of each value
         """Everything is written out."""
         return True
+
+    def of_hour(self, data: Hour) -> yaml.ScalarNode:
+        """An hour as people write it."""
+        return self.represent_str(str(data))
+
+
+_WithoutAnchors.add_representer(Hour, _WithoutAnchors.of_hour)
 
 
 def _request_of(document: Document) -> Request:

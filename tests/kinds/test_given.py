@@ -49,6 +49,13 @@ def test_a_day_is_read_back_and_any_other_text_is_none(day: date, text: str):
     assert as_day(text) is None or str(as_day(text)) == text
 
 
+def test_hours_are_given_as_they_are_told():
+    assert [str(slot) for slot in days_given(["2026-01-05T13:00Z", "2026-01-05"])] == [
+        "2026-01-05T13:00Z",
+        "2026-01-05",
+    ]
+
+
 def test_every_text_that_is_no_day_is_named_at_once():
     with pytest.raises(DaysUnreadable, match="'2025-11-31', 'soon' are not") as refused:
         days_given(["2026-01-05", "soon", "2025-11-31"])

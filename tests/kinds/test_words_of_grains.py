@@ -1,6 +1,7 @@
 """Sentences about the slots of a table call them what they are: of a table by hour or month nothing speaks of days.
 
-A correction is taken from its opening to a part rolled back, and everything that people read of it is looked through.
+A correction is taken from its opening to a part rolled back, and everything that people read of it is looked through;
+so is all that the builder describes, and what is told of looks at published slots.
 The next place that speaks is one line of ``SAID``, the next phrase that is right of days one of ``RIGHT_OF_DAYS``.
 """
 
@@ -9,37 +10,43 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from rich.console import Console
 
 from backfill_assets import LakeResource
+from backfill_assets.command_line.jobs import _print_audit
 from backfill_assets.command_line.planning import print_waves
 from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.facts import summary_of
 from backfill_assets.core.next_step import StageWaves, next_step
 from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.replay import Replay, Verdict
 from backfill_assets.core.sentences import sentence_of
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import Runner
-from backfill_assets.orchestration.nightly.jobs import nightlies_in
+from backfill_assets.orchestration.nightly.jobs import nightlies_in, nightly_metadata, warnings_of
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook import approve, open_correction, roll_back
+from backfill_assets.runbook.request import read_request_file
 from backfill_assets.runbook.standing import Standing
 from tests.kinds import test_own_columns
 from tests.kinds.test_own_columns import KINDS, NOW, location, plant
 
 lake = test_own_columns.lake
 
-GRAINS = ("hours as timestamps", "months as dates")
+GRAINS = ("hours as timestamps", "weeks as dates", "months as dates")
 # What is of days whatever the table is of.
-RIGHT_OF_DAYS = ("rollback_days",)
+RIGHT_OF_DAYS = ("rollback_days", "it is looked every day", "Days; never shorter than the rollback window")
 FORBIDDEN = re.compile(r"\bdays?\b", re.IGNORECASE)
 
 
@@ -51,6 +58,12 @@ class Told:
     lake: LakeResource
     plan: Plan
     published: Nightly
+    defs: dg.Definitions
+    instance: dg.DagsterInstance
+
+    @property
+    def grain(self) -> Grain:
+        return self.plan.window.grain
 
     @property
     def statuses(self) -> list[Standing]:
@@ -93,6 +106,84 @@ def page(told: Told) -> Iterator[str]:
         yield from re.split(r"<[^>]+>", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
 
 
+def late(told: Told) -> Nightly:
+    """A nightly that left nothing out of what it can say."""
+    one, two, *_ = told.published.published
+    return Nightly((one, two), (one, two), {}, (one, two), (one,), ("report",))
+
+
+def descriptions(told: Told) -> Iterator[str]:
+    """All that the builder's definitions are described by, field by field of what can be configured."""
+    repository = told.defs.get_repository_def()
+    for asset in told.defs.assets or ():
+        yield from (spec.description or "" for spec in getattr(asset, "specs", ()))
+        yield from (spec.description or "" for spec in getattr(asset, "check_specs", ()))
+        yield from fields_of(asset.op) if getattr(asset, "is_executable", False) else ()
+    for check in told.defs.asset_checks or ():
+        yield from (spec.description or "" for spec in check.check_specs)
+    for job in told.defs.jobs or ():
+        yield job.description or ""
+        for node in getattr(job, "nodes", ()):
+            yield from fields_of(node.definition)
+    yield from (schedule.description or "" for schedule in repository.schedule_defs)
+    yield from (sensor.description or "" for sensor in repository.sensor_defs)
+
+
+def fields_of(op: dg.OpDefinition) -> Iterator[str]:
+    yield op.description or ""
+    yield from described(op.config_schema.config_type)
+
+
+def described(kind: Any) -> Iterator[str]:
+    yield getattr(kind, "description", None) or ""
+    for field in getattr(kind, "fields", {}).values():
+        yield field.description or ""
+        yield from described(field.config_type)
+
+
+def metadata(told: Told) -> Iterator[str]:
+    """The text of all that runs told Dagster of assets and checks, tables of Markdown included."""
+    for asset in told.instance.get_asset_keys():
+        for record in told.instance.fetch_materializations(asset, 500).records:
+            for value in record.asset_materialization.metadata.values():
+                yield from words(value)
+    for record in told.instance.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION)):
+        evaluated = record.event_log_entry.dagster_event.asset_check_evaluation_data
+        yield evaluated.description or ""
+        for value in evaluated.metadata.values():
+            yield from words(value)
+
+
+def words(value: dg.MetadataValue) -> Iterator[str]:
+    if isinstance(value, dg.TextMetadataValue | dg.MarkdownMetadataValue):
+        yield from str(value.value).splitlines()
+
+
+def looks(told: Told) -> Iterator[str]:
+    """What every check on the live asset says, before and after anything was looked at."""
+    for check in told.defs.asset_checks or ():
+        if told.definition.asset.key in {key.asset_key for key in check.check_keys}:
+            (name,) = (key.name for key in check.check_keys)
+            job = dg.define_asset_job(f"only_{name}", selection=dg.AssetSelection.checks(*check.check_keys))
+            defs = dg.Definitions.merge(told.defs, dg.Definitions(jobs=[job], executor=dg.in_process_executor))
+            ran = defs.resolve_job_def(job.name).execute_in_process(instance=told.instance, raise_on_error=False)
+            for one in ran.get_asset_check_evaluations():
+                yield one.description or ""
+                for value in one.metadata.values():
+                    yield from words(value)
+
+
+def audited(told: Told) -> Iterator[str]:
+    ran = Runner(told.defs, told.instance).run_op("orders__audit", "orders__audit_days", {"days": 3, "seed": "a"})
+    assert ran.output is not None, ran.errors
+    yield from printed(lambda console: _print_audit(console, ran.output))
+    proposed = read_request_file(Path(ran.output["request"]))
+    assert proposed.window.first in set(told.published.published)
+    yield Path(ran.output["request"]).read_text("utf-8")
+    yield from (found["sentence"] for found in ran.output["findings"])
+    yield from (Replay(told.plan.window.first, verdict, "v1", "1 row", 1, told.grain).sentence for verdict in Verdict)
+
+
 SAID: dict[str, Callable[[Told], Iterator[str]]] = {
     "summaries of facts": facts,
     "checks": checks,
@@ -104,6 +195,15 @@ SAID: dict[str, Callable[[Told], Iterator[str]]] = {
     "nightly": lambda told: printed(lambda console: print_nightly(console, told.published, told.plan.window.grain)),
     "notices": notices,
     "page": page,
+    "descriptions": descriptions,
+    "looks before any": looks,
+    "audit": audited,
+    "looks": looks,
+    "metadata": metadata,
+    "warnings of nightly": lambda told: iter(warnings_of(late(told), told.grain)),
+    "metadata of nightly": lambda told: (
+        word for value in nightly_metadata(late(told), told.grain).values() for word in words(value)
+    ),
 }
 
 
@@ -127,13 +227,13 @@ def test_nothing_that_people_read_calls_other_slots_days(name: str, lake: LakeRe
         driver.drive(plan.correction)
         roll_back(definition.step_context(lake, "Grace"), plan.correction, slots[2:4])
         driver.drive(plan.correction)
-    told = Told(definition, lake, plan, published)
-    assert definition.refresh_outputs(lake.records()) == []
-    for where, said in SAID.items():
-        sentences = [*said(told)]
-        assert any(sentences), where
-        wrong = [one for one in sentences if FORBIDDEN.search(_without_what_is_right(one))]
-        assert wrong == [], where
+        told = Told(definition, lake, plan, published, defs, instance)
+        assert definition.refresh_outputs(lake.records()) == []
+        for where, said in SAID.items():
+            sentences = [*said(told)]
+            assert any(sentences), where
+            wrong = [one for one in sentences if FORBIDDEN.search(_without_what_is_right(one))]
+            assert wrong == [], where
 
 
 def _without_what_is_right(sentence: str) -> str:

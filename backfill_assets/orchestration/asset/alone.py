@@ -50,7 +50,7 @@ def apart(
     alone, again, together = frames
     for verdict, other in ((Verdict.NOT_DETERMINISTIC, again), (Verdict.READS_OTHER_DAYS, together)):
         if not same_rows(alone, other):
-            return Replay(day, verdict, "", difference(alone, other, columns, by))
+            return Replay(day, verdict, "", difference(alone, other, columns, by), grain=by.grain)
     return None
 
 

@@ -177,7 +177,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         begun = {table: number for (reader, table), number in self._read.items() if reader == context.asset_key}
         measured = complete(context, records, keys, begun, self.lake.now())
         freezer.tell_built(name, keys, context.run_id)
-        context.add_output_metadata({**_metadata(name, commit, len(frame)), **shown(measured)})
+        context.add_output_metadata({**_metadata(name, commit, len(frame)), **shown(records, measured)})
 
     def _freezer(self, records: Records) -> Freezer:
         return Freezer(records, self._tags, self.lake.now())

@@ -28,11 +28,11 @@ POOL = "backfill"
 
 def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
     """The asset ``backfill/<table>``: same function, same partitions, written beside live."""
-    compute_spec = definition.compute_spec
+    compute_spec, grain = definition.compute_spec, definition.slots.grain
     about = (
-        f"Recomputes days of {definition.table} beside the live table. Nothing launched here can touch published "
-        "numbers; "
-        "the days wait in a staged version for their correction to be validated, approved and cut over."
+        f"Recomputes {grain.value}s of {definition.table} beside the live table. Nothing launched here can touch "
+        f"published numbers; the {grain.value}s wait in a staged version for their correction to be validated, "
+        "approved and cut over."
     )
     options = {
         **of_staged(definition.declaration.options),
@@ -50,9 +50,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         with logging_refusals(context):
             plan = correction_of_run(context, ctx, definition.slots, days)
             _keep_rates(context, ctx, plan, days)
-        context.log.info(
-            "Staging %s for correction %s.", counted(len(days), definition.slots.grain.value), plan.correction
-        )
+        context.log.info("Staging %s for correction %s.", counted(len(days), grain.value), plan.correction)
         given = compute_spec.taken.given(context, config)
         wave = compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins, given=given)
         return tried_alone(compute_spec, ctx.records, wave, pins=plan.pins, given=given)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 import dagster as dg
 
 from backfill_assets.core.check import Check, Clause
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import days_listed
 from backfill_assets.orchestration.correction.metadata import table_of
 
@@ -24,10 +25,11 @@ ABOUT: dict[Clause, str] = {
 }
 
 
-def check_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+def check_specs(asset: dg.AssetKey, grain: Grain = Grain.DAY) -> list[dg.AssetCheckSpec]:
     """A blocking check for each clause, whether a correction declares it or not."""
     return [
-        dg.AssetCheckSpec(str(clause), asset=asset, blocking=True, description=ABOUT.get(clause)) for clause in Clause
+        dg.AssetCheckSpec(str(clause), asset=asset, blocking=True, description=grain.worded(ABOUT[clause]))
+        for clause in Clause
     ]
 
 
@@ -36,12 +38,14 @@ def check_keys(asset: dg.AssetKey) -> list[dg.AssetCheckKey]:
     return [spec.key for spec in check_specs(asset)]
 
 
-def check_results(asset: dg.AssetKey, checks: Collection[Check], correction: str) -> Iterator[dg.AssetCheckResult]:
+def check_results(
+    asset: dg.AssetKey, checks: Collection[Check], correction: str, grain: Grain = Grain.DAY
+) -> Iterator[dg.AssetCheckResult]:
     """The result of each clause; one that was not declared passes, and says so."""
     for clause in Clause:
         found = [check for check in checks if check.name == clause]
         if found:
-            yield _result(asset, clause, found, correction)
+            yield _result(asset, clause, found, correction, grain)
         else:
             told = {"correction": correction, "sentence": "Not declared by this correction."}
             yield dg.AssetCheckResult(
@@ -49,7 +53,9 @@ def check_results(asset: dg.AssetKey, checks: Collection[Check], correction: str
             )
 
 
-def _result(asset: dg.AssetKey, clause: Clause, found: Collection[Check], correction: str) -> dg.AssetCheckResult:
+def _result(
+    asset: dg.AssetKey, clause: Clause, found: Collection[Check], correction: str, grain: Grain
+) -> dg.AssetCheckResult:
     """The checks of one name as one result: it passes when they all do."""
     days = sorted({day for check in found for day in check.days})
     examples = [row for check in found for row in check.detail.get("examples", ())]
@@ -59,7 +65,7 @@ def _result(asset: dg.AssetKey, clause: Clause, found: Collection[Check], correc
         "offending_days": dg.MetadataValue.int(len(days)),
     }
     if days:
-        metadata["days"] = dg.MetadataValue.text(days_listed(days))
+        metadata["days"] = dg.MetadataValue.text(days_listed(days, noun=grain.value))
     if examples:
         metadata["examples"] = dg.MetadataValue.md(table_of(examples))
     if detail:

@@ -17,6 +17,7 @@ from backfill_assets.orchestration.asset.run_ends import recording_failure, refr
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.steps import tell_changed
+from backfill_assets.orchestration.instance.jobs import told_in
 from backfill_assets.orchestration.instance.resources import actor_of
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.opening import try_again
@@ -132,6 +133,7 @@ def _try_again(definition: TableDefinition) -> dg.JobDefinition:
 
 def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__roll_back_by_hand", required_resource_keys={"lake"})
+    @told_in(definition.slots.grain)
     def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
         with _launched(context, definition, "roll back") as correction:
             days = days_given(config.days, "days")
@@ -140,7 +142,8 @@ def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
             event = runbook.roll_back(ctx, correction, days, config.note, all_days=config.all_days)
         tell_changed(context, definition, event)
 
-    return _job(definition, Step.ROLL_BACK, roll_back, "Bring the retired days back; days that landed since stay.")
+    about = definition.slots.grain.worded("Bring the retired days back; days that landed since stay.")
+    return _job(definition, Step.ROLL_BACK, roll_back, about)
 
 
 def _abandon(definition: TableDefinition) -> dg.JobDefinition:
@@ -149,7 +152,8 @@ def _abandon(definition: TableDefinition) -> dg.JobDefinition:
         with _launched(context, definition, "abandon") as correction:
             runbook.abandon(_step_context(context, definition, config.by), correction, config.note)
 
-    return _job(definition, Step.ABANDON, abandon, "Abandon a correction: its days are unclaimed and the reports thaw.")
+    about = definition.slots.grain.worded("Abandon a correction: its days are unclaimed and the reports thaw.")
+    return _job(definition, Step.ABANDON, abandon, about)
 
 
 def _decommission(definition: TableDefinition) -> dg.JobDefinition:

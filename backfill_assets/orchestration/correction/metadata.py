@@ -13,6 +13,7 @@ from backfill_assets.core.exact import exactly
 from backfill_assets.core.facts import Notified
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import days_listed
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.pages.publishing import page_path
@@ -90,7 +91,9 @@ def validation_metadata(found: Validation) -> Shown:
                 ]
             )
         ),
-        "largest_days": dg.MetadataValue.md(table_of([_narrow(row) for row in comparison.as_rows(DAYS_SHOWN)])),
+        "largest_days": dg.MetadataValue.md(
+            table_of([_narrow(row, comparison.grain) for row in comparison.as_rows(DAYS_SHOWN)])
+        ),
         "change_by_day": dg.MetadataValue.md(_bars(comparison)),
         "days_changed": dg.MetadataValue.int(len(certificate.changed_days)),
         "days_unchanged": dg.MetadataValue.int(len(certificate.unchanged_days)),
@@ -100,7 +103,11 @@ def validation_metadata(found: Validation) -> Shown:
     }
     told |= {f"change_{name}": dg.MetadataValue.float(float(sums.change)) for name, sums in comparison.totals.items()}
     named = {"built_on_other_inputs": found.other_inputs, "written_by_others": found.foreign, "late_data": found.late}
-    return told | {name: dg.MetadataValue.text(days_listed(days)) for name, days in named.items() if days}
+    return told | {
+        name: dg.MetadataValue.text(days_listed(days, noun=comparison.grain.value))
+        for name, days in named.items()
+        if days
+    }
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -141,9 +148,10 @@ def _totals(comparison: Comparison) -> str:
     )
 
 
-def _narrow(row: Mapping[str, str]) -> dict[str, str]:
+def _narrow(row: Mapping[str, str], grain: Grain) -> dict[str, str]:
     """A row of the largest days without the counts that say nothing."""
-    return {name: value for name, value in row.items() if name not in {"rows_old", "equal"}}
+    told = {name: value for name, value in row.items() if name not in {"rows_old", "equal", "day"}}
+    return {grain.value: row["day"], **told}
 
 
 def _bars(comparison: Comparison) -> str:

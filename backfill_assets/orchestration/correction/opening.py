@@ -13,7 +13,7 @@ from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import Shown, metadata_of, table_of
 from backfill_assets.orchestration.correction.steps import step_key
-from backfill_assets.orchestration.instance.jobs import logging_refusals
+from backfill_assets.orchestration.instance.jobs import logging_refusals, told_in
 from backfill_assets.runbook.request import request_of
 
 
@@ -81,6 +81,7 @@ def opening_asset(definition: TableDefinition) -> dg.AssetsDefinition:
         required_resource_keys={"lake"},
         kinds={"correction"},
     )
+    @told_in(definition.slots.grain)
     def open_correction(context: dg.AssetExecutionContext, config: OpenConfig) -> dg.MaterializeResult:
         with logging_refusals(context):
             request = request_of(request_fields(definition.table, config))

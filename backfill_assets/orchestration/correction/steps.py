@@ -68,18 +68,18 @@ def _step_asset(
         # By day on one side, by correction on the other: which days a correction has is the ledger's to say.
         upstream.append(dg.AssetDep(definition.staged_key, partition_mapping=dg.AllPartitionMapping()))
 
-    key = step_key(definition.table, step)
+    key, grain = step_key(definition.table, step), definition.slots.grain
 
     @dg.asset(
         key=key,
         deps=upstream,
         partitions_def=partitions,
         group_name=f"{definition.table}__{LANES[step]}",
-        description=ABOUT[step],
+        description=grain.worded(ABOUT[step]),
         required_resource_keys={"lake"},
         hooks={recording_failure(definition)},
         kinds={"correction"},
-        check_specs=check_specs(key) if step is Step.VALIDATE else None,
+        check_specs=check_specs(key, grain) if step is Step.VALIDATE else None,
     )
     def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         ctx, correction = definition.step_context_of(context), context.partition_key
@@ -174,7 +174,7 @@ def _validate(
     progress = ctx.progress(correction)
     _refuse_closed(progress, Step.VALIDATE)
     found = runbook.validate(ctx, correction)
-    yield from check_results(key, found.checks, correction)
+    yield from check_results(key, found.checks, correction, progress.plan.window.grain)
     refuse_failed(found, progress.plan)
     yield dg.MaterializeResult(metadata={**progress_metadata(progress), **validation_metadata(found)})
 

@@ -3,10 +3,12 @@
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import dagster as dg
+from pydantic import Field, create_model
 
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.instance.resources import LakeResource
 
@@ -21,6 +23,38 @@ def by_the_clock(job: Any, name: str, cron: str, description: str | None = None)
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
     )
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+DAY_WRITTEN, HOUR_WRITTEN = "YYYY-MM-DD", "YYYY-MM-DDTHH:00Z"
+
+
+def told_in(grain: Grain) -> Callable[[Function], Function]:
+    """For a function that Dagster configures by a ``dg.Config``: its fields are described in words of a grain."""
+
+    def worded(function: Function) -> Function:
+        told = function.__annotations__
+        told["config"] = config_in(grain, told["config"])
+        return function
+
+    return worded
+
+
+def config_in(grain: Grain, config: type[dg.Config]) -> type[dg.Config]:
+    """A config whose descriptions, and those of the configs within it, call slots what they are in a grain."""
+    if grain is Grain.DAY:
+        return config
+    fields: dict[str, Any] = {}
+    for name, field in config.model_fields.items():
+        kind, default = field.annotation, field.default
+        if isinstance(kind, type) and issubclass(kind, dg.Config):
+            kind = config_in(grain, kind)
+            default = kind()
+        about = grain.worded(field.description or "")
+        about = about.replace(DAY_WRITTEN, HOUR_WRITTEN) if grain is Grain.HOUR else about
+        fields[name] = (kind, Field(default=default, description=about))
+    about = grain.worded(config.__doc__ or "")
+    return cast("type[dg.Config]", create_model(config.__name__, __base__=config, __doc__=about, **fields))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 
 CHECK = "is_computed_from_the_newest_inputs"
+ON_TIME = "No published day has late data that waits for a correction."
 
 
 def stale_days(definition: TableDefinition, records: Records, live: Collection[date]) -> list[date]:
@@ -39,12 +40,14 @@ def stale_days(definition: TableDefinition, records: Records, live: Collection[d
 def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetCheckEvaluation:
     """What nightly says of days with late data that are too old for it: a correction is proposed for them."""
     told: Mapping[str, dg.MetadataValue] = {"days_late": dg.MetadataValue.int(len(late))}
+    grain = definition.slots.grain
     if not late:
-        said = "No published day has late data that waits for a correction."
+        said = grain.worded(ON_TIME)
     else:
-        window = Window.spanning(late, definition.slots.grain)
+        window = Window.spanning(late, grain)
         are = verb(len(late), "is", "are")
-        said = f"{days_listed(late)} with late data {are} too old for nightly. Open a correction of {window}."
+        named = days_listed(late, noun=grain.value)
+        said = f"{named} with late data {are} too old for nightly. Open a correction of {window}."
         told = {**told, "window": dg.MetadataValue.text(str(window))}
     return dg.AssetCheckEvaluation(
         asset_key=definition.asset.key,
@@ -66,7 +69,7 @@ def lateness_check(definition: TableDefinition) -> dg.AssetChecksDefinition:
         late = [day for day in stale_days(definition, records, live) if day not in claimed]
         return as_result(lateness(definition, late))
 
-    return lake_check(definition.asset.key, CHECK, "No published day has late data that waits for a correction.", look)
+    return lake_check(definition.asset.key, CHECK, definition.slots.grain.worded(ON_TIME), look)
 
 
 EVERY_MORNING = "30 7 * * *"
@@ -74,6 +77,12 @@ FRESH, USUAL = "newest_day_is_fresh", "newest_day_has_the_usual_volume"
 MOST_DAYS_OLD = 2
 ALIKE = 8
 STEPS = {Grain.HOUR: 24 * 7, Grain.DAY: 7, Grain.WEEK: 1, Grain.MONTH: 1}
+LIKE = {
+    Grain.HOUR: "hours of its weekday and time",
+    Grain.DAY: "days of its weekday",
+    Grain.WEEK: "weeks",
+    Grain.MONTH: "months",
+}
 ODD = 5
 """A day with more than five times the largest, or less than a fifth of the smallest, is not usual."""
 
@@ -137,7 +146,7 @@ def _fresh(definition: TableDefinition, most_days_old: int) -> dg.AssetChecksDef
         return dg.AssetCheckResult(passed=not is_late, description=told, metadata={f"{noun}s_behind": behind})
 
     about = "The newest published day is there; a correction of older ones changes nothing about that."
-    return lake_check(definition.asset.key, FRESH, about, look)
+    return lake_check(definition.asset.key, FRESH, definition.slots.grain.worded(about), look)
 
 
 def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
@@ -150,12 +159,13 @@ def _usual(definition: TableDefinition) -> dg.AssetChecksDefinition:
         rows = rows_of(live, like(newest, grain))
         usual = usual_volume(rows, newest, grain)
         if usual is None:
-            return _told(f"Too few of its weekdays are published to judge {newest}.", passed=True)
+            return _told(f"Too few {LIKE[grain]} are published to judge {newest}.", passed=True)
         fewest, most = usual
         passed = fewest <= rows[newest] <= most
         return _told(f"{newest} has {counted(rows[newest], 'row')}; {fewest:,} to {most:,} are usual.", passed=passed)
 
-    about = "The newest published day has about as many rows as its weekday usually has."
+    grain = definition.slots.grain
+    about = f"The newest published {grain.value} has about as many rows as earlier {LIKE[grain]}."
     return lake_check(definition.asset.key, USUAL, about, look)
 
 

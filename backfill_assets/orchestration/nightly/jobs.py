@@ -11,6 +11,7 @@ from backfill_assets import runbook
 from backfill_assets.core.given import slot_given
 from backfill_assets.core.next_step import Finished, TakeSteps, next_step
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed, verb
 from backfill_assets.errors.runs import NightlyIncomplete, SweepIncomplete
@@ -20,7 +21,7 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import metadata_of, table_of
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
+from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.orchestration.nightly.freshness import lateness_check
@@ -70,24 +71,27 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
     Raises:
         InputsApart: when an input has other partitions than the table.
     """
-    table = pipeline.definition.table
+    table, grain = pipeline.definition.table, pipeline.definition.slots.grain
     for asset in pipeline.inputs:
         if asset.partitions_def != pipeline.definition.slots.partitions_def:
             raise InputsApart(table, asset.key.to_user_string())
 
     @dg.op(name=f"{nightly_name(table)}_publish", required_resource_keys={"lake"})
+    @told_in(grain)
     def publish(context: dg.OpExecutionContext, config: NightlyConfig) -> None:
         lake: LakeResource = context.resources.lake
         with logging_refusals(context):
             given = slot_given(config.through, "through") if config.through else None
         done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(given)
-        context.add_output_metadata(nightly_metadata(done))
-        for sentence in warnings_of(done):
+        context.add_output_metadata(nightly_metadata(done, grain))
+        for sentence in warnings_of(done, grain):
             context.log.warning(sentence)
         if done.failures:
             raise NightlyIncomplete(table, [*done.failed, *done.reports_failed], done.failures)
 
-    @dg.job(name=nightly_name(table), description=f"Publishes every pending day of {table}, and what reads it.")
+    @dg.job(
+        name=nightly_name(table), description=f"Publishes every pending {grain.value} of {table}, and what reads it."
+    )
     def nightly() -> None:
         publish()
 
@@ -108,21 +112,21 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
     )
 
 
-def warnings_of(done: Nightly) -> list[str]:
+def warnings_of(done: Nightly, grain: Grain = Grain.DAY) -> list[str]:
     """What nightly could not do and what is somebody's to look at, though no day failed."""
     are = verb(len(done.late), "is", "are")
-    said = f"{days_listed(done.late)} with late data {are} too old for nightly. Open a correction."
+    said = f"{days_listed(done.late, noun=grain.value)} with late data {are} too old for nightly. Open a correction."
     late = [said] if done.late else []
     frozen = [f"{report} is frozen and will be built at the thaw." for report in done.frozen]
     return [*late, *frozen, *done.readers_wait]
 
 
-def nightly_metadata(done: Nightly) -> Mapping[str, dg.MetadataValue]:
+def nightly_metadata(done: Nightly, grain: Grain = Grain.DAY) -> Mapping[str, dg.MetadataValue]:
     """What nightly did, and left."""
     days = {"published": done.published, "rebuilt_for_late_data": done.rebuilt, "late": done.late}
     named = {**days, "left_to_corrections": done.claimed, "failed": tuple(done.failed)}
     counted = {f"days_{name}": len(found) for name, found in named.items()}
-    told = {name: days_listed(found) for name, found in named.items() if found}
+    told = {name: days_listed(found, noun=grain.value) for name, found in named.items() if found}
     left = {"frozen_reports": ", ".join(done.frozen) or None, "readers_wait": " ".join(done.readers_wait) or None}
     return metadata_of({**counted, **told, **left})
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import dagster as dg
 
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
@@ -163,17 +164,15 @@ def complete(
     return measured
 
 
-def shown(measured: Collection[Completeness]) -> dict[str, dg.MetadataValue]:
+def shown(records: Records, measured: Collection[Completeness]) -> dict[str, dg.MetadataValue]:
     """What a build says of itself: how complete it is, and on which basis."""
     if not measured:
         return {}
     expected, present = sum(len(one.expected) for one in measured), sum(one.present_days for one in measured)
     bases = {one.basis for one in measured}
     basis = bases.pop() if len(bases) == 1 else Basis.MIXED
-    days = sorted({day for one in measured for day in one.expected if day not in one.missing})
     corrections = sorted({name for one in measured for name in one.corrections})
-    span = f" {days[0]}..{days[-1]}," if days else ""
-    sentence = f"Built of{span} {present} of {counted(expected, 'day')} that its partitions read, {basis}."
+    sentence = f"Built of {_extent(records, measured)} that its partitions read, {basis}."
     return {
         tags.COMPLETE: dg.MetadataValue.bool(present == expected),
         tags.DAYS_PRESENT: dg.MetadataValue.int(present),
@@ -182,3 +181,17 @@ def shown(measured: Collection[Completeness]) -> dict[str, dg.MetadataValue]:
         tags.BUILT_OF: dg.MetadataValue.text(sentence),
         **({tags.CORRECTIONS: dg.MetadataValue.text(", ".join(corrections))} if corrections else {}),
     }
+
+
+def _extent(records: Records, measured: Collection[Completeness]) -> str:
+    """From when to when, and how many slots of how many, by the grain of the tables that they are of."""
+    by_grain: dict[Grain, list[Completeness]] = {}
+    for one in measured:
+        by_grain.setdefault(records.partition_of(one.table).grain, []).append(one)
+    told: list[str] = []
+    for grain, of_grain in by_grain.items():
+        slots = sorted({slot for one in of_grain for slot in one.expected if slot not in one.missing})
+        span = f"{slots[0]}..{slots[-1]}, " if slots else ""
+        expected = counted(sum(len(one.expected) for one in of_grain), grain.value)
+        told.append(f"{span}{sum(one.present_days for one in of_grain)} of {expected}")
+    return " and ".join(told)

@@ -26,7 +26,7 @@ from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
-from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals
+from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
 from backfill_assets.runbook.request import request_text
@@ -114,7 +114,7 @@ def proposal(audit: Audit) -> str:
 def audit_definitions(definition: TableDefinition) -> dg.Definitions:
     """The job, its nightly schedule, and the check on the live asset that tells what the last audit found."""
     job = _job(definition)
-    told = "Computes a few random published days again, each night."
+    told = definition.slots.grain.worded("Computes a few random published days again, each night.")
     schedule = by_the_clock(job, f"{job.name}_daily", EVERY_NIGHT, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
@@ -139,11 +139,12 @@ def _replay(
 
 
 def _job(definition: TableDefinition) -> dg.JobDefinition:
-    name, taken = audit_job_name(definition.table), definition.compute_spec.taken
+    name, taken, grain = audit_job_name(definition.table), definition.compute_spec.taken, definition.slots.grain
     if taken.context:
         raise AuditImpossible(definition.table, taken.context)
 
     @dg.op(name=f"{name}_days", required_resource_keys={"lake", *taken.resources})
+    @told_in(grain)
     def replay(context: dg.OpExecutionContext, config: AuditConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
         now = lake.now()
@@ -159,7 +160,10 @@ def _job(definition: TableDefinition) -> dg.JobDefinition:
         context.instance.report_runless_asset_event(_evaluation(definition, verdict, told))
         return {**told, **verdict.as_json(), "met": found.published > 0}
 
-    @dg.job(name=name, description=f"Computes published days of {definition.table} again and compares them with live.")
+    @dg.job(
+        name=name,
+        description=f"Computes published {grain.value}s of {definition.table} again and compares them with live.",
+    )
     def job() -> None:
         verdict_op(name, definition.table)(replay())
 
@@ -175,10 +179,12 @@ def _propose(found: Audit) -> str:
 
 
 def _check(definition: TableDefinition) -> dg.AssetChecksDefinition:
+    never = {**NEVER_AUDITED, "sentence": definition.slots.grain.worded(str(NEVER_AUDITED["sentence"]))}
+
     def look(lake: LakeResource) -> dg.AssetCheckResult:
         last = LOOKS.last(lake.lake(), definition.table)
-        verdict = _verdict(last[1]).aged(last[0], lake.now()) if last else _verdict(NEVER_AUDITED)
-        return as_result(_evaluation(definition, verdict, last[1] if last else NEVER_AUDITED))
+        verdict = _verdict(last[1]).aged(last[0], lake.now()) if last else _verdict(never)
+        return as_result(_evaluation(definition, verdict, last[1] if last else never))
 
     return lake_check(definition.asset.key, CHECK, "The last replay audit found nothing.", look)
 

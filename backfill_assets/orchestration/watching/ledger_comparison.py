@@ -51,10 +51,10 @@ def reconciled(
     tolerances: Mapping[str, Decimal] = EXACT,
 ) -> Reconciled:
     """Compare every day from the first published one with the ledger, and write down what is found."""
-    live = records.days(ledger.table)
+    live, grain = records.days(ledger.table), records.partition_of(ledger.table).grain
     if not live or (through is not None and through < min(live)):
         return Reconciled(ledger.table, through, 0, ())
-    window = Window(min(live), through or max(live), records.partition_of(ledger.table).grain)
+    window = Window(min(live), through or max(live), grain)
     books = read(records, window)
     seen_pairs = observe(books, tolerances)
     found = findings(ledger.table, seen_pairs, window.grain)

@@ -8,10 +8,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from backfill_assets.core.given import day_given
+from backfill_assets.core.given import slot_given
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import counted, listed
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals
+from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
 from backfill_assets.storage.findings import Findings
@@ -40,28 +41,33 @@ class Reconciled:
     compared: int = 0
     grouped_by: str = "groups"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, grain: Grain = Grain.DAY) -> dict[str, Any]:
         """The contract of ``backfill-assets reconcile --json``."""
         return {
             "findings": [dict(finding) for finding in self.findings],
             "through": str(self.through) if self.through else None,
             "days": self.days,
             "compared": self.compared,
-            "sentence": self.sentence,
+            "sentence": self.sentence_in(grain),
             "closed": list(self.closed),
             "bad_lines": list(self.bad_lines),
             "units": list(self.units),
             "grouped_by": self.grouped_by,
+            "grain": grain.value,
         }
 
     @property
     def sentence(self) -> str:
         """What was found, in one sentence."""
+        return self.sentence_in(Grain.DAY)
+
+    def sentence_in(self, grain: Grain) -> str:
+        """The same of a table of a grain."""
         if self.findings:
             return sentence_of(self.findings)
         if not self.compared:
-            return f"Nothing was compared with the ledger, out of {counted(self.days, 'published day')}."
-        over = f"{counted(self.compared, 'sum')} on {counted(self.days, 'day')}"
+            return f"Nothing was compared with the ledger, out of {counted(self.days, f'published {grain.value}')}."
+        over = f"{counted(self.compared, 'sum')} on {counted(self.days, grain.value)}"
         return f"Live agrees with the ledger in {over} through {self.through}."
 
 
@@ -82,7 +88,7 @@ def reconciliation_job_name(table: str) -> str:
 def reconciliation_definitions(definition: TableDefinition, reconcile: Reconcile) -> dg.Definitions:
     """The job, its daily schedule, and the check on the live asset that tells what the last one found."""
     job = _job(definition, reconcile)
-    told = "Compares every published day with the ledger, each morning."
+    told = f"Compares every published {definition.slots.grain.value} with the ledger, each morning."
     schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
@@ -99,12 +105,13 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
     name = reconciliation_job_name(definition.table)
 
     @dg.op(name=f"{name}_ledger", required_resource_keys={"lake"})
+    @told_in(definition.slots.grain)
     def compare_with_ledger(context: dg.OpExecutionContext, config: ReconcileConfig) -> dict[str, Any]:
         lake: LakeResource = context.resources.lake
         with logging_refusals(context):
-            through = day_given(config.through, "through") if config.through else None
+            through = slot_given(config.through, "through") if config.through else None
             found = reconcile(lake, through)
-        told = found.as_json()
+        told = found.as_json(definition.slots.grain)
         LOOKS.keep(lake.lake(), definition.table, lake.now(), told)
         verdict = _verdict(told, found.findings)
         context.instance.report_runless_asset_event(_evaluation(definition, verdict, found.findings, told))
@@ -144,6 +151,7 @@ def _verdict(last: Mapping[str, Any] | None, findings: Sequence[Mapping[str, Any
 def _evaluation(
     definition: TableDefinition, verdict: Verdict, findings: Sequence[Mapping[str, Any]], last: Mapping[str, Any]
 ) -> dg.AssetCheckEvaluation:
+    grouped_by = str(last.get("grouped_by", "groups"))
     return dg.AssetCheckEvaluation(
         asset_key=definition.asset.key,
         check_name=CHECK,
@@ -151,7 +159,7 @@ def _evaluation(
         severity=verdict.severity,
         description=verdict.sentence,
         metadata={
-            "findings": dg.MetadataValue.md(_table(findings, str(last.get("grouped_by", "groups")))),
+            "findings": dg.MetadataValue.md(_table(findings, grouped_by, definition.slots.grain)),
             "open_findings": len(findings),
             **verdict.metadata(),
         },
@@ -167,8 +175,9 @@ def _in_brackets(groups: Sequence[str]) -> str:
     return f" ({', '.join(groups)})" if any(groups) else ""
 
 
-def _table(findings: Sequence[Mapping[str, Any]], grouped_by: str) -> str:
-    head = f"| since | last | cause | {grouped_by} | days | difference | confidence | request |\n" + "|---" * 8 + "|"
+def _table(findings: Sequence[Mapping[str, Any]], grouped_by: str, grain: Grain) -> str:
+    named = ("since", "last", "cause", grouped_by, f"{grain.value}s", "difference", "confidence", "request")
+    head = f"| {' | '.join(named)} |\n" + "|---" * len(named) + "|"
     rows = [
         f"| {found['since']} | {found['last']} | {found['cause']} | {', '.join(groups_of(found))} | {found['days']} "
         f"| {found['difference']} | {found['confidence']:.0%} | {found['request']} |"
