@@ -242,6 +242,6 @@ class OwnTableRead(BadInput):
 
     def __init__(self, table: str, parameter: str) -> None:
         super().__init__(
-            f"{table} reads itself by the parameter {parameter}, and each of its days is computed by itself. "
-            "Nothing was loaded. Read its sources with a look_back that reaches as far as is needed."
+            f"{table} reads itself by the parameter {parameter}, and of itself it can read the slot before alone. "
+            f'Nothing was loaded. Give carries_state="{parameter}" instead of a source.'
         )

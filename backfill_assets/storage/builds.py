@@ -21,7 +21,8 @@ class Build:
     """How one day came to be: the fingerprint of each source's files of the day, the code, the run.
 
     ``seconds`` are the day's share of the time that its run took to compute and write; 0 when it was not measured.
-    ``file`` is the name of the file that was built.
+    ``file`` is the name of the file that was built. Of a table that carries state the inputs hold, under its own name,
+    the content of the day before, and ``content`` is the day's own.
     """
 
     table: str
@@ -34,6 +35,7 @@ class Build:
     correction: str
     at: datetime
     seconds: float = 0.0
+    content: str = ""
 
 
 class Builds:

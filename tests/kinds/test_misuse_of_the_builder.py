@@ -157,6 +157,7 @@ def several():
     yield from ()
 
 
+STATE = {"market": pl.String, "revenue": pl.Int64}
 ASSETS: dict[str, tuple[Callable[[], Any], type[BadInput], str]] = {
     "nothing at all": (build_correction_definitions, ArgumentUnusable, "nothing"),
     "None": (lambda: build_correction_definitions(None), ArgumentUnusable, "nothing"),
@@ -210,8 +211,26 @@ ASSETS: dict[str, tuple[Callable[[], Any], type[BadInput], str]] = {
     "metadata as text": (lambda: made(metadata="x"), TransformUnusable, "metadata"),
     "dependencies as text": (lambda: made(deps="orders_log"), TransformUnusable, "deps"),
     "the inputs of Dagster": (lambda: made(ins={"orders_log": dg.AssetIn("raw_orders")}), TransformUnusable, "sources"),
+    "state in no parameter": (lambda: made(carries_state="before"), TransformUnusable, "'before'"),
+    "state without columns": (lambda: made(carries_state="orders_log"), TransformUnusable, "which columns orders_log"),
+    "state of no columns": (lambda: made(carries_state={"orders_log": {}}), TransformUnusable, "which columns"),
+    "state as a list": (lambda: made(carries_state=["orders_log"]), TransformUnusable, "list"),
+    "state as a truth": (lambda: made(carries_state=True), TransformUnusable, "True"),
+    "state in two parameters": (lambda: made(carries_state={"a": STATE, "b": STATE}), TransformUnusable, "dict"),
+    "a column of state of no type": (
+        lambda: made(carries_state={"orders_log": {"revenue": "int"}}), TransformUnusable, "revenue as 'int'",
+    ),
+    "a list carried as state": (
+        lambda: made(carries_state={"orders_log": {"prices": pl.List(pl.Int64)}}), TransformUnusable, "prices",
+    ),
+    "state that is a source too": (
+        lambda: made(carries_state={"orders_log": STATE}, sources={"orders_log": "a"}), TransformUnusable, "orders_log",
+    ),
+    "the table as a source of itself, by its name": (
+        lambda: made(sources={"orders_log": "daily_orders"}), BadInput, "carries_state",
+    ),
     "an option that Dagster refuses": (lambda: made(owners=["not an owner"]), TransformUnusable, "owner"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ASSETS)

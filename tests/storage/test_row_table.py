@@ -86,6 +86,7 @@ STORED = {
         "correction": TEXT,
         "at": TIME,
         "seconds": pl.Float64(),
+        "content": TEXT,
         "day_hour": TIME,
     },
     proofs.KeptCertificate: {"correction": TEXT, "digest": TEXT, "certificate": TEXT, "at": TIME},

@@ -11,7 +11,8 @@ from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.replay import Replay, Verdict
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import counted
-from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, Wave
+from backfill_assets.orchestration.asset.declared import Declared
+from backfill_assets.orchestration.asset.wave import ComputeSpec, Wave
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import same_rows
 
@@ -67,8 +68,10 @@ def difference(old: pl.DataFrame, new: pl.DataFrame, columns: Declared, by: Part
 
 def _tried(spec: ComputeSpec, records: Records, wave: Wave, day: Slot, options: Mapping[str, Any]) -> str:
     tries: list[pl.DataFrame] = []
+    # Where state is carried, from the very day before that its own wave has computed.
+    others = {slot: frame for slot, frame in wave.frames.items() if slot != day}
     for _ in range(2):
-        alone = spec.wave(records, [day], correction=wave.correction, **options)
+        alone = spec.wave(records, [day], correction=wave.correction, computed=others, **options)
         if day in alone.reasons:
             return f"{day} cannot be computed alone ({str(alone.reasons[day]).rstrip('.')})."
         if same_rows(alone.frames[day], wave.frames[day]) and not tries:

@@ -1,18 +1,46 @@
 """What a correctable asset declares, which hangs on its op; and what of it cannot work, known when definitions load."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import dagster as dg
 import polars as pl
 
 from backfill_assets.core.exact import is_exact
+from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly
+from backfill_assets.errors.transform import ColumnsNotReturned, MeasuresInexact
 from backfill_assets.storage.layout import DAY
 
 ATTACHED = "backfill_assets"
 
 Known = TypeVar("Known")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The columns that rows of a table need: ``keys`` beside the day, and ``measures``, which are summed.
+
+    ``partition`` keeps the slots, spelled as the transform returns it.
+    """
+
+    keys: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    partition: PartitionColumn = BY_DAY
+
+    def refuse(self, table: str, schema: pl.Schema) -> None:
+        """Refuse rows that no day of the table may have, whichever day it is.
+
+        Raises:
+            ColumnsNotReturned: when keys, measures or the day are missing.
+            MeasuresInexact: when measures are neither decimals nor integers.
+        """
+        if missing := [name for name in (self.partition.name, *self.keys, *self.measures) if name not in schema]:
+            raise ColumnsNotReturned(table, missing, schema.names())
+        kinds = {name: schema[name] for name in self.measures}
+        if inexact := {name: str(kind) for name, kind in kinds.items() if not is_exact(kind)}:
+            raise MeasuresInexact(table, inexact)
 
 
 def attach(asset: dg.AssetsDefinition, known: object) -> None:

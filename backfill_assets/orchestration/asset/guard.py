@@ -4,8 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from backfill_assets.core.carried import CarriedRows
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.correction import LiveWriteRefused
+from backfill_assets.errors.state import LaterSlotsCarry
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.storage.records import Records
 
@@ -13,8 +15,19 @@ LOOK_BACK_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Guarded:
+    """What the writer of a wave has to look at: nightly's look-back, and of a table that carries state its rows."""
+
+    look_back_days: int = LOOK_BACK_DAYS
+    carried: CarriedRows | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Guard:
-    """A live write that wants to happen: the table, the run's tags, today, and nightly's look-back."""
+    """A live write that wants to happen: the table, the run's tags, today, and nightly's look-back.
+
+    Where the table ``carries_state``, a slot is written only together with every later one that is published.
+    """
 
     records: Records
     table: str
@@ -22,14 +35,21 @@ class Guard:
     today: date
     look_back_days: int = LOOK_BACK_DAYS
     grain: Grain = Grain.DAY
+    carries_state: bool = False
 
     def refuse(self, days: Collection[date], published: Collection[date]) -> None:
         """Refuse to rewrite published days, unless nightly does it inside its look-back and nobody has claimed them.
 
         Raises:
             LiveWriteRefused: naming the days and why.
+            LaterSlotsCarry: naming published days that carry on what the first of these would be.
         """
-        rewritten = set(days) & set(published)
+        self._refuse_rewriting(set(days) & set(published))
+        later = {day for day in published if self.carries_state and day > min(days)} - set(days)
+        if later:
+            raise LaterSlotsCarry(self.table, min(days), later)
+
+    def _refuse_rewriting(self, rewritten: Collection[date]) -> None:
         if not rewritten:
             return
         marked = self.run_tags.get(tags.PUBLISH) == tags.PUBLISH_LIVE and tags.BACKFILL not in self.run_tags
@@ -39,7 +59,7 @@ class Guard:
         if early := {day for day in rewritten if not self.grain.reaches(day, oldest)}:
             raise LiveWriteRefused(self.table, early, f"and nightly looks back to {oldest} only")
         for correction, claimed in claims(self.records, self.table).items():
-            if taken := rewritten & claimed:
+            if taken := claimed & set(rewritten):
                 raise LiveWriteRefused(self.table, taken, f"and correction {correction} has claimed them")
 
 

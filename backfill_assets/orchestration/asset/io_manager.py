@@ -14,11 +14,12 @@ from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import StagingClosed
 from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import PartitionsUnusable
+from backfill_assets.errors.state import StateMoved
 from backfill_assets.orchestration.asset.alone import TriedWave
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER
 from backfill_assets.orchestration.asset.transform import storable
-from backfill_assets.orchestration.asset.wave import Wave, spelled_in, split_days
+from backfill_assets.orchestration.asset.wave import Wave, said, spelled_in, split_days, without_frames
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import records_of_run
 from backfill_assets.orchestration.instance.materializing import log_materializations
@@ -79,7 +80,10 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _write_wave(self, context: dg.OutputContext, wave: Wave) -> None:
         records = self.lake.records().knowing({wave.table: wave.partition})
-        commit = self._commit_wave(records, wave, context.run_id) if wave.frames else None
+        try:
+            commit = self._commit_wave(records, wave, context.run_id) if wave.frames else None
+        except StateMoved as error:
+            commit, wave = None, without_frames(wave, said(error))
         metadata = _metadata(wave.name, commit, sum(len(frame) for frame in wave.frames.values()))
         if wave.correction:
             self._tell(records, wave, context.run_id)
@@ -102,7 +106,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         else:
             target = records.table(wave.table, schema)
         target.create()
-        guard = Guard(records, wave.table, self._tags, self.lake.now().date(), wave.look_back_days)
+        carried, grain = wave.guarded.carried, wave.partition.grain
+        today, look_back = self.lake.now().date(), wave.guarded.look_back_days
+        guard = Guard(records, wave.table, self._tags, today, look_back, grain, carries_state=carried is not None)
         files = target.write_files({**wave.frames})
         builds = [(file, self._build(wave, file, run_id)) for file in files.values()]
         records.builds.record(builds)
@@ -111,6 +117,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             if not wave.correction:
                 guard.refuse(wave.frames.keys(), live.days)
             _refuse_closed(records, wave)
+            for slot, names in (carried.read if carried else {}).items():
+                if live.names(slot) != names:
+                    raise StateMoved(wave.name, slot)
             removes = tuple(file for of_day in live.files_of(wave.frames.keys()).values() for file in of_day)
             return Change(tuple(files.values()), removes, metadata=self._commit_metadata(wave, run_id))
 
@@ -132,6 +141,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             correction=wave.correction,
             at=self.lake.now(),
             seconds=wave.seconds_per_day,
+            content=carried.contents[day] if (carried := wave.guarded.carried) else "",
         )
 
     def _commit_metadata(self, wave: Wave, run_id: str) -> dict[str, str]:

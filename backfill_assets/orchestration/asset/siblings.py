@@ -15,12 +15,12 @@ from backfill_assets.errors.base import fault_told, verb
 from backfill_assets.errors.setup import AssetNotCorrectable
 from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.arguments import refuse_declared, refuse_key, refuse_sources
-from backfill_assets.orchestration.asset.declared import attach, attached, refuse_wrong_columns
+from backfill_assets.orchestration.asset.declared import Declared, attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard, unpublished_by
 from backfill_assets.orchestration.asset.options import IO_MANAGER, refuse_config, refuse_options
-from backfill_assets.orchestration.asset.source import AnySource, reads_of, source_of
+from backfill_assets.orchestration.asset.source import AnySource, carried_by, reads_of, source_of
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
-from backfill_assets.orchestration.asset.wave import ComputeSpec, Declared, FrameSchema, Wave, source_version
+from backfill_assets.orchestration.asset.wave import ComputeSpec, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import column_by_time, name_told, records_of_run
 from backfill_assets.orchestration.instance.jobs import logging_refusals
@@ -124,6 +124,7 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
     code_version: str | None = None,
     look_back_days: int = LOOK_BACK_DAYS,
     days_per_run: int = DAYS_PER_RUN,
+    carries_state: str | Mapping[str, Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> Callable[[Compute], CorrectableAsset]:
     """Turn a function over lazy frames into a live asset whose history can be corrected.
@@ -145,6 +146,9 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         code_version: what lineage records; a hash of the function's source when not given.
         look_back_days: how far back nightly may rewrite published days.
         days_per_run: how many days one run of a Dagster backfill recomputes.
+        carries_state: the parameter that is given the table's own rows of the slot before, with the columns that the
+            schema declares; or it is mapped to the columns and their types. The first slot is given none. Slots are
+            then computed in order, all those of a launch by one run.
         options: passed to ``dagster.asset`` for both siblings, such as owners, tags, kinds and ``retry_policy``;
             ``automation_condition`` and ``freshness_policy`` for the live one alone. ``name``, ``key_prefix`` or
             ``key`` say how the live asset is called; its whole key names the table and all else.
@@ -175,17 +179,19 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         column = name_told(others.get("metadata") or {}) if day == DAY else day
         refuse_wrong_columns(name, keys, measures, schema, column)
         taken = taken_by(name, compute)
+        carried = carried_by(name, carries_state, taken.sources, schema, slots)
+        taken = taken.without(carried.parameter) if carried else taken
         refuse_sources(name, sources or {}, taken.sources, get_args(AnySource))
         read = {parameter: source_of(name, parameter, sources) for parameter in taken.sources}
         tables = {parameter: source.table for parameter, source in read.items()}
         version = code_version or version_of(name, compute)
         by = tuple(one for one in keys or () if one != column)
         columns = Declared(by, tuple(measures or ()), column_by_time(slots.partitions_def, column))
-        read_as = reads_of(slots, read)
+        read_as = replace(reads_of(slots, read), carried=carried)
         compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken, read_as)
         shared = {
             "partitions_def": partitions_def,
-            "backfill_policy": range_policy(days_per_run),
+            "backfill_policy": dg.BackfillPolicy.single_run() if carried else range_policy(days_per_run),
             "io_manager_key": IO_MANAGER,
             "code_version": version,
             "kinds": {"deltalake", "polars"},
@@ -273,9 +279,8 @@ def _live(key: dg.AssetKey, declared: ComputeSpec, grain: Grain, options: Mappin
         if context.op_execution_context.retry_number:
             days = unpublished_by(context.run.run_id, records, compute_spec.table, days)
         published = records.days(compute_spec.table)
-        guard = Guard(
-            records, compute_spec.table, context.run.tags, lake.now().date(), compute_spec.look_back_days, grain
-        )
+        carries, look_back = compute_spec.read.carried is not None, compute_spec.look_back_days
+        guard = Guard(records, compute_spec.table, context.run.tags, lake.now().date(), look_back, grain, carries)
         with logging_refusals(context):
             guard.refuse(days, published)
         return compute_spec.wave(records, days, given=compute_spec.taken.given(context, config))

@@ -1,19 +1,25 @@
 """What a parameter of a transform reads, where that is not the slots of an asset of its name alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import dagster as dg
+import polars as pl
 
+from backfill_assets.core.carried import CarriedState
 from backfill_assets.core.reads import Reads
 from backfill_assets.errors.setup import LookBackInvalid, OwnTableRead
+from backfill_assets.errors.transform import TransformUnusable
+from backfill_assets.orchestration.asset.arguments import described
+from backfill_assets.orchestration.asset.declared import declared_columns
 from backfill_assets.orchestration.instance.columns import column_by_time
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, table_of
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.storage.outside import Outside, OutsideDelta
 from backfill_assets.storage.outside_files import OutsideFiles
 from backfill_assets.storage.outside_query import OutsideQuery
+from backfill_assets.storage.schema import unstageable
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +162,14 @@ AnySource: TypeAlias = Source | OutsideSource
 
 @dataclass(frozen=True, slots=True)
 class SourcesRead:
-    """Which slots of each source are read, and where those lie that are outside the lake, by table."""
+    """Which slots of each source are read, and where those lie that are outside the lake, by table.
+
+    ``carried`` is what is read of the table itself, where that carries state.
+    """
 
     reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
     outside: Mapping[str, Outside] = field(default_factory=dict[str, Outside])
+    carried: CarriedState | None = None
 
     def of(self, table: str) -> Reads:
         """Which slots of a source are read; the same as the table's where nothing else is said."""
@@ -182,6 +192,37 @@ def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | AnySou
     if source.table == table:
         raise OwnTableRead(table, parameter)
     return source
+
+
+def carried_by(
+    table: str, given: object, parameters: Collection[str], schema: object, slots: TableSlots
+) -> CarriedState | None:
+    """What the transform of a table is given of the slot before; None where it carries no state.
+
+    Raises:
+        TransformUnusable: when it names no parameter, or no columns that a table can hold.
+    """
+    if given is None:
+        return None
+    instead = (
+        'Name the parameter, such as "before", where a schema declares the columns, or map it to these and their '
+        "types, such as dict(before=dict(account=pl.String, balance=pl.Int64))."
+    )
+    told = {given: declared_columns(schema)} if isinstance(given, str) else given
+    if not isinstance(told, Mapping) or len(told) != 1:
+        raise TransformUnusable(table, f"its carries_state is {described(given)}", instead)
+    ((parameter, columns),) = cast("Mapping[Any, Any]", told).items()
+    if parameter not in parameters:
+        raise TransformUnusable(table, f"its function has no parameter {parameter!r} for the state it carries", instead)
+    if not isinstance(columns, Mapping) or not columns:
+        raise TransformUnusable(table, f"nothing says which columns {parameter} has", instead)
+    kinds = {
+        name: kind() if isinstance(kind, type) else kind for name, kind in cast("Mapping[Any, Any]", columns).items()
+    }
+    strange = [name for name, kind in kinds.items() if not isinstance(name, str) or not isinstance(kind, pl.DataType)]
+    if strange := strange or unstageable(pl.Schema(kinds)):
+        raise TransformUnusable(table, f"{parameter} has {strange[0]} as {kinds[strange[0]]!r}", instead)
+    return CarriedState(parameter, kinds, slots.first, slots.grain)
 
 
 def reads_of(slots: TableSlots, sources: Mapping[str, AnySource]) -> SourcesRead:

@@ -23,6 +23,7 @@ def correctable_sql(
     name: str,
     sources: Sequence[str] | Mapping[str, SourceKey | AnySource],
     engine: Engine = "duckdb",
+    carries_state: str | Mapping[str, Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> CorrectableAsset:
     """A correctable asset whose rows are the result of one query.
@@ -34,6 +35,7 @@ def correctable_sql(
         name: how the live asset is called; ``key_prefix`` is one of the options.
         sources: the names of the assets that the query reads, or the names it uses for them and their keys.
         engine: ``duckdb``, which needs the extra ``sql``, or ``polars``.
+        carries_state: as in :func:`correctable_asset`, where the query calls the rows of the slot before by this name.
         options: as :func:`correctable_asset` takes them: partitions, keys, measures, schema and the rest.
 
     Raises:
@@ -52,11 +54,13 @@ def correctable_sql(
         return run(frames)
 
     kind = inspect.Parameter.KEYWORD_ONLY
-    vars(query)["__signature__"] = inspect.Signature([inspect.Parameter(parameter, kind) for parameter in keys])
+    state = [carries_state] if isinstance(carries_state, str) else [*(carries_state or ())]
+    named = [inspect.Parameter(parameter, kind) for parameter in dict.fromkeys([*keys, *state])]
+    vars(query)["__signature__"] = inspect.Signature(named)
     query.__name__, query.__doc__ = name, f"```sql\n{text.strip()}\n```"
     version = hashlib.sha256(f"{engine}\n{text}".encode()).hexdigest()[:12]
     told = {"code_version": version, "kinds": {"deltalake", engine}, "name": name, **options}
-    return correctable_asset(sources=keys, **told)(query)
+    return correctable_asset(sources=keys, carries_state=carries_state, **told)(query)
 
 
 def _by_polars(name: str, text: str) -> Callable[[Mapping[str, pl.LazyFrame]], pl.DataFrame]:

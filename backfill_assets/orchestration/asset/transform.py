@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -30,6 +30,10 @@ class Taken:
     config: str = ""
     config_class: type[dg.Config] | None = None
     resources: tuple[str, ...] = ()
+
+    def without(self, source: str) -> "Taken":
+        """The same but for one source."""
+        return replace(self, sources=tuple(one for one in self.sources if one != source))
 
     def signature(self) -> inspect.Signature:
         """The signature of an asset's function: the context, and the config where there is one."""

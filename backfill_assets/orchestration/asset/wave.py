@@ -5,13 +5,13 @@ import inspect
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 
 import polars as pl
 
-from backfill_assets.core.exact import is_exact
+from backfill_assets.core.carried import CarriedRows
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
@@ -19,8 +19,11 @@ from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous
 from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact, RowsOfOtherDays
+from backfill_assets.orchestration.asset.declared import Declared
+from backfill_assets.orchestration.asset.guard import Guarded
 from backfill_assets.orchestration.asset.source import SourcesRead
 from backfill_assets.orchestration.asset.transform import Compute, Taken, frame_of
+from backfill_assets.storage.carried import SlotsBefore
 from backfill_assets.storage.layout import staged_name
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
@@ -45,6 +48,7 @@ class Wave:
 
     ``inputs`` maps a day to the fingerprint of each source's files of that day. With a ``correction`` the days belong
     into its staged version of the table, without into the live one. ``started`` is a monotonic time in seconds.
+    ``guarded`` is what whoever writes it has to look at first.
     """
 
     table: str
@@ -53,7 +57,7 @@ class Wave:
     inputs: Mapping[date, Mapping[str, str]]
     code_version: str
     correction: str = ""
-    look_back_days: int = 3
+    guarded: Guarded = field(default_factory=Guarded)
     partition: PartitionColumn = BY_DAY
     started: float = field(default_factory=time.perf_counter)
 
@@ -69,31 +73,6 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """The columns that rows of a table need: ``keys`` beside the day, and ``measures``, which are summed.
-
-    ``partition`` keeps the slots, spelled as the transform returns it.
-    """
-
-    keys: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()
-    partition: PartitionColumn = BY_DAY
-
-    def refuse(self, table: str, schema: pl.Schema) -> None:
-        """Refuse rows that no day of the table may have, whichever day it is.
-
-        Raises:
-            ColumnsNotReturned: when keys, measures or the day are missing.
-            MeasuresInexact: when measures are neither decimals nor integers.
-        """
-        if missing := [name for name in (self.partition.name, *self.keys, *self.measures) if name not in schema]:
-            raise ColumnsNotReturned(table, missing, schema.names())
-        kinds = {name: schema[name] for name in self.measures}
-        if inexact := {name: str(kind) for name, kind in kinds.items() if not is_exact(kind)}:
-            raise MeasuresInexact(table, inexact)
-
-
-@dataclass(frozen=True, slots=True)
 class ComputeSpec:
     """How a table is computed: the function, its sources by parameter name, the schema of its rows, its version."""
 
@@ -103,7 +82,7 @@ class ComputeSpec:
     code_version: str
     schema: FrameSchema | type[Any] | None = None
     look_back_days: int = 3
-    columns: Declared = Declared()
+    columns: Declared = field(default_factory=Declared)
     taken: Taken = field(default_factory=Taken)
     read: SourcesRead = field(default_factory=SourcesRead)
 
@@ -130,12 +109,14 @@ class ComputeSpec:
         correction: str = "",
         pins: Mapping[str, int] | None = None,
         given: Mapping[str, Any] | None = None,
+        computed: Mapping[Slot, pl.DataFrame] | None = None,
     ) -> Wave:
         """Compute the days from the newest commits of the sources, or from pinned ones.
 
         Rows that are returned for the days that sources are looked back at are left out: some of theirs are missing.
         ``given`` is what the transform takes beside its sources. A day that fails fails alone: the others are computed
-        again without it.
+        again without it. Where state is carried the days are computed in order, each from the one before it, and those
+        after one that failed fail too; ``computed`` are rows of days before that are to be taken as they are.
 
         Raises:
             MeasuresInexact, ColumnsNotReturned, FrameUnknown: when what the transform returns is what no day may be.
@@ -143,28 +124,71 @@ class ComputeSpec:
         started, records = time.perf_counter(), records.reading(self.read.outside)
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
         reasons = self._absent(snapshots, days)
-        sound = sorted(set(days) - reasons.keys())
-        frames: dict[Slot, pl.DataFrame] = {}
         live, given = records.spelling_of(self.table, self.columns.partition), given or {}
+        read, carried = {self.sources[name]: snapshot for name, snapshot in snapshots.items()}, self.read.carried
+        guarded = Guarded(self.look_back_days)
+        if carried is None:
+            frames = self._together(snapshots, days, given, live, reasons)
+            inputs = {day: self.fingerprints(read, day) for day in frames}
+        else:
+            before = SlotsBefore(records, self.table, carried, live, correction, pins or {}, {**(computed or {})})
+            frames = self._in_order(snapshots, days, given, before, reasons)
+            inputs = {day: {**self.fingerprints(read, day), self.table: before.links[day].before} for day in frames}
+            contents = {day: before.links[day].content for day in frames}
+            guarded = Guarded(self.look_back_days, CarriedRows(contents, before.read))
+        column = next((spelled_in(frame, self.table, live) for frame in frames.values()), live)
+        return Wave(self.table, frames, reasons, inputs, self.code_version, correction, guarded, column, started)
+
+    def _together(
+        self,
+        snapshots: Mapping[str, Snapshot],
+        days: Collection[Slot],
+        given: Mapping[str, Any],
+        live: PartitionColumn,
+        reasons: dict[Slot, Failure],
+    ) -> dict[Slot, pl.DataFrame]:
+        """The days at once, or one by one where that fails; reasons are added of those that fail."""
+        sound = sorted(set(days) - reasons.keys())
         try:
-            frames = self._days(snapshots, sound, given, live) if sound else {}
+            return self._days(snapshots, sound, given, live) if sound else {}
         except OF_EVERY_DAY:
             raise
         except FAULTS as error:  # whatever an author's function raises is the day's reason
             if len(sound) == 1:
                 reasons[sound[0]] = said(error)
-                sound = []
-            for day in sound:
-                try:
-                    frames |= self._days(snapshots, [day], given, live)
-                except FAULTS as alone:
-                    reasons[day] = said(alone)
-        read = {self.sources[name]: snapshot for name, snapshot in snapshots.items()}
-        inputs = {day: self.fingerprints(read, day) for day in frames}
-        column = next((spelled_in(frame, self.table, live) for frame in frames.values()), live)
-        return Wave(
-            self.table, frames, reasons, inputs, self.code_version, correction, self.look_back_days, column, started
-        )
+                return {}
+        frames: dict[Slot, pl.DataFrame] = {}
+        for day in sound:
+            try:
+                frames |= self._days(snapshots, [day], given, live)
+            except FAULTS as alone:
+                reasons[day] = said(alone)
+        return frames
+
+    def _in_order(
+        self,
+        snapshots: Mapping[str, Snapshot],
+        days: Collection[Slot],
+        given: Mapping[str, Any],
+        before: SlotsBefore,
+        reasons: dict[Slot, Failure],
+    ) -> dict[Slot, pl.DataFrame]:
+        """Each day from the one before it; reasons are added of those that fail, and of all that follow them."""
+        frames: dict[Slot, pl.DataFrame] = {}
+        for day in sorted(days):
+            try:
+                if day not in reasons:
+                    told = {**given, before.carried.parameter: before.rows(day).lazy()}
+                    made = self._days(snapshots, [day], told, before.by)
+                    before.made(day, made[day])
+                    frames |= made
+            except OF_EVERY_DAY:
+                raise
+            except FAULTS as error:
+                reasons[day] = said(error)
+            if day in reasons:
+                before.failed(day)
+        return frames
 
     def _days(
         self,
@@ -239,6 +263,11 @@ def split_days(
         example = next(iter(unread[column.name]), None)
         raise RowsOfOtherDays(table, column.name, [day for day in strange if day is not None], example, unread.height)
     return {day: parts.get(day, frame.clear()) for day in days}
+
+
+def without_frames(wave: Wave, why: Failure) -> Wave:
+    """The wave with none of its days, all of which failed for one reason."""
+    return replace(wave, frames={}, reasons={**wave.reasons, **dict.fromkeys(wave.frames, why)})
 
 
 def said(error: BaseException) -> Failure:

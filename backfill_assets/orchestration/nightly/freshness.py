@@ -5,6 +5,7 @@ from datetime import date
 
 import dagster as dg
 
+from backfill_assets.core.carried import and_later
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted, days_listed, verb
@@ -12,6 +13,7 @@ from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check
 from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.storage.carried import computed_from_others
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 
@@ -20,7 +22,10 @@ ON_TIME = "No published day has late data that waits for a correction."
 
 
 def stale_days(definition: TableDefinition, records: Records, live: Collection[date]) -> list[date]:
-    """Those of some published days that were computed from other inputs than there are now, oldest first."""
+    """Those of some published days that were computed from other inputs than there are now, oldest first.
+
+    Where the table carries state every day after the first of them is one too.
+    """
     compute_spec = definition.compute_spec
     records = records.reading(compute_spec.read.outside)
     if not records.exists(compute_spec.table):
@@ -30,11 +35,15 @@ def stale_days(definition: TableDefinition, records: Records, live: Collection[d
     builds = records.builds.of_days(
         compute_spec.table, {day: snapshot.files[day] for day in snapshot.days if day in live}
     )
-    return sorted(
+    stale = {
         day
         for day, build in builds.items()
         if any(build.inputs.get(source, now) != now for source, now in compute_spec.fingerprints(sources, day).items())
-    )
+    }
+    if (carried := compute_spec.read.carried) is not None:
+        stale |= computed_from_others(records, compute_spec.table, carried, snapshot, builds)
+        stale = and_later(stale, live)
+    return sorted(stale)
 
 
 def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetCheckEvaluation:

@@ -98,13 +98,16 @@ class NightlyRun:
         self._through_tables(pending)
         self._run_inputs_again(self.pipeline.moved(records, live))
         stale = stale_days(definition, records, live)
-        rebuilt = self._rebuild([day for day in stale if day in latest])
+        due = [day for day in stale if day in latest]
+        # What state is carried on into is computed anew as a whole, or not at all.
+        due = due if definition.compute_spec.read.carried is None or due == stale else []
+        rebuilt = self._rebuild(due)
         published = sorted(self._live(records) & set(pending))
         frozen = self._build_reports(records, {*published, *rebuilt})
         self._advance(records, window)
         note_advanced(definition.step_context(self.lake, NIGHTLY))
         readers_wait = tuple(definition.refresh_outputs(records))
-        late = [day for day in stale if day not in latest and day not in claimed]
+        late = [day for day in stale if day not in due and day not in claimed]
         self.runner.instance.report_runless_asset_event(lateness(definition, late))
         return Nightly(
             published=tuple(published),
@@ -187,11 +190,12 @@ class NightlyRun:
             if tables:
                 lacking.setdefault(tables, []).append(day)
         most = self.days_per_wave
-        return [
+        waves = [
             (tables, window)
             for tables, wanted in lacking.items()
             for window in contiguous(wanted, most, self.pipeline.definition.slots.grain)
         ]
+        return sorted(waves, key=lambda wave: wave[1])
 
     def _stuck(self, lacking: Sequence[str], wave: Window) -> list[date]:
         """The days that got no further: the first table that was tried for every day still lacks them."""
@@ -229,9 +233,11 @@ class NightlyRun:
 
     def _rebuild(self, days: Sequence[date]) -> list[date]:
         rebuilt: list[date] = []
-        for window in contiguous(days, DAYS_PER_WAVE, self.pipeline.definition.slots.grain):
+        definition = self.pipeline.definition
+        most = DAYS_PER_WAVE if definition.compute_spec.read.carried is None else None
+        for window in contiguous(days, most, definition.slots.grain):
             self.pipeline.on_wave("rebuilding late days", window)
-            failed = self._run_whole(self.pipeline.definition.asset.key, window)
+            failed = self._run_whole(definition.asset.key, window)
             rebuilt += [day for day in window if day not in failed]
         return rebuilt
 

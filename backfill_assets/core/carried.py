@@ -1,0 +1,83 @@
+"""State that a table carries from slot to slot: each slot is computed from the rows of the one before it."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from backfill_assets.core.partition_column import PartitionColumn
+from backfill_assets.core.slots import Grain, Slot
+
+NOTHING_BEFORE = ""
+"""What stands for the content of the slot before the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedState:
+    """What a transform is given of its own table: by which parameter, and which columns of the slot before.
+
+    ``first`` is the first slot that the table can have, before which there is nothing.
+    """
+
+    parameter: str
+    columns: Mapping[str, pl.DataType]
+    first: Slot
+    grain: Grain = Grain.DAY
+
+    def before(self, slot: Slot, begins: Slot | None = None) -> Slot | None:
+        """The slot that one is computed from; None for the first, and for the one at which an adopted table begins."""
+        return None if slot in {self.first, begins} else self.grain.before(slot)
+
+    def rows(self, frame: pl.DataFrame, by: PartitionColumn) -> pl.DataFrame:
+        """The declared columns of a slot's rows, behind the column of the slots; one that is not there yet is null."""
+        there = [
+            (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
+            for name, kind in self.columns.items()
+            if name != by.name
+        ]
+        return frame.select(by.name, *there)
+
+    def nothing(self, by: PartitionColumn) -> pl.DataFrame:
+        """The same columns without rows."""
+        return self.rows(pl.DataFrame(schema={by.name: by.own_type, **self.columns}), by)
+
+    def digest(self, frame: pl.DataFrame) -> str:
+        """SHA-256 over what the next slot is computed from, whatever the files and the order of the rows."""
+        kept = [
+            (pl.col(name).bin.encode("hex") if kind == pl.Binary else pl.col(name))
+            if name in frame.columns
+            else pl.lit(None).alias(name)
+            for name, kind in sorted(self.columns.items())
+        ]
+        casts = {name: kind for name, kind in self.columns.items() if name in frame.columns and kind != pl.Binary}
+        rows = frame.with_columns(pl.col(name).cast(kind) for name, kind in casts.items()).select(kept)
+        digest = hashlib.sha256(repr(sorted(self.columns)).encode())
+        for line in sorted(rows.write_ndjson().encode().splitlines()):
+            digest.update(line + b"\n")
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A slot as its lineage has it: its own ``content``, and that of the slot ``before`` it was computed from."""
+
+    content: str
+    before: str
+
+
+def and_later(slots: Collection[Slot], of: Collection[Slot]) -> frozenset[Slot]:
+    """Some slots and all that come after the first of them: each is computed from what the one before it holds."""
+    return frozenset(slot for slot in of if slot >= min(slots)) | frozenset(slots) if slots else frozenset[Slot]()
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedRows:
+    """What a wave of slots that carry state was computed from.
+
+    ``contents`` are the digests of the slots that were made. ``read`` are the files of the slots before that were read
+    of the table which the wave goes to; the wave may be written only where they are the same then.
+    """
+
+    contents: Mapping[Slot, str] = field(default_factory=dict[Slot, str])
+    read: Mapping[Slot, frozenset[tuple[str, int]]] = field(default_factory=dict[Slot, frozenset[tuple[str, int]]])

@@ -1,0 +1,48 @@
+"""Refusals of tables that carry state from slot to slot."""
+
+from collections.abc import Collection
+from datetime import date
+
+from backfill_assets.errors.base import BackfillAssetsError, Refused, days_listed, verb
+
+
+class LaterSlotsCarry(Refused):
+    """A run wanted to write a live slot whose state later published ones carry on."""
+
+    def __init__(self, table: str, first: date, later: Collection[date]) -> None:
+        super().__init__(
+            f"This run would write {first} of {table}, whose state {days_listed(later)} that "
+            f"{verb(len(later), 'is', 'are')} published already {verb(len(later), 'carries', 'carry')} on. "
+            "Nothing was written, and live is untouched. "
+            f"To recompute history, launch {first} and everything after it on backfill/{table}."
+        )
+
+
+class StateMissing(BackfillAssetsError):
+    """The slot is not there whose state another is computed from; ``where`` is the table that lacks it."""
+
+    def __init__(self, where: str, slot: date, before: date) -> None:
+        super().__init__(
+            f"{slot} of {where} is computed from {before}, which is not there. Nothing of {slot} was written. "
+            f"Compute {before} first."
+        )
+
+
+class StateFailed(BackfillAssetsError):
+    """The slot failed in the same run whose state another is computed from."""
+
+    def __init__(self, table: str, slot: date, before: date) -> None:
+        super().__init__(
+            f"{slot} of {table} is computed from {before}, which could not be computed. Nothing of {slot} was written. "
+            f"Repair the cause of {before}, and run both again."
+        )
+
+
+class StateMoved(Refused):
+    """The slot was written by somebody else meanwhile from which another had been computed."""
+
+    def __init__(self, table: str, before: date) -> None:
+        super().__init__(
+            f"{before} of {table} was written by somebody else while what follows it was computed. "
+            "Nothing was written. Run it again, which computes it from what is there now."
+        )
