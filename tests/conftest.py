@@ -23,7 +23,7 @@ LONGEST = (
     "e2e/",
     "orchestration/",
 )
-DAGSTER_FOLDERS = ("e2e", "foreign", "orchestration", "command_line", "testing")
+DAGSTER_FOLDERS = ("e2e", "foreign", "orchestration", "command_line", "testing", "web")
 
 
 def _rank(item: pytest.Item) -> int:

@@ -11,6 +11,7 @@ from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
+from backfill_assets.command_line.serve import serve
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Commands, Json, Session
 from backfill_assets.command_line.watermarks import watermarks
 from backfill_assets.core.given import days_given, slot_given
@@ -33,6 +34,7 @@ File = Annotated[Path, typer.Argument(help="A request, as the README shows.", sh
 app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(reconcile)
 app.command(epilog="Example: backfill-assets adopt orders --check --day order_date --key id")(adopt)
 app.command(epilog="Example: backfill-assets maintain")(maintain)
+app.command(epilog="Example: backfill-assets serve")(serve)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)

@@ -71,3 +71,15 @@ def against(now: Decimal, then: Decimal | None, what: str) -> Markup | str:
 def amount(value: Decimal, *, signed: bool = False) -> str:
     """An amount with thousands set apart and all its digits."""
     return f"{value:+,f}" if signed else f"{value:,f}"
+
+
+@exactly
+def amount_moved(name: str, old: str, new: str) -> str:
+    """From what to what a sum moves, in a sentence.
+
+    >>> amount_moved("revenue", "100", "98.50")
+    'revenue is 98.50 instead of 100, a change of \u22121.50.'
+    """
+    before, after = Decimal(old), Decimal(new)
+    change = amount(after - before, signed=True).replace("-", MINUS)
+    return f"{name} is {amount(after)} instead of {amount(before)}, a change of {change}."

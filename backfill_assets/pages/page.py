@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from markupsafe import Markup
 
@@ -36,34 +37,40 @@ class PageContent:
 
 def page(content: PageContent, changes: Markup) -> str:
     """The whole page, self-contained: no script, no link to anything but files beside it, no request to anybody."""
+    return rendered("correction.html", **page_values(content, changes))
+
+
+def page_values(content: PageContent, changes: Markup) -> dict[str, Any]:
+    """What the template ``correction.html`` shows, and one that extends it."""
     plan = content.progress.plan
     state, tone = state_of(content.progress)
-    return rendered(
-        "correction.html",
-        title=f"Correction {plan.correction} of {plan.table}",
-        attributes={"correction": plan.correction, "state": state},
-        state=state,
-        tone=tone,
-        progress=content.progress,
-        plan=plan,
-        grain=plan.window.grain,
-        summary_of=summary_of,
-        deadline=_deadline(content),
-        moved=_moved(content.progress, content.now),
-        next=sentence_of(plan.correction, next_step(content.progress, content.now)),
-        in_short=_in_short(content),
-        part_back=days_listed(content.progress.taken_back, len(content.progress.gate.changed), plan.window.grain.value),
-        lanes=[LANE_NAMES[lane] for lane in Lane],
-        timeline=timeline(content.progress, content.events),
-        changes=changes,
-        certificate=content.certificate,
-        files=[_files(side) for side in (content.certificate.staged, content.certificate.live)]
+    return {
+        "title": f"Correction {plan.correction} of {plan.table}",
+        "attributes": {"correction": plan.correction, "state": state},
+        "state": state,
+        "tone": tone,
+        "progress": content.progress,
+        "plan": plan,
+        "grain": plan.window.grain,
+        "summary_of": summary_of,
+        "deadline": _deadline(content),
+        "moved": _moved(content.progress, content.now),
+        "next": sentence_of(plan.correction, next_step(content.progress, content.now)),
+        "in_short": _in_short(content),
+        "part_back": days_listed(
+            content.progress.taken_back, len(content.progress.gate.changed), plan.window.grain.value
+        ),
+        "lanes": [LANE_NAMES[lane] for lane in Lane],
+        "timeline": timeline(content.progress, content.events),
+        "changes": changes,
+        "certificate": content.certificate,
+        "files": [_files(side) for side in (content.certificate.staged, content.certificate.live)]
         if content.certificate
         else [],
-        decisions=list(_decisions(content)),
-        events=content.events,
-        now=content.now,
-    )
+        "decisions": list(_decisions(content)),
+        "events": content.events,
+        "now": content.now,
+    }
 
 
 def state_of(progress: Progress) -> tuple[str, str]:

@@ -81,9 +81,20 @@ def _state_on(page: Path) -> str:
     return unescape(found[1]) if found else ""
 
 
-@exactly
 def write_page(ctx: StepContext, correction: str, root: Path, *, fresh: bool = False) -> Path:
     """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
+    target = page_path(root, correction)
+    replace_text(target, page(*content_of(ctx, correction, root, fresh=fresh)))
+    return target
+
+
+@exactly
+def content_of(ctx: StepContext, correction: str, root: Path, *, fresh: bool = False) -> tuple[PageContent, Markup]:
+    """What the page shows as the ledger stands, and the part of it that validation fixes.
+
+    Raises:
+        CorrectionUnknown: when the ledger has none of that id.
+    """
     events = ctx.records.ledger.events(correction)
     progress = looked(ctx.records, history(events))
     digest = progress.gate.certificate or _last_certificate(events)
@@ -92,8 +103,7 @@ def write_page(ctx: StepContext, correction: str, root: Path, *, fresh: bool = F
     sample = Samples(ctx.records.lake).latest(correction)
     target = page_path(root, correction)
     html = _changes(target, found, certificate, ctx) if found and certificate else Markup()
-    replace_text(target, page(PageContent(progress, events, certificate, found, sample, ctx.now), html))
-    return target
+    return PageContent(progress, events, certificate, found, sample, ctx.now), html
 
 
 def _last_certificate(events: Sequence[Event]) -> str:

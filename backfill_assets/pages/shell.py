@@ -26,6 +26,7 @@ FILTERS = {
     "number": formats.count,
     "counted": counted,
     "said": words.said,
+    "lines": words.lines,
     "day_told": words.day_told,
     "month_told": words.month_told,
     "moment_told": words.moment_told,

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from datetime import date, datetime
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from backfill_assets.core.plain import one_line
+from backfill_assets.core.plain import one_line, visible
 from backfill_assets.core.slots import Hour
 from backfill_assets.errors.base import counted
 
@@ -19,6 +19,15 @@ def said(text: object) -> Markup:
     Markup('<bdi>&lt;b&gt;</bdi>')
     """
     return Markup("<bdi>{}</bdi>").format(one_line(text))
+
+
+def lines(text: str) -> Markup:
+    r"""Several lines of somebody's words, escaped, each without what turns the direction of writing.
+
+    >>> lines("a<b" + chr(10) + "c")
+    Markup('a&lt;b\nc')
+    """
+    return Markup("\n").join(escape(visible(line)) for line in text.splitlines())
 
 
 def day_told(day: date | None) -> str:

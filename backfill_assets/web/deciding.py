@@ -1,0 +1,119 @@
+"""Decisions, taken by the jobs of the Dagster UI in this process, once each, by whoever was shown what they change."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from backfill_assets.core.given import is_person
+from backfill_assets.core.progress import Progress
+from backfill_assets.errors.correction import RunFailed
+from backfill_assets.errors.deciding import NameNeeded
+from backfill_assets.errors.request import TableUnknown
+from backfill_assets.errors.web import ChoiceNeeded, DecisionNotOffered, FormForged, FormOutdated, NoteNeeded
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.driving.by_hand import take_by_hand
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.pages.page import state_of
+from backfill_assets.runbook.standing import Standing, standings
+from backfill_assets.runbook.watermark_steps import waive_holder
+from backfill_assets.web.decisions import Decision
+from backfill_assets.web.forms import Form, is_token, token_of
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where decisions are taken, one at a time."""
+
+    tables: Mapping[str, TableDefinition]
+    runner: Runner
+    lake: LakeResource
+    deciding: threading.Lock
+
+    def standing(self, correction: str) -> Standing:
+        """Where a correction stands.
+
+        Raises:
+            CorrectionUnknown: when the ledger has none of that id.
+        """
+        return standings(self.lake.records(), self.lake.now(), correction)[0]
+
+    def sequence(self, correction: str) -> int:
+        """How many facts the ledger has of a correction.
+
+        Raises:
+            CorrectionUnknown: when the ledger has none of that id.
+        """
+        return self.lake.records().ledger.progress(correction).sequence
+
+    def definition(self, progress: Progress) -> TableDefinition:
+        """The definition of a correction's table.
+
+        Raises:
+            TableUnknown: when the code location has none.
+        """
+        table = progress.plan.table
+        if table not in self.tables:
+            raise TableUnknown(table, self.tables)
+        return self.tables[table]
+
+    def token(self, secret: bytes, session: str, progress: Progress, decision: Decision) -> str:
+        """What the form of a decision carries for this browser while the correction is as it is."""
+        about = {"correction": progress.plan.correction, "decision": decision.name, "basis": decision.basis(progress)}
+        return token_of(secret, session=session, **about)
+
+    def signed(self, form: Form, by: str) -> Form:
+        """A form by the person who is known to send it."""
+        return replace(form, by=by)
+
+    def take(self, secret: bytes, session: str, correction: str, decision: Decision, form: Form) -> bool:
+        """Take a decision that is confirmed; False when the form is in order and yet to be confirmed.
+
+        Raises:
+            FormForged: when this browser was not shown a form.
+            FormOutdated: when what the form shows is no longer so, or it was sent before.
+            NameNeeded, NoteNeeded, ChoiceNeeded: when something is missing.
+            Refused: with what the job refused.
+        """
+        if not session or not form.token:
+            raise FormForged
+        with self.deciding:
+            standing = self.standing(correction)
+            if not is_token(form.token, self.token(secret, session, standing.progress, decision)):
+                raise FormOutdated(correction)
+            refuse_unoffered(standing.progress, decision)
+            _refuse_incomplete(standing.progress, decision, form)
+            if form.is_confirmed:
+                self._take(standing.progress, decision, form)
+            return form.is_confirmed
+
+    def _take(self, progress: Progress, decision: Decision, form: Form) -> None:
+        definition, correction = self.definition(progress), progress.plan.correction
+        if not decision.job:
+            for holder in form.chosen:
+                waive_holder(definition.step_context(self.lake, form.by), correction, holder, form.note)
+            return
+        ran = take_by_hand(definition, self.runner, correction, decision.job, decision.config(form))
+        if not ran.success:
+            raise ran.refusal or RunFailed(correction, ran.errors)
+
+
+def refuse_unoffered(progress: Progress, decision: Decision) -> None:
+    """Refuse what cannot be decided where the correction stands.
+
+    Raises:
+        DecisionNotOffered: naming where it stands.
+    """
+    if not decision.is_offered(progress):
+        raise DecisionNotOffered(decision.label.lower(), progress.plan.correction, state_of(progress)[0])
+
+
+def _refuse_incomplete(progress: Progress, decision: Decision, form: Form) -> None:
+    correction, what = progress.plan.correction, decision.label.lower()
+    if not is_person(form.by):
+        raise NameNeeded(f"{what} correction {correction}", form.by)
+    if decision.needs_note and not form.note:
+        raise NoteNeeded(what, correction)
+    choices = {str(one) for one in decision.choices(progress)}
+    if choices and not form.is_all and (not form.chosen or not choices >= set(form.chosen)):
+        raise ChoiceNeeded(what, correction)

@@ -1,0 +1,124 @@
+"""The console's pages, drawn with the pages' own templates."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from backfill_assets.core.sentences import sentence_of
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.pages.page import page_values, state_of
+from backfill_assets.pages.publishing import content_of
+from backfill_assets.pages.shell import rendered
+from backfill_assets.runbook.standing import Standing, standings
+from backfill_assets.storage.outbox import Delivery
+from backfill_assets.storage.records import Records
+from backfill_assets.web.deciding import Desk, refuse_unoffered
+from backfill_assets.web.decisions import Decision, offered
+from backfill_assets.web.forms import Form
+from backfill_assets.web.requests import Access
+
+OWN = "backfill_assets.web"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A correction in a list: where it stands, and what is next."""
+
+    standing: Standing
+    state: str
+    tone: str
+    sentence: str
+
+
+def index(records: Records, now: datetime, published: Path) -> str:
+    """Every correction, newest first: those under way, those that can be taken back, and those that are closed."""
+    lines = [_line(standing) for standing in reversed(standings(records, now))]
+    is_live = {id(line): bool(line.standing.progress.publication.swapped) for line in lines}
+    closed = [line for line in lines if line.standing.progress.is_closed]
+    opened = [line for line in lines if not line.standing.progress.is_closed]
+    lists = {
+        "Open": [line for line in opened if not is_live[id(line)]],
+        "Published, can be taken back": [line for line in opened if is_live[id(line)]],
+        "Closed": closed,
+    }
+    has_reports = (published / "index.html").exists()
+    return rendered("console_index.html", OWN, lists=lists, has_reports=has_reports, now=now, **_shell("Corrections"))
+
+
+def correction(desk: Desk, wanted: str, published: Path) -> str:
+    """One correction: its page as it would be published now, the decisions that are offered, and its notices."""
+    standing = desk.standing(wanted)
+    ctx = desk.definition(standing.progress).step_context(desk.lake, "console")
+    told = page_values(*content_of(ctx, wanted, published))
+    more = {"offered": offered(standing.progress), "notices": _notices(ctx.records, wanted), "has_script": True}
+    return rendered("console_correction.html", OWN, **{**told, **more})
+
+
+def form(desk: Desk, access: Access, wanted: str, decision: Decision, session: str, person: str) -> str:
+    """The form of a decision, with what it would change."""
+    standing = desk.standing(wanted)
+    refuse_unoffered(standing.progress, decision)
+    token = desk.token(access.secret, session, standing.progress, decision)
+    return _decision_page(standing, decision, Form(by=person, token=token), is_named=bool(person))
+
+
+def confirmation(desk: Desk, wanted: str, decision: Decision, given: Form) -> str:
+    """The decision once more, as it would be taken, with the one button that takes it."""
+    return _decision_page(desk.standing(wanted), decision, given, is_confirmation=True)
+
+
+def _decision_page(
+    standing: Standing, decision: Decision, given: Form, *, is_named: bool = False, is_confirmation: bool = False
+) -> str:
+    wanted = standing.progress.plan.correction
+    return rendered(
+        "console_decision.html",
+        OWN,
+        decision=decision,
+        plan=standing.progress.plan,
+        grain=standing.progress.plan.window.grain,
+        consequences=list(decision.consequences(standing)),
+        choices=decision.choices(standing.progress),
+        given=given,
+        is_named=is_named,
+        is_confirmation=is_confirmation,
+        **_shell(f"{decision.label}, correction {wanted}"),
+    )
+
+
+def refusal(error: BackfillAssetsError, wanted: str) -> str:
+    """What was refused, in its own sentences, and the way back."""
+    return rendered("console_refusal.html", OWN, sentences=str(error), wanted=wanted, **_shell("Not done"))
+
+
+def nothing_there() -> str:
+    """What is shown where there is no page."""
+    told = "There is no page at this address. Nothing was changed. Go on from the list of corrections."
+    return rendered("console_refusal.html", OWN, sentences=told, wanted="", **_shell("Not found"))
+
+
+def script() -> str:
+    """What makes an open page follow the ledger."""
+    return (files(OWN) / "console.js").read_text("utf-8")
+
+
+def new_session() -> str:
+    """What tells a browser from others, so that no other can send its forms."""
+    return secrets.token_urlsafe(24)
+
+
+def _shell(title: str) -> dict[str, object]:
+    return {"title": title, "attributes": {}, "has_script": False}
+
+
+def _line(standing: Standing) -> Line:
+    state, tone = state_of(standing.progress)
+    return Line(standing, state, tone, sentence_of(standing.progress.plan.correction, standing.next_step))
+
+
+def _notices(records: Records, wanted: str) -> Sequence[Delivery]:
+    told = {delivery.notice.message_id: delivery for delivery in records.outbox.deliveries(wanted)}
+    return list(told.values())
