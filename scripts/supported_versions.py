@@ -26,7 +26,7 @@ from tests.installed import Shop, built_wheel  # noqa: E402 - it is found beside
 
 ENDS = ("oldest", "newest")
 # The example asks for more than the library does, so it is installed last.
-LIBRARY = ("", "pages", "notify", "object-store", "sql")
+LIBRARY = ("", "console", "pages", "notify", "object-store", "sql")
 EXAMPLE = "demo"
 ANY_TEST_NEEDS = ("hypothesis", "pytest")
 TESTS_NEED = (*ANY_TEST_NEEDS, "aiosmtpd", "moto[s3,server]", "openpyxl", "pandas", "pytest-timeout")

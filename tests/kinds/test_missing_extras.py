@@ -9,8 +9,10 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from backfill_assets import ExtraMissing, correctable_sql
+from backfill_assets.command_line import app
 from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.pages import charts
@@ -76,12 +78,19 @@ def query_declared(_house: Path) -> str:
     return str(refused.value)
 
 
+def console_served(_house: Path) -> str:
+    answered = CliRunner().invoke(app, ["serve", "--port", "1"])
+    assert answered.exit_code == 2, answered.output
+    return " ".join(answered.output.split())
+
+
 USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "bars": ("pages", "altair", bars_drawn),
     "lines": ("pages", "vl_convert", lines_drawn),
     "a notice": ("notify", "apprise", notice_sent),
     "a query": ("sql", "duckdb", query_declared),
     "an object store": ("object-store", "pyarrow", store_read),
+    "the console": ("console", "uvicorn", console_served),
     "a workbook": ("demo", "xlsxwriter", book_made),
 }
 
