@@ -1,5 +1,6 @@
 """What surrounds the runbook in a Dagster code location: partitions, and the folder and channels of readers."""
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
@@ -60,3 +61,9 @@ class DagsterSurroundings:
 def published_root() -> Path:
     """Where pages, files and notices for readers go: ``BACKFILL_PUBLISHED``, default ``data/published``."""
     return Path(place("", "BACKFILL_PUBLISHED", "data/published"))
+
+
+def console_address(correction: str) -> str:
+    """Where the console shows a correction; empty where ``BACKFILL_CONSOLE`` does not say where the console is."""
+    told = os.environ.get("BACKFILL_CONSOLE", "").rstrip("/")
+    return f"{told}/corrections/{correction}/" if told else ""

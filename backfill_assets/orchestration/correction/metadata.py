@@ -15,7 +15,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import days_listed
-from backfill_assets.orchestration.asset.surroundings import published_root
+from backfill_assets.orchestration.asset.surroundings import console_address, published_root
 from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook.validating import Validation
 
@@ -61,7 +61,9 @@ def progress_metadata(progress: Progress) -> Shown:
 
 
 def _page_metadata(correction: str) -> Shown:
-    """Where the reconciliation page lies, once there is one."""
+    """Where the correction is shown and decided: in the console, or else the file of its page, once there is one."""
+    if address := console_address(correction):
+        return {"page": dg.MetadataValue.url(address)}
     page = page_path(published_root(), correction)
     return {"page": dg.MetadataValue.path(str(page))} if page.exists() else {}
 
