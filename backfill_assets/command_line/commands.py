@@ -63,15 +63,18 @@ def plan(
     file: Annotated[Path | None, typer.Argument(help="A request, as the README shows.", show_default=False)] = None,
     built_by: Annotated[str, typer.Option(help="Propose a request for the days that a code version built.")] = "",
     table: Annotated[str, typer.Option(help="With --built-by, the table; the only one when left out.")] = "",
+    stale: Annotated[str, typer.Option(help="Propose a request for the stale days of this table.")] = "",
     json: Json = False,
 ) -> None:
     """Say what a correction would do, and do nothing."""
     answer = Answer(as_json=json)
-    if (file is None) == (not built_by):
-        message = "give either a request or --built-by"
+    if [file is not None, bool(built_by), bool(stale)].count(True) != 1:
+        message = "give either a request, --built-by or --stale"
         raise typer.BadParameter(message)
     with answer.refusals():
-        if file is None:
+        if stale:
+            planning.propose_stale(Session(), stale, answer)
+        elif file is None:
             planning.propose(Session(), table, built_by, answer)
         else:
             planning.show(Session(), file, answer)

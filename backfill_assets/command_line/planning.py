@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backfill_assets.command_line.printing import print_plan
+from backfill_assets.command_line.printing import print_plan, print_stale
 from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.waves import Estimate, PastRun, estimate, ordered_waves
 from backfill_assets.core.window import Window, contiguous
-from backfill_assets.errors.base import counted
+from backfill_assets.errors.base import counted, listed
+from backfill_assets.errors.chains import NothingStale
 from backfill_assets.errors.request import CodeVersionUnknown, TableUnknown
 
 if TYPE_CHECKING:
@@ -28,15 +29,20 @@ def show(session: Session, file: Path, answer: Answer) -> None:
     from backfill_assets.command_line.work import step_context_of
     from backfill_assets.runbook import plan_correction
     from backfill_assets.runbook.request import read_request_file
+    from backfill_assets.runbook.stale_readers import will_be_stale
 
     request = read_request_file(file)
-    planned = plan_correction(step_context_of(session, request.table), request)
+    ctx = step_context_of(session, request.table)
+    planned = plan_correction(ctx, request)
+    stale = will_be_stale(ctx, planned.days, [member.table for member in planned.chain])
 
     def text(console: Console) -> None:
         print_plan(console, planned)
         print_waves(console, planned)
+        print_stale(console, stale)
 
-    answer.give({**planned.as_json(), "planned_waves": waves_json(planned)}, text)
+    told = {"planned_waves": waves_json(planned), "stale": [one.as_json() for one in stale]}
+    answer.give({**planned.as_json(), **told}, text)
 
 
 def propose(session: Session, table: str, code_version: str, answer: Answer) -> None:
@@ -50,6 +56,32 @@ def propose(session: Session, table: str, code_version: str, answer: Answer) -> 
         "windows": [{"first": str(one.first), "last": str(one.last)} for one in windows],
         "request": request,
     }
+    answer.give(told, lambda _console: typer.echo(request))
+
+
+def propose_stale(session: Session, table: str, answer: Answer) -> None:
+    """Answer with a request for the days of a table that were computed from other inputs than there are now.
+
+    Raises:
+        NothingStale: when there are none.
+    """
+    from backfill_assets.command_line.work import definition_of
+    from backfill_assets.orchestration.asset.lateness import waiting_days
+    from backfill_assets.runbook.request import request_text
+
+    definition = definition_of(session, table)
+    days = waiting_days(definition, session.lake.records())
+    if not days:
+        raise NothingStale(table)
+    window = Window.spanning(days, definition.slots.grain)
+    many = counted(len(days), window.grain.value)
+    fields = {
+        "table": table,
+        "window": {"first": window.first, "last": window.last},
+        "reason": f"{many} were computed from what {listed(definition.compute_spec.sources.values())} held before.",
+    }
+    request = request_text(f"# {many} of this window are stale.", fields).rstrip()
+    told = {"table": table, "days": [str(day) for day in days], "request": request}
     answer.give(told, lambda _console: typer.echo(request))
 
 

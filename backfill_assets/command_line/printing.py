@@ -29,6 +29,7 @@ from backfill_assets.errors.base import counted, days_listed, verb
 
 if TYPE_CHECKING:
     from backfill_assets.orchestration.nightly.publish import Nightly
+    from backfill_assets.runbook.stale_readers import StaleReader
     from backfill_assets.runbook.standing import Standing
 
 
@@ -74,6 +75,7 @@ def status_json(found: "Standing") -> dict[str, Any]:
         "frozen": sorted(progress.downstream.frozen),
         "ending": progress.publication.ending or None,
         "checks": _checks(found),
+        "stale": [one.as_json() for one in found.stale],
     }
 
 
@@ -117,6 +119,7 @@ def _print_whole(console: Console, found: "Standing") -> None:
         console.print(Text.assemble(mark, f" {check['name']}  {check['sentence']}"), soft_wrap=True)
     for event in found.events:
         console.print(f"{event.at:%Y-%m-%d %H:%M}  {summary_of(event.fact, grain)}", style="dim", soft_wrap=True)
+    print_stale(console, found.stale)
     print_next_step(console, told["correction"], found.next_step)
 
 
@@ -143,6 +146,12 @@ def print_plan(console: Console, plan: Plan) -> None:
         table.add_row("not pinned", ", ".join(plan.inputs.unpinned))
     table.add_row("replaces", f"{plan.cost.bytes_staged / 1e6:.1f} MB")
     console.print(table)
+
+
+def print_stale(console: Console, stale: Sequence["StaleReader"]) -> None:
+    """What is stale by a correction, or will be, and how that is corrected."""
+    for one in stale:
+        console.print(one.sentence, style="yellow", soft_wrap=True)
 
 
 def nightly_json(done: "Nightly") -> dict[str, Any]:

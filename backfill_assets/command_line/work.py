@@ -133,7 +133,14 @@ def standings_of(session: Session, correction: str = "") -> list[Standing]:
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
     """
-    return standings(session.lake.records(), session.lake.now(), correction)
+    found = standings(session.lake.records(), session.lake.now(), correction)
+    tables = session.tables if correction else {}
+    return [
+        one.among(tables[one.progress.plan.table].step_context(session.lake, "status"))
+        if one.progress.plan.table in tables
+        else one
+        for one in found
+    ]
 
 
 def _refuse_failed(correction: str, ran: RunResult) -> None:

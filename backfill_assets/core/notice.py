@@ -159,6 +159,7 @@ def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str
         "Largest day": _largest(event, figures),
         "Closed months": ", ".join(figures.get("closed_months", ())),
         "Reports": ", ".join(reports),
+        "Tables that read it": " ".join(figures.get("stale", ())),
         "Sources not pinned": ", ".join(plan.inputs.unpinned),
         "Approved by": plain(figures.get("approved_by", "")) if event in {Kind.PUBLISHED, Kind.DECOMMISSIONED} else "",
         "Roll back possible until": figures.get("roll_back_until") if event == Kind.PUBLISHED else "",

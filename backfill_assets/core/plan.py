@@ -70,12 +70,22 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One of the corrections of a chain: its id, and its table."""
+
+    correction: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedInputs:
     """What the days are computed from.
 
     ``pins`` are the commits of the sources. ``after`` names corrections of tables that this one reads, which have to be
     live first. ``rates`` are the days a minute that sources with a limit bear. ``unpinned`` are sources that nothing
-    can pin, which are read as they are when a day is computed.
+    can pin, which are read as they are when a day is computed. ``chain`` are the corrections of tables that read each
+    other, opened together with this one, in the order in which they are cut over; of tables before this one the staged
+    days are read.
     """
 
     pins: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -83,6 +93,7 @@ class PlannedInputs:
     after: tuple[str, ...] = ()
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
     unpinned: tuple[str, ...] = ()
+    chain: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,21 @@ class Plan:
     def pins(self) -> Mapping[str, int]:
         """The commits of the sources that the days are staged from."""
         return self.inputs.pins
+
+    @property
+    def chain(self) -> tuple[Member, ...]:
+        """The corrections opened together with this one, itself among them, in order; none where it stands alone."""
+        return self.inputs.chain
+
+    @property
+    def lead(self) -> str:
+        """The correction by whose id decisions are taken: the first of its chain, or itself."""
+        return self.chain[0].correction if self.chain else self.correction
+
+    @property
+    def is_follower(self) -> bool:
+        """Whether another correction leads it."""
+        return self.lead != self.correction
 
     @property
     def rates(self) -> Mapping[str, float]:
@@ -201,6 +227,7 @@ class Plan:
             "after": list(self.inputs.after),
             **rates,
             **({"unpinned": list(self.inputs.unpinned)} if self.inputs.unpinned else {}),
+            **({"chain": [[one.correction, one.table] for one in self.chain]} if self.chain else {}),
         }
 
     @classmethod
@@ -237,6 +264,7 @@ class Plan:
                 tuple(value.get("after", ())),
                 value.get("rates", {}),
                 tuple(value.get("unpinned", ())),
+                tuple(Member(*one) for one in value.get("chain", ())),
             ),
             cost=PlannedCost(
                 bytes_staged=value["bytes_staged"],

@@ -20,11 +20,12 @@ from backfill_assets.orchestration.asset.arguments import (
     refuse_options_of_corrections,
     refuse_reports,
 )
+from backfill_assets.orchestration.asset.lateness import lateness_check
 from backfill_assets.orchestration.asset.siblings import IO_MANAGER, declaration_of, link_sources
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
 from backfill_assets.orchestration.asset.surroundings import Render
-from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, link_tables, linked
 from backfill_assets.orchestration.correction.manual_jobs import manual_jobs
 from backfill_assets.orchestration.correction.opening import opening_asset
 from backfill_assets.orchestration.correction.steps import job_name, step_assets, step_key
@@ -100,6 +101,8 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     made = [correction_definitions(definition), *(watched(definition) for watched in watch)]
     if nightly is not None:
         made.append(_nightly(nightly.pipeline(definition, sources), nightly.cron))
+    elif linked(definition.asset).reads:
+        made.append(dg.Definitions(asset_checks=[lateness_check(definition)]))
     return dg.Definitions.merge(*made)
 
 
@@ -190,7 +193,8 @@ def build_table_definition(
         for key, one in source.specs_by_key.items()
         if (column := column_of(one.partitions_def, one.metadata)) is not None
     }
-    return TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render, columns)
+    made = TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render, columns)
+    return link_tables(made, sources)
 
 
 LIMITED = (tags.BACKFILL, tags.CORRECTION)

@@ -46,6 +46,10 @@ class Surroundings(Protocol):
         """Bring the page of a correction in line with an event that is in the ledger; it does not raise."""
         ...
 
+    def around(self, ctx: "StepContext") -> Mapping[str, "StepContext"]:
+        """The same context of each correctable table that reads this one or is read by it, also through others."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StepContext:

@@ -28,6 +28,7 @@ from backfill_assets.core.swapped import (
 )
 from backfill_assets.core.window import months_of
 from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.stale_readers import is_stale, sentences
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.swap import Manifest
 
@@ -37,6 +38,7 @@ _TELLS_OF: Mapping[NoticeKind, type[Fact]] = {
     NoticeKind.UNCHANGED: Validated,
     NoticeKind.ABANDONED: Abandoned,
 }
+TELLING_WHAT_IS_STALE = frozenset({NoticeKind.OPENED, NoticeKind.PUBLISHED, NoticeKind.ROLLED_BACK})
 BY_APPROVAL = frozenset({NoticeKind.PUBLISHED, NoticeKind.DECOMMISSIONED})
 
 
@@ -46,6 +48,8 @@ def notify_watchers(ctx: StepContext, progress: Progress, event: NoticeKind, num
     The same event and number make the same notices, so that a step that is taken again tells nobody twice.
     """
     figures = figures_of(progress, ctx.records.ledger.events(progress.plan.correction), event)
+    if event in TELLING_WHAT_IS_STALE:
+        figures = {**figures, "stale": sentences(is_stale(ctx, progress))}
     notices = write_notices(progress.plan, event, figures, number, ctx.table.consumers.audiences)
     return [ctx.surroundings.publish(notice) for notice in notices]
 

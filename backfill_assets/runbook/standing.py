@@ -1,23 +1,31 @@
 """Where corrections stand: by the ledger, by the table, and what is next. What commands and the console show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import NextStep, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.looking import looked
+from backfill_assets.runbook.stale_readers import StaleReader, is_stale
 from backfill_assets.storage.records import Records
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A correction with its events, its progress, and what is next."""
+    """A correction with its events, its progress, and what is next; ``stale`` are other tables' days by it."""
 
     progress: Progress
     events: tuple[Event, ...]
     next_step: NextStep
+    stale: tuple[StaleReader, ...] = ()
+
+    def among(self, ctx: StepContext) -> Self:
+        """The same, with what it makes stale of other tables; the step context is one of its table."""
+        return replace(self, stale=tuple(is_stale(ctx, self.progress)))
 
 
 def standings(records: Records, now: datetime, correction: str = "") -> list[Standing]:

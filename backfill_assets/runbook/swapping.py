@@ -17,6 +17,7 @@ from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back, with_days_let_go
 from backfill_assets.runbook.notify import measured_sums
 from backfill_assets.runbook.readers import rewind_readers
+from backfill_assets.runbook.stale_readers import refuse_corrected_readers
 from backfill_assets.storage import swap
 from backfill_assets.storage.opening import committed_at
 from backfill_assets.storage.snapshot import Snapshot
@@ -64,6 +65,7 @@ def roll_back(
         NameNeeded: when it is nobody who decides.
         RollBackClosed: when the correction is decommissioned or about to be.
         NothingToRollBack: when none of the days is live.
+        ReadersCorrected: when corrected days of another table were computed from them.
     """
     if not days and not all_days and ctx.progress(correction).publication.planned is Step.ROLL_BACK:
         return settle(ctx, correction) or _last(ctx, correction, Step.ROLL_BACK)
@@ -85,6 +87,7 @@ def roll_back(
             return settled
         if not wanted or not wanted <= inside | undone:
             raise NothingToRollBack(correction, frozenset(wanted) - inside - undone)
+        refuse_corrected_readers(ctx, progress, wanted & inside)
         manifest = plan_roll_back(ctx, progress, wanted)
         planned = SwapPlanned(Step.ROLL_BACK, manifest.swap_count, tuple(sorted(wanted)), note)
         if ctx.record_next(progress, planned, manifest=manifest):

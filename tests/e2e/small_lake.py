@@ -50,6 +50,9 @@ class WithoutReaders(DagsterSurroundings):
     def publish_page(self, ctx: StepContext, event: Event) -> None:
         """There are no pages."""
 
+    def around(self, ctx: StepContext) -> dict[str, StepContext]:
+        return {}
+
 
 @dataclass(frozen=True)
 class SmallLake:

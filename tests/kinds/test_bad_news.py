@@ -15,7 +15,7 @@ import pytest
 
 from backfill_assets.command_line.session import DONE, FOUND, OTHER
 from backfill_assets.core.replay import Audit, Replay, Verdict
-from backfill_assets.orchestration.nightly.freshness import CHECK as LATE
+from backfill_assets.orchestration.asset.lateness import CHECK as LATE
 from backfill_assets.orchestration.nightly.freshness import watch_job_name
 from backfill_assets.revenue.landing import LEDGER
 from backfill_assets.runbook.request import read_request_file

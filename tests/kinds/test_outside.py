@@ -31,11 +31,11 @@ from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.lake import TableMissing
 from backfill_assets.errors.outside import OutsideColumnMissing, VariableMissing
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots
+from backfill_assets.orchestration.asset.lateness import stale_days
 from backfill_assets.orchestration.asset.source import OutsideSource
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import Runner
-from backfill_assets.orchestration.nightly.freshness import stale_days
 from backfill_assets.orchestration.nightly.publish import MARKED
 from backfill_assets.runbook import approve, open_correction
 from backfill_assets.runbook.maintaining import maintain_all

@@ -28,12 +28,12 @@ from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.correction import SourceUnfit
 from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import LookBackInvalid, OwnTableRead
+from backfill_assets.orchestration.asset.lateness import stale_days
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.orchestration.instance.slots import TableSlots, grain_of
-from backfill_assets.orchestration.nightly.freshness import stale_days
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import NightlyRun
 from backfill_assets.runbook import approve, open_correction, verify_source

@@ -53,6 +53,9 @@ class WithPages(InMemory):
     def publish_page(self, ctx: StepContext, event: Event) -> None:
         publish_page(ctx, event, self.published)
 
+    def around(self, ctx: StepContext) -> dict[str, StepContext]:
+        return {}
+
 
 def ctx(root: Path) -> StepContext:
     """A ctx at a table that has pages, some days of it published."""

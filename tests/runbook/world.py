@@ -101,6 +101,9 @@ class InMemory:
     def publish_page(self, ctx: StepContext, event: Event) -> None:
         """There are no pages."""
 
+    def around(self, ctx: StepContext) -> dict[str, StepContext]:
+        return {}
+
     def copy(self) -> "InMemory":
         return replace(self, notices=[*self.notices])
 

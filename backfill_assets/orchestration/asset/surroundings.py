@@ -1,7 +1,7 @@
 """What surrounds the runbook in a Dagster code location: partitions, and the folder and channels of readers."""
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,7 @@ class DagsterSurroundings:
     records: Records
     reports: Reports
     render: Render | None = None
+    linked: Callable[[StepContext], Mapping[str, StepContext]] = lambda _ctx: {}
 
     @property
     def post(self) -> Post:
@@ -56,6 +57,10 @@ class DagsterSurroundings:
     def publish_page(self, ctx: StepContext, event: Event) -> None:
         """Write the page of the event's correction, when the event is one that it shows."""
         publish_page(ctx, event, published_root())
+
+    def around(self, ctx: StepContext) -> Mapping[str, StepContext]:
+        """The same context of each other correctable table around the table."""
+        return self.linked(ctx)
 
 
 def published_root() -> Path:

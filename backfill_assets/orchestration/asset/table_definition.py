@@ -1,6 +1,6 @@
 """What Dagster knows of a correctable table, and the context that it makes of that for the runbook."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -8,6 +8,7 @@ import dagster as dg
 
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.chains import TablesReadEachOther
 from backfill_assets.orchestration.asset.declared import attached, declared_columns
 from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of
 from backfill_assets.orchestration.asset.source_limits import SourceLimits
@@ -115,7 +116,7 @@ class TableDefinition:
 
     def surroundings(self, records: Records) -> DagsterSurroundings:
         """What surrounds the steps of this table's corrections."""
-        return DagsterSurroundings(self.knowing(records), self.reports, self.render)
+        return DagsterSurroundings(self.knowing(records), self.reports, self.render, self._around)
 
     def refresh_outputs(self, records: Records) -> list[str]:
         """After a step: bring pages in line, send what is pending; returns what could not be done, in sentences.
@@ -133,7 +134,7 @@ class TableDefinition:
         return list(dict.fromkeys(left))
 
     def _pages_moved(self, records: Records) -> list[str]:
-        show_moved(self._step_context(records, "pages", now_utc()), published_root())
+        show_moved(self.context_in(records, "pages", now_utc()), published_root())
         return []
 
     def _shown(self, records: Records) -> list[str]:
@@ -147,7 +148,16 @@ class TableDefinition:
     def _rows_without_day(self, records: Records) -> list[str]:
         return rows_without_day_told(records, self.tables)
 
-    def _step_context(self, records: Records, actor: str, now: datetime, run_id: str = "") -> StepContext:
+    def _around(self, ctx: StepContext) -> dict[str, StepContext]:
+        around = tables_around(self.asset)
+        return {
+            name: one.context_in(ctx.records, ctx.actor, ctx.now, ctx.run_id)
+            for name, one in around.items()
+            if name != self.table
+        }
+
+    def context_in(self, records: Records, actor: str, now: datetime, run_id: str = "") -> StepContext:
+        """A step context over some records."""
         records, table = self.knowing(records), self.correctable_table
         sources = replace(table.sources, partitions={name: records.partition_of(name) for name in self.source_columns})
         columns = replace(table.columns, partition=records.partition_of(self.table))
@@ -156,11 +166,69 @@ class TableDefinition:
 
     def step_context(self, lake: LakeResource, actor: str, run_id: str = "") -> StepContext:
         """A step context outside a run."""
-        return self._step_context(lake.records(), actor, lake.now(), run_id)
+        return self.context_in(lake.records(), actor, lake.now(), run_id)
 
     def step_context_of(self, context: dg.AssetExecutionContext) -> StepContext:
         """The step context of a run."""
         return self.step_context(context.resources.lake, actor_of(context.run.tags), context.run.run_id)
+
+
+LINKED = "backfill_assets_linked"
+
+
+@dataclass
+class Linked:
+    """What hangs on the op of a correctable asset: its definition, the correctable assets it reads, and its readers."""
+
+    definition: TableDefinition | None = None
+    reads: dict[str, dg.AssetsDefinition] = field(default_factory=dict[str, dg.AssetsDefinition])
+    readers: dict[str, dg.AssetsDefinition] = field(default_factory=dict[str, dg.AssetsDefinition])
+
+
+def linked(asset: dg.AssetsDefinition) -> Linked:
+    """What is known of the tables around a correctable asset, shared by all that Dagster makes of it."""
+    found: Linked = vars(asset.op).setdefault(LINKED, Linked())
+    return found
+
+
+def link_tables(definition: TableDefinition, sources: Sequence[dg.AssetsDefinition]) -> TableDefinition:
+    """Let a table and the correctable ones among its sources know of each other; returns the definition.
+
+    Raises:
+        TablesReadEachOther: when one of them is computed from it.
+    """
+    own = linked(definition.asset)
+    own.definition = definition
+    for source in sources:
+        declaration = attached(source, Declaration)
+        if declaration is not None:
+            own.reads[declaration.table] = source
+            linked(source).readers[definition.table] = definition.asset
+    if circle := _circle(definition.asset, definition.table, ()):
+        raise TablesReadEachOther(circle)
+    return definition
+
+
+def _circle(asset: dg.AssetsDefinition, table: str, path: tuple[str, ...]) -> tuple[str, ...]:
+    """The tables by which one is computed from itself, each read by the next; none where it is not."""
+    if path and table == path[0]:
+        return tuple(reversed(path))
+    if table in path:
+        return ()
+    found = (_circle(source, name, (*path, table)) for name, source in linked(asset).reads.items())
+    return next(filter(None, found), ())
+
+
+def tables_around(asset: dg.AssetsDefinition) -> dict[str, TableDefinition]:
+    """The definition of the table, of all that it is computed from and of all that are computed from it."""
+    found: dict[str, TableDefinition] = {}
+    waiting = [asset]
+    while waiting:
+        known = linked(waiting.pop())
+        if known.definition is not None and known.definition.table not in found:
+            found[known.definition.table] = known.definition
+            waiting += [*known.reads.values(), *known.readers.values()]
+    return found
 
 
 def tables_in(definitions: dg.Definitions) -> dict[str, TableDefinition]:

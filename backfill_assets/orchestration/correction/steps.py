@@ -12,6 +12,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.runs import StepClosed
+from backfill_assets.orchestration.asset.lateness import told_of_tables
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -201,7 +202,8 @@ def tell_changed(
 ) -> None:
     """Log a materialization of the live key for each day that a swap or roll back changed.
 
-    Swap first, then tell: whatever hears of it reads the new days.
+    Swap first, then tell: whatever hears of it reads the new days. The correctable tables that read this one are told
+    which of their days are stale then, or are no longer.
     """
     days = event.fact.swap.days if isinstance(event.fact, Swapped) else ()
     told = {"correction": event.correction, "step": str(event.step)}
@@ -209,3 +211,5 @@ def tell_changed(
     log_materializations(
         context, [dg.AssetMaterialization(key, partition=slots.key(day), metadata=told) for day in days]
     )
+    for evaluation in told_of_tables(definition, context.resources.lake.records()):
+        context.instance.report_runless_asset_event(evaluation)

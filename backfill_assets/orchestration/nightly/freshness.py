@@ -1,85 +1,15 @@
 """Whether live is up to date: late data, the age of its newest day, and the volume that is usual for it."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from backfill_assets.core.carried import and_later
 from backfill_assets.core.slots import Grain, Slot
-from backfill_assets.core.window import Window
-from backfill_assets.errors.base import counted, days_listed, verb
-from backfill_assets.orchestration.asset.guard import claims
+from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check
+from backfill_assets.orchestration.instance.jobs import by_the_clock, lake_check
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.storage.carried import computed_from_others
-from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
-
-CHECK = "is_computed_from_the_newest_inputs"
-ON_TIME = "No published day has late data that waits for a correction."
-
-
-def stale_days(definition: TableDefinition, records: Records, live: Collection[date]) -> list[date]:
-    """Those of some published days that were computed from other inputs than there are now, oldest first.
-
-    Where the table carries state every day after the first of them is one too.
-    """
-    compute_spec = definition.compute_spec
-    records = records.reading(compute_spec.read.outside)
-    if not records.exists(compute_spec.table):
-        return []
-    snapshot = records.snapshot(compute_spec.table)
-    sources = {source: records.snapshot(source) for source in compute_spec.sources.values()}
-    builds = records.builds.of_days(
-        compute_spec.table, {day: snapshot.files[day] for day in snapshot.days if day in live}
-    )
-    stale = {
-        day
-        for day, build in builds.items()
-        if any(build.inputs.get(source, now) != now for source, now in compute_spec.fingerprints(sources, day).items())
-    }
-    if (carried := compute_spec.read.carried) is not None:
-        stale |= computed_from_others(records, compute_spec.table, carried, snapshot, builds)
-        stale = and_later(stale, live)
-    return sorted(stale)
-
-
-def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetCheckEvaluation:
-    """What nightly says of days with late data that are too old for it: a correction is proposed for them."""
-    told: Mapping[str, dg.MetadataValue] = {"days_late": dg.MetadataValue.int(len(late))}
-    grain = definition.slots.grain
-    if not late:
-        said = grain.worded(ON_TIME)
-    else:
-        window = Window.spanning(late, grain)
-        are = verb(len(late), "is", "are")
-        named = days_listed(late, noun=grain.value)
-        said = f"{named} with late data {are} too old for nightly. Open a correction of {window}."
-        told = {**told, "window": dg.MetadataValue.text(str(window))}
-    return dg.AssetCheckEvaluation(
-        asset_key=definition.asset.key,
-        check_name=CHECK,
-        passed=not late,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=said,
-        metadata=told,
-    )
-
-
-def lateness_check(definition: TableDefinition) -> dg.AssetChecksDefinition:
-    """The same, evaluated whenever somebody asks; days that an open correction has claimed are left out."""
-
-    def look(lake: LakeResource) -> dg.AssetCheckResult:
-        records = definition.knowing(lake.records())
-        live = records.days(definition.table)
-        claimed = {day for days in claims(records, definition.table).values() for day in days}
-        late = [day for day in stale_days(definition, records, live) if day not in claimed]
-        return as_result(lateness(definition, late))
-
-    return lake_check(definition.asset.key, CHECK, definition.slots.grain.worded(ON_TIME), look)
-
 
 EVERY_MORNING = "30 7 * * *"
 FRESH, USUAL = "newest_day_is_fresh", "newest_day_has_the_usual_volume"

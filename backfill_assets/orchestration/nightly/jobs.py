@@ -16,6 +16,7 @@ from backfill_assets.core.steps import Ending, Step
 from backfill_assets.errors.base import BackfillAssetsError, days_listed, verb
 from backfill_assets.errors.runs import NightlyIncomplete, SweepIncomplete
 from backfill_assets.errors.setup import InputsApart
+from backfill_assets.orchestration.asset.lateness import lateness_check
 from backfill_assets.orchestration.asset.run_ends import refreshing_outputs
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import metadata_of, table_of
@@ -24,7 +25,6 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import runner_within
-from backfill_assets.orchestration.nightly.freshness import lateness_check
 from backfill_assets.orchestration.nightly.pipeline import NIGHTLY_CRON, Pipeline
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import StepContext

@@ -17,13 +17,13 @@ from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.orchestration.asset.guard import claims
+from backfill_assets.orchestration.asset.lateness import lateness, stale_days
 from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Apart, Runner, RunResult, guarded, why
 from backfill_assets.orchestration.instance.slots import in_order, slots_of
-from backfill_assets.orchestration.nightly.freshness import lateness, stale_days
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.orchestration.reports.reach import Report
