@@ -12,7 +12,7 @@ import pytest
 from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.state import LaterSlotsCarry
 from backfill_assets.errors.transform import ColumnsNotReturned
-from backfill_assets.orchestration.nightly.freshness import stale_days
+from backfill_assets.orchestration.asset.lateness import stale_days
 from tests.kinds.carrying import BAD, DAILY, GRAINS, MEANWHILE, STATE, TABLE, WAYS, Story, from_function, story_at
 
 pytestmark = pytest.mark.dagster
