@@ -9,6 +9,7 @@ import typer
 
 from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
+from backfill_assets.command_line.differing import diff, history
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
 from backfill_assets.command_line.serve import serve
@@ -35,6 +36,8 @@ app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(re
 app.command(epilog="Example: backfill-assets adopt orders --check --day order_date --key id")(adopt)
 app.command(epilog="Example: backfill-assets maintain")(maintain)
 app.command(epilog="Example: backfill-assets serve")(serve)
+app.command(epilog="Example: backfill-assets diff 20260123 --day 2026-01-05 --rows")(diff)
+app.command(epilog="Example: backfill-assets history 20260123")(history)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)

@@ -83,3 +83,14 @@ def amount_moved(name: str, old: str, new: str) -> str:
     before, after = Decimal(old), Decimal(new)
     change = amount(after - before, signed=True).replace("-", MINUS)
     return f"{name} is {amount(after)} instead of {amount(before)}, a change of {change}."
+
+
+@exactly
+def signed(text: str) -> str:
+    """A change as people read it: with its sign, thousands set apart, and nothing where there is none.
+
+    >>> signed("-1234.50"), signed("0.00")
+    ('\u22121,234.50', '\u2013')
+    """
+    change = Decimal(text)
+    return f"{change:+,f}".replace("-", MINUS) if change else DASH
