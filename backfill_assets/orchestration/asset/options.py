@@ -1,4 +1,4 @@
-"""The options of ``dagster.asset`` that a correctable asset has: passed on to both siblings, to live alone, or refused."""
+"""The options of ``dagster.asset``: passed on to both siblings of a correctable asset, to live alone, or refused."""
 
 import inspect
 from collections.abc import Callable, Mapping
