@@ -155,7 +155,7 @@ def _command(*words: str, expect: int = 0) -> None:
 
 def _refuse_failures(done: Nightly) -> None:
     if done.failed:
-        console.print(f"[red]Nightly failed: {sorted(str(why) for why in done.failed.values())}[/]")
+        console.print(f"[red]Nightly failed: {[str(one.failure) for one in done.failures]}[/]")
         raise SystemExit(1)
 
 

@@ -57,7 +57,7 @@ def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "
         last = slot_given(through, "--through") if through else None
         done, grain = publish_pending(session, last, answer)
         answer.give(printing.nightly_json(done), lambda console: printing.print_nightly(console, done, grain))
-    codes = {failure.exit_code for failure in done.failures} | ({OTHER} if done.readers_wait else set())
+    codes = {one.failure.exit_code for one in done.failures} | ({OTHER} if done.readers_wait else set())
     raise typer.Exit(DONE if not codes else codes.pop() if len(codes) == 1 else OTHER)
 
 

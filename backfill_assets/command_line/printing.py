@@ -25,9 +25,10 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
 from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import LANES, NINE_STEPS
-from backfill_assets.errors.base import counted, days_listed, verb
+from backfill_assets.errors.base import counted, days_listed, listed, verb
 
 if TYPE_CHECKING:
+    from backfill_assets.errors.failure import FailedAlike
     from backfill_assets.orchestration.nightly.publish import Nightly
     from backfill_assets.runbook.stale_readers import StaleReader
     from backfill_assets.runbook.standing import Standing
@@ -159,11 +160,12 @@ def nightly_json(done: "Nightly") -> dict[str, Any]:
     return {
         "published": [str(day) for day in done.published],
         "rebuilt": [str(day) for day in done.rebuilt],
-        "failed": {str(day): str(why) for day, why in sorted(done.failed.items())},
+        "failed": [str(day) for day in sorted(done.failed)],
         "late": [str(day) for day in done.late],
         "claimed": [str(day) for day in done.claimed],
         "frozen": list(done.frozen),
-        "reports_failed": {report: str(why) for report, why in done.reports_failed.items()},
+        "reports_failed": [*done.reports_failed],
+        "reasons": [_failed_json(one) for one in done.failures],
         "readers_wait": list(done.readers_wait),
         "notes": list(done.notes),
         **_first_failure(done),
@@ -172,7 +174,13 @@ def nightly_json(done: "Nightly") -> dict[str, Any]:
 
 def _first_failure(done: "Nightly") -> dict[str, str]:
     """The first thing that went wrong, as every refused command tells it; nothing when all went well."""
-    return {"error": done.failures[0].error, "message": done.failures[0].message} if done.failures else {}
+    told = [_failed_json(one) for one in done.failures[:1]]
+    return {name: one[name] for one in told for name in ("error", "message")}
+
+
+def _failed_json(failed: "FailedAlike") -> dict[str, Any]:
+    """What went wrong, once, with the days or the reports that failed by it."""
+    return {"error": failed.failure.error, "message": failed.failure.message, "of": [*failed.of]}
 
 
 def print_nightly(console: Console, done: "Nightly", grain: Grain) -> None:
@@ -192,5 +200,5 @@ def print_nightly(console: Console, done: "Nightly", grain: Grain) -> None:
         console.print(f"{', '.join(done.frozen)} stay frozen, what they missed is remembered.", style="yellow")
     for sentence in (*done.notes, *done.readers_wait):
         console.print(sentence, style="yellow", soft_wrap=True)
-    for what, why in [*sorted(done.failed.items()), *sorted(done.reports_failed.items())]:
-        console.print(Text.assemble((str(what), "red"), f" {why}"), soft_wrap=True)
+    for failed in done.failures:
+        console.print(Text.assemble((listed(failed.of), "red"), f" {failed.failure}"), soft_wrap=True)

@@ -16,6 +16,7 @@ from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.waves import WaveOrder, plan_waves
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import SwappedDaysMoved
+from backfill_assets.errors.failure import each_once_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +248,8 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
 
 
 def _reasons(progress: Progress, days: Collection[date]) -> str:
-    """The reasons of the failed days, each once, with the first day that has it."""
-    first_day: dict[str, date] = {}
-    for day in sorted(days):
-        first_day.setdefault(progress.staging.reasons.get(day, "no reason recorded"), day)
-    return " ".join(f"[{day}] {reason}" for reason, day in first_day.items())
+    """The reasons of the failed days, each once, with the days that have it."""
+    return each_once_told({day: progress.staging.reasons.get(day, "no reason recorded") for day in sorted(days)})
 
 
 def _what_is_waited_for(progress: Progress) -> str:

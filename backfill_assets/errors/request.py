@@ -172,11 +172,12 @@ class TableUnknown(BadInput):
 class WindowOutsideData(BadInput):
     """A window reaches days that were never published."""
 
-    def __init__(self, table: str, window: Window, published: Window | None) -> None:
+    def __init__(self, table: str, window: Window, published: Window | None, *, has_nightly: bool) -> None:
+        by = "nightly publishes new days" if has_nightly else f"materialize {table} to publish new days"
         there = f"{table} is published for {published}" if published else f"{table} has no published day yet"
         super().__init__(
             f"The window {window} reaches beyond the data, because {there}. Nothing was opened. "
-            "Narrow the window to published days; nightly publishes new days."
+            f"Narrow the window to published days; {by}."
         )
 
 

@@ -1,10 +1,10 @@
 """What a run of Dagster's ends in that a person has to hear of: a step, a night, a look at published days."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from backfill_assets.errors.base import BackfillAssetsError, Refused, at_rate, counted, days_listed, listed, verb
-from backfill_assets.errors.failure import Failure
+from backfill_assets.errors.failure import Failure, each_once_told
 
 
 class StepClosed(Refused):
@@ -31,10 +31,10 @@ class StagedByOtherCode(Refused):
 class NightlyIncomplete(BackfillAssetsError):
     """Days or reports of a nightly could not be built."""
 
-    def __init__(self, table: str, what: Collection[object], why: Collection[Failure]) -> None:
-        reasons = " ".join(failure.message for failure in why)
+    def __init__(self, table: str, why: Mapping[object, Failure]) -> None:
+        reasons = each_once_told({what: failure.message for what, failure in why.items()})
         super().__init__(
-            f"Nightly of {table} could not build {listed(what)}. "
+            f"Nightly of {table} could not build {listed(why)}. "
             "Everything else is published, and these are as they were. "
             f"Repair the cause; the next nightly builds them by itself. {reasons}"
         )
@@ -43,8 +43,8 @@ class NightlyIncomplete(BackfillAssetsError):
 class SweepIncomplete(BackfillAssetsError):
     """Corrections that were due could not be decommissioned."""
 
-    def __init__(self, table: str, why: Collection[BackfillAssetsError]) -> None:
-        reasons = " ".join(str(error) for error in why)
+    def __init__(self, table: str, why: Mapping[str, BackfillAssetsError]) -> None:
+        reasons = each_once_told({correction: str(error) for correction, error in why.items()})
         super().__init__(
             f"{counted(len(why), 'correction')} of {table} could not be decommissioned. "
             "All their files are still there. "

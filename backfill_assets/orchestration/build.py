@@ -21,7 +21,8 @@ from backfill_assets.orchestration.asset.arguments import (
     refuse_reports,
 )
 from backfill_assets.orchestration.asset.lateness import lateness_check
-from backfill_assets.orchestration.asset.siblings import IO_MANAGER, declaration_of, link_sources
+from backfill_assets.orchestration.asset.options import IO_MANAGER
+from backfill_assets.orchestration.asset.siblings import declaration_of, link
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
 from backfill_assets.orchestration.asset.surroundings import Render
@@ -176,9 +177,8 @@ def build_table_definition(
         raise SourcesUnknown(declaration.table, unknown)
     for source in sources:
         refuse_source(asset, declaration.slots, source, IO_MANAGER)
-    link_sources(
-        asset, {table_of(key): spec.partitions_def for source in sources for key, spec in source.specs_by_key.items()}
-    )
+    partitions = {table_of(key): spec.partitions_def for source in sources for key, spec in source.specs_by_key.items()}
+    link(asset, partitions, has_nightly=consumers.has_nightly)
     known = Reports(asset.key, declaration.slots, in_order(asset.key, reports))
     definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.slots.partitions_def}
     for report in known.assets:

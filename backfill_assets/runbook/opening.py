@@ -149,7 +149,8 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
         refuse_unplaced(ctx, pins)
     published = Window.spanning(live.days, table.partition.grain) if live and live.days else None
     if live is None or published is None or not published.covers(request.window):
-        raise WindowOutsideData(table.name, request.window, published)
+        has_nightly = table.consumers.has_nightly
+        raise WindowOutsideData(table.name, request.window, published, has_nightly=has_nightly)
     refuse_unfit(ctx, request, live)
     files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
     plan = Plan(

@@ -35,6 +35,11 @@ class Answered:
     told: Mapping[str, Any]
     text: str
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each day or report of a nightly failed; what failed alike has the words that were said of the first."""
+        return {name: f"{why['error']} {why['message']}" for why in self.told["reasons"] for name in why["of"]}
+
 
 @dataclass(frozen=True)
 class House:

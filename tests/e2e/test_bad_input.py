@@ -130,7 +130,7 @@ def test_every_bad_day_of_a_wave_is_refused_by_its_own_error_and_stops_no_other(
 
     assert_refused(answered, "MissingDays")
     assert answered.told["published"] == [str(day) for day in good]
-    reasons = {date.fromisoformat(day): str(why) for day, why in answered.told["failed"].items()}
+    reasons = {date.fromisoformat(day): str(why) for day, why in answered.reasons.items()}
     assert {day: why.partition(" ")[0] for day, why in reasons.items()} == wanted
     for day, why in reasons.items():
         assert str(day) in why

@@ -43,7 +43,7 @@ def test_floats_are_refused_with_the_cast_to_write_and_nothing_of_the_fact_is_wr
     with commanded(floats):
         refused = story.run("nightly", code=2)
 
-    assert 'pl.col("revenue").cast(pl.Decimal(38, 4))' in refused.told["failed"]["2026-01-01"]
+    assert 'pl.col("revenue").cast(pl.Decimal(38, 4))' in refused.reasons["2026-01-01"]
     assert lake.records.days("core__daily_sales") == frozenset()
     assert len(lake.with_code(adopted.defs).nightly().published) == 7
 

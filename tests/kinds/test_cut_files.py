@@ -166,8 +166,8 @@ def test_nightly_names_a_file_that_is_still_being_written_and_publishes_the_othe
     answered = house.run("nightly", "--through", "2026-01-10")
 
     assert (answered.code, answered.told["error"]) == (2, "UnreadableFile"), answered.text
-    assert answered.told["failed"].keys() == {str(FRIDAY)}
-    assert "line 3, which has no end" in answered.told["failed"][str(FRIDAY)]
+    assert answered.reasons.keys() == {str(FRIDAY)}
+    assert "line 3, which has no end" in answered.reasons[str(FRIDAY)]
     assert house.live().days == {date(2026, 1, 8), date(2026, 1, 10)}
 
 

@@ -204,7 +204,7 @@ def test_nightly_names_what_a_lenient_reader_would_take_and_publishes_the_others
     answered = house.run("nightly", "--through", str(day["good"]))
 
     assert answered.code == 2, answered.text
-    told = {name: answered.told["failed"].get(str(one), "") for name, one in day.items()}
+    told = {name: answered.reasons.get(str(one), "") for name, one in day.items()}
     assert "amount twice" in told["key"]
     assert "column amount, given twice" in told["column"]
     assert "transaction_id as number" in told["id"]

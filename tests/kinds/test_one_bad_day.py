@@ -239,7 +239,7 @@ def test_nightly_publishes_every_day_but_those_that_nobody_foresaw(
     monkeypatch.setattr(transforms, "daily_revenue", panicking)
     answered = house.at("2026-01-19T06:00:00+00:00").run("nightly", "--through", str(days[-1]))
 
-    told = {date.fromisoformat(day): str(reason) for day, reason in answered.told["failed"].items()}
+    told = {date.fromisoformat(day): str(reason) for day, reason in answered.reasons.items()}
     assert house.live().days == {FIRST, *days} - told.keys()
     assert told.keys() >= {BAD, panics, no_rates}
     assert told.keys() <= {BAD, panics, *days[6:]}

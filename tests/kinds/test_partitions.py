@@ -35,7 +35,7 @@ from backfill_assets.errors.setup import (
     PartitionUnknown,
     ReportUnreachable,
 )
-from backfill_assets.orchestration.asset.siblings import IO_MANAGER
+from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.table_definition import tables_in
 from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.driving.in_process import Driver

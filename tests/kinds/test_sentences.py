@@ -34,7 +34,9 @@ SENTENCES: dict[str, Callable[[int], str]] = {
     "days of other code": lambda n: str(StagedByOtherCode("c", DAYS[:n], ["v"], "w")),
     "corrections that freeze": lambda n: str(ReportFrozen("r", ["k"], IDS[:n])),
     "corrections first": lambda n: str(CorrectedFirst("t", IDS[:n])),
-    "corrections not swept": lambda n: str(SweepIncomplete("t", [KeysNull("old", {"k": n})] * n)),
+    "corrections not swept": lambda n: str(
+        SweepIncomplete("t", {f"c{number}": KeysNull("old", {"k": n}) for number in range(n)})
+    ),
     "rows without a day": lambda n: str(RowsWithoutDay("t", n)),
     "rows with null keys": lambda n: str(LiveKeysNull("t", {"k": n}, DAYS[:n])),
     "attempts": lambda n: str(CommitContended("t", n, 1)),

@@ -17,8 +17,10 @@ MARKED = {tags.PUBLISH: tags.PUBLISH_LIVE}
 TODAY = day(11)
 
 
-def refuse(world: World, wanted: Collection[date], run_tags: Mapping[str, str] = MARKED) -> None:
-    guard = Guard(world.records, TABLE, run_tags, TODAY)
+def refuse(
+    world: World, wanted: Collection[date], run_tags: Mapping[str, str] = MARKED, *, has_nightly: bool = True
+) -> None:
+    guard = Guard(world.records, TABLE, run_tags, TODAY, has_nightly=has_nightly)
     guard.refuse(wanted, world.live.snapshot().days)
 
 
@@ -42,6 +44,23 @@ def test_a_run_that_is_not_nightly_may_not_rewrite_a_published_day(tmp_path: Pat
 
     with pytest.raises(LiveWriteRefused, match=f"launch the same partitions on backfill/{TABLE}"):
         refuse(world, [day(10)], run_tags)
+
+
+WHO = {
+    "unmarked": ({}, {True: "only nightly may rewrite its latest days", False: "only a correction may rewrite them"}),
+    "marked, and early": (MARKED, {True: "nightly looks back to 2026-01-08", False: "it looks back to 2026-01-08"}),
+}
+
+
+@pytest.mark.parametrize("has_nightly", [True, False], ids=["with a nightly", "without one"])
+@pytest.mark.parametrize("name", WHO)
+def test_nightly_is_spoken_of_where_there_is_one(tmp_path: Path, name: str, *, has_nightly: bool):
+    run_tags, told = WHO[name]
+
+    with pytest.raises(LiveWriteRefused, match=told[has_nightly]) as refused:
+        refuse(world_at(tmp_path), [day(3)], run_tags, has_nightly=has_nightly)
+
+    assert ("nightly" in str(refused.value)) == has_nightly
 
 
 def test_anybody_may_write_a_day_that_was_never_published(tmp_path: Path):

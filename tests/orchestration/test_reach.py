@@ -9,7 +9,8 @@ import pytest
 
 from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable, SourceLimitInvalid
 from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
-from backfill_assets.orchestration.asset.siblings import IO_MANAGER, correctable_asset
+from backfill_assets.orchestration.asset.options import IO_MANAGER
+from backfill_assets.orchestration.asset.siblings import correctable_asset
 from backfill_assets.orchestration.build import build_correction_definitions, build_table_definition
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.resources import LakeResource

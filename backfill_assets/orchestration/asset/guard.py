@@ -24,7 +24,7 @@ class Guarded:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A live write that wants to happen: the table, the run's tags, today, and nightly's look-back.
+    """A live write that wants to happen: its table with look-back and grain, the run's tags, and today.
 
     Where the table ``carries_state``, a slot is written only together with every later one that is published.
     """
@@ -36,6 +36,7 @@ class Guard:
     look_back_days: int = LOOK_BACK_DAYS
     grain: Grain = Grain.DAY
     carries_state: bool = False
+    has_nightly: bool = False
 
     def refuse(self, days: Collection[date], published: Collection[date]) -> None:
         """Refuse to rewrite published days, unless nightly does it inside its look-back and nobody has claimed them.
@@ -54,10 +55,13 @@ class Guard:
             return
         marked = self.run_tags.get(tags.PUBLISH) == tags.PUBLISH_LIVE and tags.BACKFILL not in self.run_tags
         if not marked:
-            raise LiveWriteRefused(self.table, rewritten, "and only nightly may rewrite its latest days")
+            by = "nightly may rewrite its latest days" if self.has_nightly else "a correction may rewrite them"
+            raise LiveWriteRefused(self.table, rewritten, f"and only {by}")
         oldest = self.today - timedelta(days=self.look_back_days)
         if early := {day for day in rewritten if not self.grain.reaches(day, oldest)}:
-            raise LiveWriteRefused(self.table, early, f"and nightly looks back to {oldest} only")
+            raise LiveWriteRefused(
+                self.table, early, f"and {'nightly' if self.has_nightly else 'it'} looks back to {oldest} only"
+            )
         for correction, claimed in claims(self.records, self.table).items():
             if taken := claimed & set(rewritten):
                 raise LiveWriteRefused(self.table, taken, f"and correction {correction} has claimed them")

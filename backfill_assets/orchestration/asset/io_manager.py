@@ -17,7 +17,8 @@ from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.errors.state import StateMoved
 from backfill_assets.orchestration.asset.alone import TriedWave
 from backfill_assets.orchestration.asset.guard import Guard
-from backfill_assets.orchestration.asset.siblings import IO_MANAGER
+from backfill_assets.orchestration.asset.options import IO_MANAGER
+from backfill_assets.orchestration.asset.siblings import has_nightly
 from backfill_assets.orchestration.asset.transform import storable
 from backfill_assets.orchestration.asset.wave import Wave, said, spelled_in, split_days, without_frames
 from backfill_assets.orchestration.instance import tags
@@ -106,9 +107,10 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         else:
             target = records.table(wave.table, schema)
         target.create()
-        carried, grain = wave.guarded.carried, wave.partition.grain
-        today, look_back = self.lake.now().date(), wave.guarded.look_back_days
-        guard = Guard(records, wave.table, self._tags, today, look_back, grain, carries_state=carried is not None)
+        carried, today = wave.guarded.carried, self.lake.now().date()
+        nightly = has_nightly(dg.AssetExecutionContext.get().assets_def)
+        known = (wave.guarded.look_back_days, wave.partition.grain, carried is not None, nightly)
+        guard = Guard(records, wave.table, self._tags, today, *known)
         files = target.write_files({**wave.frames})
         builds = [(file, self._build(wave, file, run_id)) for file in files.values()]
         records.builds.record(builds)

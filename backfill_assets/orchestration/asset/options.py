@@ -1,6 +1,7 @@
 """The options of ``dagster.asset``: passed on to both siblings of a correctable asset, to live alone, or refused."""
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -92,6 +93,17 @@ def refuse_config(name: str, live: dg.AssetsDefinition) -> None:
         f"its config has to be given ({', '.join(needed) or 'all of it'}), which neither nightly nor a correction does"
     )
     raise TransformUnusable(name, why, "Give each field a default.")
+
+
+def range_policy(days_per_run: int) -> dg.BackfillPolicy:
+    """How many days of a range one run takes: ``days_per_run``, and all of them where ``BACKFILL_SINGLE_RUN`` is set.
+
+    ``dagster asset materialize --partition-range`` runs the range in its own process, and refuses assets of any other
+    policy than single-run.
+    """
+    if os.environ.get("BACKFILL_SINGLE_RUN"):
+        return dg.BackfillPolicy.single_run()
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run)
 
 
 def of_staged(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A correctable table as two assets with one compute function: live, which is published, and its staged sibling."""
 
 import inspect
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +16,7 @@ from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.arguments import refuse_declared, refuse_key, refuse_sources
 from backfill_assets.orchestration.asset.declared import Declared, attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard, unpublished_by
-from backfill_assets.orchestration.asset.options import IO_MANAGER, refuse_config, refuse_options
+from backfill_assets.orchestration.asset.options import IO_MANAGER, range_policy, refuse_config, refuse_options
 from backfill_assets.orchestration.asset.source import AnySource, carried_by, reads_of, source_of
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, FrameSchema, Wave, source_version
@@ -41,6 +40,7 @@ class Declaration:
     compute_spec: ComputeSpec
     slots: TableSlots
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    has_nightly: bool = False
 
     @property
     def table(self) -> str:
@@ -92,8 +92,13 @@ def declaration_of(asset: dg.AssetsDefinition) -> Declaration:
     return declaration
 
 
-def link_sources(asset: dg.AssetsDefinition, partitions: Mapping[str, dg.PartitionsDefinition | None]) -> None:
-    """Let a correctable asset know how its sources are partitioned, by table, so that it reads whole slots of them."""
+def link(
+    asset: dg.AssetsDefinition, partitions: Mapping[str, dg.PartitionsDefinition | None], *, has_nightly: bool
+) -> None:
+    """Let a correctable asset know how its sources are partitioned, by table, and whether a nightly publishes it.
+
+    It reads whole slots of its sources.
+    """
     declaration = declaration_of(asset)
     spec, slots = declaration.compute_spec, declaration.slots
     reads = {
@@ -102,7 +107,14 @@ def link_sources(asset: dg.AssetsDefinition, partitions: Mapping[str, dg.Partiti
         else read
         for table, read in spec.read.reads.items()
     }
-    attach(asset, replace(declaration, compute_spec=replace(spec, read=replace(spec.read, reads=reads))))
+    linked = replace(spec, read=replace(spec.read, reads=reads))
+    attach(asset, replace(declaration, compute_spec=linked, has_nightly=has_nightly))
+
+
+def has_nightly(asset: dg.AssetsDefinition) -> bool:
+    """Whether a nightly publishes an asset."""
+    known = attached(asset, Declaration)
+    return known is not None and known.has_nightly
 
 
 def spec_of(asset: dg.AssetsDefinition, declared: ComputeSpec) -> ComputeSpec:
@@ -220,17 +232,6 @@ def version_of(name: str, compute: Compute) -> str:
         raise TransformUnusable(name, why, "Write it into a module, or give it a code_version.") from None
 
 
-def range_policy(days_per_run: int) -> dg.BackfillPolicy:
-    """How many days of a range one run takes: ``days_per_run``, and all of them where ``BACKFILL_SINGLE_RUN`` is set.
-
-    ``dagster asset materialize --partition-range`` runs the range in its own process, and refuses assets of any other
-    policy than single-run.
-    """
-    if os.environ.get("BACKFILL_SINGLE_RUN"):
-        return dg.BackfillPolicy.single_run()
-    return dg.BackfillPolicy.multi_run(max_partitions_per_run=days_per_run)
-
-
 def days_of_run(context: dg.AssetExecutionContext) -> list[Slot]:
     """The slots a run is about, oldest first, whether it was launched for one or for a range."""
     asset = context.assets_def
@@ -279,8 +280,9 @@ def _live(key: dg.AssetKey, declared: ComputeSpec, grain: Grain, options: Mappin
         if context.op_execution_context.retry_number:
             days = unpublished_by(context.run.run_id, records, compute_spec.table, days)
         published = records.days(compute_spec.table)
-        carries, look_back = compute_spec.read.carried is not None, compute_spec.look_back_days
-        guard = Guard(records, compute_spec.table, context.run.tags, lake.now().date(), look_back, grain, carries)
+        carries, nightly = compute_spec.read.carried is not None, has_nightly(context.assets_def)
+        known = (compute_spec.look_back_days, grain, carries, nightly)
+        guard = Guard(records, compute_spec.table, context.run.tags, lake.now().date(), *known)
         with logging_refusals(context):
             guard.refuse(days, published)
         return compute_spec.wave(records, days, given=compute_spec.taken.given(context, config))

@@ -87,7 +87,7 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
         for sentence in warnings_of(done, grain):
             context.log.warning(sentence)
         if done.failures:
-            raise NightlyIncomplete(table, [*done.failed, *done.reports_failed], done.failures)
+            raise NightlyIncomplete(table, {**done.failed, **done.reports_failed})
 
     @dg.job(
         name=nightly_name(table), description=f"Publishes every pending {grain.value} of {table}, and what reads it."
@@ -138,13 +138,13 @@ def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg
     @dg.op(name=f"{sweep_name(table)}_due", required_resource_keys={"lake"})
     def sweep(context: dg.OpExecutionContext) -> None:
         ctx = definition.step_context(context.resources.lake, "retention sweep", context.run_id)
-        rows, errors = [], []
+        rows, errors = [], dict[str, BackfillAssetsError]()
         with refreshing_outputs(context, definition):
             for progress, why in due(ctx):
                 try:
                     rows.append(_decommission(context, ctx, progress, why))
                 except BackfillAssetsError as error:
-                    errors.append(error)
+                    errors[progress.plan.correction] = error
         context.add_output_metadata(
             {"corrections": dg.MetadataValue.int(len(rows)), "dropped": dg.MetadataValue.md(table_of(rows))}
         )

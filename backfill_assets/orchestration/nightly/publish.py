@@ -14,7 +14,7 @@ import dagster as dg
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.correction import ReportFrozen
-from backfill_assets.errors.failure import Failure
+from backfill_assets.errors.failure import FailedAlike, Failure, failed_alike
 from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.lateness import lateness, stale_days
@@ -55,9 +55,9 @@ class Nightly:
     notes: tuple[str, ...] = ()
 
     @property
-    def failures(self) -> tuple[Failure, ...]:
+    def failures(self) -> tuple[FailedAlike, ...]:
         """What went wrong, each thing once, by day and then by report."""
-        return tuple(dict.fromkeys([self.failed[day] for day in sorted(self.failed)] + [*self.reports_failed.values()]))
+        return failed_alike({day: self.failed[day] for day in sorted(self.failed)} | {**self.reports_failed})
 
 
 class NightlyRun:
