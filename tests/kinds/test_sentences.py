@@ -103,6 +103,7 @@ ELSEWHERE_MEANT = {
     "running": "of code and of runs",
     "message": "of an error or a mail",
     "status": "the command",
+    "diff": "the command",
     "version": "a staged table, and a code version",
     "lineage record": "lineage records, a verb",
 }
