@@ -47,17 +47,23 @@ app.command(epilog="Example: backfill-assets withdrawals --accept 2026-01-22 --b
 
 
 @app.command(epilog="Example: backfill-assets nightly --through 2026-01-22")
-def nightly(through: Annotated[str, typer.Option(help="The last day, ISO.")] = "", json: Json = False) -> None:
-    """Publish every pending day up to a day (default yesterday): its inputs, the table, its reports."""
+def nightly(
+    through: Annotated[str, typer.Option(help="The last day, ISO.")] = "",
+    table: Annotated[str, typer.Option(help="The table; every one of the code location when left out.")] = "",
+    json: Json = False,
+) -> None:
+    """Publish every pending day up to a day (default the newest that is over): its inputs, the table, its reports."""
     from backfill_assets.command_line.work import publish_pending
 
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
         last = slot_given(through, "--through") if through else None
-        done, grain = publish_pending(session, last, answer)
-        answer.give(printing.nightly_json(done), lambda console: printing.print_nightly(console, done, grain))
-    codes = {one.failure.exit_code for one in done.failures} | ({OTHER} if done.readers_wait else set())
+        told = publish_pending(session, last, answer, table)
+        answer.give(printing.nightly_json(told), lambda console: printing.print_nightly(console, told))
+    every = [one.done for one in told.values()]
+    codes = {one.failure.exit_code for done in every for one in done.failures}
+    codes |= {OTHER} if any(done.readers_wait for done in every) else set()
     raise typer.Exit(DONE if not codes else codes.pop() if len(codes) == 1 else OTHER)
 
 

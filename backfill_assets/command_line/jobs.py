@@ -11,11 +11,14 @@ from rich.text import Text
 from backfill_assets.command_line.session import DONE, FOUND, OTHER, Answer, Json, Session
 from backfill_assets.core.given import slot_given
 from backfill_assets.errors.correction import RunFailed
-from backfill_assets.errors.setup import TableUnclear
+from backfill_assets.errors.setup import NotOfTable, TableUnclear
+
+NamedTable = Annotated[str, typer.Option("--table", help="The table; the only one that has it when left out.")]
 
 
 def reconcile(
     through: Annotated[str, typer.Option(help="The last day, ISO; the last published one when left out.")] = "",
+    table: NamedTable = "",
     json: Json = False,
 ) -> None:
     """Compare live with the external ledger, say since when they differ, and write a request for the correction."""
@@ -23,7 +26,7 @@ def reconcile(
     with answer.refusals():
         if through:
             slot_given(through, "--through")
-        told = _run(Session(), "reconcile", "ledger", {"through": through})
+        told = _run(Session(), "reconcile", "ledger", {"through": through}, table)
         answer.give(told, lambda console: _print_findings(console, told))
     raise typer.Exit(_code(told))
 
@@ -31,29 +34,33 @@ def reconcile(
 def audit(
     days: Annotated[int, typer.Option(min=1, help="How many published days to compute again.")] = 5,
     seed: Annotated[int, typer.Option(help="Draws the same days for the same number.")] = 0,
+    table: NamedTable = "",
     json: Json = False,
 ) -> None:
     """Compute some random published days again with today's code, without publishing them, and compare with live."""
     answer = Answer(as_json=json)
     with answer.refusals():
-        told = _run(Session(), "audit", "days", {"days": days, "seed": str(seed)})
+        told = _run(Session(), "audit", "days", {"days": days, "seed": str(seed)}, table)
         answer.give(told, lambda console: _print_audit(console, told))
     raise typer.Exit(_code(told))
 
 
-def _run(session: Session, what: str, op: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Run the job of one op of the table that has it, in this process, and return what it found.
+def _run(session: Session, what: str, op: str, config: dict[str, Any], table: str = "") -> dict[str, Any]:
+    """Run the job of one op of a table, or of the only one that has it, in this process; returns what it found.
 
     Raises:
-        TableUnclear: when no table has such a job, or several have.
+        TableUnclear: when no table has such a job, or several have and none is named.
+        NotOfTable: when the table has none.
     """
     from backfill_assets.orchestration.instance.runner import RunResult
 
     known = {job.name for job in session.definitions.jobs or ()}
     tables = [table for table in session.tables if f"{table}__{what}" in known]
-    if len(tables) != 1:
+    if not tables or (not table and len(tables) > 1):
         raise TableUnclear(what, tables)
-    job = f"{tables[0]}__{what}"
+    if table and table not in tables:
+        raise NotOfTable(what, table, tables)
+    job = f"{table or tables[0]}__{what}"
     op = f"{job}_{op}"
     ran: RunResult = session.runner.run_op(job, op, config)
     if ran.output is None:

@@ -1,6 +1,6 @@
 """What the commands print, for people and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -23,11 +23,11 @@ from backfill_assets.core.next_step import (
 )
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
-from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import LANES, NINE_STEPS
 from backfill_assets.errors.base import counted, days_listed, listed, verb
 
 if TYPE_CHECKING:
+    from backfill_assets.command_line.work import Published
     from backfill_assets.errors.failure import FailedAlike
     from backfill_assets.orchestration.nightly.publish import Nightly
     from backfill_assets.runbook.stale_readers import StaleReader
@@ -155,8 +155,13 @@ def print_stale(console: Console, stale: Sequence["StaleReader"]) -> None:
         console.print(one.sentence, style="yellow", soft_wrap=True)
 
 
-def nightly_json(done: "Nightly") -> dict[str, Any]:
-    """What nightly did, days as ISO strings."""
+def nightly_json(told: Mapping[str, "Published"]) -> dict[str, Any]:
+    """What nightly did to its table, or to each by name where there are several, days as ISO strings."""
+    every = {table: _nightly_json(one.done) for table, one in told.items()}
+    return every if len(every) > 1 else next(iter(every.values()))
+
+
+def _nightly_json(done: "Nightly") -> dict[str, Any]:
     return {
         "published": [str(day) for day in done.published],
         "rebuilt": [str(day) for day in done.rebuilt],
@@ -183,11 +188,15 @@ def _failed_json(failed: "FailedAlike") -> dict[str, Any]:
     return {"error": failed.failure.error, "message": failed.failure.message, "of": [*failed.of]}
 
 
-def print_nightly(console: Console, done: "Nightly", grain: Grain) -> None:
-    """What nightly did to a table of a grain."""
-    noun = grain.value
+def print_nightly(console: Console, told: Mapping[str, "Published"]) -> None:
+    """What nightly did to its table, or to each where there are several."""
+    for table, one in told.items():
+        _print_nightly(console, one.done, one.grain.value, f" of {table}" if len(told) > 1 else "")
+
+
+def _print_nightly(console: Console, done: "Nightly", noun: str, of: str) -> None:
     first_to_last = f", {done.published[0]}..{done.published[-1]}" if done.published else ""
-    console.print(f"Published {counted(len(done.published), noun)}{first_to_last}.")
+    console.print(f"Published {counted(len(done.published), noun)}{of}{first_to_last}.")
     if done.rebuilt:
         console.print(f"Rebuilt {days_listed(done.rebuilt, noun=noun)} for late data.")
     if done.late:

@@ -1,6 +1,6 @@
 """What the commands do, once Dagster is needed."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from rich.console import Console
@@ -26,7 +26,8 @@ from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.request import TableUnknown
-from backfill_assets.errors.setup import DecisionsUnknown, TableUnclear
+from backfill_assets.errors.runs import NothingToPublish
+from backfill_assets.errors.setup import DecisionsUnknown, NotOfTable, TableUnclear
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.driving.by_hand import take_by_hand
 from backfill_assets.orchestration.driving.in_process import Driver
@@ -36,6 +37,14 @@ from backfill_assets.orchestration.nightly.pipeline import Pipeline
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.standing import Standing, standings
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the nightly of a table did, and the grain of its slots."""
+
+    done: Nightly
+    grain: Grain
 
 
 def definition_of(session: Session, table: str) -> TableDefinition:
@@ -64,16 +73,32 @@ def table_of_correction(session: Session, correction: str) -> TableDefinition:
     return definition_of(session, session.lake.records().ledger.progress(correction).plan.table)
 
 
-def publish_pending(session: Session, through: Slot | None, answer: Answer) -> tuple[Nightly, Grain]:
-    """Run nightly through a day; returns what it did, and the grain of its table.
+def publish_pending(session: Session, through: Slot | None, answer: Answer, table: str = "") -> dict[str, Published]:
+    """Run the nightly of a table through a day, or that of every table, each after those that it is computed from.
 
     Raises:
-        TableUnclear: when the code location has none, or several.
+        TableUnclear: when the code location has none, or a day is named and it has several.
+        NotOfTable: when the table has none.
+        NothingToPublish: when no table has anything to publish.
     """
     pipelines = nightlies_in(session.definitions)
-    if len(pipelines) != 1:
+    if not pipelines or (through and not table and len(pipelines) > 1):
         raise TableUnclear("nightly", pipelines)
-    (pipeline,) = pipelines.values()
+    if table and table not in pipelines:
+        raise NotOfTable("nightly", table, pipelines)
+    done: dict[str, Published] = {}
+    empty: list[NothingToPublish] = []
+    for name in [table] if table else pipelines:
+        try:
+            done[name] = _publish(session, pipelines[name], through, answer)
+        except NothingToPublish as error:
+            empty.append(error)
+    if not done:
+        raise empty[0]
+    return done
+
+
+def _publish(session: Session, pipeline: Pipeline, through: Slot | None, answer: Answer) -> Published:
     with _bar(answer.console) as bar:
         task = bar.add_task("publishing", total=None)
 
@@ -81,7 +106,7 @@ def publish_pending(session: Session, through: Slot | None, answer: Answer) -> t
             bar.update(task, description=f"{what} {window}")
 
         done = NightlyRun(replace(pipeline, on_wave=on_wave), session.runner, session.lake).publish(through)
-    return done, pipeline.definition.slots.grain
+    return Published(done, pipeline.definition.slots.grain)
 
 
 def pipelines_that_wait(session: Session) -> list[Pipeline]:

@@ -202,8 +202,15 @@ class TableUnclear(BadInput):
         found = f"a {what} for each of {listed(tables)}" if tables else f"no {what}"
         super().__init__(
             f"The code location has {found}. Nothing was done. "
-            "Build it for one table, or launch the job of the table in Dagster."
+            + (f"Name one of the tables, such as {min(tables)}." if tables else "Build one for a table.")
         )
+
+
+class NotOfTable(BadInput):
+    """A code location has something that was asked for, but not for this table."""
+
+    def __init__(self, what: str, table: str, tables: Collection[str]) -> None:
+        super().__init__(f"{table} has no {what} here. Nothing was done. Name a table that has one ({listed(tables)}).")
 
 
 class DecisionsUnknown(BadInput):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,12 +13,14 @@ import dagster as dg
 import polars as pl
 
 from backfill_assets.core.partition_column import PartitionColumn
+from backfill_assets.core.reads import alike
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
-from backfill_assets.errors.setup import TableUnclear
+from backfill_assets.errors.setup import NotOfTable, TableUnclear
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, table_of
+from backfill_assets.orchestration.instance.slots import grain_of
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import MARKED, Nightly, NightlyRun
 from backfill_assets.runbook import open_correction
@@ -94,13 +97,15 @@ class TestLake(Place):
             refuse_failed(self.runner.run_days([definition.asset.key], window, MARKED))
             self._build_reports(definition, window)
 
-    def nightly(self, through: Day = "") -> Nightly:
-        """Publish every pending day as the definitions' own nightly does, through a day or the newest that is over."""
+    def nightly(self, through: Day = "", *, table: str = "") -> Nightly:
+        """Publish every pending day as the nightly of a table does, through a day or the newest that is over."""
         pipelines = nightlies_in(self.definitions)
-        if len(pipelines) != 1:
+        if not pipelines or (not table and len(pipelines) > 1):
             raise TableUnclear("nightly", pipelines)
-        (pipeline,) = pipelines.values()
+        if table and table not in pipelines:
+            raise NotOfTable("nightly", table, pipelines)
         with self.entered():
+            pipeline = pipelines[table or next(iter(pipelines))]
             return NightlyRun(pipeline, self.runner, self.lake).publish(slot_of(through) if through else None)
 
     def plant(self, first: Day, last: Day, fault: Callable[[pl.DataFrame], pl.DataFrame], *, table: str = "") -> None:
@@ -157,8 +162,9 @@ class TestLake(Place):
             yield killed
 
     def _window(self, table: str, first: Day, last: Day) -> tuple[TableDefinition, Window]:
-        definition = self.definition(table)
-        return definition, Window(slot_of(first), slot_of(last), definition.slots.grain)
+        definition, ends = self.definition(table), (slot_of(first), slot_of(last))
+        definition.slots.refuse_others(ends)
+        return definition, Window(*ends, definition.slots.grain)
 
     def _build_inputs(self, definition: TableDefinition, window: Window) -> None:
         """Run what the table is computed from, furthest first, where the lake lacks days of it."""
@@ -170,14 +176,26 @@ class TestLake(Place):
                 continue
             if partitions is None:
                 refuse_failed(self.runner.run_unpartitioned([key], MARKED))
-            elif not there or not self.records.days(name) >= set(window):
-                refuse_failed(self.runner.run_days([key], window, MARKED))
+                continue
+            read = _read(definition, window, name, partitions)
+            if not there or not self.records.days(name) >= set(read):
+                refuse_failed(self.runner.run_days([key], read, MARKED))
 
     def _build_reports(self, definition: TableDefinition, window: Window) -> None:
         reach = definition.surroundings(self.records).reach(window.days)
         for report in definition.reports.assets:
             for first, last in runs_of_keys(report, reach.get(report.name, ())):
                 refuse_failed(self.runner.run_keys([*report.selection], first, last, MARKED))
+
+
+def _read(definition: TableDefinition, window: Window, name: str, partitions: dg.PartitionsDefinition) -> Window:
+    """The slots of something that a table is computed from which a window of it needs."""
+    slots, spec = definition.slots, definition.compute_spec
+    by_time = isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+    within = partial(slots.within, source=partitions) if by_time and slots.hold(partitions) else alike
+    needed = spec.read.of(name).needed if name in spec.sources.values() else within
+    grain = (grain_of(partitions) if by_time else None) or window.grain
+    return Window.spanning([part for slot in window for part in needed(slot)], grain)
 
 
 def _by_day(partition: PartitionColumn, frame: pl.DataFrame) -> dict[Slot, pl.DataFrame]:

@@ -12,6 +12,7 @@ from types import ModuleType
 import polars as pl
 import pytest
 
+from backfill_assets.orchestration.instance.naming import key_of, table_of
 from backfill_assets.testing import TestLake
 from tests.e2e.house import Answered, House
 
@@ -42,6 +43,10 @@ class Story:
     reports: Sequence[str]
 
     @property
+    def table(self) -> str:
+        return table_of(key_of(self.fact))
+
+    @property
     def house(self) -> House:
         return House(self.lake.folder, self.lake.folder / "dagster", self.lake.now.isoformat())
 
@@ -58,11 +63,27 @@ class Story:
     def correct_and_return(self, fault: Callable[[pl.DataFrame], pl.DataFrame], slots: int) -> None:
         """Plant a fault, correct it, roll back, cut over again, decommission; all by command but the fault."""
         right = self.tables()
-        self.lake.plant(self.first, self.last, fault)
-        planted = self.tables()
+        planted = self.plant(fault)
         assert all(planted[name] != right[name] for name in right)
 
-        request = str(self.house.request(self.first, self.last, table=self.lake.definition().table, reason="Wrong."))
+        name = self.correct(slots)
+        assert self.tables() == right
+        self.roll_back(name)
+        assert self.tables() == planted
+        self.cut_over(name)
+        assert self.tables() == right
+        self.decommission(name)
+        assert self.tables() == right
+
+    def plant(self, fault: Callable[[pl.DataFrame], pl.DataFrame]) -> Mapping[str, list[tuple[object, ...]]]:
+        """Make the slots, and the reports of them, what wrong code would have made; returns what is there then."""
+        self.lake.plant(self.first, self.last, fault, table=self.table)
+        return self.tables()
+
+    def correct(self, slots: int) -> str:
+        """Open a correction and take it through, which touches nothing before it is approved; returns its id."""
+        planted = self.tables()
+        request = str(self.house.request(self.first, self.last, table=self.table, reason="Wrong."))
         self.run("plan", request)
         name = str(self.run("open", request).told["correction"])
         assert self.run("run", name, code=3).told["waits_for"] == "person"
@@ -70,15 +91,16 @@ class Story:
         status = self.run("status", name).told
         assert (status["days"], status["staged"], status["changed"]) == (slots, slots, slots)
         self.cut_over(name)
-        assert self.tables() == right
+        return name
 
+    def roll_back(self, name: str) -> None:
+        """Take all of it back."""
         self.run("roll-back", name, "--all", "--by", "Ada", "--note", "Too early.")
-        assert self.tables() == planted
-        self.cut_over(name)
-        assert self.tables() == right
+
+    def decommission(self, name: str) -> None:
+        """End it before its time."""
         self.run("decommission", name, "--now", "--by", "Ada")
         assert self.run("status", name).told["ending"] == "decommissioned"
-        assert self.tables() == right
 
     def cut_over(self, name: str) -> None:
         """Approve, and go on until it is live and told."""

@@ -1,12 +1,16 @@
 """The wind farm: as it was, adopted by a few lines, and corrected by the command line."""
 
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import duckdb
+import polars as pl
 import pytest
 
-from tests.foreign.windfarm import before
+from backfill_assets.testing import TestLake
+from tests.foreign.project import MOST_LINES, Story, commanded, lines_to_adopt
+from tests.foreign.windfarm import adopted, before
 
 pytestmark = [pytest.mark.dagster, pytest.mark.slow]
 
@@ -39,3 +43,45 @@ def test_it_runs_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             ("DOUBLE", 3),
         ]
         assert database.execute("select count(*) from peak_hours").fetchone() == (7,)
+
+
+def test_it_is_adopted_by_few_lines():
+    lines = lines_to_adopt(before, adopted)
+
+    assert 0 < len(lines) <= MOST_LINES, "\n".join(lines)
+
+
+def test_sixty_hours_and_then_their_days_are_corrected_taken_back_and_corrected_again_by_command(tmp_path: Path):
+    lake = TestLake(tmp_path / "lake", adopted.defs, now="2026-03-10T00:30:00+00:00")
+    hours = Story(lake, "hourly_energy", "2026-03-03T06:00Z", "2026-03-05T17:00Z", ("peak_hours",))
+    days = Story(lake, "daily_energy", "2026-03-03", "2026-03-05", ("weekly_energy", "ranking"))
+
+    def rolled_up(_: pl.DataFrame) -> pl.DataFrame:
+        made = adopted.daily_energy(hourly_energy=lake.rows("hourly_energy"))
+        return made.filter(pl.col("day").is_between(date(2026, 3, 3), date(2026, 3, 5))).collect()
+
+    with commanded(adopted):
+        published = hours.run("nightly").told
+        assert len(published["hourly_energy"]["published"]) == 8 * 24
+        assert len(published["daily_energy"]["published"]) == 8
+        assert lake.rows("weekly_energy")["week"].n_unique() == 1
+        assert lake.rows("hourly_energy").schema["hour"] == pl.Datetime("us")
+        right = {**hours.tables(), **days.tables()}
+        wrong = {**hours.plant(lambda rows: rows.with_columns(pl.col("energy") * 2)), **days.plant(rolled_up)}
+        assert all(wrong[name] != right[name] for name in right)
+
+        of_hours = hours.correct(60)
+        assert {**hours.tables(), **days.tables()} == {**right, **{name: wrong[name] for name in days.tables()}}
+        assert hours.run("nightly").told["daily_energy"]["late"] == ["2026-03-03", "2026-03-04", "2026-03-05"]
+        of_days = days.correct(3)
+        assert {**hours.tables(), **days.tables()} == right
+
+        days.roll_back(of_days)
+        hours.roll_back(of_hours)
+        assert {**hours.tables(), **days.tables()} == wrong
+        hours.cut_over(of_hours)
+        days.cut_over(of_days)
+        assert {**hours.tables(), **days.tables()} == right
+        days.decommission(of_days)
+        hours.decommission(of_hours)
+        assert {**hours.tables(), **days.tables()} == right

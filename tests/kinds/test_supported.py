@@ -53,6 +53,7 @@ VERDICTS: dict[str, Verdict] = {
     "test_reads::WITHIN": accepted,
     "test_reads::BACK": accepted,
     "test_reads::REFUSED": refused,
+    "test_rolled_up::ROLLED_UP": accepted,
     "test_adopting::CASES": as_looked_at,
 }
 

@@ -21,6 +21,7 @@ from backfill_assets import LakeResource
 from backfill_assets.command_line.jobs import _print_audit
 from backfill_assets.command_line.planning import print_waves
 from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
+from backfill_assets.command_line.work import Published
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.facts import summary_of
 from backfill_assets.core.next_step import StageWaves, next_step
@@ -192,7 +193,9 @@ SAID: dict[str, Callable[[Told], Iterator[str]]] = {
     "waves": lambda told: printed(lambda console: print_waves(console, told.plan)),
     "status of all": lambda told: printed(lambda console: print_statuses(console, told.statuses, whole=False)),
     "status": lambda told: printed(lambda console: print_statuses(console, told.statuses, whole=True)),
-    "nightly": lambda told: printed(lambda console: print_nightly(console, told.published, told.plan.window.grain)),
+    "nightly": lambda told: printed(
+        lambda console: print_nightly(console, {"orders": Published(told.published, told.plan.window.grain)})
+    ),
     "notices": notices,
     "page": page,
     "descriptions": descriptions,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from backfill_assets.core.slots import SHORTEST_MONTH, Grain, Hour, Slot
+from backfill_assets.errors.request import SlotsOfOtherGrain
 from backfill_assets.errors.setup import PartitionsUnusable, PartitionUnknown
 
 LOOKED_AT = 60
@@ -41,6 +42,15 @@ class TableSlots:
             PartitionUnknown: when a key is not one of the definition's.
         """
         return slots_of(self.table, self.partitions_def, keys)
+
+    def refuse_others(self, slots: Iterable[Slot]) -> None:
+        """Refuse days of a table by hour, and hours of any other.
+
+        Raises:
+            SlotsOfOtherGrain: naming them.
+        """
+        if others := [slot for slot in slots if not self.grain.names(slot)]:
+            raise SlotsOfOtherGrain(self.table, others, self.grain.value)
 
     def key(self, slot: Slot) -> str:
         """The key of a slot, as its definition writes it."""

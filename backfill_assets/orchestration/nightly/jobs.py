@@ -25,7 +25,7 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import runner_within
-from backfill_assets.orchestration.nightly.pipeline import NIGHTLY_CRON, Pipeline
+from backfill_assets.orchestration.nightly.pipeline import Pipeline, cron_of
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.looking import looked
@@ -55,14 +55,20 @@ _PIPELINES: WeakKeyDictionary[dg.JobDefinition, Pipeline] = WeakKeyDictionary()
 
 
 def nightlies_in(definitions: dg.Definitions) -> dict[str, Pipeline]:
-    """What nightly runs, by table, for every nightly that was built into the definitions."""
+    """What nightly runs, by table, for every nightly that was built into the definitions.
+
+    A table comes after those that it is computed from.
+    """
     found = [
         _PIPELINES[job] for job in definitions.jobs or () if isinstance(job, dg.JobDefinition) and job in _PIPELINES
     ]
+    if len(found) > 1:
+        order: list[dg.AssetKey] = [*definitions.resolve_asset_graph().toposorted_asset_keys]
+        found.sort(key=lambda pipeline: order.index(pipeline.definition.asset.key))
     return {pipeline.definition.table: pipeline for pipeline in found}
 
 
-def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Definitions:
+def nightly_definitions(pipeline: Pipeline, cron: str = "") -> dg.Definitions:
     """Nightly as a job of one op, and its schedule: every pending day, in runs of their own on the same instance.
 
     The marker that lets a run rewrite the latest days is on the schedule's run, not on the job: a job's tags are
@@ -98,13 +104,13 @@ def nightly_definitions(pipeline: Pipeline, cron: str = NIGHTLY_CRON) -> dg.Defi
     @dg.schedule(
         name=f"{nightly_name(table)}_schedule",
         job=nightly,
-        cron_schedule=cron,
+        cron_schedule=cron or cron_of(pipeline.definition.slots.grain),
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         marks = {tags.PUBLISH: tags.PUBLISH_LIVE, tags.PRIORITY: FIRST_IN_THE_QUEUE}
-        return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags=marks)
+        return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}", tags=marks)
 
     _PIPELINES[nightly] = pipeline
     return dg.Definitions(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from backfill_assets.core.slots import Slot
+from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.given import DayBeforeFirst, DayNotOver
@@ -19,7 +19,7 @@ from backfill_assets.orchestration.instance.resources import now_utc
 from backfill_assets.sources.withdrawals import WaitingFile
 from backfill_assets.storage.records import Records
 
-NIGHTLY_CRON = "15 2 * * *"
+EVERY_NIGHT, EVERY_HOUR = "15 2 * * *", "15 * * * *"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class NightlySpec:
         moved: those of some published days for which there is more, or something else, than the inputs hold.
         notes: all that was ever to be told of what was taken in, by a name that no two share, oldest first.
         waiting: the landed files that wait for a person's decision, for the command ``withdrawals``.
-        cron: when it runs, UTC.
+        cron: when it runs, UTC; a quarter past each hour for a table by hour and each night for any other, where it is
+            not given.
     """
 
     inputs: Sequence[dg.AssetsDefinition] = ()
@@ -77,7 +78,7 @@ class NightlySpec:
     moved: Callable[[Records, Collection[date]], frozenset[date]] = field(default=lambda _records, _days: frozenset())
     notes: Callable[[Records], Mapping[str, str]] = field(default=lambda _records: {})
     waiting: Callable[[Records], Sequence[WaitingFile]] | None = None
-    cron: str = NIGHTLY_CRON
+    cron: str = ""
 
     def pipeline(self, definition: TableDefinition, sources: Sequence[dg.AssetsDefinition]) -> Pipeline:
         """The pipeline of a table that is computed from these sources."""
@@ -91,6 +92,11 @@ class NightlySpec:
             notes=self.notes,
             waiting=self.waiting,
         )
+
+
+def cron_of(grain: Grain) -> str:
+    """When nightly runs of a table that is not told when: as often as a slot may be over, but once a night at least."""
+    return EVERY_HOUR if grain is Grain.HOUR else EVERY_NIGHT
 
 
 def refuse_nightly(table: str, given: object) -> None:
@@ -120,9 +126,10 @@ def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozens
     """The days that landed and can be published, and those that cannot, each with the reason.
 
     Raises:
-        DayNotOver, DayBeforeFirst: when ``through`` is itself a day that cannot be.
+        DayNotOver, DayBeforeFirst, SlotsOfOtherGrain: when ``through`` is itself a day that cannot be.
     """
     slots = pipeline.definition.slots
+    slots.refuse_others([through])
     if slots.end(through) > now:
         raise DayNotOver([through], now)
     landed = pipeline.landed()
