@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 from rich.console import Console
 from rich.table import Table as Shown
 
@@ -70,7 +70,7 @@ def many_files(root: Path) -> None:
     """A table of many small files, by a text for a day, as years of streaming appends leave it."""
     schema = {"date": pl.String, "id": pl.Int64, "shop": pl.String, "amount": pl.Decimal(18, 4)}
     write_deltalake(root, pl.DataFrame(schema=schema), partition_by=["date"])
-    adds: list[AddAction] = []
+    adds: list[AddAction | RemoveAction] = []
     for number in range(FILES):
         day, ids = str(FIRST + timedelta(days=number % DAYS)), range(number * ROWS_A_FILE, (number + 1) * ROWS_A_FILE)
         path = f"date={day}/part-{number}.parquet"

@@ -68,7 +68,7 @@ def inner(root: Path) -> int:
 
 def datacompy(root: Path) -> int:
     """Rows that differ, by datacompy's Polars comparison."""
-    from datacompy import PolarsCompare
+    from datacompy import PolarsCompare  # pyright: ignore[reportMissingImports] - installed to measure only
 
     old, new = (pl.read_parquet(root / side / "*.parquet") for side in ("old", "new"))
     found = PolarsCompare(old, new, join_columns=KEYS)

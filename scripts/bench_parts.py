@@ -280,7 +280,7 @@ def correct_in_process() -> None:
     sensor = next(one for one in defs.sensors or () if one.name == driver_name("fct_daily_revenue"))
 
     def tick() -> None:
-        with dg.build_sensor_context(instance=instance, resources={"lake": defs.resources["lake"]}) as context:
+        with dg.build_sensor_context(instance=instance, resources={"lake": (defs.resources or {})["lake"]}) as context:
             sensor(context)
 
     tick()

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from backfill_assets.command_line import app
 from backfill_assets.command_line.session import prepare_home
+from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.orchestration.asset.siblings import correctable_asset
 from backfill_assets.orchestration.asset.table_definition import tables_in
 from backfill_assets.orchestration.build import build_correction_definitions
@@ -63,7 +64,7 @@ def fct_daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) ->
     return transforms.daily_revenue(raw_transactions, demo_data.wrong_rates_in_force(fixings, days).lazy())
 
 
-def with_the_bug(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+def with_the_bug(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """The fact as an asset, with the bug of the story."""
     return correctable_asset(
         partitions_def=days,
@@ -176,7 +177,7 @@ def _measured() -> dict[str, Any]:
     staged_key = dg.AssetKey(["backfill", "fct_daily_revenue"])
     staged = [run for run in runs if staged_key in (run.dagster_run.asset_selection or ())]
     return {
-        "validated": events["validate", "done"],
+        "validated": events[Step.VALIDATE, Outcome.DONE],
         "swap": first_swap.detail,
         "staging": max(run.end_time or 0 for run in staged) - min(run.start_time or 0 for run in staged),
         "waves": len(staged),
