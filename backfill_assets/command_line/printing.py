@@ -143,6 +143,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     for report, keys in plan.reports.items():
         table.add_row("rebuilds", f"{report}, {counted(len(keys), 'partition')}, {keys[0]}..{keys[-1]}")
     table.add_row("watermarks", ", ".join(plan.holders))
+    if plan.carries_state:
+        table.add_row("state", plan.state_told)
     if plan.inputs.unpinned:
         table.add_row("not pinned", ", ".join(plan.inputs.unpinned))
     table.add_row("replaces", f"{plan.cost.bytes_staged / 1e6:.1f} MB")

@@ -66,6 +66,20 @@ class Link:
     before: str
 
 
+def first_broken(links: Mapping[Slot, Link | None], before: str) -> Slot | None:
+    """The first slot that was not computed from the one before it as it is now; None where there is none.
+
+    Args:
+        links: consecutive slots, oldest first, None for one whose lineage is not known.
+        before: the content of the slot before all of them.
+    """
+    for slot, link in links.items():
+        if link is None or link.before != before:
+            return slot
+        before = link.content
+    return None
+
+
 def and_later(slots: Collection[Slot], of: Collection[Slot]) -> frozenset[Slot]:
     """Some slots and all that come after the first of them: each is computed from what the one before it holds."""
     return frozenset(slot for slot in of if slot >= min(slots)) | frozenset(slots) if slots else frozenset[Slot]()

@@ -14,7 +14,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import WaitForRate, wait_for_rate
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.waves import WaveOrder, plan_waves
-from backfill_assets.core.window import Window
+from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.correction import SwappedDaysMoved
 from backfill_assets.errors.failure import each_once_told
 
@@ -226,7 +226,7 @@ def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
     at_once = policy.at_once - len(under_way)
     planned = _stage(progress, progress.runs.days | frozenset(busy))
     if isinstance(planned, StageWaves) and planned.waves and at_once > 0 and not canary_out:
-        return StageWaves(planned.waves, at_once)
+        return StageWaves(planned.waves, min(at_once, planned.at_once))
     if isinstance(planned, Stuck) and not under_way:
         return planned
     return WaitForRuns(tuple(sorted(one.key for one in under_way)))
@@ -235,8 +235,10 @@ def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
 def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
     policy, grain = progress.plan.request.waves, progress.plan.window.grain
     missing = progress.missing - frozenset(taken)
-    if not missing:
+    if not missing or (taken and progress.plan.carries_state):
         return StageWaves((), policy.at_once)
+    if progress.plan.carries_state:
+        return _stage_in_order(progress)
     failed = {day for day in missing if progress.staging.tries.get(day, 0)}
     fresh = missing - failed
     retried = {day for day in failed if progress.staging.tries[day] < policy.attempts}
@@ -245,6 +247,14 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
     waves = plan_waves(fresh, policy, grain, canary_done=bool(progress.staging.staged or progress.staging.tries))
     alone = tuple(Window(day, day, grain) for day in sorted(retried))
     return StageWaves((*waves, *alone) if waves else alone, policy.at_once)
+
+
+def _stage_in_order(progress: Progress) -> NextStep:
+    """The wave that begins with the first missing day: everything after it is computed from it."""
+    policy, first = progress.plan.request.waves, min(progress.missing)
+    if progress.staging.tries.get(first, 0) >= policy.attempts:
+        return Stuck(Step.STAGE, _reasons(progress, [first]))
+    return StageWaves(contiguous(progress.missing, policy.max_days, progress.plan.window.grain)[:1], 1)
 
 
 def _reasons(progress: Progress, days: Collection[date]) -> str:

@@ -14,9 +14,6 @@ from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
 from backfill_assets.errors.request import SlotsOfOtherGrain
 
-# How long a person usually takes to look at a validated correction.
-APPROVAL_TAKES = timedelta(days=1)
-
 
 class Approval(StrEnum):
     """Who lets a validated correction through: a person, or the met expectation itself."""
@@ -85,7 +82,8 @@ class PlannedInputs:
     live first. ``rates`` are the days a minute that sources with a limit bear. ``unpinned`` are sources that nothing
     can pin, which are read as they are when a day is computed. ``chain`` are the corrections of tables that read each
     other, opened together with this one, in the order in which they are cut over; of tables before this one the staged
-    days are read.
+    days are read. Where the table ``carries_state`` each day is computed from the staged one before it, and the first
+    from the live one at the commit that is pinned of the table itself.
     """
 
     pins: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -94,6 +92,7 @@ class PlannedInputs:
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
     unpinned: tuple[str, ...] = ()
     chain: tuple[Member, ...] = ()
+    carries_state: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +155,21 @@ class Plan:
         """
         slowest = self.request.waves.days_per_minute
         return self.inputs.rates or (dict.fromkeys(self.pins, slowest) if slowest > 0 else {})
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether each day is computed from the one before it, so that they are staged in order."""
+        return self.inputs.carries_state
+
+    @property
+    def state_told(self) -> str:
+        """That the table carries state and what follows from it, in words; empty where it does not."""
+        one = self.window.grain.value
+        return (
+            f"carried from {one} to {one}, so every {one} after a changed one may change too"
+            if self.carries_state
+            else ""
+        )
 
     def pinned_at(self, pins: Mapping[str, int]) -> Self:
         """The same plan, staged from other commits of its sources."""
@@ -228,6 +242,7 @@ class Plan:
             **rates,
             **({"unpinned": list(self.inputs.unpinned)} if self.inputs.unpinned else {}),
             **({"chain": [[one.correction, one.table] for one in self.chain]} if self.chain else {}),
+            **({"carries_state": True} if self.carries_state else {}),
         }
 
     @classmethod
@@ -265,6 +280,7 @@ class Plan:
                 value.get("rates", {}),
                 tuple(value.get("unpinned", ())),
                 tuple(Member(*one) for one in value.get("chain", ())),
+                value.get("carries_state", False),
             ),
             cost=PlannedCost(
                 bytes_staged=value["bytes_staged"],
@@ -277,9 +293,3 @@ class Plan:
             holders=tuple(value["holders"]),
             rollback_days=value["rollback_days"],
         )
-
-
-def expected_thaw(plan: Plan, frozen_at: datetime) -> datetime:
-    """When a correction is expected to let its reports go: its own estimate, and a day for a person to look."""
-    looks = APPROVAL_TAKES if plan.request.approval is Approval.MANUAL else timedelta()
-    return frozen_at + timedelta(seconds=plan.cost.seconds) + looks

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from backfill_assets.core import facts
+from backfill_assets.core.carried import and_later
 from backfill_assets.core.events import Event
 from backfill_assets.core.given import is_same_person
 from backfill_assets.core.progress import Approval, Downstream, Gate, Progress, Publication, Staging
 from backfill_assets.core.rate import readable_after
 from backfill_assets.core.steps import Ending, NoticeKind, Step
+from backfill_assets.core.window import contiguous
 
 READERS_STEPS = frozenset({Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE})
 
@@ -82,18 +84,28 @@ def no_longer_awaited(progress: Progress, holders: Iterable[str]) -> Progress:
 
 
 def after_staged(progress: Progress, days: frozenset[date]) -> Progress:
-    """The days are staged and are to be validated; an approval holds where only days that had moved came again."""
+    """The days are staged and are to be validated; an approval holds where only days that had moved came again.
+
+    Where state is carried every later day is to be staged again from these.
+    """
     staging, gate = progress.staging, progress.gate
     keeps_approval = days <= staging.drifted
-    repaired = {Step.VALIDATE} if progress.missing - days else {Step.VALIDATE, Step.STAGE}
+    staged = _staged_in_order(progress, days) if progress.plan.carries_state and days else staging.staged | days
+    repaired = {Step.VALIDATE} if frozenset(progress.plan.days) - staged else {Step.VALIDATE, Step.STAGE}
     failures = {step: why for step, why in progress.failures.items() if step not in repaired}
     changed = replace(progress, done=progress.done - {Step.STAGE, Step.VALIDATE}, failures=failures)
     reasons = {day: why for day, why in staging.reasons.items() if day not in days}
     return with_parts(
         changed,
-        staging=replace(staging, staged=staging.staged | days, drifted=staging.drifted - days, reasons=reasons),
+        staging=replace(staging, staged=staged, drifted=staging.drifted - days, reasons=reasons),
         gate=without_certificate(gate if keeps_approval else _without_approval(gate)),
     )
+
+
+def _staged_in_order(progress: Progress, days: frozenset[date]) -> frozenset[date]:
+    """The days that are staged, each from the one before it, once some were staged anew."""
+    anew = contiguous(days, grain=progress.plan.window.grain)[0]
+    return frozenset(day for day in progress.staging.staged if day < anew.first) | frozenset(anew)
 
 
 def without_certificate(gate: Gate) -> Gate:
@@ -106,9 +118,10 @@ def _without_approval(gate: Gate) -> Gate:
 
 
 def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progress:
-    """One more try of each day, and its newest reason."""
+    """One more try of each day, and its newest reason; where state is carried only the first of them was tried."""
     staging = progress.staging
-    tries = {day: staging.tries.get(day, 0) + 1 for day in reasons}
+    tried = sorted(reasons)[:1] if progress.plan.carries_state else reasons
+    tries = {day: staging.tries.get(day, 0) + 1 for day in tried}
     return with_parts(
         progress,
         staging=replace(staging, tries={**staging.tries, **tries}, reasons={**staging.reasons, **reasons}),
@@ -141,10 +154,11 @@ def after_postponed(progress: Progress, days: Collection[date]) -> Progress:
     return with_parts(missing, staging=replace(staging, tries=tries, reasons=reasons))
 
 
-def to_restage(progress: Progress, days: Iterable[date]) -> Progress:
-    """The days count as not staged."""
+def to_restage(progress: Progress, days: Collection[date]) -> Progress:
+    """The days count as not staged; where state is carried, nor does any after them."""
     changed = replace(progress, done=progress.done - {Step.STAGE, Step.VALIDATE})
-    return with_parts(changed, staging=replace(progress.staging, staged=progress.staging.staged - set(days)))
+    again = and_later(days, progress.staging.staged) if progress.plan.carries_state else frozenset(days)
+    return with_parts(changed, staging=replace(progress.staging, staged=progress.staging.staged - again))
 
 
 def after_validated(progress: Progress, validated: facts.Validated) -> Progress:
@@ -196,7 +210,8 @@ def after_refused(progress: Progress, refused: facts.SwapRefused) -> Progress:
     if not drifted:
         return replace(settled, failures={**progress.failures, Step.CUT_OVER: refused.reason})
     restaging = to_restage(settled, drifted)
-    staging = replace(restaging.staging, drifted=restaging.staging.drifted | drifted)
+    again = and_later(drifted, settled.plan.days) if settled.plan.carries_state else drifted
+    staging = replace(restaging.staging, drifted=restaging.staging.drifted | again)
     return with_parts(restaging, staging=staging)
 
 

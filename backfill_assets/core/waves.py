@@ -131,6 +131,11 @@ def estimate(waves: Sequence[Window], policy: WavePolicy, past: Sequence[PastRun
     )
 
 
+def in_order(policy: WavePolicy) -> WavePolicy:
+    """The policy by which waves go one after another, oldest first: each is computed from the one before."""
+    return replace(policy, at_once=1, order=WaveOrder.OLDEST)
+
+
 def within_rate(policy: WavePolicy, days_per_minute: float) -> WavePolicy:
     """The policy that keeps below what a source can bear: one wave at a time, none longer than a minute's worth.
 

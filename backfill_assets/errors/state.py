@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from backfill_assets.errors.base import BackfillAssetsError, Refused, days_listed, verb
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, days_listed, verb
 
 
 class LaterSlotsCarry(Refused):
@@ -45,4 +45,35 @@ class StateMoved(Refused):
         super().__init__(
             f"{before} of {table} was written by somebody else while what follows it was computed. "
             "Nothing was written. Run it again, which computes it from what is there now."
+        )
+
+
+class WindowEndsEarly(BadInput):
+    """A correction of a table that carries state was asked for some slots without all that come after them."""
+
+    def __init__(self, table: str, newest: date, window: object) -> None:
+        super().__init__(
+            f"{table} carries state from slot to slot, so a correction of it reaches without a gap to the newest "
+            f"published one, which is {newest}. Nothing was opened. Ask for {window}."
+        )
+
+
+class NothingBefore(BadInput):
+    """The slot is not live from which the first one of a correction is to be computed."""
+
+    def __init__(self, table: str, first: date, before: date, window: object) -> None:
+        super().__init__(
+            f"{table} carries state from slot to slot, and {before}, from which {first} is computed, is not published. "
+            f"Nothing was opened. Ask for {window}."
+        )
+
+
+class StateOutOfOrder(Refused):
+    """A staged slot was computed from another state than the one before it holds now."""
+
+    def __init__(self, correction: str, slot: date) -> None:
+        self.slot = slot
+        super().__init__(
+            f"{slot} of correction {correction} was computed from another state than what is staged before it. "
+            f"Live is untouched. Run {correction}, which stages it and everything after it again."
         )

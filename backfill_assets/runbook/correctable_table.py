@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from backfill_assets.core.audiences import Audience
+from backfill_assets.core.carried import CarriedState
 from backfill_assets.core.check import Check, Problem
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.plan import Plan
@@ -48,6 +49,7 @@ class Sources:
 
     ``rates`` are the days a minute that those with a limit bear, ``retention_days`` is how long they are kept, by name.
     ``verify`` looks at them before anything is staged. ``reads`` are which of their slots a slot is computed from.
+    ``carried`` is what is read of the slot before of the table itself, where it carries state.
     """
 
     names: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ class Sources:
     partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
     reads: Mapping[str, Reads] = field(default_factory=dict[str, Reads])
     outside: Mapping[str, Outside] = field(default_factory=dict[str, Outside])
+    carried: CarriedState | None = None
 
     @property
     def unpinned(self) -> tuple[str, ...]:

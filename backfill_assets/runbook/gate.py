@@ -4,8 +4,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
+from backfill_assets.core.carried import and_later
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.facts import CutOverHeld, SwapRefused, ValidationVoided
+from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import closed_among
@@ -47,10 +49,16 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
         staged,
         correction=correction,
         swap_count=_next_swap_count(ctx, correction),
-        days=frozenset(certificate.changed_days) - progress.publication.swapped,
+        days=_to_swap(plan, certificate) - progress.publication.swapped,
         certified_live=certificate.live,
         certified_staged=certificate.staged,
     )
+
+
+def _to_swap(plan: Plan, certificate: Certificate) -> frozenset[date]:
+    """The days that change; where state is carried all later ones too, for what they were computed from."""
+    changed = certificate.changed_days
+    return and_later(changed, certificate.staged.keys()) if plan.carries_state else frozenset(changed)
 
 
 def _certificate(ctx: StepContext, progress: Progress) -> Certificate:

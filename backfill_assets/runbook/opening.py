@@ -20,6 +20,7 @@ from backfill_assets.errors.request import (
     WindowOutsideData,
     WindowOverlaps,
 )
+from backfill_assets.runbook.carrying import refuse_part
 from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unfit, refuse_unplaced
@@ -147,10 +148,14 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
     pins = {source: ctx.records.snapshot(source).commit for source in table.sources.names}
     if live is not None:
         refuse_unplaced(ctx, pins)
+    carries_state = table.sources.carried is not None
+    if live is not None and carries_state:
+        pins |= {table.name: live.commit}
     published = Window.spanning(live.days, table.partition.grain) if live and live.days else None
     if live is None or published is None or not published.covers(request.window):
         has_nightly = table.consumers.has_nightly
         raise WindowOutsideData(table.name, request.window, published, has_nightly=has_nightly)
+    refuse_part(ctx, request, live)
     refuse_unfit(ctx, request, live)
     files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
     plan = Plan(
@@ -158,7 +163,7 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
         request=request,
         opened_at=ctx.now,
         opened_by=ctx.actor,
-        inputs=PlannedInputs(pins, table.code.version, unpinned=table.sources.unpinned),
+        inputs=PlannedInputs(pins, table.code.version, unpinned=table.sources.unpinned, carries_state=carries_state),
         cost=PlannedCost(bytes_staged=sum(file.size for file in files)),
         reports=ctx.surroundings.reach(request.all_days),
         holders=holders_of(ctx),

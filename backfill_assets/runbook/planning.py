@@ -11,7 +11,7 @@ from backfill_assets.core.condition import NO_ROWS_ALONE, counted_where
 from backfill_assets.core.exact import is_exact
 from backfill_assets.core.partition_column import slots_in
 from backfill_assets.core.plan import Approval, Plan, Request
-from backfill_assets.core.waves import estimate, ordered_waves, within_rate
+from backfill_assets.core.waves import estimate, in_order, ordered_waves, within_rate
 from backfill_assets.errors.lake import (
     ColumnsNotLive,
     DaysNotPartitions,
@@ -35,7 +35,8 @@ from backfill_assets.storage.snapshot import Snapshot
 
 def estimated(ctx: StepContext, plan: Plan) -> Plan:
     """The plan with waves below what its sources can bear, and its time and cost from the runs of the past."""
-    policy = within_rate(plan.request.waves, min(ctx.table.sources.rates.values(), default=0.0))
+    policy = in_order(plan.request.waves) if plan.carries_state else plan.request.waves
+    policy = within_rate(policy, min(ctx.table.sources.rates.values(), default=0.0))
     waves = ordered_waves(plan.days, policy, plan.window.grain)
     expected = estimate(waves, policy, ctx.records.builds.past_runs(plan.table))
     return replace(

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import ReportsFrozen, SourceVerified, WatermarksReset
-from backfill_assets.core.plan import Plan, expected_thaw
+from backfill_assets.core.plan import Approval, Plan
 from backfill_assets.core.slots import Slot, calendar_day
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.window import contiguous
@@ -19,6 +19,9 @@ from backfill_assets.runbook.notify import notify_watchers
 from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
 from backfill_assets.runbook.readers import internal_holders, register_declared
 from backfill_assets.storage.snapshot import Snapshot
+
+# How long a person usually takes to look at a validated correction.
+APPROVAL_TAKES = timedelta(days=1)
 
 
 @stuck_when_unusable(Step.FREEZE_REPORTS)
@@ -34,12 +37,18 @@ def freeze_reports(ctx: StepContext, correction: str) -> Event:
         pinned=pinned,
         pinned_table=live.commit,
         as_of=max(live.days, default=None),
-        until=expected_thaw(progress.plan, ctx.now),
+        until=_expected_thaw(progress.plan, ctx.now),
         reason=progress.plan.request.reason,
     )
     ctx.surroundings.show(ctx.event(correction, frozen))
     notify_watchers(ctx, progress, NoticeKind.OPENED)
     return ctx.record(correction, frozen)
+
+
+def _expected_thaw(plan: Plan, frozen_at: datetime) -> datetime:
+    """When a correction is expected to let its reports go: its own estimate, and a day for a person to look."""
+    looks = APPROVAL_TAKES if plan.request.approval is Approval.MANUAL else timedelta()
+    return frozen_at + timedelta(seconds=plan.cost.seconds) + looks
 
 
 @stuck_when_unusable(Step.VERIFY_SOURCE)

@@ -34,11 +34,13 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
 from backfill_assets.errors.deciding import SecondNameNeeded
 from backfill_assets.errors.runs import StagedByOtherCode
+from backfill_assets.runbook.carrying import staged_out_of_order
 from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.correctable_table import Evidence
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.notify import notify_waiting
+from backfill_assets.storage.builds import Build
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -84,7 +86,13 @@ def stage(ctx: StepContext, correction: str) -> Event:
         other = {day: build.code_version for day, build in builds.items() if build.code_version != current}
         error = StagedByOtherCode(correction, other, set(other.values()), current)
         raise _restage(ctx, error, correction, other)
+    _refuse_out_of_order(ctx, plan, staged)
     return ctx.record(correction, StagingCompleted(plan.version_name, len(plan.days), tuple(versions)))
+
+
+def _refuse_out_of_order(ctx: StepContext, plan: Plan, staged: Snapshot) -> None:
+    if (error := staged_out_of_order(ctx, plan, staged)) is not None:
+        raise _restage(ctx, error, plan.correction, {error.slot})
 
 
 def _restage(ctx: StepContext, error: Refused, correction: str, days: Collection[date]) -> Refused:
@@ -116,6 +124,7 @@ def validate(ctx: StepContext, correction: str) -> Validation:
     live = ctx.records.table(plan.table, staged_table.schema).snapshot()
     if missing := set(plan.days) - staged_whole(staged, plan.days):
         raise _restage(ctx, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
+    _refuse_out_of_order(ctx, plan, staged)
     found = _validated(ctx, plan, live, staged)
     digest = ctx.records.certificates.keep(found.certificate, ctx.now)
     closed = closed_among(found.certificate.changed_days, ctx.records.closed_months.current())
@@ -180,7 +189,10 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     days = frozenset(plan.days)
     built = records.builds.of_days(plan.table, live.files_of(plan.days))
     restaged = records.builds.of_days(plan.table, staged.files_of(plan.days))
-    other = frozenset(day for day in built if day in restaged and built[day].inputs != restaged[day].inputs)
+    # What live was computed from of itself is what the correction changes, and says nothing against comparing.
+    other = frozenset(
+        day for day in built if day in restaged and _of_sources(plan, built[day]) != _of_sources(plan, restaged[day])
+    )
     contents = staged.contents(plan.days)
     old, new = live.scan(plan.days), staged.scan(plan.days)
     by_slot = [table.partition.as_slots(side) for side in (old, new)]
@@ -222,6 +234,10 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     return Validation(comparison, checks, certificate, other, frozenset(foreign), _late(ctx, plan))
 
 
+def _of_sources(plan: Plan, build: Build) -> dict[str, str]:
+    return {source: files for source, files in build.inputs.items() if source != plan.table}
+
+
 def _same_alone(ctx: StepContext, plan: Plan) -> list[Check]:
     facts = (event.fact for event in ctx.records.ledger.events(plan.correction))
     check = same_alone([fact for fact in facts if isinstance(fact, DaysStaged)], plan.days)
@@ -233,7 +249,7 @@ def _late(ctx: StepContext, plan: Plan) -> frozenset[date]:
     moved: set[date] = set()
     for source, commit in plan.pins.items():
         pinned, newest = ctx.records.snapshot(source, commit), ctx.records.snapshot(source)
-        if newest.commit != commit and newest.tells_slots:
+        if source != plan.table and newest.commit != commit and newest.tells_slots:
             read = {day: ctx.table.sources.read_of(source).of([day]) for day in plan.days}
             moved |= {
                 day for day, slots in read.items() if pinned.fingerprint_over(slots) != newest.fingerprint_over(slots)

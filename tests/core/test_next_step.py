@@ -27,7 +27,7 @@ from backfill_assets.core.next_step import (
     before_validation,
     next_step,
 )
-from backfill_assets.core.plan import Approval, Plan, Request
+from backfill_assets.core.plan import Approval, Plan, PlannedInputs, Request
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import NINE_STEPS, Outcome, Step
 from backfill_assets.core.window import Window
@@ -39,12 +39,12 @@ REST = WaitForPerson | WaitUntil | Stuck | Finished | WaitForRuns | WaitForRate
 Told = tuple[Step, Outcome, Mapping[str, Any]]
 
 
-def plan(approval: Approval = Approval.MANUAL, origin: str = "", **expect: Any) -> Plan:
+def plan(approval: Approval = Approval.MANUAL, origin: str = "", *, carries: bool = False, **expect: Any) -> Plan:
     expectation = Expectation.from_request(expect)
     request = Request(
         "fct", Window(DAYS[0], DAYS[-1]), "wrong", expectation=expectation, approval=approval, origin=origin
     )
-    return Plan("20260123", request, OPENED, "ada")
+    return Plan("20260123", request, OPENED, "ada", PlannedInputs(carries_state=carries))
 
 
 def iso(days: Iterable[date]) -> list[str]:
@@ -222,23 +222,35 @@ def happenings(draw: st.DrawFn) -> Told:
     return step, outcome, detail
 
 
-@given(st.lists(happenings(), max_size=12), st.sampled_from(list(Approval)), st.integers(0, 30))
-def test_every_history_has_an_answer(told: list[Told], approval: Approval, days_later: int):
-    progress = folded(told, plan(approval, same_rows=True))
+@given(st.lists(happenings(), max_size=12), st.sampled_from(list(Approval)), st.integers(0, 30), st.booleans())
+def test_every_history_has_an_answer(told: list[Told], approval: Approval, days_later: int, carries: bool):  # noqa: FBT001
+    progress = folded(told, plan(approval, carries=carries, same_rows=True))
 
     assert isinstance(
         next_step(progress, OPENED + timedelta(days=days_later)), TakeSteps | StageWaves | RebuildReports | REST
     )
 
 
-@given(st.lists(happenings(), max_size=8), st.sampled_from(list(Approval)), st.sampled_from(["", "launch"]))
-def test_from_every_history_a_willing_world_comes_to_rest(told: list[Told], approval: Approval, origin: str):
-    Willing(told, plan(approval, origin, same_rows=True)).to_rest(OPENED)
+ORIGINS = st.sampled_from(["", "launch"])
 
 
-@given(st.lists(happenings(), max_size=8), st.sampled_from(["", "launch"]))
-def test_from_every_history_a_willing_world_and_a_patient_person_come_to_the_end(told: list[Told], origin: str):
-    world = Willing(told, plan(origin=origin))
+@given(st.lists(happenings(), max_size=8), st.sampled_from(list(Approval)), ORIGINS, st.booleans())
+def test_from_every_history_a_willing_world_comes_to_rest(
+    told: list[Told],
+    approval: Approval,
+    origin: str,
+    carries: bool,  # noqa: FBT001
+):
+    Willing(told, plan(approval, origin, carries=carries, same_rows=True)).to_rest(OPENED)
+
+
+@given(st.lists(happenings(), max_size=8), ORIGINS, st.booleans())
+def test_from_every_history_a_willing_world_and_a_patient_person_come_to_the_end(
+    told: list[Told],
+    origin: str,
+    carries: bool,  # noqa: FBT001
+):
+    world = Willing(told, plan(origin=origin, carries=carries))
 
     ended = world.helped(OPENED)
 

@@ -4,16 +4,41 @@ The next grain or way is one line.
 """
 
 from functools import partial
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
+from rich.console import Console
 
+from backfill_assets.command_line.printing import print_plan
+from backfill_assets.core.facts import RunRequested
+from backfill_assets.core.next_step import Stuck
 from backfill_assets.errors.failure import DaysFailed
-from backfill_assets.errors.state import LaterSlotsCarry
+from backfill_assets.errors.state import LaterSlotsCarry, NothingBefore, StateOutOfOrder, WindowEndsEarly
 from backfill_assets.errors.transform import ColumnsNotReturned
 from backfill_assets.orchestration.asset.lateness import stale_days
-from tests.kinds.carrying import BAD, DAILY, GRAINS, MEANWHILE, STATE, TABLE, WAYS, Story, from_function, story_at
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.runbook import validate
+from backfill_assets.storage.table import Change
+from backfill_assets.testing import TestCorrection
+from tests.e2e.test_bad_input import assert_in_three_sentences
+from tests.kinds.carrying import (
+    BAD,
+    DAILY,
+    FACTOR,
+    GRAINS,
+    HOURLY,
+    MEANWHILE,
+    STATE,
+    TABLE,
+    WAYS,
+    Story,
+    from_function,
+    story_at,
+)
 
 pytestmark = pytest.mark.dagster
 
@@ -113,3 +138,157 @@ def test_a_slot_is_late_when_the_one_before_it_holds_something_else_than_it_was_
     live.replace_days({DAILY.slot(4): fourth.with_columns(pl.col("balance") + 1)})
     stale = stale_days(story.lake.definition(), story.lake.records, story.lake.records.days(TABLE))
     assert story.numbers(stale) == [5, 6, 7]
+
+
+def wrong(story: Story, last: int) -> list[int]:
+    """Publish everything by code that counts twice, and deploy the code that does not; returns the right balances."""
+    FACTOR[0] = 2
+    story.publish(0, last)
+    FACTOR[0] = 1
+    assert story.balances() == [20 * number for number in range(1, last + 2)]
+    return [10 * number for number in range(1, last + 2)]
+
+
+def correct(story: Story, first: int, last: int, **fields: Any) -> TestCorrection:
+    ends = (story.kind.slot(first), story.kind.slot(last))
+    return story.lake.correct(*ends, reason="Counted twice.", **fields)
+
+
+def waves_of(correction: TestCorrection) -> list[str]:
+    """The waves that were asked for, in order."""
+    facts = [event.fact for event in correction.place.records.ledger.events(correction.id)]
+    return [str(fact.item.wave) for fact in facts if isinstance(fact, RunRequested) and fact.item.wave]
+
+
+@every_grain
+@pytest.mark.parametrize("max_days", [3, 20], ids=["many waves", "one wave"])
+def test_a_correction_stages_every_slot_from_the_staged_one_before_it(
+    tmp_path: Path, grain: str, max_days: int
+) -> None:
+    story = story_at(tmp_path, GRAINS[grain], 7)
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7, waves={"max_days": max_days, "at_once": 4})
+    checks = correction.to_gate()
+    assert checks["same_alone"].passed
+    assert len(waves_of(correction)) == (3 if max_days == 3 else 1)
+    correction.through()
+    assert story.balances() == right
+    assert not stale_days(story.lake.definition(), story.lake.records, story.lake.records.days(TABLE))
+
+
+def test_the_first_slot_of_a_window_is_computed_from_the_live_one_before_it(story: Story) -> None:
+    wrong(story, 7)
+    correct(story, 4, 7).through()
+    assert story.balances() == [20, 40, 60, 80, 90, 100, 110, 120]
+    assert not stale_days(story.lake.definition(), story.lake.records, story.lake.records.days(TABLE))
+
+
+def test_a_failed_slot_stops_the_later_ones_and_a_retry_resumes_there(story: Story) -> None:
+    right = wrong(story, 7)
+    BAD.add(DAILY.slot(4))
+    correction = correct(story, 0, 7, waves={"max_days": 3})
+    stuck = correction.drive()
+    assert isinstance(stuck, Stuck)
+    assert "bad luck" in stuck.reason
+    assert "2026-01-10" not in stuck.reason
+    assert story.numbers(correction.progress.staging.staged) == [0, 1, 2, 3]
+    assert correction.progress.staging.tries == {DAILY.slot(4): 3}
+    assert waves_of(correction) == ["2026-01-05..2026-01-07", "2026-01-08..2026-01-10"] + ["2026-01-09..2026-01-11"] * 2
+    BAD.clear()
+    correction.through()
+    assert story.balances() == right
+    assert waves_of(correction)[4:] == ["2026-01-09..2026-01-11", "2026-01-12..2026-01-12"]
+
+
+def test_slots_staged_again_are_followed_by_all_that_come_after_them(story: Story) -> None:
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.to_gate()
+    with story.lake.entered():
+        key = dg.AssetKey(["backfill", TABLE])
+        told = {tags.CORRECTION: correction.id}
+        assert story.lake.runner.run_keys([key], "2026-01-08", "2026-01-08", told).success
+    assert story.numbers(correction.progress.staging.staged) == [0, 1, 2, 3]
+    correction.through()
+    assert story.balances() == right
+
+
+def test_a_slot_that_is_launched_before_the_one_before_it_is_staged_is_refused_by_name(story: Story) -> None:
+    wrong(story, 7)
+    correction = correct(story, 0, 7)
+    with story.lake.entered():
+        key = dg.AssetKey(["backfill", TABLE])
+        ran = story.lake.runner.run_keys([key], "2026-01-08", "2026-01-09", {tags.CORRECTION: correction.id})
+    told = {str(day): why.error for day, why in ran.failed_days.items()}
+    assert told == {"2026-01-08": "StateMissing", "2026-01-09": "StateFailed"}
+    assert "2026-01-07, which is not there" in str(ran.refusal)
+
+
+def test_what_is_staged_from_another_state_than_is_staged_before_it_is_staged_again(story: Story) -> None:
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.to_gate()
+    staged = story.lake.records.staged(TABLE, correction.id)
+    fourth = staged.snapshot().scan([DAILY.slot(3)]).collect()
+    staged.replace_days({DAILY.slot(3): fourth.with_columns(pl.col("balance") + 1)})
+    definition = story.lake.definition()
+    with story.lake.entered(), pytest.raises(StateOutOfOrder, match="2026-01-08"):
+        validate(definition.step_context(story.lake.lake, "ada"), correction.id)
+    assert story.numbers(correction.progress.staging.staged) == [0, 1, 2]
+    correction.through()
+    assert story.balances() == right
+
+
+WINDOWS = {
+    "that ends before the newest": ((2, 5), WindowEndsEarly, "Ask for 2026-01-07..2026-01-12"),
+    "of one slot": ((0, 0), WindowEndsEarly, "Ask for 2026-01-05..2026-01-12"),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_a_window_that_does_not_reach_the_newest_slot_is_refused_with_the_one_to_ask_for(
+    story: Story, name: str
+) -> None:
+    (first, last), error, said = WINDOWS[name]
+    wrong(story, 7)
+    with pytest.raises(error, match=said) as refused:
+        correct(story, first, last)
+    assert_in_three_sentences(str(refused.value))
+
+
+def test_a_window_whose_first_slot_has_nothing_before_it_is_refused_with_the_one_to_ask_for(story: Story) -> None:
+    wrong(story, 7)
+    gone = story.lake.snapshot(TABLE).files_of([DAILY.slot(3)])[DAILY.slot(3)]
+    story.lake.records.table(TABLE).commit(lambda _: Change((), gone))
+    with pytest.raises(NothingBefore, match=r"Ask for 2026-01-08\.\.2026-01-12") as refused:
+        correct(story, 4, 7)
+    assert_in_three_sentences(str(refused.value))
+    correct(story, 3, 7).through()
+    assert story.balances() == [20, 40, 60, 70, 80, 90, 100, 110]
+
+
+def test_a_launch_of_some_slots_is_refused_with_the_window_to_launch(story: Story) -> None:
+    right = wrong(story, 7)
+    key = dg.AssetKey(["backfill", TABLE])
+    with story.lake.entered():
+        ran = story.lake.runner.run_keys([key], "2026-01-07", "2026-01-09", {})
+        assert isinstance(ran.refusal, WindowEndsEarly)
+        ran = story.lake.runner.run_keys([key], "2026-01-05", "2026-01-12", {})
+        assert ran.success, ran.errors
+    (name,) = story.lake.records.ledger.all_progress()
+    story.lake.correction(name).through()
+    assert story.balances() == right
+
+
+def test_plan_notice_and_page_say_that_state_is_carried(tmp_path: Path) -> None:
+    story = story_at(tmp_path, HOURLY, 3)
+    wrong(story, 3)
+    correction = correct(story, 0, 3, watchers=["finance"])
+    correction.to_gate()
+    said = "carried from hour to hour, so every hour after a changed one may change too"
+    printed = StringIO()
+    print_plan(Console(file=printed, width=200), correction.progress.plan)
+    assert said in printed.getvalue()
+    assert {said in notice.body for notice in correction.notices} == {True}
+    (page,) = [path for path in (story.lake.folder / "published").rglob("*.html") if correction.id in path.name]
+    assert said in page.read_text()

@@ -108,6 +108,7 @@ class TableDefinition:
                 self.verify,
                 reads=self.compute_spec.read.reads,
                 outside=self.compute_spec.read.outside,
+                carried=self.compute_spec.read.carried,
             ),
             consumers=self.consumers,
             prove=self.prove,

@@ -123,6 +123,7 @@ def plan_metadata(plan: Plan) -> Shown:
                 "expected": plan.request.expectation.as_json() or "nothing declared",
                 "watermark_holders": ", ".join(plan.holders),
                 "bytes_replaced": plan.cost.bytes_staged,
+                "state": plan.state_told or None,
             }
         ),
         "reports_reached": dg.MetadataValue.md(table_of(reached)),

@@ -1,0 +1,54 @@
+"""Corrections of a table that carries state: which windows they can have, and whether they were staged in order."""
+
+from backfill_assets.core.carried import NOTHING_BEFORE, CarriedState, Link, first_broken
+from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.slots import Slot
+from backfill_assets.core.window import Window
+from backfill_assets.errors.state import NothingBefore, StateOutOfOrder, WindowEndsEarly
+from backfill_assets.runbook.context import StepContext
+from backfill_assets.storage.carried import begins
+from backfill_assets.storage.snapshot import Snapshot
+
+
+def refuse_part(ctx: StepContext, request: Request, live: Snapshot) -> None:
+    """Refuse a request of a table that carries state, unless it reaches without a gap to the newest live slot.
+
+    Raises:
+        WindowEndsEarly, NothingBefore: with the window to ask for.
+    """
+    carried, newest = ctx.table.sources.carried, max(live.days)
+    if carried is None:
+        return
+    first = request.window.first
+    whole = Window(first, newest, carried.grain)
+    if request.all_days != whole.days:
+        raise WindowEndsEarly(ctx.table.name, newest, whole)
+    before = carried.before(first, begins(ctx.records, ctx.table.name))
+    if before is not None and before not in live.days:
+        # From the first slot that has a published one before it.
+        known = [one for one in live.days if one < before]
+        starts = carried.grain.after(max(known, default=first))
+        raise NothingBefore(ctx.table.name, first, before, Window(min(starts, newest), newest, carried.grain))
+
+
+def staged_out_of_order(ctx: StepContext, plan: Plan, staged: Snapshot) -> StateOutOfOrder | None:
+    """What is wrong with days that were staged from another state than is staged before them; None where nothing is."""
+    carried = ctx.table.sources.carried
+    if carried is None or not plan.carries_state:
+        return None
+    builds = ctx.records.builds.of_days(plan.table, staged.files_of(plan.days))
+    links: dict[Slot, Link | None] = {
+        day: Link(builds[day].content, builds[day].inputs.get(plan.table, "unknown")) if day in builds else None
+        for day in plan.days
+    }
+    broken = first_broken(links, before_plan(ctx, plan, carried))
+    return None if broken is None else StateOutOfOrder(plan.correction, broken)
+
+
+def before_plan(ctx: StepContext, plan: Plan, carried: CarriedState, live: Snapshot | None = None) -> str:
+    """The content of the live slot before a plan's first day, at the commit that is pinned or at a newer one."""
+    before = carried.before(plan.days[0], begins(ctx.records, plan.table))
+    there = live or ctx.records.snapshot(plan.table, plan.pins.get(plan.table))
+    if before is None or before not in there.days:
+        return NOTHING_BEFORE
+    return carried.digest(there.scan([before]).collect())
