@@ -1,7 +1,7 @@
 """Steps 1 to 3: freeze the reports, verify the source, reset the watermarks."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from backfill_assets.core import facts as core_facts
 from backfill_assets.core.events import Event

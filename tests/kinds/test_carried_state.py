@@ -21,6 +21,7 @@ from backfill_assets.errors.state import LaterSlotsCarry, NothingBefore, StateOu
 from backfill_assets.errors.transform import ColumnsNotReturned
 from backfill_assets.orchestration.asset.lateness import stale_days
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook import validate
 from backfill_assets.storage.table import Change
 from backfill_assets.testing import TestCorrection
@@ -290,5 +291,5 @@ def test_plan_notice_and_page_say_that_state_is_carried(tmp_path: Path) -> None:
     print_plan(Console(file=printed, width=200), correction.progress.plan)
     assert said in printed.getvalue()
     assert {said in notice.body for notice in correction.notices} == {True}
-    (page,) = [path for path in (story.lake.folder / "published").rglob("*.html") if correction.id in path.name]
+    page = page_path(story.lake.folder / "published", correction.id)
     assert said in page.read_text()
