@@ -29,7 +29,7 @@ from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.errors.setup import DecisionsUnknown, NotOfTable, TableUnclear
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.driving.by_hand import take_by_hand
+from backfill_assets.orchestration.driving.by_hand import refuse_incomplete, take_by_hand
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
@@ -142,14 +142,15 @@ def take_cut_over(session: Session, correction: str, answer: Answer, actor: str)
 
 
 def decide(session: Session, correction: str, step: str, config: dict[str, Any]) -> None:
-    """Run one of the jobs for things done by hand.
+    """Run one of the jobs for things done by hand, if the words of the command suffice for it.
 
     Raises:
+        NameNeeded, ExtentUnsaid, ExtentContradictory: when they do not.
         RunFailed: with what the job refused.
     """
-    _refuse_failed(
-        correction, take_by_hand(table_of_correction(session, correction), session.runner, correction, step, config)
-    )
+    definition = table_of_correction(session, correction)
+    refuse_incomplete(session.lake.records().ledger.progress(correction), step, config)
+    _refuse_failed(correction, take_by_hand(definition, session.runner, correction, step, config))
 
 
 def standings_of(session: Session, correction: str = "") -> list[Standing]:

@@ -48,6 +48,17 @@ class CorrectionUnnamed(BadInput):
         )
 
 
+class OtherCorrectionMeant(BadInput):
+    """A form was filled in for one correction and launched for another."""
+
+    def __init__(self, what: str, launched: str, meant: str) -> None:
+        super().__init__(
+            f"The form to {what} was filled in for correction {meant} and launched for {launched}. "
+            "Nothing was changed. "
+            "Choose the partition of the correction that is meant, and write its id into the field correction."
+        )
+
+
 class CommandMisused(BadInput):
     """A command was called with words that it does not take."""
 

@@ -75,7 +75,7 @@ def stage_by_hand(daemon: Daemon, first: str, last: str, **more: str) -> RunResu
     return Runner(defs, daemon.instance).execute(job, told, assets=[dg.AssetKey(["backfill", FACT])])
 
 
-def by_hand(daemon: Daemon, what: str, correction: str, **config: object) -> RunResult:
+def by_hand(daemon: Daemon, what: str, correction: str, /, **config: object) -> RunResult:
     """One of the jobs for things done by hand."""
     job = f"{FACT}__{what}"
     return Runner(defs, daemon.instance).run_job(job, correction, f"{job}_by_hand", config)

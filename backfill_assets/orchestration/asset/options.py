@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import verb
 from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.arguments import described
@@ -130,3 +131,12 @@ def _key_in(parameter: str, given: object) -> str:
     prefix = given.key_prefix or ()
     parts = given.key.path if given.key else [*([prefix] if isinstance(prefix, str) else prefix), parameter]
     return "/".join(parts)
+
+
+def about_live(key: dg.AssetKey, grain: Grain, own: str | None) -> str:
+    """What the page of the live asset says: its author's words, and how its history is recomputed."""
+    rule = (
+        f"Published. A launch here publishes {grain.value}s that are not published yet, and is refused for the others. "
+        f"To recompute history, launch the same partitions on backfill/{key.to_user_string()}."
+    )
+    return f"{own.strip()}\n\n{rule}" if own else rule

@@ -16,7 +16,13 @@ from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.arguments import refuse_declared, refuse_key, refuse_sources
 from backfill_assets.orchestration.asset.declared import Declared, attach, attached, refuse_wrong_columns
 from backfill_assets.orchestration.asset.guard import LOOK_BACK_DAYS, Guard, unpublished_by
-from backfill_assets.orchestration.asset.options import IO_MANAGER, range_policy, refuse_config, refuse_options
+from backfill_assets.orchestration.asset.options import (
+    IO_MANAGER,
+    about_live,
+    range_policy,
+    refuse_config,
+    refuse_options,
+)
 from backfill_assets.orchestration.asset.source import AnySource, carried_by, reads_of, source_of
 from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, FrameSchema, Wave, source_version
@@ -207,8 +213,8 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
             "io_manager_key": IO_MANAGER,
             "code_version": version,
             "kinds": {"deltalake", "polars"},
-            "description": inspect.getdoc(compute),
             **others,
+            "description": about_live(key, slots.grain, others.get("description") or inspect.getdoc(compute)),
             "deps": [*(source.dep for source in read.values()), *(others.get("deps") or ())],
             "required_resource_keys": {"lake", *taken.resources, *(others.get("required_resource_keys") or ())},
         }

@@ -31,8 +31,10 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
     compute_spec, grain = definition.compute_spec, definition.slots.grain
     about = (
         f"Recomputes {grain.value}s of {definition.table} beside the live table. Nothing launched here can touch "
-        f"published numbers; the {grain.value}s wait in a staged version for their correction to be validated, "
-        "approved and cut over."
+        f"published numbers. A launch opens a correction of its {grain.value}s, or joins the open one around them. "
+        f"The {grain.value}s are staged, validated, and wait for a person's approval before they are cut over. "
+        f"Watch it in the job {definition.table}__correction, in the partition that bears the correction's id. "
+        f"Decide by the job {definition.table}__approve, in the console, or by backfill-assets approve."
     )
     options = {
         **of_staged(definition.declaration.options),

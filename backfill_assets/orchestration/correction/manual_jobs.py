@@ -10,22 +10,35 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets import runbook
+from backfill_assets.core.facts import summary_of
 from backfill_assets.core.given import days_given, written
+from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import Step
-from backfill_assets.errors.given import CorrectionUnnamed
+from backfill_assets.errors.given import CorrectionUnnamed, OtherCorrectionMeant
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.steps import tell_changed
 from backfill_assets.orchestration.instance.jobs import told_in
-from backfill_assets.orchestration.instance.resources import actor_of
+from backfill_assets.orchestration.instance.resources import LakeResource, actor_of
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.opening import try_again
+from backfill_assets.runbook.standing import standings
 
 TRY_AGAIN = "try_again"
 
 
-class ApproveConfig(dg.Config):
+class ByHandConfig(dg.Config):
+    """Which correction was meant."""
+
+    correction: str = Field(
+        default="",
+        description="The correction's id once more. A launchpad remembers what was typed last; a launch for another "
+        "correction is refused.",
+    )
+
+
+class ApproveConfig(ByHandConfig):
     """Who approves, and why."""
 
     by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
@@ -33,7 +46,7 @@ class ApproveConfig(dg.Config):
     override: bool = Field(default=False, description="Approve it although checks failed; needs a note.")
 
 
-class RollBackConfig(dg.Config):
+class RollBackConfig(ByHandConfig):
     """Which days go back, and why."""
 
     by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
@@ -44,20 +57,20 @@ class RollBackConfig(dg.Config):
     all_days: bool = Field(default=False, description="Bring back every day that the correction has live.")
 
 
-class AbandonConfig(dg.Config):
+class AbandonConfig(ByHandConfig):
     """Why a correction is abandoned."""
 
     by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="Why.")
 
 
-class TryAgainConfig(dg.Config):
+class TryAgainConfig(ByHandConfig):
     """Who has looked."""
 
     by: str = Field(default="", description="Your own name, needed; it says who has looked.")
 
 
-class DecommissionConfig(dg.Config):
+class DecommissionConfig(ByHandConfig):
     """Whether to wait for the rollback window."""
 
     by: str = Field(default="", description="Your own name, needed with now.")
@@ -81,12 +94,31 @@ def manual_jobs(definition: TableDefinition) -> list[dg.JobDefinition]:
 
 
 @contextmanager
-def _launched(context: dg.OpExecutionContext, definition: TableDefinition, what: str) -> Iterator[str]:
-    """The correction that the job was launched for; refusals are told plainly, and readers attended to afterwards."""
+def _launched(
+    context: dg.OpExecutionContext, definition: TableDefinition, what: str, config: ByHandConfig
+) -> Iterator[str]:
+    """The correction that the job was launched for; refusals are told plainly, and readers attended to afterwards.
+
+    What was decided and what is next is said in the run's log.
+    """
     with refreshing_outputs(context, definition):
         if not context.has_partition_key:
             raise CorrectionUnnamed(what)
-        yield context.partition_key
+        correction, meant = context.partition_key, written(config.correction)
+        if meant and meant != correction:
+            raise OtherCorrectionMeant(what, correction, meant)
+        yield correction
+        for sentence in _decided(context, definition, correction):
+            context.log.info("%s", sentence)
+
+
+def _decided(context: dg.OpExecutionContext, definition: TableDefinition, correction: str) -> Iterator[str]:
+    """What the ledger last heard of a correction, and what is next."""
+    lake: LakeResource = context.resources.lake
+    (standing,) = standings(definition.knowing(lake.records()), lake.now(), correction)
+    last = standing.events[-1]
+    yield f"{last.actor or 'Nobody'} on correction {correction}. {summary_of(last.fact, definition.slots.grain)}"
+    yield sentence_of(correction, standing.next_step)
 
 
 def _step_context(
@@ -112,7 +144,7 @@ def _job(definition: TableDefinition, what: str, op: dg.OpDefinition, about: str
 def _approve(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__approve_by_hand", required_resource_keys={"lake"})
     def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
-        with _launched(context, definition, "approve") as correction:
+        with _launched(context, definition, "approve", config) as correction:
             runbook.approve(
                 _step_context(context, definition, config.by), correction, config.note, override=config.override
             )
@@ -123,7 +155,7 @@ def _approve(definition: TableDefinition) -> dg.JobDefinition:
 def _try_again(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__try_again_by_hand", required_resource_keys={"lake"})
     def look_and_try_again(context: dg.OpExecutionContext, config: TryAgainConfig) -> None:
-        with _launched(context, definition, "try again") as correction:
+        with _launched(context, definition, "try again", config) as correction:
             try_again(_step_context(context, definition, config.by), correction)
 
     return _job(
@@ -135,7 +167,7 @@ def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__roll_back_by_hand", required_resource_keys={"lake"})
     @told_in(definition.slots.grain)
     def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
-        with _launched(context, definition, "roll back") as correction:
+        with _launched(context, definition, "roll back", config) as correction:
             days = days_given(config.days, "days")
             # Without either, one that somebody has decided on already is brought to its end.
             ctx = _step_context(context, definition, config.by, decides=bool(days) or config.all_days)
@@ -149,7 +181,7 @@ def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
 def _abandon(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__abandon_by_hand", required_resource_keys={"lake"})
     def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
-        with _launched(context, definition, "abandon") as correction:
+        with _launched(context, definition, "abandon", config) as correction:
             runbook.abandon(_step_context(context, definition, config.by), correction, config.note)
 
     about = definition.slots.grain.worded("Abandon a correction: its days are unclaimed and the reports thaw.")
@@ -159,7 +191,7 @@ def _abandon(definition: TableDefinition) -> dg.JobDefinition:
 def _decommission(definition: TableDefinition) -> dg.JobDefinition:
     @dg.op(name=f"{definition.table}__decommission_by_hand", required_resource_keys={"lake"})
     def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
-        with _launched(context, definition, "decommission") as correction:
+        with _launched(context, definition, "decommission", config) as correction:
             ctx = _step_context(context, definition, config.by, decides=config.now)
             runbook.decommission(ctx, correction, now=config.now)
 

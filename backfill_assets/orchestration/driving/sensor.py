@@ -68,6 +68,8 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
     )
     def drive(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
         result = tick(definition, context.instance, definition.step_context(lake, driver_name(definition.table)))
+        for sentence in result.sentences:
+            context.log.info("%s", sentence)
         known = set(context.instance.get_dynamic_partitions(partitions_name(definition.table)))
         partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
         new = [name for name in result.corrections if name not in known]
@@ -82,11 +84,16 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """What a tick came to: runs to launch, every correction of the table, and a sentence for the sensor's page."""
+    """What a tick came to: runs to launch, every correction of the table, and a sentence for each that is open."""
 
     requests: tuple[dg.RunRequest, ...]
     corrections: tuple[str, ...]
-    sentence: str
+    sentences: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """All of them."""
+        return " ".join(self.sentences) or "No correction is open."
 
 
 def tick(definition: TableDefinition, instance: dg.DagsterInstance, ctx: StepContext) -> TickResult:
@@ -102,8 +109,8 @@ def tick(definition: TableDefinition, instance: dg.DagsterInstance, ctx: StepCon
         for name, progress in ours.items()
         if progress.publication.ending is not Ending.DECOMMISSIONED
     }
-    sentences = [sentence_of(name, one) for name, one in decided.items()]
-    return TickResult(tuple(launcher.requests), tuple(ours), " ".join(sentences) or "No correction is open.")
+    sentences = tuple(sentence_of(name, one) for name, one in decided.items())
+    return TickResult(tuple(launcher.requests), tuple(ours), sentences)
 
 
 @dataclass(frozen=True)

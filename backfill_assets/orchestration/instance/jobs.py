@@ -59,10 +59,12 @@ def config_in(grain: Grain, config: type[dg.Config]) -> type[dg.Config]:
 
 @contextmanager
 def logging_refusals(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[None]:
-    """Log the sentences of a refusal before Dagster wraps it."""
+    """Log the sentences of a refusal before Dagster wraps it, and show them on the page of the asset it is about."""
     try:
         yield
     except BackfillAssetsError as error:
+        if isinstance(context, dg.AssetExecutionContext) and len(context.assets_def.keys) == 1:
+            context.log_event(dg.AssetObservation(context.asset_key, description=str(error)))
         context.log.error("%s", error)  # noqa: TRY400 - the stack trace follows anyway
         raise
 
