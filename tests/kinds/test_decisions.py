@@ -218,11 +218,17 @@ COMMANDS: list[tuple[list[str], str]] = [
 )
 def test_a_command_decides_nothing_by_default(live: tuple[House, str], command: list[str], error: str) -> None:
     house, correction = live
-    before = house.commits()
+    before, runs = house.commits(), _runs(house)
 
     assert_refused(house.run(*(correction if word == "ID" else word for word in command)), error)
 
     assert house.commits() == before
+    assert _runs(house) == runs, "a red run in the UI"
+
+
+def _runs(house: House) -> int:
+    with house.entered():
+        return len(instance_in(house.home).get_run_ids())
 
 
 def test_what_a_person_decided_is_brought_to_its_end_without_asking_again(tmp_path: Path) -> None:
