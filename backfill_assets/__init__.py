@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc, place
     from backfill_assets.orchestration.nightly.pipeline import NightlySpec
     from backfill_assets.orchestration.reports.freeze import begin_report
+    from backfill_assets.orchestration.reports.outside import OutsideReport
 
 _HOMES = {
     "BackfillAssetsError": "backfill_assets.errors.base",
@@ -40,6 +41,7 @@ _HOMES = {
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
+    "OutsideReport": "backfill_assets.orchestration.reports.outside",
     "ParquetSource": "backfill_assets.orchestration.asset.source",
     "QuerySource": "backfill_assets.orchestration.asset.source",
     "Source": "backfill_assets.orchestration.asset.source",
@@ -72,6 +74,7 @@ __all__ = [
     "FirstDayUnreadable",
     "LakeResource",
     "NightlySpec",
+    "OutsideReport",
     "ParquetSource",
     "QuerySource",
     "Source",

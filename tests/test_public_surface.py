@@ -20,6 +20,7 @@ PUBLIC = {
         "FirstDayUnreadable",
         "LakeResource",
         "NightlySpec",
+        "OutsideReport",
         "ParquetSource",
         "QuerySource",
         "Source",

@@ -9,6 +9,7 @@ from backfill_assets.errors.base import (
     BadInput,
     Refused,
     corrections_listed,
+    counted,
     days_listed,
     listed,
     verb,
@@ -247,6 +248,21 @@ class RebuildIncomplete(BackfillAssetsError):
         super().__init__(
             f"Correction {correction} has not rebuilt {names} yet. The reports stay frozen at their last good state. "
             f"Run {correction} again to build them."
+        )
+
+
+class ReportsNotRebuilt(BackfillAssetsError):
+    """Runs of reports failed at step 7; ``left`` are the partitions by report, ``errors`` why, as the runs said."""
+
+    def __init__(
+        self, correction: str, left: Mapping[str, Collection[str]], rebuilt: int, errors: Collection[str]
+    ) -> None:
+        of_each = ", ".join(f"{counted(len(keys), 'partition')} of {report}" for report, keys in left.items())
+        why = " ".join(dict.fromkeys(errors)) or "Dagster gives no reason."
+        super().__init__(
+            f"Correction {correction} could not rebuild {of_each}. "
+            f"{counted(rebuilt, 'other partition')} {verb(rebuilt, 'is', 'are')} rebuilt, and the reports stay frozen. "
+            f"Repair the cause and run {correction} again, which builds only what is left. {why}"
         )
 
 

@@ -92,3 +92,14 @@ class SourceNotFree(Refused):
             f"The driver stages {verb(len(days), 'it', 'them')} by itself for correction {correction}, as does "
             f"`backfill-assets run {correction}`; nothing has to be launched again."
         )
+
+
+class RefreshHanging(BackfillAssetsError):
+    """What refreshes a report outside has not returned in the time that it may take."""
+
+    def __init__(self, report: str, minutes: float) -> None:
+        told = f"{minutes:g} {'minute' if minutes == 1 else 'minutes'}"
+        super().__init__(
+            f"The refresh of {report} has not returned within {told}. It was left to itself, and what "
+            f"{report} shows may be old or new. See where it is kept whether it is refreshed, then try again."
+        )

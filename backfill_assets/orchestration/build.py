@@ -16,13 +16,16 @@ from backfill_assets.errors.setup import ArgumentUnusable, SourcesUnknown
 from backfill_assets.orchestration.asset.arguments import (
     MADE_HERE,
     asset_given,
+    described,
     refuse_assets,
+    refuse_list,
     refuse_options_of_corrections,
     refuse_reports,
 )
+from backfill_assets.orchestration.asset.declared import attached
 from backfill_assets.orchestration.asset.lateness import lateness_check
 from backfill_assets.orchestration.asset.options import IO_MANAGER
-from backfill_assets.orchestration.asset.siblings import declaration_of, link
+from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of, link
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
 from backfill_assets.orchestration.asset.surroundings import Render
@@ -36,7 +39,9 @@ from backfill_assets.orchestration.instance.columns import column_of
 from backfill_assets.orchestration.instance.naming import refuse_names, table_of
 from backfill_assets.orchestration.nightly.jobs import nightly_definitions, sweep_definitions
 from backfill_assets.orchestration.nightly.pipeline import NightlySpec, Pipeline, refuse_nightly
+from backfill_assets.orchestration.reports.hold import hold
 from backfill_assets.orchestration.reports.honoured import refuse_report, refuse_source
+from backfill_assets.orchestration.reports.outside import OutsideReport, assets_of, refuse_outside
 from backfill_assets.orchestration.reports.reach import Reports, in_order
 from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
 from backfill_assets.orchestration.watching.watches import Watch, refuse_watches
@@ -49,7 +54,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     asset: dg.AssetsDefinition | None = None,
     *,
     sources: Sequence[dg.AssetsDefinition] = (),
-    reports: Sequence[dg.AssetsDefinition] = (),
+    reports: Sequence[dg.AssetsDefinition | OutsideReport] = (),
     rollback_days: int = 14,
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
@@ -67,7 +72,8 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     Args:
         asset: what ``correctable_asset`` made.
         sources: the assets it is computed from.
-        reports: the assets computed from it, directly or through each other, that step 7 rebuilds.
+        reports: the assets computed from it, directly or through each other, that step 7 rebuilds, and what something
+            outside keeps.
         rollback_days: how long retired days are kept after a cut over.
         verify: further looks at the sources, at step 2.
         prove: further checks of the staged days against the source, at step 5.
@@ -127,6 +133,7 @@ def correction_definitions(definition: TableDefinition) -> dg.Definitions:
             staged_sibling(definition),
             opening_asset(definition),
             *steps,
+            *definition.reports.made,
         ],
         jobs=[*jobs, *by_hand],
         sensors=[driver_sensor(definition, [*jobs, *by_hand])],
@@ -155,7 +162,7 @@ def build_table_definition(
     asset: dg.AssetsDefinition,
     *,
     sources: Sequence[dg.AssetsDefinition],
-    reports: Sequence[dg.AssetsDefinition],
+    reports: Sequence[dg.AssetsDefinition | OutsideReport],
     rollback_days: int = 14,
     verify: Sequence[Verify] = (),
     prove: Sequence[Prove] = (),
@@ -168,10 +175,7 @@ def build_table_definition(
     """
     declaration = declaration_of(asset)
     refuse_assets(declaration.table, "sources", sources)
-    refuse_assets(declaration.table, "reports", reports, MADE_HERE)
-    refuse_reports(asset.key, declaration.table, reports, sources)
-    read = [key for source in sources for key in source.keys]
-    refuse_names(asset.key, [*dict.fromkeys([*read, *(key for report in reports for key in report.keys)])])
+    known = _reports(asset, declaration, reports, sources)
     given = {table_of(key) for source in sources for key in source.keys}
     if sources and (unknown := declaration.compute_spec.tables_in_lake - given):
         raise SourcesUnknown(declaration.table, unknown)
@@ -179,11 +183,6 @@ def build_table_definition(
         refuse_source(asset, declaration.slots, source, IO_MANAGER)
     partitions = {table_of(key): spec.partitions_def for source in sources for key, spec in source.specs_by_key.items()}
     link(asset, partitions, has_nightly=consumers.has_nightly)
-    known = Reports(asset.key, declaration.slots, in_order(asset.key, reports))
-    definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.slots.partitions_def}
-    for report in known.assets:
-        refuse_report(report, definitions)
-        definitions |= {report.key: report.partitions_def} if report.partitions_def else {}
     limits = declared_limits(sources)
     named = tuple(table_of(report.key) for report in known.assets)
     consumers = replace(consumers, reports=named, tolerant=known.tolerant)
@@ -195,6 +194,42 @@ def build_table_definition(
     }
     made = TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render, columns)
     return link_tables(made, sources)
+
+
+def _reports(
+    asset: dg.AssetsDefinition,
+    declaration: Declaration,
+    given: Sequence[dg.AssetsDefinition | OutsideReport],
+    sources: Sequence[dg.AssetsDefinition],
+) -> Reports:
+    """The reports of a table, each of which step 7 can rebuild and a freeze can hold."""
+    table = declaration.table
+    fits = (dg.AssetsDefinition, OutsideReport)
+    refuse_list(table, "reports", given, lambda one: isinstance(one, fits), MADE_HERE)
+    for one in given:
+        _refuse_unbuildable(table, one)
+    assets, made, whole = assets_of(asset.key, given)
+    refuse_assets(table, "reports", assets, MADE_HERE)
+    refuse_reports(asset.key, table, assets, sources)
+    read = [key for source in sources for key in source.keys]
+    refuse_names(asset.key, [*dict.fromkeys([*read, *(key for report in assets for key in report.keys)])])
+    known = Reports(asset.key, declaration.slots, in_order(asset.key, assets, whole), tuple(made))
+    definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.slots.partitions_def}
+    for report in known.assets:
+        refuse_report(report, definitions)
+        definitions |= {report.key: report.partitions_def} if report.partitions_def else {}
+    for one in assets:
+        hold(table, one)
+    return known
+
+
+def _refuse_unbuildable(table: str, given: dg.AssetsDefinition | OutsideReport) -> None:
+    """Refuse reports that step 7 could not rebuild."""
+    if isinstance(given, OutsideReport):
+        refuse_outside(table, given)
+    elif attached(given, Declaration) is not None:
+        found = f"{described(given)}, whose published days only its own corrections may rewrite,"
+        raise ArgumentUnusable(table, "reports", found, "Leave it out of the reports, and correct it after this table.")
 
 
 LIMITED = (tags.BACKFILL, tags.CORRECTION)

@@ -18,11 +18,11 @@ from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.setup import NotOfTable, TableUnclear
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, table_of
 from backfill_assets.orchestration.instance.slots import grain_of
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import MARKED, Nightly, NightlyRun
+from backfill_assets.orchestration.reports.building import Builder
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook.request import request_of
 from backfill_assets.storage.snapshot import Snapshot
@@ -183,9 +183,10 @@ class TestLake(Place):
 
     def _build_reports(self, definition: TableDefinition, window: Window) -> None:
         reach = definition.surroundings(self.records).reach(window.days)
+        builder = Builder(self.runner, definition.knowing(self.records), self.now)
         for report in definition.reports.assets:
-            for first, last in runs_of_keys(report, reach.get(report.name, ())):
-                refuse_failed(self.runner.run_keys([*report.selection], first, last, MARKED))
+            for _, ran in builder.build_all(report, reach.get(report.name, ()), MARKED, definition.table):
+                refuse_failed(ran)
 
 
 def _read(definition: TableDefinition, window: Window, name: str, partitions: dg.PartitionsDefinition) -> Window:

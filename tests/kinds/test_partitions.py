@@ -37,10 +37,10 @@ from backfill_assets.errors.setup import (
 )
 from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.table_definition import tables_in
-from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.reports.building import runs_of_keys
 from backfill_assets.orchestration.reports.reach import Report
 from backfill_assets.runbook import approve, open_correction
 from tests.e2e.test_bad_input import assert_in_three_sentences
@@ -428,7 +428,7 @@ def test_runs_of_keys_are_consecutive_in_time_and_hold_exactly_what_was_asked(fm
 
 
 def report_of(partitions) -> Report:
-    @dg.asset(partitions_def=partitions)
+    @dg.asset(partitions_def=partitions, backfill_policy=dg.BackfillPolicy.single_run())
     def made() -> None: ...
 
     return Report(made.key, made)

@@ -1,6 +1,6 @@
 """The Delta Lake IO manager: waves of a correctable table, and any other frame, as days of a Delta table."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -27,10 +27,12 @@ from backfill_assets.orchestration.instance.materializing import log_materializa
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit
 from backfill_assets.orchestration.instance.slots import is_odd, slots_of
-from backfill_assets.orchestration.reports.completeness import complete, shown
-from backfill_assets.orchestration.reports.freeze import Freezer
+from backfill_assets.orchestration.reports.completeness import Built, complete, graph_of, noted, shown
+from backfill_assets.orchestration.reports.freeze import Freezer, keys_of_run
+from backfill_assets.orchestration.reports.reach import WHOLE
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.builds import Build
+from backfill_assets.storage.completeness import Completeness
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Change, Commit, Table
@@ -59,8 +61,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         reader = dg.AssetExecutionContext.get()
         records = records_of_run(reader, self.lake.records())
         if reader.has_assets_def:
-            for key in reader.selected_asset_keys:
-                self._freezer(records).refuse(table_of(key), _keys_of_run(reader))
+            self._freezer(records).refuse_run(reader.selected_asset_keys, keys_of_run(reader))
         days = _days(context) if context.has_asset_partitions else None
         source = records.snapshot(table_of(context.asset_key))
         for key in reader.selected_asset_keys if reader.has_assets_def else ():
@@ -172,9 +173,10 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         name = table_of(context.asset_key)
         records = records_of_run(dg.AssetExecutionContext.get(), self.lake.records())
         if not context.has_asset_partitions:
-            context.add_output_metadata(
-                _metadata(name, _replace_all(records.table(name, frame.schema), frame), len(frame))
-            )
+            self._freezer(records).refuse(name, [WHOLE])
+            commit = _replace_all(records.table(name, frame.schema), frame)
+            measured = self._complete(context, records, [WHOLE])
+            context.add_output_metadata({**_metadata(name, commit, len(frame)), **shown(records, measured)})
             return
         keys, days = list(context.asset_partition_keys), _days(context)
         freezer, column = self._freezer(records), spelled_in(frame, name, records.partition_of(name))
@@ -186,10 +188,16 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             metadata={tags.RUN: context.run_id, tags.GIT_COMMIT: git_commit()},
             skip_equal=True,
         )
-        begun = {table: number for (reader, table), number in self._read.items() if reader == context.asset_key}
-        measured = complete(context, records, keys, begun, self.lake.now())
-        freezer.tell_built(name, keys, context.run_id)
+        measured = self._complete(context, records, keys)
         context.add_output_metadata({**_metadata(name, commit, len(frame)), **shown(records, measured)})
+
+    def _complete(self, context: dg.OutputContext, records: Records, keys: Sequence[str]) -> list[Completeness]:
+        """Write down what was built, and of what; a correction that has asked for it hears of it."""
+        read = {table: number for (reader, table), number in self._read.items() if reader == context.asset_key}
+        built = Built(context.asset_key, tuple(keys), context.run_id, {**noted(context), **read})
+        measured = complete(graph_of(dg.AssetExecutionContext.get()), records, built, self.lake.now())
+        self._freezer(records).tell_built(table_of(context.asset_key), keys, context.run_id)
+        return measured
 
     def _freezer(self, records: Records) -> Freezer:
         return Freezer(records, self._tags, self.lake.now())
@@ -225,10 +233,6 @@ def _refuse_closed(records: Records, wave: Wave) -> None:
     """Fail a run whose correction was closed while it computed: nothing would be compared with what it staged."""
     if wave.correction and (progress := records.ledger.progress(wave.correction)).is_closed:
         raise StagingClosed(wave.correction, str(progress.publication.ending))
-
-
-def _keys_of_run(context: dg.AssetExecutionContext) -> list[str]:
-    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
 
 
 def _replace_all(table: Table, frame: pl.DataFrame) -> Commit | None:

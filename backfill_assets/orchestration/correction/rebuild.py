@@ -1,18 +1,72 @@
-"""What step 7 builds: the owed report partitions, in runs of consecutive ones, in this process."""
+"""What step 7 builds: the owed report partitions, nearest first, in this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import dagster as dg
 
-from backfill_assets.errors.setup import PartitionUnknown
+from backfill_assets.errors.correction import ReportsNotRebuilt
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.naming import table_of
-from backfill_assets.orchestration.instance.runner import Runner, RunResult
-from backfill_assets.orchestration.instance.slots import in_order
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.reports.building import Builder, rebuild_marks
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.orchestration.reports.reach import Report
 from backfill_assets.runbook import StepContext
+
+
+@dataclass
+class Rebuild:
+    """One rebuild of a correction's reports, and what of it failed: partitions by report, and the errors of runs."""
+
+    definition: TableDefinition
+    ctx: StepContext
+    builder: Builder
+    correction: str
+    left: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    stuck: set[dg.AssetKey] = field(default_factory=set[dg.AssetKey])
+    errors: list[str] = field(default_factory=list[str])
+    built: int = 0
+
+    def build(self, partitions: Mapping[str, Sequence[str]]) -> None:
+        """Build what is owed of each report, nearest first; what another correction holds is handed over to it.
+
+        A report that reads one that failed waits for it, since it would be built of what is wrong.
+
+        Raises:
+            ReportsNotRebuilt: naming what failed and what waits for it.
+        """
+        for report in self.definition.reports.assets:
+            keys = self._owed(report, partitions.get(report.name, ()))
+            if not keys:
+                continue
+            if report.parents & self.stuck:
+                self._leave(report, keys)
+            elif not self._handed_over(report, keys):
+                self._build(report, keys)
+        if self.left:
+            raise ReportsNotRebuilt(self.correction, self.left, self.built, self.errors)
+
+    def _owed(self, report: Report, keys: Sequence[str]) -> list[str]:
+        """Those of some partitions that are still owed; a run of one output of an op has built the others too."""
+        owed = self.ctx.records.ledger.progress(self.correction).downstream.owed
+        return [key for key in keys if (report.name, key) in owed]
+
+    def _handed_over(self, report: Report, keys: Collection[str]) -> bool:
+        freezer = Freezer(self.ctx.records, {"user": self.ctx.actor}, self.ctx.now)
+        return freezer.hand_over(self.correction, report.name, keys)
+
+    def _build(self, report: Report, keys: Sequence[str]) -> None:
+        marks, table = rebuild_marks(self.correction), self.definition.table
+        for _, ran in self.builder.build_all(report, keys, marks, table):
+            self.errors += [] if ran.success else ran.errors or ("Dagster gives no reason.",)
+        left = self._owed(report, keys)
+        self.built += len(keys) - len(left)
+        if left:
+            self._leave(report, left)
+
+    def _leave(self, report: Report, keys: Sequence[str]) -> None:
+        self.left[report.name] = [*keys]
+        self.stuck.update(report.selection)
 
 
 def rebuild(
@@ -21,56 +75,10 @@ def rebuild(
     runner: Runner,
     correction: str,
     partitions: Mapping[str, Sequence[str]],
-) -> list[RunResult]:
-    """Build these partitions of each report, nearest first; what another correction holds is handed over to it.
-
-    Each run of consecutive partitions is a Dagster run of its own, so one that fails does not stop the others, and
-    starting a process for each is saved.
-    """
-    ran: list[RunResult] = []
-    freezer = Freezer(ctx.records, {"user": ctx.actor}, ctx.now)
-    for report in definition.reports.assets:
-        name = table_of(report.key)
-        keys = partitions.get(name, ())
-        if keys and not freezer.hand_over(correction, name, keys):
-            marks = {tags.REBUILD_FOR: correction, tags.CORRECTION: correction}
-            ran += [runner.run_keys([*report.selection], *ends, marks) for ends in runs_of_keys(report, keys)]
-    return ran
-
-
-def runs_of_keys(asset: Report, keys: Sequence[str]) -> list[tuple[str, str]]:
-    """Group partition keys into runs of consecutive ones, each as its first and last, in the order of time.
+) -> None:
+    """Build these partitions of each report.
 
     Raises:
-        PartitionUnknown: when the report has no such partition, perhaps any more.
+        ReportsNotRebuilt: when some could not be.
     """
-    wanted = set(keys)
-    runs: list[tuple[str, str]] = []
-    previous = False
-    partitions = asset.partitions_def
-    ordered = in_order(asset.name, partitions, wanted)
-    if beyond := _outside(partitions, ordered):
-        raise PartitionUnknown(asset.name, beyond, str(partitions))
-    between = (
-        partitions.get_partition_keys_in_range(dg.PartitionKeyRange(ordered[0], ordered[-1]))
-        if partitions and ordered
-        else ()
-    )
-    for key in between:
-        if key in wanted:
-            runs = [*runs[:-1], (runs[-1][0], key)] if previous else [*runs, (key, key)]
-        previous = key in wanted
-    return runs
-
-
-def _outside(partitions: dg.PartitionsDefinition | None, keys: Sequence[str]) -> list[str]:
-    """Keys that lie before the first partition of a definition or after its end."""
-    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        return []
-    windows = {key: partitions.time_window_for_partition_key(key) for key in [*keys[:1], *keys[-1:]]}
-    first, end = partitions.start.timestamp(), partitions.end.timestamp() if partitions.end else None
-    return [
-        key
-        for key, window in windows.items()
-        if window.start.timestamp() < first or (end is not None and window.end.timestamp() > end)
-    ]
+    Rebuild(definition, ctx, Builder(runner, ctx.records, ctx.now), correction).build(partitions)

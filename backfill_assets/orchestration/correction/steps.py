@@ -10,7 +10,6 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Notified, ReportsRebuilt, Swapped
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
-from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.runs import StepClosed
 from backfill_assets.orchestration.asset.lateness import told_of_tables
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
@@ -162,9 +161,7 @@ def _rebuild(
     refuse_moved(progress)
     for report, key in sorted(progress.downstream.owed):
         owed.setdefault(report, []).append(key)
-    ran = rebuild(definition, ctx, runner_within(context, {"user": ctx.actor}), correction, owed)
-    if failed := [error for one in ran for error in one.errors]:
-        raise RunFailed(correction, failed)
+    rebuild(definition, ctx, runner_within(context, {"user": ctx.actor}), correction, owed)
     return runbook.rebuild_downstream(ctx, correction)
 
 

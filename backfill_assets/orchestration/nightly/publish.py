@@ -18,13 +18,12 @@ from backfill_assets.errors.failure import FailedAlike, Failure, failed_alike
 from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.lateness import lateness, stale_days
-from backfill_assets.orchestration.correction.rebuild import runs_of_keys
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Apart, Runner, RunResult, guarded, why
-from backfill_assets.orchestration.instance.slots import in_order, slots_of
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
+from backfill_assets.orchestration.reports.building import Builder, keys_between, runs_of_keys
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.orchestration.reports.reach import Report
 from backfill_assets.runbook.readers import NIGHTLY
@@ -249,6 +248,7 @@ class NightlyRun:
         frozen: list[str] = []
         reach = self._owed(records, days)
         freezer = Freezer(records, {}, self.lake.now())
+        builder = self._builder(records)
         for asset in self.pipeline.definition.reports.assets:
             keys = reach.get(table_of(asset.key), ())
             if not keys:
@@ -258,33 +258,27 @@ class NightlyRun:
             except ReportFrozen:
                 frozen.append(table_of(asset.key))
                 continue
-            for run in runs_of_keys(asset, keys):
-                for _, ran in self.apart.failures(partial(self._run_report, asset), run):
+            for run in runs_of_keys(asset, keys, builder.built_of_live(asset, self.pipeline.definition.table)):
+                between = keys_between(asset, *run)
+                for _, ran in self.apart.failures(partial(_built, builder, asset), between):
                     self.reports_failed[table_of(asset.key)] = why(ran)
         return tuple(frozen)
 
-    def _run_report(self, asset: Report, keys: Sequence[str]) -> RunResult:
-        return self.runner.run_keys([*asset.selection], keys[0], keys[-1], MARKED)
-
-    def _owed(self, records: Records, days: Collection[date]) -> dict[str, list[str]]:
+    def _owed(self, records: Records, days: Collection[date]) -> dict[str, tuple[str, ...]]:
         """The report partitions that the days reach, and those that were built from other files than live has."""
         live = self._live(records)
         if not live:
             return {}
-        snapshot = records.snapshot(self.pipeline.definition.table)
-        reached = self.pipeline.definition.surroundings(records).reach(days) if days else {}
-        owed: dict[str, list[str]] = {report: [*keys] for report, keys in reached.items()}
-        definitions = {report.name: report.partitions_def for report in self.pipeline.definition.reports.assets}
-        for report, keys in self.pipeline.definition.surroundings(records).reach(live).items():
-            built = records.completeness.of_report(report, self.pipeline.definition.table)
-            there = records.days(report)
-            partitions = definitions[report]
-            begin = slots_of(report, partitions, keys)
-            # A report that keeps no table of its own is known by its completeness alone.
-            lost = {key for key in keys if begin[key] not in there and (there or key not in built)}
-            behind = [key for key in keys if key in lost or (key in built and not built[key].is_of(snapshot))]
-            owed[report] = [*in_order(report, partitions, {*owed.get(report, ()), *behind})]
-        return owed
+        definition = self.pipeline.definition
+        builder, reports = self._builder(records), {report.name: report for report in definition.reports.assets}
+        reached = definition.surroundings(records).reach(days) if days else {}
+        for report, keys in definition.surroundings(records).reach(live).items():
+            behind = builder.behind(reports[report], keys, definition.table)
+            reached[report] = reports[report].in_order({*reached.get(report, ()), *behind})
+        return reached
+
+    def _builder(self, records: Records) -> Builder:
+        return Builder(self.runner, records, self.lake.now())
 
     def _advance(self, records: Records, window: Window | None) -> None:
         """Move nightly's mark to the last day before which none is missing."""
@@ -297,3 +291,7 @@ class NightlyRun:
         if reached is not None:
             table = self.pipeline.definition.table
             records.watermarks.advance(NIGHTLY, table, reached, by=NIGHTLY, at=self.lake.now())
+
+
+def _built(builder: Builder, report: Report, keys: Sequence[str]) -> RunResult:
+    return builder.build(report, (keys[0], keys[-1]), MARKED)

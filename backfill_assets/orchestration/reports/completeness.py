@@ -13,7 +13,8 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import now_utc
 from backfill_assets.orchestration.instance.slots import slots_of
-from backfill_assets.storage.completeness import Basis, BuiltReports, Completeness, measure
+from backfill_assets.orchestration.reports.reach import WHOLE
+from backfill_assets.storage.completeness import Basis, Completeness, measure
 from backfill_assets.storage.records import Records
 
 
@@ -21,7 +22,8 @@ from backfill_assets.storage.records import Records
 class Read:
     """What one partition reads of one table: days, those of them that a report on the way lacks, and since when.
 
-    ``commit`` is the oldest one that a report on the way was built from; None when the table is read itself.
+    ``commit`` is the oldest one that a report on the way was built from, if its days have other files by now; None when
+    they have not, and when the table is read itself.
     """
 
     days: frozenset[date] = frozenset()
@@ -35,45 +37,59 @@ class Read:
 
 
 def days_read(
-    context: dg.AssetExecutionContext, asset: dg.AssetKey, partitions: Collection[str], built: BuiltReports
+    graph: Any, asset: dg.AssetKey, partitions: Collection[str], records: Records
 ) -> dict[str, dict[str, Read]]:
-    """By correctable table, and by partition of the asset, what the partition reads, also through reports."""
-    graph = _graph(context)
+    """By correctable table, and by partition of the asset, what the partition reads, also through reports.
+
+    What has no partitions reads everything that is there.
+    """
     found: dict[str, dict[str, Read]] = {}
     for parent in graph.get(asset).parent_keys if graph.has(asset) else ():
         for partition in partitions:
-            keys = _read_of(graph, asset, parent, partition)
-            for table, read in _through(graph, parent, keys, built).items():
+            if partition == WHOLE:
+                through = _through_all(graph, parent, records)
+            else:
+                through = _through(graph, parent, _read_of(graph, asset, parent, partition), records)
+            for table, read in through.items():
                 of_table = found.setdefault(table, {})
                 of_table[partition] = of_table.get(partition, Read()).with_(read)
     return found
 
 
-def correctable_parents(context: dg.AssetExecutionContext, assets: Iterable[dg.AssetKey]) -> frozenset[str]:
-    """The correctable tables that assets of a run read themselves."""
-    graph = _graph(context)
+def correctable_parents(graph: Any, assets: Iterable[dg.AssetKey]) -> frozenset[str]:
+    """The correctable tables that assets read themselves."""
     parents = {parent for key in assets if graph.has(key) for parent in graph.get(key).parent_keys}
     return frozenset(table_of(parent) for parent in parents if _is_correctable(graph, parent))
 
 
-def _graph(context: dg.AssetExecutionContext) -> Any:
+def graph_of(context: dg.AssetExecutionContext) -> Any:
+    """The assets of a run's job, and what each reads."""
     return cast("Any", context.job_def.asset_layer.asset_graph)
 
 
-def _through(graph: Any, parent: dg.AssetKey, keys: frozenset[str], built: BuiltReports) -> dict[str, Read]:
+def _through_all(graph: Any, parent: dg.AssetKey, records: Records) -> dict[str, Read]:
+    """What all that there is of a parent is made of."""
+    name = table_of(parent)
+    if _is_correctable(graph, parent):
+        return {name: Read(records.days(name))}
+    return _through(graph, parent, frozenset(records.completeness.of_report(name)), records)
+
+
+def _through(graph: Any, parent: dg.AssetKey, keys: frozenset[str], records: Records) -> dict[str, Read]:
     """What partitions of a parent are made of: of their own days, or of those that its builds tell."""
     name = table_of(parent)
     if _is_correctable(graph, parent):
         return {name: Read(frozenset(_days(graph, parent, keys).values()))}
     found: dict[str, Read] = {}
-    for table in built.tables_of(name) if keys else ():
-        builds = built.of_report(name, table)
+    for table in filter(records.exists, records.completeness.tables_of(name) if keys else ()):
+        builds, live = records.completeness.of_report(name, table), records.snapshot(table)
         there = [builds[key] for key in keys if key in builds]
         # A partition that was never built has the day that it begins with, and lacks it.
         never = frozenset(_days(graph, parent, [key for key in keys if key not in builds]).values())
         read = Read(never, never)
         for one in there:
-            read = read.with_(Read(frozenset(one.expected), frozenset(one.missing), one.commit))
+            commit = None if one.is_of(live) else one.commit
+            read = read.with_(Read(frozenset(one.expected), frozenset(one.missing), commit))
         present = {day for one in there for day in one.expected if day not in one.missing}
         found[table] = replace(read, lacking=read.lacking - present)
     return found
@@ -125,43 +141,53 @@ def _when_over(partitions_def: Any, partition: str) -> datetime:
     return max(now_utc(), partitions_def.time_window_for_partition_key(partition).end.astimezone(UTC))
 
 
-def begin_reading(context: dg.AssetExecutionContext, records: Records) -> None:
-    """Note, before anything is read, at which commit each correctable table is that the run's assets read.
+def commits_read(graph: Any, records: Records, assets: Iterable[dg.AssetKey]) -> dict[str, int]:
+    """The commit of each correctable table that assets read themselves, to be asked before anything is read.
 
     What they read is that commit or a later one; a build that may be of an earlier one is never called newer.
     """
+    tables = sorted(correctable_parents(graph, assets))
+    return {table: records.snapshot(table).commit for table in tables if records.exists(table)}
+
+
+def begin_reading(context: dg.AssetExecutionContext, records: Records) -> None:
+    """Note, before anything is read, at which commit each correctable table is that the run's assets read."""
     selected = context.selected_asset_keys
-    commits = {
-        table: records.snapshot(table).commit
-        for table in sorted(correctable_parents(context, selected))
-        if records.exists(table)
-    }
+    commits = commits_read(graph_of(context), records, selected)
     for key in selected:
         context.add_output_metadata({tags.READ: commits}, output_name=context.output_for_asset_key(key))
 
 
-def complete(
-    context: dg.OutputContext, records: Records, partitions: Collection[str], begun: Mapping[str, int], at: datetime
-) -> list[Completeness]:
-    """Measure and write down what partitions of a report were built from; nothing for assets that are no report.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a run has built: partitions of a report. ``begun`` are the commits at which it began to read tables."""
 
-    ``begun`` are the commits at which tables were read through the IO manager.
-    """
-    running = dg.AssetExecutionContext.get()
-    noted = context.output_metadata.get(tags.READ)
-    commits = {**cast("Mapping[str, int]", getattr(noted, "data", None) or {}), **begun}
+    report: dg.AssetKey
+    partitions: tuple[str, ...]
+    run_id: str
+    begun: Mapping[str, int]
+
+
+def complete(graph: Any, records: Records, built: Built, at: datetime) -> list[Completeness]:
+    """Measure and write down what partitions of a report were built from; nothing for assets that are no report."""
     measured: list[Completeness] = []
-    for table, reads in days_read(running, context.asset_key, partitions, records.completeness).items():
+    for table, reads in days_read(graph, built.report, built.partitions, records).items():
         if not records.exists(table):
             continue
-        known = [commit for commit in (commits.get(table), *(read.commit for read in reads.values())) if commit]
+        known = [commit for commit in (built.begun.get(table), *(read.commit for read in reads.values())) if commit]
         source = records.snapshot(table, min(known, default=None))
         days = {partition: read.days for partition, read in reads.items()}
         lacking = {partition: read.lacking for partition, read in reads.items()}
-        report, run = table_of(context.asset_key), context.run_id
-        measured += measure(report, days, table, source, records.builds, run_id=run, at=at, lacking=lacking)
+        name = table_of(built.report)
+        measured += measure(name, days, table, source, records.builds, run_id=built.run_id, at=at, lacking=lacking)
     records.completeness.record(measured)
     return measured
+
+
+def noted(context: dg.OutputContext) -> Mapping[str, int]:
+    """The commits that :func:`begin_reading` noted for an output."""
+    told = context.output_metadata.get(tags.READ)
+    return cast("Mapping[str, int]", getattr(told, "data", None) or {})
 
 
 def shown(records: Records, measured: Collection[Completeness]) -> dict[str, dg.MetadataValue]:

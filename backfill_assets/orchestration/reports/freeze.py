@@ -17,6 +17,7 @@ from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of
 from backfill_assets.orchestration.instance.slots import slots_of
 from backfill_assets.orchestration.reports.completeness import begin_reading
+from backfill_assets.orchestration.reports.reach import WHOLE
 from backfill_assets.storage.records import Records
 
 
@@ -38,18 +39,43 @@ class Freezer:
         holders = {name: held for name, held in self.held_by(report).items() if name != own}
         if not holders:
             return
+        self._remember(holders, report, partitions)
+        raise ReportFrozen(report, partitions, holders)
+
+    def refuse_run(self, assets: Collection[dg.AssetKey], partitions: Collection[str]) -> None:
+        """The same for all assets of a run: what is built together is remembered together.
+
+        Raises:
+            ReportFrozen: naming the first report that is held.
+        """
+        refused: list[ReportFrozen] = []
+        for key in sorted(assets):
+            try:
+                self.refuse(table_of(key), partitions)
+            except ReportFrozen as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+
+    def remember(self, report: str, partitions: Collection[str]) -> None:
+        """Let the corrections that hold a report build again what was written since it was asked whether they do."""
+        own = self.run_tags.get(tags.REBUILD_FOR, "")
+        holders = {name: held for name, held in self.held_by(report).items() if name != own}
+        self._remember(holders, report, partitions)
+
+    def _remember(self, holders: Mapping[str, Progress], report: str, partitions: Collection[str]) -> None:
         for name, progress in holders.items():
             new = sorted(key for key in partitions if (report, key) not in progress.downstream.owed)
             if new:
                 self._tell(name, progress.plan.table, ReportOwed(report, tuple(new)))
-        raise ReportFrozen(report, partitions, holders)
 
     def tell_built(self, report: str, partitions: Collection[str], run_id: str) -> None:
-        """Write down that a correction's report partitions are built, when the run is for one."""
+        """Write down that those partitions are built which a correction owes, when the run is for one."""
         own = self.run_tags.get(tags.REBUILD_FOR)
-        if own:
-            table = self.records.ledger.progress(own).plan.table
-            self._tell(own, table, PartitionsBuilt(report, tuple(partitions)), run_id)
+        progress = self.records.ledger.progress(own) if own else None
+        told = [key for key in partitions if progress and (report, key) in progress.downstream.owed]
+        if own and progress and told:
+            self._tell(own, progress.plan.table, PartitionsBuilt(report, tuple(told)), run_id)
 
     def hand_over(self, correction: str, report: str, partitions: Collection[str]) -> bool:
         """Leave partitions to the other corrections that hold the report; False when none does any more.
@@ -86,6 +112,11 @@ class ReportRun:
     days: tuple[date, ...]
 
 
+def keys_of_run(context: dg.AssetExecutionContext) -> list[str]:
+    """The partitions that a run is about; of what has none, the whole."""
+    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else [WHOLE]
+
+
 def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> ReportRun:
     """Start a report's run, or refuse it before any compute and remember what was refused.
 
@@ -95,8 +126,7 @@ def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> Repor
     records = records_of_run(context, lake.records())
     keys = list(context.partition_keys)
     freezer = Freezer(records, context.run.tags, lake.now())
-    for asset in context.selected_asset_keys:
-        freezer.refuse(table_of(asset), keys)
+    freezer.refuse_run(context.selected_asset_keys, keys)
     begin_reading(context, records)
     asset = next(iter(sorted(context.selected_asset_keys)))
     days = slots_of(table_of(asset), context.assets_def.specs_by_key[asset].partitions_def, keys)

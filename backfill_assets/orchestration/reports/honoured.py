@@ -43,6 +43,8 @@ def refuse_report(report: Report, known: Mapping[dg.AssetKey, dg.PartitionsDefin
         PartitionsUnusable, PartitionsApart: when step 7 could not rebuild it.
     """
     partitions = report.partitions_def
+    if report.is_whole:
+        return
     if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         raise PartitionsUnusable(
             report.name, kind_of(partitions), "Partition it by time, or leave it out of the reports"

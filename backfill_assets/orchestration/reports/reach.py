@@ -10,14 +10,22 @@ from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.slots import TableSlots, slot_at, starts_of
+from backfill_assets.orchestration.instance.slots import in_order as in_order_of_time
+
+WHOLE = "all of it"
+"""The one partition of a report that has none, such as what a tool outside shows."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """One report: its key, and the definition that builds it, alone or together with others."""
+    """One report: its key, and the definition that builds it, alone or together with others.
+
+    One that is ``whole`` has no partitions: it is rebuilt by being called, after all others.
+    """
 
     key: dg.AssetKey
     definition: dg.AssetsDefinition
+    is_whole: bool = False
 
     @property
     def name(self) -> str:
@@ -28,6 +36,10 @@ class Report:
     def partitions_def(self) -> dg.PartitionsDefinition | None:
         """Its partitions."""
         return self.definition.specs_by_key[self.key].partitions_def
+
+    def in_order(self, keys: Collection[str]) -> tuple[str, ...]:
+        """Some of its partitions in the order of time."""
+        return tuple(keys) if self.is_whole else in_order_of_time(self.name, self.partitions_def, keys)
 
     @property
     def asset_deps(self) -> Mapping[dg.AssetKey, frozenset[dg.AssetKey]]:
@@ -59,11 +71,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Reports:
-    """The reports of a correctable table, nearest first, and the table's own partitions."""
+    """The reports of a correctable table, nearest first, and the table's own partitions.
+
+    ``made`` are the assets of those that the builder makes itself.
+    """
 
     table: dg.AssetKey
     slots: TableSlots
     assets: tuple[Report, ...]
+    made: tuple[dg.AssetsDefinition, ...] = ()
 
     @property
     def tolerant(self) -> tuple[str, ...]:
@@ -94,6 +110,8 @@ class Reports:
         """Those of a report's partitions that live has something of, in the order of time."""
         if not live or not keys:
             return ()
+        if report.is_whole:
+            return tuple(keys)
         starts = starts_of(report.name, report.partitions_def, keys)
         if _same_windows(report.partitions_def, self.slots.partitions_def):
             there = [key for key, start in starts.items() if slot_at(self.slots.partitions_def, start) in live]
@@ -120,7 +138,9 @@ def _reached_by_parents(
     now: datetime,
 ) -> frozenset[str]:
     keys: set[str] = set()
-    for parent in report.parents & reached.keys():
+    if report.is_whole:
+        return frozenset({WHOLE}) if any(reached.get(parent) for parent in report.parents) else frozenset()
+    for parent in report.parents & definitions.keys():
         upstream, downstream = definitions[parent], report.partitions_def
         if downstream is None:
             raise ReportUnreachable(report.name)
@@ -131,23 +151,37 @@ def _reached_by_parents(
     return frozenset(keys)
 
 
-def in_order(table: dg.AssetKey, assets: Sequence[dg.AssetsDefinition]) -> tuple[Report, ...]:
-    """Every report of the definitions, so that each comes after those it reads.
+def in_order(
+    table: dg.AssetKey, assets: Sequence[dg.AssetsDefinition], whole: Collection[dg.AssetKey] = ()
+) -> tuple[Report, ...]:
+    """Every report of the definitions, so that each comes after those it reads; ``whole`` ones have no partitions.
+
+    Of a definition that makes several assets those are reports that the table leads to.
 
     Raises:
-        ReportUnreachable: when a report reads neither the table nor another report of it, or has no partitions.
+        ReportUnreachable: when a definition reads neither the table nor another report of it, or has no partitions.
         HistoryPolicyUnknown: when a report declares something strange about changing history.
     """
-    waiting = [Report(key, asset) for asset in assets for key in sorted(asset.keys)]
+    waiting = [Report(key, asset, key in whole) for asset in assets for key in sorted(asset.keys)]
     names = {report.key for report in waiting}
     placed: dict[dg.AssetKey, Report] = {}
     while waiting:
-        ready = [report for report in waiting if not (report.parents & names) - placed.keys() - {report.key}]
-        lost = [report for report in ready if not report.parents & {table, *placed} or report.partitions_def is None]
-        if lost or not ready:
-            raise ReportUnreachable((lost or waiting)[0].name)
-        placed.update({report.key: report for report in ready})
+        ready = [report for report in waiting if not (report.parents & names) - {report.key}]
+        if not ready:
+            raise ReportUnreachable(waiting[0].name)
+        placed |= {report.key: report for report in ready if _is_reached(report, table, placed)}
+        names -= {report.key for report in ready}
         waiting = [report for report in waiting if report not in ready]
+    for asset in assets:
+        if not asset.keys & placed.keys():
+            raise ReportUnreachable(table_of(min(asset.keys)))
     for report in placed.values():
         _ = report.is_tolerant
     return tuple(placed.values())
+
+
+def _is_reached(report: Report, table: dg.AssetKey, placed: Mapping[dg.AssetKey, Report]) -> bool:
+    """Whether days of the table lead to a report; what has partitions cannot be reached through what has none."""
+    if report.is_whole is not (report.partitions_def is None):
+        return False
+    return bool(report.parents & {table, *(key for key, one in placed.items() if report.is_whole or not one.is_whole)})
