@@ -4,6 +4,7 @@ An upgrade that breaks one of these names its victim here.
 """
 
 from datetime import UTC, date, datetime
+from functools import wraps
 
 import dagster as dg
 import pytest
@@ -264,3 +265,27 @@ def test_events_of_one_batch_are_handed_over_together_where_the_instance_takes_b
         dg.GraphDefinition("telling", node_defs=[tell]).execute_in_process(instance=instance)
         assert instance.get_materialized_partitions(dg.AssetKey("told")) == {"0", "1", "2"}
     assert stored == [2]
+
+
+def test_the_function_of_a_finished_asset_can_be_replaced_and_is_the_one_that_runs():
+    told: list[str] = []
+
+    @dg.asset(partitions_def=DAYS)
+    def report(context: dg.AssetExecutionContext) -> None:
+        told.append(f"built {context.partition_key}")
+
+    mapped = dg.map_asset_specs(lambda spec: spec.replace_attributes(group_name="reports"), [report])
+
+    @wraps(report.op.compute_fn.decorated_fn)
+    def held(*given, **named):
+        running = dg.AssetExecutionContext.get()
+        told.append(f"asked {running.partition_key} of {sorted(running.job_def.resource_defs)}")
+        return report_as_it_was(*given, **named)
+
+    report_as_it_was = report.op.compute_fn.decorated_fn
+    vars(report.op)["_compute_fn"] = report.op.compute_fn._replace(decorated_fn=held)
+    defs = dg.Definitions(assets=mapped, resources={"lake": dg.ResourceDefinition.hardcoded_resource(1)})
+    job = defs.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(instance=instance, partition_key="2026-01-05").success
+    assert told == ["asked 2026-01-05 of ['io_manager', 'lake']", "built 2026-01-05"]
