@@ -57,6 +57,20 @@ def to_delta(frame: pl.DataFrame) -> pl.DataFrame:
     return kept.with_columns(frame[name] for name in decimals)
 
 
+def as_kept(frame: pl.DataFrame, kept: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """The frame with decimals as a table keeps them already, where that loses no digit; other columns as they are.
+
+    Who returns decimals without a type, such as pandas, returns as many digits as the values of the day have.
+    """
+    for name, kind in kept.items():
+        told = frame.schema.get(name)
+        if told is None or told == kind or not kind.is_decimal() or not (told.is_decimal() or told.is_integer()):
+            continue
+        cast = frame[name].cast(kind, strict=False)
+        frame = frame.with_columns(cast) if _same(frame[name], cast, kind) else frame
+    return frame
+
+
 def _same(before: pl.Series, after: pl.Series, kind: pl.DataType) -> bool:
     if before.null_count() != after.null_count():
         return False

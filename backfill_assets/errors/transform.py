@@ -22,6 +22,16 @@ class FrameUnknown(BadInput):
         )
 
 
+class InputKindUnknown(BadInput):
+    """A parameter of an asset is annotated as what no table of the lake can be given as."""
+
+    def __init__(self, asset: str, read: str, kind: str, known: str) -> None:
+        super().__init__(
+            f"{asset} takes {read} as {kind}, which no table of the lake can be given as. Nothing was read or built. "
+            f"Annotate the parameter as {known}, or not at all."
+        )
+
+
 class TypesUnfit(BadInput):
     """Columns of a frame are of types that Delta lacks, or hold values that its types do not."""
 

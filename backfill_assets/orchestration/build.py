@@ -23,6 +23,7 @@ from backfill_assets.orchestration.asset.arguments import (
     refuse_reports,
 )
 from backfill_assets.orchestration.asset.declared import attached
+from backfill_assets.orchestration.asset.frames import refuse_inputs
 from backfill_assets.orchestration.asset.lateness import lateness_check
 from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of, link
@@ -217,6 +218,7 @@ def _reports(
     definitions: dict[dg.AssetKey, dg.PartitionsDefinition] = {known.table: known.slots.partitions_def}
     for report in known.assets:
         refuse_report(report, definitions)
+        refuse_inputs(report.definition, report.name, definitions.keys())
         definitions |= {report.key: report.partitions_def} if report.partitions_def else {}
     for one in assets:
         hold(table, one)

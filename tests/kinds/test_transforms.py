@@ -42,8 +42,9 @@ from backfill_assets.errors.transform import (
     TransformUnusable,
     TypesUnfit,
 )
+from backfill_assets.orchestration.asset.frames import frame_of
 from backfill_assets.orchestration.asset.table_definition import tables_in
-from backfill_assets.orchestration.asset.transform import frame_of, taken_by
+from backfill_assets.orchestration.asset.transform import taken_by
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.runbook import approve, open_correction

@@ -1,6 +1,7 @@
 """The Delta Lake IO manager: waves of a correctable table, and any other frame, as days of a Delta table."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, cast
 
@@ -9,17 +10,19 @@ import polars as pl
 from pydantic import PrivateAttr
 
 from backfill_assets.core import facts as core_facts
+from backfill_assets.core.delta_types import as_kept
 from backfill_assets.core.events import Event
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import StagingClosed
 from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.errors.state import StateMoved
+from backfill_assets.errors.transform import InputKindUnknown
 from backfill_assets.orchestration.asset.alone import TriedWave
+from backfill_assets.orchestration.asset.frames import FRAMES_GIVEN, giver_of, kind_told, storable
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.siblings import has_nightly
-from backfill_assets.orchestration.asset.transform import storable
 from backfill_assets.orchestration.asset.wave import Wave, said, spelled_in, split_days, without_frames
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import records_of_run
@@ -44,8 +47,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     A partition is kept under the day that it begins with, whatever the format of its key. What a correctable asset
     returns goes to its live table, guarded, or to the staged version of its correction. A frame of any other asset
     replaces its partitions, where they changed, unless a correction holds the asset frozen; whoever's frame it is, its
-    columns are kept in types that Delta has. ``None`` is left alone: the asset wrote by itself. Inputs arrive as
-    ``pl.LazyFrame``, or ``pl.DataFrame`` where the parameter says so.
+    columns are kept in types that Delta has. ``None`` is left alone: the asset wrote by itself. Inputs arrive as the
+    frame that the parameter is annotated as, of Polars, pandas or Arrow, and as ``pl.LazyFrame`` where it is not.
     """
 
     lake: LakeResource
@@ -56,8 +59,17 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         """Keep the run's tags: the marker of nightly and the correction are among them."""
         self._tags = dict(context.run.tags) if context.run else {}
 
-    def load_input(self, context: dg.InputContext) -> pl.LazyFrame | pl.DataFrame:
-        """The partitions of an upstream table that the run asks for; refused while a correction holds the reader."""
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The partitions of an upstream table that the run asks for; refused while a correction holds the reader.
+
+        Raises:
+            InputKindUnknown: when they are asked for as what no table can be given as.
+        """
+        kind = context.dagster_type.typing_type
+        give = giver_of(kind)
+        if give is None:
+            by = context.op_def.name if context.has_input_name else "The run"
+            raise InputKindUnknown(by, context.asset_key.to_user_string(), kind_told(kind), FRAMES_GIVEN)
         reader = dg.AssetExecutionContext.get()
         records = records_of_run(reader, self.lake.records())
         if reader.has_assets_def:
@@ -66,8 +78,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         source = records.snapshot(table_of(context.asset_key))
         for key in reader.selected_asset_keys if reader.has_assets_def else ():
             self._read[key, table_of(context.asset_key)] = source.commit
-        frame = source.scan(days)
-        return frame.collect() if context.dagster_type.typing_type is pl.DataFrame else frame
+        return give(source.scan(days))
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write the run's partitions in one commit: a wave, or anybody's frame.
@@ -82,6 +93,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _write_wave(self, context: dg.OutputContext, wave: Wave) -> None:
         records = self.lake.records().knowing({wave.table: wave.partition})
+        if records.exists(wave.table):
+            kept = records.snapshot(wave.table).schema
+            wave = replace(wave, frames={day: as_kept(frame, kept) for day, frame in wave.frames.items()})
         try:
             commit = self._commit_wave(records, wave, context.run_id) if wave.frames else None
         except StateMoved as error:
@@ -172,6 +186,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     def _write_frame(self, context: dg.OutputContext, frame: pl.DataFrame) -> None:
         name = table_of(context.asset_key)
         records = records_of_run(dg.AssetExecutionContext.get(), self.lake.records())
+        frame = as_kept(frame, records.snapshot(name).schema) if records.exists(name) else frame
         if not context.has_asset_partitions:
             self._freezer(records).refuse(name, [WHOLE])
             commit = _replace_all(records.table(name, frame.schema), frame)

@@ -24,7 +24,7 @@ from backfill_assets.orchestration.asset.options import (
     refuse_options,
 )
 from backfill_assets.orchestration.asset.source import AnySource, carried_by, reads_of, source_of
-from backfill_assets.orchestration.asset.transform import Compute, refuse_strange, taken_by
+from backfill_assets.orchestration.asset.transform import Compute, as_annotated, refuse_strange, taken_by
 from backfill_assets.orchestration.asset.wave import ComputeSpec, FrameSchema, Wave, source_version
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import column_by_time, name_told, records_of_run
@@ -147,7 +147,8 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
 ) -> Callable[[Compute], CorrectableAsset]:
     """Turn a function over lazy frames into a live asset whose history can be corrected.
 
-    Each parameter of the function is a source: the asset of that name, or the one that ``sources`` maps it to. The
+    Each parameter of the function is a source: the asset of that name, or the one that ``sources`` maps it to. It is
+    given as a lazy frame, or as the frame of Polars, pandas or Arrow that the parameter is annotated as. The
     function is given the days of the run and returns rows for them, with a ``day`` column, or the one
     that ``day`` names.
 
@@ -206,7 +207,8 @@ def correctable_asset(  # noqa: PLR0913 - a public builder, keyword-only, each w
         by = tuple(one for one in keys or () if one != column)
         columns = Declared(by, tuple(measures or ()), column_by_time(slots.partitions_def, column))
         read_as = replace(reads_of(slots, read), carried=carried)
-        compute_spec = ComputeSpec(name, compute, tables, version, schema, look_back_days, columns, taken, read_as)
+        given = as_annotated(compute, taken)
+        compute_spec = ComputeSpec(name, given, tables, version, schema, look_back_days, columns, taken, read_as)
         shared = {
             "partitions_def": partitions_def,
             "backfill_policy": dg.BackfillPolicy.single_run() if carried else range_policy(days_per_run),

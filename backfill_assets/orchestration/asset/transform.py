@@ -2,16 +2,15 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from backfill_assets.core.delta_types import to_delta
-from backfill_assets.errors.transform import FrameUnknown, TransformUnusable
-from backfill_assets.storage.schema import unstageable
+from backfill_assets.errors.transform import TransformUnusable
+from backfill_assets.orchestration.asset.frames import FRAMES_GIVEN, giver_of, kind_told
 
 Compute = Callable[..., Any]
 CONTEXT = "context"
@@ -22,7 +21,8 @@ NAMED = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 class Taken:
     """The parameters of a transform: its sources in order, and what else Dagster gives it, by parameter name.
 
-    ``context`` and ``config`` are the names of those parameters, empty where there are none.
+    ``context`` and ``config`` are the names of those parameters, empty where there are none; ``kinds`` are the frames
+    that the sources are annotated as.
     """
 
     sources: tuple[str, ...] = ()
@@ -30,6 +30,7 @@ class Taken:
     config: str = ""
     config_class: type[dg.Config] | None = None
     resources: tuple[str, ...] = ()
+    kinds: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def without(self, source: str) -> "Taken":
         """The same but for one source."""
@@ -72,6 +73,7 @@ def taken_by(name: str, compute: Compute) -> Taken:
     sources: list[str] = []
     resources: list[str] = []
     found: dict[str, Any] = {}
+    kinds: dict[str, Any] = {}
     for parameter in inspect.signature(compute, eval_str=_can_eval(compute)).parameters.values():
         kind = parameter.annotation
         if parameter.kind not in NAMED:
@@ -88,39 +90,26 @@ def taken_by(name: str, compute: Compute) -> Taken:
             raise TransformUnusable(name, why, "Write the value into the function, or give it by a dg.Config.")
         else:
             sources.append(parameter.name)
-    return Taken(tuple(sources), resources=tuple(resources), **found)
+            kinds[parameter.name] = kind
+    _refuse_kinds(name, kinds)
+    return Taken(tuple(sources), resources=tuple(resources), kinds=kinds, **found)
 
 
-def frame_of(table: str, made: Any) -> pl.DataFrame:
-    """What a transform returned as a frame, in types that Delta has.
+def as_annotated(compute: Compute, taken: Taken) -> Compute:
+    """The function, given each of its sources as the frame that it is annotated as."""
+    givers = {name: giver for name, kind in taken.kinds.items() if (giver := giver_of(kind)) is not None}
 
-    Lazy frames are collected by the streaming engine. Everything else is read by the Arrow stream interface, which
-    Polars, pandas, Arrow tables and relations of DuckDB have.
+    @functools.wraps(compute)
+    def given(*sources: Any, **named: Any) -> Any:
+        told = inspect.signature(compute).bind(*sources, **named).arguments
+        return compute(
+            **{
+                name: givers[name](one) if isinstance(one, pl.LazyFrame) and name in givers else one
+                for name, one in told.items()
+            }
+        )
 
-    Raises:
-        FrameUnknown, TypesUnfit: when it is none, or holds what no Delta table can.
-    """
-    return to_delta(_read(table, made))
-
-
-def storable(table: str, made: Any) -> pl.DataFrame:
-    """What any other asset returned as a frame, of which only the columns change type that no Delta table can hold.
-
-    Raises:
-        FrameUnknown, TypesUnfit: as :func:`frame_of`.
-    """
-    frame = _read(table, made)
-    return frame.with_columns(to_delta(frame.select(unstageable(frame.schema))).get_columns())
-
-
-def _read(table: str, made: Any) -> pl.DataFrame:
-    if isinstance(made, pl.LazyFrame):
-        return made.collect(engine="streaming")
-    if isinstance(made, pl.DataFrame):
-        return made
-    if isinstance(made, pl.Series) or not hasattr(made, "__arrow_c_stream__"):
-        raise FrameUnknown(table, "nothing" if made is None else f"a {type(made).__name__}")
-    return pl.DataFrame(made)
+    return given
 
 
 def refuse_strange(compute: Any) -> None:
@@ -142,6 +131,13 @@ def refuse_strange(compute: Any) -> None:
     if inspect.iscoroutinefunction(compute) or inspect.isgeneratorfunction(compute):
         why = "it yields or awaits instead of returning"
         raise TransformUnusable(name, why, "Return one frame from a plain function.")
+
+
+def _refuse_kinds(name: str, kinds: Mapping[str, Any]) -> None:
+    for parameter, kind in kinds.items():
+        if giver_of(kind) is None:
+            why = f"its source {parameter} is annotated as {kind_told(kind)}, which no table can be given as"
+            raise TransformUnusable(name, why, f"Annotate it as {FRAMES_GIVEN}, or not at all.")
 
 
 def _is_resource(kind: Any) -> bool:

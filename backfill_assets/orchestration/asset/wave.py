@@ -20,9 +20,10 @@ from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous
 from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact, RowsOfOtherDays
 from backfill_assets.orchestration.asset.declared import Declared
+from backfill_assets.orchestration.asset.frames import frame_of
 from backfill_assets.orchestration.asset.guard import Guarded
 from backfill_assets.orchestration.asset.source import SourcesRead
-from backfill_assets.orchestration.asset.transform import Compute, Taken, frame_of
+from backfill_assets.orchestration.asset.transform import Compute, Taken
 from backfill_assets.storage.carried import SlotsBefore
 from backfill_assets.storage.layout import staged_name
 from backfill_assets.storage.records import Records
