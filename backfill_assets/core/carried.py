@@ -1,13 +1,16 @@
 """State that a table carries from slot to slot: each slot is computed from the rows of the one before it."""
 
 import hashlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 import polars as pl
 
 from backfill_assets.core.partition_column import PartitionColumn
+from backfill_assets.core.plan import Plan
 from backfill_assets.core.slots import Grain, Slot
+from backfill_assets.core.window import Window
 
 NOTHING_BEFORE = ""
 """What stands for the content of the slot before the first one."""
@@ -83,6 +86,43 @@ def first_broken(links: Mapping[Slot, Link | None], before: str) -> Slot | None:
 def and_later(slots: Collection[Slot], of: Collection[Slot]) -> frozenset[Slot]:
     """Some slots and all that come after the first of them: each is computed from what the one before it holds."""
     return frozenset(slot for slot in of if slot >= min(slots)) | frozenset(slots) if slots else frozenset[Slot]()
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How far the window of a correction reaches now, and the commits that its days are staged from since then.
+
+    ``reports`` are the report partitions that the whole window reaches.
+    """
+
+    last: date
+    pins: Mapping[str, int] = field(default_factory=dict[str, int])
+    reports: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+def extended(plan: Plan, by: Extension) -> Plan:
+    """The plan with every slot up to the newest that was published since it was opened."""
+    window = Window(plan.window.first, by.last, plan.window.grain)
+    return replace(plan.pinned_at(by.pins), request=replace(plan.request, window=window), reports=by.reports)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What live has to hold around a swap of days that carry state: nothing after ``last``, and the days ``before``.
+
+    ``before`` are their fingerprints.
+    """
+
+    last: date
+    before: Mapping[date, str]
+
+    def later(self, live: Collection[date]) -> list[date]:
+        """The live days that were computed from what is to be replaced."""
+        return sorted(day for day in live if day > self.last)
+
+    def moved(self, fingerprint: Callable[[date], str]) -> list[date]:
+        """The days before that are others now."""
+        return [day for day, known in self.before.items() if fingerprint(day) != known]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Staging:
     """The days in the staged version; those that moved since they were validated; tries and reasons of failed ones.
 
     ``readable_from`` says from when each source with a limited rate may be read again after what was staged or failed.
+    ``extended`` says that the window grew to what is published, so that nightly waits with what comes after it.
     """
 
     staged: frozenset[date] = frozenset()
@@ -34,6 +35,7 @@ class Staging:
     tries: Mapping[date, int] = field(default_factory=dict[date, int])
     reasons: Mapping[date, str] = field(default_factory=dict[date, str])
     readable_from: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,16 @@ class Progress:
         if self.is_closed or self.publication.swapped or Step.CUT_OVER in self.done:
             return frozenset()
         return frozenset(self.plan.days)
+
+    @property
+    def claims_later(self) -> bool:
+        """Whether nightly leaves every later day to it too: from the last extension of its window to its swap.
+
+        Not while a person has to look: nightly waits for a swap that is about to come, and for no other.
+        """
+        tried_out = max(self.staging.tries.values(), default=0) >= self.plan.request.waves.attempts
+        let_through = self.gate.approval is not None or self.plan.request.approval == "automatic"
+        return self.staging.extended and bool(self.claimed) and let_through and not self.failures and not tried_out
 
     @property
     def is_approved(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from backfill_assets.core import facts
-from backfill_assets.core.carried import and_later
+from backfill_assets.core.carried import and_later, extended
 from backfill_assets.core.events import Event
 from backfill_assets.core.given import is_same_person
 from backfill_assets.core.progress import Approval, Downstream, Gate, Progress, Publication, Staging
@@ -204,6 +204,10 @@ def after_approved(progress: Progress, event: Event, approved: facts.Approved) -
 def after_refused(progress: Progress, refused: facts.SwapRefused) -> Progress:
     """The swap is settled without a commit; what moved meanwhile is to be staged again."""
     settled = with_parts(progress, publication=replace(progress.publication, planned=None))
+    if refused.extended is not None:
+        settled = replace(
+            settled, plan=extended(settled.plan, refused.extended), done=settled.done - {Step.VERIFY_SOURCE}
+        )
     drifted = frozenset(refused.restage)
     if refused.step is Step.ROLL_BACK:
         return settled
@@ -211,7 +215,8 @@ def after_refused(progress: Progress, refused: facts.SwapRefused) -> Progress:
         return replace(settled, failures={**progress.failures, Step.CUT_OVER: refused.reason})
     restaging = to_restage(settled, drifted)
     again = and_later(drifted, settled.plan.days) if settled.plan.carries_state else drifted
-    staging = replace(restaging.staging, drifted=restaging.staging.drifted | again)
+    grew = restaging.staging.extended or refused.extended is not None
+    staging = replace(restaging.staging, drifted=restaging.staging.drifted | again, extended=grew)
     return with_parts(restaging, staging=staging)
 
 
@@ -234,7 +239,8 @@ def after_swapped(progress: Progress, swapped: facts.Swapped) -> Progress:
         owes_notice=NoticeKind.PUBLISHED if swapped.step is Step.CUT_OVER else NoticeKind.ROLLED_BACK,
         awaited_holders=downstream.awaited_holders | set(swapped.rewound),
     )
-    return with_parts(changed, publication=live, downstream=readers)
+    staging = replace(progress.staging, extended=False)
+    return with_parts(changed, staging=staging, publication=live, downstream=readers)
 
 
 def after_built(progress: Progress, built: facts.PartitionsBuilt) -> Progress:

@@ -77,3 +77,15 @@ class StateOutOfOrder(Refused):
             f"{slot} of correction {correction} was computed from another state than what is staged before it. "
             f"Live is untouched. Run {correction}, which stages it and everything after it again."
         )
+
+
+class LaterSlotsPublished(Refused):
+    """Slots were published after a correction was staged, computed from what it is about to replace."""
+
+    def __init__(self, correction: str, slots: Collection[date]) -> None:
+        were = verb(len(slots), "was", "were")
+        super().__init__(
+            f"{days_listed(slots)} {were} published after correction {correction} was staged, computed from what it "
+            f"replaces. Live is untouched. Run {correction}, which stages and validates "
+            f"{verb(len(slots), 'it', 'them')} as well before it is cut over."
+        )

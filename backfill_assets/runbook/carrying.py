@@ -1,11 +1,14 @@
 """Corrections of a table that carries state: which windows they can have, and whether they were staged in order."""
 
-from backfill_assets.core.carried import NOTHING_BEFORE, CarriedState, Link, first_broken
+from collections.abc import Collection
+
+from backfill_assets.core.carried import NOTHING_BEFORE, Around, CarriedState, Extension, Link, and_later, first_broken
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.state import NothingBefore, StateOutOfOrder, WindowEndsEarly
 from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.planning import late_days
 from backfill_assets.storage.carried import begins
 from backfill_assets.storage.snapshot import Snapshot
 
@@ -43,6 +46,34 @@ def staged_out_of_order(ctx: StepContext, plan: Plan, staged: Snapshot) -> State
     }
     broken = first_broken(links, before_plan(ctx, plan, carried))
     return None if broken is None else StateOutOfOrder(plan.correction, broken)
+
+
+def around(plan: Plan, live: Snapshot, days: Collection[Slot]) -> Around | None:
+    """What live has to hold around a swap of some days of a plan; None where no state is carried."""
+    if not plan.carries_state or not days:
+        return None
+    before = plan.window.grain.before(min(days))
+    return Around(plan.window.last, {before: live.fingerprint(before)})
+
+
+def extension(ctx: StepContext, plan: Plan, live: Snapshot) -> tuple[Extension, frozenset[Slot]] | None:
+    """How the window has to grow before its days may be swapped, and which of them are then staged anew.
+
+    Those are the slots that were published since, everything from the first day on of which a source has moved, and all
+    where the slot before them has. None where nothing was published or moved.
+    """
+    carried = ctx.table.sources.carried
+    if carried is None or not plan.carries_state:
+        return None
+    last, grain = max({plan.window.last, *live.days}), plan.window.grain
+    moved_before = before_plan(ctx, plan, carried) != before_plan(ctx, plan, carried, live)
+    if last == plan.window.last and not moved_before:
+        return None
+    pins = {source: ctx.records.snapshot(source).commit for source in plan.pins} | {plan.table: live.commit}
+    days = grain.between(plan.window.first, last)
+    again = {day for day in days if moved_before or day > plan.window.last} | late_days(ctx, plan)
+    grown = Window(plan.window.first, last, grain).days
+    return Extension(last, pins, ctx.surroundings.reach(grown)), and_later(again, grown)
 
 
 def before_plan(ctx: StepContext, plan: Plan, carried: CarriedState, live: Snapshot | None = None) -> str:

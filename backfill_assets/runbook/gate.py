@@ -19,7 +19,9 @@ from backfill_assets.errors.correction import (
     NotApproved,
     StepsMissing,
 )
+from backfill_assets.errors.state import LaterSlotsPublished
 from backfill_assets.errors.swaps import RetiredFilesMissing, StagedFilesMissing
+from backfill_assets.runbook.carrying import around, extension
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.looking import happened, left, staged_version
 from backfill_assets.storage import swap
@@ -34,6 +36,7 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
         NotApproved: when the gate is closed.
         StepsMissing: when the reports are not frozen.
         CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
+        LaterSlotsPublished: when state is carried, and days were published since, which are staged as well.
     """
     plan, correction = progress.plan, progress.plan.correction
     _refuse_unapproved(progress)
@@ -44,15 +47,18 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
     staged_table = staged_version(ctx.records, plan)
     live, staged = ctx.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
     _refuse_moved(ctx, progress, certificate, live, staged)
-    return swap.plan_cut_over(
+    _refuse_published_since(ctx, progress, live)
+    days = _to_swap(plan, certificate) - progress.publication.swapped
+    manifest = swap.plan_cut_over(
         live,
         staged,
         correction=correction,
         swap_count=_next_swap_count(ctx, correction),
-        days=_to_swap(plan, certificate) - progress.publication.swapped,
+        days=days,
         certified_live=certificate.live,
         certified_staged=certificate.staged,
     )
+    return replace(manifest, around=around(plan, live, days))
 
 
 def _to_swap(plan: Plan, certificate: Certificate) -> frozenset[date]:
@@ -164,6 +170,19 @@ def _refuse_moved(
         error = CertificateOutdated(correction, moved)
         ctx.record_next(progress, SwapRefused(Step.CUT_OVER, str(error), tuple(sorted(moved))))
         raise error
+
+
+def _refuse_published_since(ctx: StepContext, progress: Progress, live: Snapshot) -> None:
+    """Let the plan grow by what was published since it was staged, where state is carried."""
+    if (grows := extension(ctx, progress.plan, live)) is None:
+        return
+    extended, again = grows
+    later = [day for day in live.days if day > progress.plan.window.last]
+    correction = progress.plan.correction
+    error = LaterSlotsPublished(correction, later) if later else CertificateOutdated(correction, again)
+    restage = tuple(sorted(again))
+    ctx.record_next(progress, SwapRefused(Step.CUT_OVER, str(error), restage, extended))
+    raise error
 
 
 def _next_swap_count(ctx: StepContext, correction: str) -> int:

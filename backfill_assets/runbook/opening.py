@@ -57,7 +57,7 @@ def _opened(ctx: StepContext, draft: Plan) -> Plan | None:
     """The plan of what is open now; None when another opening came first, and it has to be looked again."""
     histories = ctx.records.ledger.histories()
     if already := opened_by(draft.request.origin, histories):
-        return already.plan
+        return history(histories[already.plan.correction]).plan
     plan = _placed(draft, histories)
     required = OpeningIsFree(plan.correction, plan.table, frozenset(plan.days), draft.request.origin)
     return plan if ctx.record_if(plan.correction, Opened(plan), required) else None

@@ -85,6 +85,19 @@ def pinned(ctx: StepContext, pins: Mapping[str, int]) -> dict[str, Snapshot]:
     return {source: ctx.records.snapshot(source, commit) for source, commit in pins.items()}
 
 
+def late_days(ctx: StepContext, plan: Plan) -> frozenset[date]:
+    """Days of which a source holds other files now than at the commit that the correction is staged from."""
+    moved: set[date] = set()
+    for source, commit in plan.pins.items():
+        pinned, newest = ctx.records.snapshot(source, commit), ctx.records.snapshot(source)
+        if source != plan.table and newest.commit != commit and newest.tells_slots:
+            read = {day: ctx.table.sources.read_of(source).of([day]) for day in plan.days}
+            moved |= {
+                day for day, slots in read.items() if pinned.fingerprint_over(slots) != newest.fingerprint_over(slots)
+            }
+    return frozenset(moved)
+
+
 def refuse_rows_without_day(tables: Mapping[str, Snapshot]) -> None:
     """Refuse what would be computed without rows that nobody can place.
 

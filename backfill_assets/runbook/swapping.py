@@ -12,6 +12,7 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended
 from backfill_assets.errors.swaps import StagedFilesMissing, SwapUnverified
+from backfill_assets.runbook.carrying import extension
 from backfill_assets.runbook.context import StepContext, refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back, with_days_let_go
@@ -121,8 +122,7 @@ def _take(ctx: StepContext, planned: SwapPlanned, manifest: Manifest) -> Event:
         _tell_settled(ctx, manifest, replace(_swapped(ctx, planned, manifest, at, None), unverified=str(error)))
         raise
     except Refused as error:
-        restage = _to_restage(ctx, live_table.snapshot(), manifest, error)
-        _tell_settled(ctx, manifest, SwapRefused(planned.step, str(error), restage))
+        _tell_settled(ctx, manifest, _refused(ctx, planned.step, live_table.snapshot(), manifest, error))
         raise
     at = commit.at if commit else swapped_at(live_table.snapshot(), manifest) or ctx.now
     return _tell_settled(ctx, manifest, _swapped(ctx, planned, manifest, at, commit))
@@ -136,6 +136,17 @@ def _commit_metadata(ctx: StepContext, step: Step) -> dict[str, str]:
         "backfill_assets/code_version": ctx.table.code.version,
         "backfill_assets/git_commit": ctx.table.code.git_commit,
     }
+
+
+def _refused(ctx: StepContext, step: Step, live: Snapshot, manifest: Manifest, error: Refused) -> SwapRefused:
+    """That a swap was refused; of a cut over also what is to be staged before another, grown to what is published."""
+    restage = _to_restage(ctx, live, manifest, error)
+    if step is not Step.CUT_OVER or manifest.around is None:
+        return SwapRefused(step, str(error), restage)
+    extended, again = extension(ctx, ctx.progress(manifest.correction).plan, live) or (None, frozenset[date]())
+    if not again and manifest.around.moved(live.fingerprint):
+        again = frozenset(manifest.days)
+    return SwapRefused(step, str(error), tuple(sorted({*restage, *again})), extended)
 
 
 def _to_restage(ctx: StepContext, live: Snapshot, manifest: Manifest, error: Refused) -> tuple[date, ...]:

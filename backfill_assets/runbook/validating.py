@@ -40,6 +40,7 @@ from backfill_assets.runbook.correctable_table import Evidence
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.notify import notify_waiting
+from backfill_assets.runbook.planning import late_days
 from backfill_assets.storage.builds import Build
 from backfill_assets.storage.snapshot import Snapshot
 
@@ -231,7 +232,7 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
         contents=contents,
     )
     foreign = (days & live.days) - built.keys()
-    return Validation(comparison, checks, certificate, other, frozenset(foreign), _late(ctx, plan))
+    return Validation(comparison, checks, certificate, other, frozenset(foreign), late_days(ctx, plan))
 
 
 def _of_sources(plan: Plan, build: Build) -> dict[str, str]:
@@ -242,19 +243,6 @@ def _same_alone(ctx: StepContext, plan: Plan) -> list[Check]:
     facts = (event.fact for event in ctx.records.ledger.events(plan.correction))
     check = same_alone([fact for fact in facts if isinstance(fact, DaysStaged)], plan.days)
     return [check] if check else []
-
-
-def _late(ctx: StepContext, plan: Plan) -> frozenset[date]:
-    """Days of which a source holds other files now than when the correction was opened."""
-    moved: set[date] = set()
-    for source, commit in plan.pins.items():
-        pinned, newest = ctx.records.snapshot(source, commit), ctx.records.snapshot(source)
-        if source != plan.table and newest.commit != commit and newest.tells_slots:
-            read = {day: ctx.table.sources.read_of(source).of([day]) for day in plan.days}
-            moved |= {
-                day for day, slots in read.items() if pinned.fingerprint_over(slots) != newest.fingerprint_over(slots)
-            }
-    return frozenset(moved)
 
 
 def _as_fact(found: Validation, digest: str, closed_months: tuple[str, ...]) -> Validated:

@@ -7,7 +7,10 @@ from typing import Any, Self
 
 import polars as pl
 
+from backfill_assets.core.carried import Around
+from backfill_assets.core.codec import decoded, encoded
 from backfill_assets.errors.base import Refused
+from backfill_assets.errors.state import LaterSlotsPublished
 from backfill_assets.errors.swaps import (
     DaysRewritten,
     LaterCorrectionFirst,
@@ -34,13 +37,15 @@ class Manifest:
     """The complete add actions of both sides of one swap, before it is committed.
 
     ``swap_count`` is the number that this swap writes under ``app_id``; it counts every cut over and roll back of the
-    correction. ``retired`` leave live, ``arriving`` enter it; all paths are as seen from the live root.
+    correction. ``retired`` leave live, ``arriving`` enter it; all paths are as seen from the live root. ``around`` is
+    what else has to be so in live.
     """
 
     correction: str
     swap_count: int
     retired: tuple[DataFile, ...]
     arriving: tuple[DataFile, ...]
+    around: Around | None = None
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -54,6 +59,7 @@ class Manifest:
             "version": self.swap_count,
             "retired": [file.as_json() for file in self.retired],
             "arriving": [file.as_json() for file in self.arriving],
+            **({"around": encoded(self.around)} if self.around else {}),
         }
 
     @classmethod
@@ -66,6 +72,7 @@ class Manifest:
             swap_count=fields["version"],
             retired=tuple(DataFile.from_json(file) for file in retired),
             arriving=tuple(DataFile.from_json(file) for file in arriving),
+            around=decoded(Around, fields["around"]) if "around" in fields else None,
         )
 
 
@@ -177,6 +184,7 @@ def _swap(
             if reached == manifest.swap_count and undone:
                 raise SwapNumberTaken(manifest.correction, manifest.swap_count, undone)
             return None
+        _refuse_moved_around(manifest, snapshot)
         strange = [day for day in manifest.days if snapshot.names(day) != held[day]]
         if strange:
             raise moved(manifest.correction, strange)
@@ -192,6 +200,15 @@ def _swap(
         if wrong:
             raise SwapUnverified(manifest.correction, commit.number, wrong)
     return commit
+
+
+def _refuse_moved_around(manifest: Manifest, live: Snapshot) -> None:
+    if manifest.around is None:
+        return
+    if later := manifest.around.later(live.days):
+        raise LaterSlotsPublished(manifest.correction, later)
+    if moved := manifest.around.moved(live.fingerprint):
+        raise LiveDaysMoved(manifest.correction, moved)
 
 
 def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:

@@ -199,6 +199,7 @@ def happenings(draw: st.DrawFn) -> Told:
         "certificate": draw(st.sampled_from(["c1", "c2"])),
         "changed": draw(days_of),
         "restage": draw(st.just([]) | days_of),
+        "extended": draw(st.none() | st.just({"last": "2026-01-07", "pins": {"raw": 3}})),
         "reason": "so",
         "note": "n",
         "override": draw(st.booleans()),

@@ -14,15 +14,22 @@ import pytest
 from rich.console import Console
 
 from backfill_assets.command_line.printing import print_plan
-from backfill_assets.core.facts import RunRequested
+from backfill_assets.core.facts import Approved, RunRequested
 from backfill_assets.core.next_step import Stuck
+from backfill_assets.core.window import Window
 from backfill_assets.errors.failure import DaysFailed
-from backfill_assets.errors.state import LaterSlotsCarry, NothingBefore, StateOutOfOrder, WindowEndsEarly
+from backfill_assets.errors.state import (
+    LaterSlotsCarry,
+    LaterSlotsPublished,
+    NothingBefore,
+    StateOutOfOrder,
+    WindowEndsEarly,
+)
 from backfill_assets.errors.transform import ColumnsNotReturned
 from backfill_assets.orchestration.asset.lateness import stale_days
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.pages.publishing import page_path
-from backfill_assets.runbook import validate
+from backfill_assets.runbook import cut_over, validate
 from backfill_assets.storage.table import Change
 from backfill_assets.testing import TestCorrection
 from tests.e2e.test_bad_input import assert_in_three_sentences
@@ -293,3 +300,111 @@ def test_plan_notice_and_page_say_that_state_is_carried(tmp_path: Path) -> None:
     assert {said in notice.body for notice in correction.notices} == {True}
     page = page_path(story.lake.folder / "published", correction.id)
     assert said in page.read_text()
+
+
+def time_passes(story: Story, number: int) -> None:
+    """The payments of one more slot land, and it is over."""
+    story.land([number])
+    story.lake.now = story.kind.at(number)
+
+
+def sound(story: Story) -> bool:
+    """Whether every live slot was computed from the one before it as that is now."""
+    return not stale_days(story.lake.definition(), story.lake.records, story.lake.records.days(TABLE))
+
+
+@every_grain
+def test_a_slot_that_nightly_published_meanwhile_is_staged_before_the_swap_and_keeps_the_approval(
+    tmp_path: Path, grain: str
+) -> None:
+    story = story_at(tmp_path, GRAINS[grain], 7)
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.to_gate()
+    correction.approve()
+    time_passes(story, 8)
+    assert story.numbers(story.lake.nightly().published) == [8]
+    assert story.balances()[8] == 170
+    correction.cut_over()
+    assert story.balances() == [*right, 90]
+    assert sound(story)
+    assert correction.progress.plan.window == Window(story.kind.slot(0), story.kind.slot(8), story.kind.grain)
+    facts = [event.fact for event in story.lake.records.ledger.events(correction.id)]
+    assert len([fact for fact in facts if isinstance(fact, Approved)]) == 1
+    certificate = story.lake.records.certificates.find(correction.progress.gate.certificate)
+    assert story.kind.slot(8) in certificate.staged
+    assert waves_of(correction)[-1] == str(Window(story.kind.slot(8), story.kind.slot(8), story.kind.grain))
+
+
+def test_what_landed_late_meanwhile_is_staged_again_from_there_on(story: Story) -> None:
+    wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.to_gate()
+    story.land([5], amount=15)
+    time_passes(story, 8)
+    story.lake.nightly()
+    correction.approve()
+    correction.cut_over()
+    assert story.balances() == [10, 20, 30, 40, 50, 65, 75, 85, 95]
+    assert sound(story)
+    assert waves_of(correction)[-1] == "2026-01-10..2026-01-13"
+
+
+def test_nightly_waits_from_the_extension_to_the_swap_and_then_computes_from_what_was_swapped_in(story: Story) -> None:
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.to_gate()
+    correction.approve()
+    time_passes(story, 8)
+    story.lake.nightly()
+    with pytest.raises(LaterSlotsPublished, match="2026-01-13"), story.lake.entered():
+        cut_over(story.lake.definition().step_context(story.lake.lake, "ada"), correction.id)
+    time_passes(story, 9)
+    done = story.lake.nightly()
+    assert (done.published, story.numbers(done.claimed)) == ((), list(range(10)))
+    BAD.add(DAILY.slot(8))
+    assert isinstance(correction.drive(), Stuck)
+    assert not correction.progress.claims_later
+    BAD.clear()
+    correction.cut_over()
+    assert story.balances() == [*right, 90]
+    assert story.numbers(story.lake.nightly().published) == [9]
+    assert story.balances() == [*right, 90, 100]
+    assert sound(story)
+
+
+def test_a_slot_that_was_computed_while_its_state_was_swapped_is_not_published(story: Story) -> None:
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.to_gate()
+    correction.approve()
+    time_passes(story, 8)
+    MEANWHILE.append(correction.cut_over)
+    done = story.lake.nightly()
+    assert done.published == ()
+    assert done.failed[DAILY.slot(8)].error == "StateMoved"
+    assert story.balances() == right
+    assert story.numbers(story.lake.nightly().published) == [8]
+    assert story.balances() == [*right, 90]
+    assert sound(story)
+
+
+def test_nightly_may_publish_at_any_write_of_a_cut_over_and_no_slot_stays_computed_from_what_is_gone(
+    story: Story, tmp_path: Path
+) -> None:
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.to_gate()
+    correction.approve()
+    time_passes(story, 8)
+    with (counted := story.lake.copy(tmp_path / "counted")).killed_at_write(0) as writes:
+        counted.correction(correction.id, by="ada").cut_over()
+    for number in range(1, len(writes) + 1):
+        there = Story(story.kind, story.lake.copy(tmp_path / f"killed-{number}"))
+        with there.lake.killed_at_write(number):
+            there.lake.correction(correction.id, by="ada").cut_over()
+        there.lake.nightly()
+        there.lake.correction(correction.id, by="ada").cut_over()
+        assert sound(there), writes.tables[number - 1]
+        there.lake.nightly()
+        assert there.balances() == [*right, 90]

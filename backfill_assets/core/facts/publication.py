@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from backfill_assets.core.carried import Extension
 from backfill_assets.core.codec import NOT_STORED, stored_as
 from backfill_assets.core.steps import NoticeKind, Outcome, Step
 from backfill_assets.errors.base import counted, days_listed, listed
@@ -30,12 +31,16 @@ class SwapPlanned:
 
 @dataclass(frozen=True, slots=True)
 class SwapRefused:
-    """A swap was not committed; ``restage`` are days to be staged again."""
+    """A swap was not committed; ``restage`` are days to be staged again.
+
+    Where state is carried the plan grows by those that were published meanwhile: ``extended`` says how far.
+    """
 
     outcome: ClassVar[Outcome] = Outcome.REFUSED
     step: Step = field(metadata=NOT_STORED)
     reason: str = ""
     restage: tuple[date, ...] = ()
+    extended: Extension | None = field(default=None, metadata=stored_as(omit=True))
 
     def summary(self) -> str:
         """One sentence."""

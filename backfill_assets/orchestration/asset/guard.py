@@ -67,10 +67,14 @@ class Guard:
                 raise LiveWriteRefused(self.table, taken, f"and correction {correction} has claimed them")
 
 
-def claims(records: Records, table: str) -> dict[str, frozenset[date]]:
-    """The days that open corrections of a table have claimed, by correction."""
+def claims(records: Records, table: str, days: Collection[date] = ()) -> dict[str, frozenset[date]]:
+    """The days that open corrections of a table have claimed, by correction.
+
+    Of ``days`` also those after its plan, where a correction is about to be swapped that carries state on into them.
+    """
     return {
         correction: progress.claimed
+        | {day for day in days if progress.claims_later and day > progress.plan.window.last}
         for correction, progress in records.ledger.all_progress().items()
         if progress.plan.table == table and progress.claimed
     }

@@ -85,9 +85,9 @@ class NightlyRun:
         told = self.pipeline.notes(records)
         landed, impossible = landed_by(self.pipeline, through, self.lake.now())
         self.failed |= impossible
-        claimed = {day for days in claims(records, definition.table).values() for day in days}
         live = self._live(records)
         window = self._window(records, live, landed, through)
+        claimed = {day for days in claims(records, definition.table, [*(window or ())]).values() for day in days}
         if window is None and not live and not impossible:
             raise NothingToPublish(definition.table, through)
         pending = [day for day in window or () if day not in live and day not in claimed]
