@@ -289,3 +289,14 @@ def test_the_function_of_a_finished_asset_can_be_replaced_and_is_the_one_that_ru
     with dg.DagsterInstance.ephemeral() as instance:
         assert job.execute_in_process(instance=instance, partition_key="2026-01-05").success
     assert told == ["asked 2026-01-05 of ['io_manager', 'lake']", "built 2026-01-05"]
+
+
+def test_an_asset_that_is_given_twice_is_one_asset():
+    """So a correctable asset may stay among the assets of whoever adopts it."""
+
+    @dg.asset
+    def orders(): ...
+
+    both = dg.Definitions.merge(dg.Definitions(assets=[orders]), dg.Definitions(assets=[orders]))
+    dg.Definitions.validate_loadable(both)
+    assert [*both.resolve_asset_graph().get_all_asset_keys()] == [orders.key]

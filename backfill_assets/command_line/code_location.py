@@ -192,19 +192,24 @@ def _definitions_in(module: ModuleType, target: Target) -> Any:
 
     names = [target.attribute] if target.attribute else ["load_definitions", "defs"]
     found = {name: getattr(module, name) for name in names if hasattr(module, name)}
-    kinds = {dg.Definitions, type(dg.definitions(_without_definitions))}  # the second has no public name
+    kinds = (type(dg.definitions(_without_definitions)), dg.Definitions)  # the first has no public name
     found = {name: one for name, one in found.items() if type(one) in kinds or _is_called_without_anything(one)}
-    if found or target.attribute:
-        found = dict(list(found.items())[:1])
-    else:
-        found = {name: one for name, one in vars(module).items() if type(one) in kinds}
-    if len({id(one) for one in found.values()}) > 1:
-        raise DefinitionsUnclear(target.name, found)
+    only = {} if target.attribute else _only_ones(module, target, kinds)
+    found = found or only
     made = next(iter(found.values()), None)
     made = made() if made is not None and not isinstance(made, dg.Definitions) else made
     if not isinstance(made, dg.Definitions):
         raise DefinitionsMissing(target.name)
     return made
+
+
+def _only_ones(module: ModuleType, target: Target, kinds: tuple[type, ...]) -> dict[str, Any]:
+    """The definitions of a module, whatever they are called; several are refused, as Dagster does."""
+    of_kinds = ({name: one for name, one in vars(module).items() if type(one) is kind} for kind in kinds)
+    found = next((of_kind for of_kind in of_kinds if of_kind), {})
+    if len({id(one) for one in found.values()}) > 1:
+        raise DefinitionsUnclear(target.name, found)
+    return found
 
 
 def _is_called_without_anything(found: object) -> bool:

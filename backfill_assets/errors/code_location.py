@@ -32,7 +32,7 @@ class DefinitionsUnclear(BadInput):
     def __init__(self, named: str, names: Collection[str]) -> None:
         super().__init__(
             f"{named} has several definitions, named {listed(names)}. Nothing was done. "
-            "Let BACKFILL_DEFINITIONS say which, by their name after a colon."
+            "Let BACKFILL_DEFINITIONS say which, by their name after a colon, or leave it one, as Dagster asks."
         )
 
 

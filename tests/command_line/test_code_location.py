@@ -28,6 +28,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "eager_shop.py").write_text(EAGER.format("eager"))
     (tmp_path / "lazy_shop.py").write_text(LAZY.format("lazy"))
     (tmp_path / "several_shops.py").write_text(SEVERAL)
+    (tmp_path / "named_shops.py").write_text(SEVERAL + "defs = dg.Definitions()\n")
     (tmp_path / "built_shop.py").write_text(FUNCTION.format("built"))
     (tmp_path / "lake_shop.py").write_text(LAKE)
     (tmp_path / "below").mkdir()
@@ -90,6 +91,7 @@ def test_of_several_code_locations_one_is_chosen_by_its_name(there: Path) -> Non
     ("named", "text", "error", "culprit"),
     [
         ("several_shops", "", "DefinitionsUnclear", "one, other"),
+        ("named_shops", "", "DefinitionsUnclear", "defs, one, other"),
         ("eager_shop:other", "", "DefinitionsMissing", "eager_shop:other"),
         ("eager_shop:eager", "", "DefinitionsMissing", "eager_shop:eager"),
         ("no_shop:defs", "", "DefinitionsMissing", "no_shop"),

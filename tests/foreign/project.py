@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.workspace.autodiscovery import loadable_targets_from_loaded_module
 
 from backfill_assets.orchestration.instance.naming import key_of, table_of
 from backfill_assets.testing import TestLake
@@ -24,6 +26,15 @@ def lines_to_adopt(before: ModuleType, adopted: ModuleType) -> list[str]:
     sides = [_formatted(Path(str(module.__file__))) for module in (before, adopted)]
     difference = difflib.unified_diff(*sides, n=0, lineterm="")
     return [line for line in difference if line.startswith("+") and not line.startswith("+++") and line.strip("+ ")]
+
+
+def loaded_by_dagster(module: ModuleType) -> dg.Definitions:
+    """The definitions of a code location as Dagster itself loads them, which refuses a module that has several."""
+    [found] = loadable_targets_from_loaded_module(module)
+    definitions = found.target_definition
+    assert isinstance(definitions, dg.Definitions)
+    dg.Definitions.validate_loadable(definitions)
+    return definitions
 
 
 def _formatted(module: Path) -> list[str]:

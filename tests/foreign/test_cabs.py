@@ -11,7 +11,7 @@ import pytest
 from backfill_assets.testing import TestLake
 from tests.foreign.cabs import adopted, before
 from tests.foreign.cabs.exports import export
-from tests.foreign.project import MOST_LINES, Story, commanded, lines_to_adopt
+from tests.foreign.project import MOST_LINES, Story, commanded, lines_to_adopt, loaded_by_dagster
 
 pytestmark = [pytest.mark.dagster, pytest.mark.slow]
 
@@ -43,6 +43,7 @@ def test_it_is_adopted_by_few_lines():
     lines = lines_to_adopt(before, adopted)
 
     assert 0 < len(lines) <= MOST_LINES, "\n".join(lines)
+    assert loaded_by_dagster(adopted) is adopted.defs
 
 
 def test_sixty_days_across_a_change_of_clocks_are_corrected_taken_back_and_corrected_again_by_command(tmp_path: Path):

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.testing import TestLake
-from tests.foreign.project import MOST_LINES, Story, commanded, lines_to_adopt, spelled
+from tests.foreign.project import MOST_LINES, Story, commanded, lines_to_adopt, loaded_by_dagster, spelled
 from tests.foreign.storefront import adopted, before
 
 pytestmark = [pytest.mark.dagster, pytest.mark.slow]
@@ -33,6 +33,7 @@ def test_it_is_adopted_by_few_lines():
     lines = lines_to_adopt(before, adopted)
 
     assert 0 < len(lines) <= MOST_LINES, "\n".join(lines)
+    assert loaded_by_dagster(adopted) is adopted.defs
 
 
 def test_floats_are_refused_with_the_cast_to_write_and_nothing_of_the_fact_is_written(tmp_path: Path):

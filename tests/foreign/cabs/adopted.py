@@ -32,10 +32,10 @@ def shares_of_zones(monthly_fares: pl.DataFrame) -> pl.DataFrame:
 
 
 defs = dg.Definitions(
-    assets=[monthly_fares, shares_of_zones],
+    assets=[daily_fares, monthly_fares, shares_of_zones],
     resources=ba.lake_resources("io_manager"),
 )
-corrections = ba.build_correction_definitions(
-    daily_fares, reports=[monthly_fares, shares_of_zones], nightly=ba.NightlySpec()
+defs = dg.Definitions.merge(
+    defs,
+    ba.build_correction_definitions(daily_fares, reports=[monthly_fares, shares_of_zones], nightly=ba.NightlySpec()),
 )
-defs = dg.Definitions.merge(defs, corrections)

@@ -60,10 +60,11 @@ def monthly_sales(daily_sales: pl.DataFrame) -> pl.DataFrame:
 
 
 defs = dg.Definitions(
-    assets=[users, orders, weekly_sales, monthly_sales],
+    assets=[users, orders, daily_sales, weekly_sales, monthly_sales],
     resources=ba.lake_resources("io_manager"),
 )
 corrections = ba.build_correction_definitions(
     daily_sales, sources=[users, orders], reports=[weekly_sales, monthly_sales], nightly=ba.NightlySpec()
 )
 defs = dg.Definitions.merge(defs, corrections)
+del corrections
