@@ -68,6 +68,8 @@ def computed_otherwise(reader: StepContext, source: str, slots: Collection[Slot]
 
     What somebody else wrote says nothing of what it was computed from, and counts as computed otherwise.
     """
+    if not slots:  # perhaps nothing of the reader was ever published
+        return ()
     live, now = reader.records.snapshot(reader.table.name), reader.records.snapshot(source)
     reads = reader.table.sources.read_of(source)
     builds = reader.records.builds.of_days(reader.table.name, live.files_of(slots))

@@ -39,6 +39,7 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    location: str = "backfill_assets"
 
     @property
     def url(self) -> str:
@@ -59,11 +60,16 @@ class Server:
         params = {"assetSelection": [{"path": asset}], "partitionNames": partitions, "tags": named}
         return self.ask(LAUNCH, p=params)["launchPartitionBackfill"]["backfillId"]
 
-    def launch_job(self, name: str, tags: Mapping[str, str]) -> str:
+    def launch_by_hand(self, name: str, correction: str, **config: Any) -> str:
+        """Launch the job of what a person does to a correction, as its launchpad does; returns the run's id."""
+        told = {"ops": {f"{name}_by_hand": {"config": config}}}
+        return self.launch_job(name, {"dagster/partition": correction}, told)
+
+    def launch_job(self, name: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> str:
         """Launch a job of the code location; returns the run's id."""
-        selector = {"repositoryName": "__repository__", "repositoryLocationName": "backfill_assets", "jobName": name}
         marks = [{"key": key, "value": value} for key, value in tags.items()]
-        params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": marks}}
+        selector = {**self._repository, "jobName": name}
+        params = {"selector": selector, "runConfigData": config or {}, "executionMetadata": {"tags": marks}}
         return self.ask(LAUNCH_JOB, p=params)["launchRun"]["run"]["runId"]
 
     def ended(self, run_id: str) -> dict[str, Any] | None:
@@ -79,9 +85,12 @@ class Server:
 
     def ticks(self) -> dict[str, list[dict[str, Any]]]:
         """The newest ticks of every sensor."""
-        selector = {"repositoryName": "__repository__", "repositoryLocationName": "backfill_assets"}
-        found = self.ask(SENSORS, s=selector)["sensorsOrError"]["results"]
+        found = self.ask(SENSORS, s=self._repository)["sensorsOrError"]["results"]
         return {sensor["name"]: sensor["sensorState"]["ticks"] for sensor in found}
+
+    @property
+    def _repository(self) -> dict[str, str]:
+        return {"repositoryName": "__repository__", "repositoryLocationName": self.location}
 
     def kill(self) -> None:
         """``kill -9`` of everything: webserver, daemon, code server, and the runs in their processes."""
@@ -91,13 +100,17 @@ class Server:
 
 
 @contextmanager
-def dagster_dev(environment: Mapping[str, str]) -> Iterator[Server]:
-    """Start ``dagster dev``; it is up when the webserver answers and has loaded the code location."""
+def dagster_dev(environment: Mapping[str, str], module: str = "") -> Iterator[Server]:
+    """Start ``dagster dev``; it is up when the webserver answers and has loaded the code location.
+
+    That is a module where one is named, which its location is then called by, and else the example's workspace.
+    """
     home = Path(environment["DAGSTER_HOME"])
     (home / "dagster.yaml").write_text(configuration(), encoding="utf-8")
     port = free_port()
     log = home.parent / f"dagster-{port}.log"
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-h", "127.0.0.1"]
+    command += ["-m", module] if module else ["-w", "workspace.yaml"]
     with log.open("wb") as file:
         process = subprocess.Popen(
             ["env", "--default-signal=INT,TERM,QUIT", *command, "-p", str(port), "--log-level", "warning"],
@@ -107,7 +120,7 @@ def dagster_dev(environment: Mapping[str, str]) -> Iterator[Server]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        server = Server(port, process, log)
+        server = Server(port, process, log, *([module] if module else []))
         try:
             wait_until(lambda: _answers(server), UP_WITHIN, f"dagster dev, whose log is {log}")
             yield server

@@ -30,13 +30,18 @@ def wrong_lake(root: Path, history: Window = HISTORY, wrong: Window = WRONG) -> 
 
 def environment(lake: SmallLake, now: datetime = NOW) -> dict[str, str]:
     """The variables under which every process of a test sees the same lake at the same time."""
-    home = lake.root / "home"
+    return environment_at(lake.root, now)
+
+
+def environment_at(root: Path, now: datetime) -> dict[str, str]:
+    """The same of a lake below a folder, which a home of Dagster is made beside."""
+    home = root / "home"
     home.mkdir(exist_ok=True)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("BACKFILL_", "DAGSTER_"))},
-        "BACKFILL_LAKE": str(lake.root / "lake"),
-        "BACKFILL_LANDING": str(lake.landing),
-        "BACKFILL_PUBLISHED": str(lake.root / "published"),
+        "BACKFILL_LAKE": str(root / "lake"),
+        "BACKFILL_LANDING": str(root / "landing"),
+        "BACKFILL_PUBLISHED": str(root / "published"),
         "BACKFILL_NOW": now.isoformat(),
         "BACKFILL_CHROMIUM": "none",
         "BACKFILL_TOKEN_KEY": "a key of sixteen bytes or more",

@@ -129,6 +129,21 @@ def test_what_corrected_days_were_computed_from_is_not_rolled_back(lake: TestLak
     assert not lake.rows("daily").equals(before)
 
 
+def test_tables_that_read_it_and_were_never_published_are_no_hindrance(tmp_path: Path):
+    lake = TestLake(tmp_path / "lake", location(daily={"reports": []}), now=NOW)
+    lake.write("orders_log", orders(days(1, DAYS_THERE)))
+    lake.publish(day(9), day(12), table="daily")
+    right = lake.rows("daily")
+    lake.plant(day(9), day(12), doubled, table="daily")
+
+    one = lake.correct(day(9), day(12), table="daily", reason="Doubled.")
+    one.through()
+    assert lake.rows("daily").equals(right)
+    one.roll_back()
+
+    assert all("stale" not in notice.body for notice in one.notices)
+
+
 CIRCLES: Mapping[str, Mapping[str, str]] = {
     "two tables": {"first": "second", "second": "first"},
     "three tables": {"first": "third", "second": "first", "third": "second"},

@@ -52,7 +52,9 @@ class RollBackConfig(ByHandConfig):
     by: str = Field(default="", description="Your own name, needed; it goes into the ledger and the notice.")
     note: str = Field(default="", description="Why; it goes into the ledger and the notice.")
     days: list[str] = Field(
-        default=[], description="The days to bring back, each YYYY-MM-DD. An empty list does not mean all."
+        default=[],
+        description="What to bring back, each as 2026-01-23, or as 2026-01-23T13:00Z in a table by hour. "
+        "An empty list does not mean all.",
     )
     all_days: bool = Field(default=False, description="Bring back every day that the correction has live.")
 
