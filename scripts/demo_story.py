@@ -212,6 +212,8 @@ def _say_where_to_look(seconds: float) -> None:
         ("the notices", published / "notices"),
         ("the lake", os.environ["BACKFILL_LAKE"]),
         ("the whole story", f". scripts/demo_environment && .venv/bin/backfill-assets status {CORRECTION}"),
+        ("the difference", f". scripts/demo_environment && .venv/bin/backfill-assets diff {CORRECTION} --rows"),
+        ("the console", f"scripts/dev, then {os.environ['BACKFILL_CONSOLE']}/corrections/{CORRECTION}/"),
         ("the Dagster UI", "scripts/dev, then http://127.0.0.1:3000, Jobs, fct_daily_revenue__correction"),
     ):
         console.print(f"  {what:<15}  [cyan]{escape(str(where))}[/]", highlight=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from backfill_assets.pages.formats import amount
 from backfill_assets.pages.shell import rendered
 
 MOST_DAYS = 120
+LARGEST_DAYS = 10
 LINES_SHOWN = 8
 MOST_MEASURES = 20
 
@@ -58,14 +59,26 @@ def table_of_lines(lines: Sequence[Line], figures: Figures, name: str, title: st
     return Table(title, columns, [_row(line, measures, has_rows=has_rows) for line in [*lines, figures.total]])
 
 
+def table_of_largest(figures: Figures, grain: Grain) -> Table:
+    """The days that change most, the largest first."""
+    named = f"The {LARGEST_DAYS} {grain.worded('days')} that change most"
+    return table_of_lines(_ranked(figures)[:LARGEST_DAYS], figures, grain.value, named)
+
+
 def table_of_days(figures: Figures, grain: Grain) -> Table:
     """Every day that changes, oldest first; the hundred and twenty that change most when there are more."""
-    measure = figures.main_measure
-    moving = [day for day in figures.days if day.moves]
-    ranked = sorted(moving, key=lambda day: -abs(day.of(measure).change))[:MOST_DAYS]
+    moving = _ranked(figures)
+    ranked = moving[:MOST_DAYS]
     shown = sorted(ranked, key=lambda day: day.name)
     left = f", the {MOST_DAYS} of {len(moving):,} that change most" if len(moving) > MOST_DAYS else ""
     return table_of_lines(shown, figures, grain.value, f"{grain.worded('Days')} that change{left}")
+
+
+def _ranked(figures: Figures) -> list[Line]:
+    """The days that change, those first that change most."""
+    measure = figures.main_measure
+    moving = [day for day in figures.days if day.moves]
+    return sorted(moving, key=lambda day: -abs(day.of(measure).change))
 
 
 def table_of_checks(checks: Sequence[Check]) -> Table:
@@ -147,6 +160,7 @@ def changes(figures: Figures, certificate: Certificate, sample: Sample | None, g
         grain=grain,
         per_day=chart_per_day(figures, grain),
         days=table_of_days(figures, grain) if moving else None,
+        largest=table_of_largest(figures, grain),
         differing=len(certificate.changed_days),
         measures_moved=len(_moved(figures)),
         measures_shown=MOST_MEASURES,

@@ -68,7 +68,8 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
     )
     def drive(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
         result = tick(definition, context.instance, definition.step_context(lake, driver_name(definition.table)))
-        for sentence in result.sentences:
+        # A tick that asks for nothing says it by its skip reason; in a log, every terminal would repeat it.
+        for sentence in result.sentences if result.requests else ():
             context.log.info("%s", sentence)
         known = set(context.instance.get_dynamic_partitions(partitions_name(definition.table)))
         partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
