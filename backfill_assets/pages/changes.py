@@ -18,7 +18,7 @@ from backfill_assets.pages.formats import amount
 from backfill_assets.pages.shell import rendered
 
 MOST_DAYS = 120
-LARGEST_DAYS = 10
+LARGEST_DAYS = 5
 LINES_SHOWN = 8
 MOST_MEASURES = 20
 
@@ -156,7 +156,8 @@ def changes(figures: Figures, certificate: Certificate, sample: Sample | None, g
     moving = any(day.moves for day in figures.days)
     return rendered(
         "changes.html",
-        checks=table_of_checks(certificate.checks),
+        failed=table_of_checks([check for check in certificate.checks if not check.passed]),
+        passed=table_of_checks([check for check in certificate.checks if check.passed]),
         grain=grain,
         per_day=chart_per_day(figures, grain),
         days=table_of_days(figures, grain) if moving else None,
