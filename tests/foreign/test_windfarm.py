@@ -59,7 +59,7 @@ def test_sixty_hours_and_then_their_days_are_corrected_taken_back_and_corrected_
 
     def rolled_up(_: pl.DataFrame) -> pl.DataFrame:
         made = adopted.daily_kwh(hourly_kwh=lake.rows("hourly_kwh"))
-        return made.filter(pl.col("day").is_between(date(2026, 3, 3), date(2026, 3, 5))).collect()
+        return made.lazy().filter(pl.col("day").is_between(date(2026, 3, 3), date(2026, 3, 5))).collect()
 
     with commanded(adopted):
         published = hours.run("nightly").told
