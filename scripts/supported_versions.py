@@ -32,6 +32,7 @@ ANY_TEST_NEEDS = ("hypothesis", "pytest")
 TESTS_NEED = (*ANY_TEST_NEEDS, "aiosmtpd", "moto[s3,server]", "openpyxl", "pandas", "pytest-timeout")
 COMPLETE = (
     *("tests/revenue", "tests/pages", "tests/storage", "tests/kinds/test_transforms.py"),
+    *("tests/kinds/test_annotated_frames.py", "tests/kinds/test_options_of_assets.py"),
     *("tests/orchestration/test_notices.py", "tests/orchestration/test_sqlite_storages.py"),
 )
 BEGIN, END = "<!-- versions: written by scripts/supported -->", "<!-- /versions -->"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -28,9 +29,11 @@ from backfill_assets import (
 from backfill_assets.core.plan import Plan, Request
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.failure import failure_of
 from backfill_assets.errors.lake import TableMissing
 from backfill_assets.errors.outside import OutsideColumnMissing, VariableMissing
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots
+from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.lateness import stale_days
 from backfill_assets.orchestration.asset.source import OutsideSource
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
@@ -237,25 +240,59 @@ def test_files_of_others_are_pinned_by_their_content(name: str, lake: LakeResour
     assert not [day for day in stale_days(definition, lake.records(), ALL) if day in WRONG]
 
 
+@dataclass(frozen=True)
+class Database:
+    """How a database of another kind keeps orders, and what is asked of it."""
+
+    connect: Callable[[str], Any]
+    day: str
+    spelled: Callable[[date], Any]
+    query: str = "select * from orders"
+
+    def set(self, place: Path, days: list[date], price: int) -> None:
+        """Make days, and their price, what the table has of them."""
+        with closing(self.connect(str(place))) as connection:
+            connection.execute(
+                f"create table if not exists orders (order_date {self.day}, market varchar, price bigint)"
+            )
+            for day in days:
+                connection.execute("delete from orders where order_date = ?", (self.spelled(day),))
+                for market in MARKETS:
+                    connection.execute("insert into orders values (?, ?, ?)", (self.spelled(day), market, price))
+            connection.commit()
+
+    def source(self, place: Path) -> QuerySource:
+        return QuerySource(self.query, day="order_date", connection=lambda: self.connect(str(place)))
+
+
+def at_midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - as databases keep it
+
+
+RENAMED = (
+    "select ordered as order_date, market, price from (select order_date as ordered, * from orders) where price > 0"
+)
+QUERIES = {
+    "ISO text of SQLite": Database(sqlite3.connect, "text", str),
+    "eight digits of SQLite": Database(sqlite3.connect, "text", lambda day: f"{day:%Y%m%d}"),
+    "dates of DuckDB": Database(duckdb.connect, "date", lambda day: day),
+    "timestamps of DuckDB": Database(duckdb.connect, "timestamp", at_midnight),
+    "text of DuckDB": Database(duckdb.connect, "varchar", str),
+    "a query that renames and filters": Database(duckdb.connect, "date", lambda day: day, RENAMED),
+}
+
+
 @pytest.mark.dagster
-def test_a_query_is_read_and_named_as_not_pinned(lake: LakeResource, tmp_path: Path) -> None:
-    database = tmp_path / "orders.db"
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("create table orders (order_date text, market text, price integer)")
-        rows = [(str(day), market, 100) for day in ALL for market in MARKETS]
-        connection.executemany("insert into orders values (?, ?, ?)", rows)
-        connection.commit()
-    query = QuerySource("select * from orders", day="order_date", connection=lambda: sqlite3.connect(database))
-    defs, definition = location(query)
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_is_read_and_named_as_not_pinned(name: str, lake: LakeResource, tmp_path: Path) -> None:
+    database, place = QUERIES[name], tmp_path / "orders.db"
+    database.set(place, ALL, 100)
+    defs, definition = location(database.source(place))
     ctx = definition.step_context(lake, "ada")
     with dg.DagsterInstance.ephemeral() as instance:
         runner = Runner(defs, instance)
         assert runner.run_keys([dg.AssetKey("revenue")], str(ALL[0]), str(ALL[-1]), MARKED).success
-        with closing(sqlite3.connect(database)) as connection:
-            connection.execute(
-                "update orders set price = 101 where order_date between ? and ?", (str(WRONG.first), str(WRONG.last))
-            )
-            connection.commit()
+        database.set(place, list(WRONG), 101)
         opened = open_correction(ctx, Request("revenue", WRONG, "Late."))
         assert (opened.pins, opened.inputs.unpinned) == ({}, ("orders",))
         assert Plan.from_json(opened.as_json()).inputs == opened.inputs
@@ -272,11 +309,69 @@ def test_a_query_is_read_and_named_as_not_pinned(lake: LakeResource, tmp_path: P
     assert all("**Sources not pinned:** orders" in body for body in told)
 
 
+def at_nowhere() -> Any:
+    message = "no such host: warehouse"
+    raise ConnectionError(message)
+
+
+def of_orders(query: str, day: str = "order_date") -> Callable[[Path], QuerySource]:
+    return lambda place: QuerySource(query, day, lambda: sqlite3.connect(place))
+
+
+# By what is wrong, the query, the error, and words of the reason that the run or each of its days has.
+FAILING: dict[str, tuple[Callable[[Path], QuerySource], str, str]] = {
+    "no such table": (of_orders("select * from gone"), "QueryFailed", "no such table, gone"),
+    "no query at all": (of_orders("order me a pizza"), "QueryFailed", "syntax error"),
+    "no such column": (of_orders("select * from orders", "at"), "OutsideColumnMissing", "market, order_date, price"),
+    "a column of markets": (of_orders("select * from orders", "market"), "ColumnHoldsNoSlots", "market"),
+    "a column of prices": (of_orders("select * from orders", "price"), "ColumnHoldsNoSlots", "price"),
+    "no connection": (lambda _: QuerySource("select 1", "order_date", at_nowhere), "QueryFailed", "no such host"),
+    "a URI that is not set": (
+        lambda _: QuerySource("select 1", "order_date", dg.EnvVar("NO_SUCH_URI")), "VariableMissing", "NO_SUCH_URI",
+    ),
+    "a URI that nothing reads": (
+        lambda _: QuerySource("select 1", "order_date", dg.EnvVar("STRANGE_URI")), "QueryFailed", "orders",
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.dagster
-def test_a_query_that_fails_fails_the_days_with_the_reason(lake: LakeResource, tmp_path: Path) -> None:
-    query = QuerySource("select * from gone", "order_date", lambda: sqlite3.connect(tmp_path / "empty.db"))
-    defs, _ = location(query)
+@pytest.mark.parametrize("name", FAILING)
+def test_a_query_that_fails_fails_the_days_with_the_reason(
+    name: str, lake: LakeResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRANGE_URI", "warehouse://user:hush@nowhere/orders")
+    made, error, told = FAILING[name]
+    QUERIES["ISO text of SQLite"].set(tmp_path / "orders.db", ALL, 100)
+    defs, _ = location(made(tmp_path / "orders.db"))
     with dg.DagsterInstance.ephemeral() as instance:
         ran = Runner(defs, instance).run_keys([dg.AssetKey("revenue")], str(ALL[0]), str(ALL[1]), MARKED)
-    assert {*ran.failed_days} == {*ALL[:2]}
-    assert "no such table, gone" in str(ran.failed_days[ALL[0]])
+    days = ran.failed_days or dict.fromkeys(ALL[:2], failure_of(ran.faults[0], "The run"))
+    assert {day: why.error for day, why in days.items()} == dict.fromkeys(ALL[:2], error)
+    assert told in str(days[ALL[0]])
+    assert "hush" not in str(days[ALL[0]])
+    assert_in_three_sentences(days[ALL[0]].message)
+    assert not lake.records().exists("revenue")
+
+
+# What a source outside the lake is declared with that it cannot be, and what the sentence names.
+DECLARED_WRONGLY: dict[str, tuple[Callable[[], OutsideSource], str]] = {
+    "a connection as text": (lambda: QuerySource("select 1", "day", "sqlite:///x"), "connection"),  # pyright: ignore[reportArgumentType]
+    "an open connection": (lambda: QuerySource("select 1", "day", sqlite3.connect(":memory:")), "connection"),  # pyright: ignore[reportArgumentType]
+    "a query that is a path": (lambda: QuerySource(Path("orders.sql"), "day", at_nowhere), "query"),  # pyright: ignore[reportArgumentType]
+    "an empty query": (lambda: QuerySource(" ", "day", at_nowhere), "query"),
+    "a table that is a path object": (lambda: DeltaSource(Path("orders"), "day"), "uri"),  # pyright: ignore[reportArgumentType]
+    "a list of files": (lambda: ParquetSource(["a.parquet"], "day"), "files"),  # pyright: ignore[reportArgumentType]
+    "a table that a variable names": (lambda: DeltaSource(dg.EnvVar("ORDERS"), "day"), "uri"),
+    "no column": (lambda: DeltaSource("orders", ""), "day"),
+    "options as text": (lambda: DeltaSource("orders", "day", "key=value"), "storage_options"),  # pyright: ignore[reportArgumentType]
+}
+
+
+@pytest.mark.parametrize("name", DECLARED_WRONGLY)
+def test_a_source_outside_that_cannot_be_is_refused_at_load_by_name(name: str) -> None:
+    made, culprit = DECLARED_WRONGLY[name]
+    with pytest.raises(TransformUnusable) as refused:
+        location(made())
+    assert_in_three_sentences(str(refused.value))
+    assert f"{culprit} of its source orders" in str(refused.value)

@@ -1,7 +1,7 @@
 """What a parameter of a transform reads, where that is not the slots of an asset of its name alone."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias, cast
 
 import dagster as dg
@@ -185,13 +185,43 @@ def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | AnySou
     """
     declared = (given or {}).get(parameter, [parameter])
     source = declared if isinstance(declared, Source | OutsideSource) else Source(declared)
-    if isinstance(source, OutsideSource) and not source.name:
-        source = replace(source, name=parameter)
+    if isinstance(source, OutsideSource):
+        _refuse_outside(table, parameter, source)
+        source = source if source.name else replace(source, name=parameter)
     if isinstance(source.look_back, bool) or not isinstance(source.look_back, int) or source.look_back < 0:
         raise LookBackInvalid(table, source.table, source.look_back)
     if source.table == table:
         raise OwnTableRead(table, parameter)
     return source
+
+
+def _refuse_outside(table: str, parameter: str, source: OutsideSource) -> None:
+    """Refuse what no source outside the lake can be declared with."""
+    for one in fields(source):
+        given = getattr(source, one.name)
+        instead = ""
+        if one.name == "connection" and not _opens(given):
+            instead = (
+                "Give a function that opens a connection, or dg.EnvVar with the name of a variable that has a URI."
+            )
+        elif one.name == "storage_options" and not isinstance(given, Mapping):
+            instead = "Give a mapping of options, or leave it out."
+        elif one.name in {"uri", "files", "query", "day"} and not _is_text(given):
+            instead = "Give it as text, which os.environ has of a variable."
+        if instead:
+            # A connection or an option may be a secret.
+            told = "none that can be used" if isinstance(given, str) else described(given)
+            raise TransformUnusable(table, f"the {one.name} of its source {parameter} is {told}", instead)
+
+
+def _opens(given: object) -> bool:
+    """Whether something says how a connection is opened; an open one can be called in SQLite, and is for one thread."""
+    return isinstance(given, dg.EnvVar) or (callable(given) and not hasattr(given, "cursor"))
+
+
+def _is_text(given: object) -> bool:
+    """Whether something is text and not the name of a variable, which Dagster keeps as text as well."""
+    return isinstance(given, str) and not isinstance(given, dg.EnvVar) and bool(given.strip())
 
 
 def carried_by(
