@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from backfill_assets.core.chain import WaitForChain
 from backfill_assets.core.facts import Validated, summary_of
 from backfill_assets.core.next_step import (
     Finished,
@@ -44,6 +45,8 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
             return {**told, "until": until.isoformat()}
         case Stuck(step=at):
             return {**told, "step": str(at)}
+        case WaitForChain(behind=behind):
+            return {**told, "behind": behind}
         case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | Finished():
             return told
         case _:

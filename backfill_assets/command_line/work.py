@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as ProgressBar
 
 from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.core.chain import WaitForChain
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -125,8 +126,14 @@ def drive(session: Session, correction: str, answer: Answer, actor: str) -> Next
     """Drive a correction as far as it goes."""
     definition = table_of_correction(session, correction)
     with _bar(answer.console) as bar:
-        reporter = _Reporter(bar, correction)
-        return Driver(definition, session.runner, session.lake, actor, reporter.on_next_step).drive(correction)
+        chain = session.lake.records().ledger.progress(correction).plan.chain
+        reporters = {member.table: _Reporter(bar, member.correction, f" of {member.table}") for member in chain}
+        alone = _Reporter(bar, correction)
+
+        def on_next_step(step: NextStep, ctx: StepContext) -> None:
+            reporters.get(ctx.table.name, alone).on_next_step(step, ctx)
+
+        return Driver(definition, session.runner, session.lake, actor, on_next_step).drive(correction)
 
 
 def take_cut_over(session: Session, correction: str, answer: Answer, actor: str) -> None:
@@ -190,8 +197,9 @@ def _bar(console: Console) -> ProgressBar:
 class _Reporter:
     """Shows every next step before it is taken: a line a step, a bar for the days and for the report partitions."""
 
-    def __init__(self, bar: ProgressBar, correction: str) -> None:
+    def __init__(self, bar: ProgressBar, correction: str, of: str = "") -> None:
         self.bar = bar
+        self.of = of
         self.correction = correction
         self.days: Any = None
         self.reports: Any = None
@@ -205,20 +213,20 @@ class _Reporter:
         match step:
             case TakeSteps(steps=steps):
                 for one in steps:
-                    self.bar.console.print(f"  {one}", style="bold")
+                    self.bar.console.print(f"  {one}{self.of}", style="bold")
             case StageWaves():
                 self._show_days(progress)
             case WaitForRate(source=source, behind=behind):
                 self._show_days(progress, f", waiting for {behind or f'the rate of {source}'}")
             case RebuildReports(partitions=partitions):
                 self._show_reports(sum(map(len, partitions.values())))
-            case WaitForRuns() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+            case WaitForRuns() | WaitForChain() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
                 pass  # the command says it at its end
             case _:
                 assert_never(step)
 
     def _show_days(self, progress: Progress, waiting: str = "") -> None:
-        what = f"  staging {progress.plan.window.grain.value}s"
+        what = f"  staging {progress.plan.window.grain.value}s{self.of}"
         if self.days is None:
             total, staged = len(progress.plan.days), len(progress.staging.staged)
             self.days = self.bar.add_task(what, total=total, completed=staged)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 from typing import Protocol, assert_never
 
+from backfill_assets.core.chain import WaitForChain
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -44,6 +45,10 @@ class Launcher(Protocol):
         """Other corrections that read a source whose rate the correction keeps."""
         ...
 
+    def chain(self, progress: Progress, /) -> Collection[Progress]:
+        """The other corrections of its chain; asked of none that stands alone."""
+        ...
+
     def wait(self, until: datetime, /) -> bool:
         """Wait where that can be done without holding anybody up; whether it is over, so that the loop goes on."""
         ...
@@ -67,7 +72,7 @@ def work_of(decided: NextStep, progress: Progress, leaves: Collection[Step] = ()
             return tuple(WorkItem(wave=wave) for wave in waves[:at_once])
         case RebuildReports():
             return (WorkItem(steps=thawing(progress)),)
-        case WaitForRuns() | WaitForRate() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
             return ()
         case _:
             assert_never(decided)
@@ -87,9 +92,10 @@ def advance(
     """
     while True:
         progress = launcher.progress(correction)
-        decided = next_step(progress, launcher.now())
+        chain = launcher.chain(progress) if progress.plan.chain else ()
+        decided = next_step(progress, launcher.now(), chain=chain)
         if isinstance(decided, StageWaves):
-            decided = next_step(progress, launcher.now(), launcher.busy(progress), launcher.others(progress))
+            decided = next_step(progress, launcher.now(), launcher.busy(progress), launcher.others(progress), chain)
         announce(decided)
         if isinstance(decided, WaitForRate) and launcher.wait(decided.until):
             continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import assert_never
 
+from backfill_assets.core.chain import WaitForChain, latest_deadline, wait_before
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
@@ -16,7 +17,6 @@ from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.waves import WaveOrder, plan_waves
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.correction import SwappedDaysMoved
-from backfill_assets.errors.failure import each_once_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,16 @@ class Finished:
 
 
 NextStep = (
-    TakeSteps | StageWaves | RebuildReports | WaitForRuns | WaitForRate | WaitForPerson | WaitUntil | Stuck | Finished
+    TakeSteps
+    | StageWaves
+    | RebuildReports
+    | WaitForRuns
+    | WaitForRate
+    | WaitForChain
+    | WaitForPerson
+    | WaitUntil
+    | Stuck
+    | Finished
 )
 
 PREPARATION = (Step.FREEZE_REPORTS, Step.VERIFY_SOURCE, Step.RESET_WATERMARKS)
@@ -96,16 +105,22 @@ def thawing(progress: Progress) -> tuple[Step, ...]:
 
 
 def next_step(
-    progress: Progress, now: datetime, busy: Collection[date] = (), others: Collection[Progress] = ()
+    progress: Progress,
+    now: datetime,
+    busy: Collection[date] = (),
+    others: Collection[Progress] = (),
+    chain: Collection[Progress] = (),
 ) -> NextStep:
     """Say what is next. Total: every progress has an answer.
 
     What was written down but is not known to have happened comes first, then what readers are owed, then the
     correction's own course. Nothing is asked for twice: what runs are under way for is waited for, and so are the
     ``busy`` days, which somebody else is staging. Waves wait until the sources bear them, which ``others`` may have
-    read, corrections that share a limited source.
+    read, corrections that share a limited source. ``chain`` are the others of its chain, in order.
     """
     decided = _decide(progress, now)
+    if progress.plan.chain:
+        decided = _in_chain(decided, progress, chain, now)
     match decided:
         case TakeSteps(steps=steps):
             failed = next((step for step in steps if step in progress.failures and not _may_pass(progress, step)), None)
@@ -118,7 +133,27 @@ def next_step(
             return waits or planned
         case RebuildReports():
             return _waiting(progress.runs.step_runs) or decided
-        case WaitForRuns() | WaitForRate() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+            return decided
+        case _:
+            assert_never(decided)
+
+
+def _in_chain(decided: NextStep, progress: Progress, chain: Collection[Progress], now: datetime) -> NextStep:
+    """What the correction would do by itself, or what it waits for in its chain."""
+    match decided:
+        case TakeSteps(steps=(Step.DECOMMISSION,)) if now < (deadline := latest_deadline(progress, chain)):
+            return WaitUntil(deadline, frozenset())
+        case TakeSteps(steps=steps):
+            return wait_before(steps, progress, chain) or decided
+        case RebuildReports():
+            return wait_before((Step.REBUILD_DOWNSTREAM,), progress, chain) or decided
+        case StageWaves():
+            return wait_before((Step.STAGE,), progress, chain) or decided
+        case WaitForPerson(sentence=sentence):
+            told = f"{sentence} It is decided on with the others of its chain, by the id {progress.plan.lead}."
+            return wait_before((Step.APPROVE,), progress, chain) or WaitForPerson(told)
+        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitUntil() | Stuck() | Finished():
             return decided
         case _:
             assert_never(decided)
@@ -196,7 +231,7 @@ def _before_publication(progress: Progress) -> NextStep:
     if lacking := preparing or tuple({Step.FREEZE_REPORTS} - progress.done):
         return TakeSteps(lacking)
     if not progress.is_approved:
-        return WaitForPerson(_what_is_waited_for(progress))
+        return WaitForPerson(progress.question)
     return TakeSteps((Step.CUT_OVER,))
 
 
@@ -208,7 +243,7 @@ def _may_pass(progress: Progress, step: Step) -> bool:
 def _at_once(progress: Progress) -> tuple[Step, ...]:
     """The cut over, in the run of the validation that lets it through by itself."""
     request = progress.plan.request
-    automatic = request.approval == "automatic" and not request.expectation.is_empty
+    automatic = request.approval == "automatic" and not request.expectation.is_empty and not progress.plan.chain
     return (
         (Step.CUT_OVER,)
         if automatic and progress.gate.approval is None and progress.publication.swap_count == 0
@@ -243,7 +278,7 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
     fresh = missing - failed
     retried = {day for day in failed if progress.staging.tries[day] < policy.attempts}
     if not fresh and not retried:
-        return Stuck(Step.STAGE, _reasons(progress, missing))
+        return Stuck(Step.STAGE, progress.staging.reasons_of(missing))
     waves = plan_waves(fresh, policy, grain, canary_done=bool(progress.staging.staged or progress.staging.tries))
     alone = tuple(Window(day, day, grain) for day in sorted(retried))
     return StageWaves((*waves, *alone) if waves else alone, policy.at_once)
@@ -255,18 +290,3 @@ def _stage_in_order(progress: Progress) -> NextStep:
     if progress.staging.tries.get(first, 0) >= policy.attempts:
         return Stuck(Step.STAGE, _reasons(progress, [first]))
     return StageWaves(contiguous(progress.missing, policy.max_days, progress.plan.window.grain)[:1], 1)
-
-
-def _reasons(progress: Progress, days: Collection[date]) -> str:
-    """The reasons of the failed days, each once, with the days that have it."""
-    return each_once_told({day: progress.staging.reasons.get(day, "no reason recorded") for day in sorted(days)})
-
-
-def _what_is_waited_for(progress: Progress) -> str:
-    correction = progress.plan.correction
-    if progress.publication.swap_count:
-        return f"Correction {correction} is rolled back. Approve it to cut over again, or abandon it."
-    if progress.gate.approval is not None and progress.gate.closed_months:
-        months = ", ".join(sorted(progress.gate.closed_months))
-        return f"Correction {correction} changes closed months ({months}) and waits for a second name's approval."
-    return f"Correction {correction} is validated and waits for approval."

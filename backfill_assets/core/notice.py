@@ -159,6 +159,7 @@ def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str
         "Largest day": _largest(event, figures),
         "Closed months": ", ".join(figures.get("closed_months", ())),
         "Reports": ", ".join(reports),
+        "Corrected together with": figures.get("together", ""),
         "Tables that read it": " ".join(figures.get("stale", ())),
         "Sources not pinned": ", ".join(plan.inputs.unpinned),
         "State": plan.state_told,

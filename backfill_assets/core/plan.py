@@ -23,11 +23,20 @@ class Approval(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Downstream:
+    """A table that reads the one of a request, to be corrected together with it, and what may differ in it."""
+
+    table: str
+    expectation: Expectation = field(default_factory=Expectation)
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asks for: the fields of the request file.
 
     ``days`` narrows the window to some of its days (a launch over a broken selection); empty means all.
-    ``correction`` is the id asked for; empty takes the UTC date of opening.
+    ``correction`` is the id asked for; empty takes the UTC date of opening. ``downstream`` are tables that are to be
+    corrected with it; a plan has the corrections of its chain instead.
     """
 
     table: str
@@ -40,6 +49,7 @@ class Request:
     days: tuple[date, ...] = ()
     waves: WavePolicy = field(default_factory=WavePolicy)
     origin: str = ""
+    downstream: tuple[Downstream, ...] = ()
 
     @property
     def is_launch(self) -> bool:

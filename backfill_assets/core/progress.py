@@ -1,6 +1,6 @@
 """Where a correction stands, as a value: what is done, staged, let through, live, owed and under way."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -36,6 +36,13 @@ class Staging:
     reasons: Mapping[date, str] = field(default_factory=dict[date, str])
     readable_from: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     extended: bool = False
+
+    def reasons_of(self, days: Collection[date]) -> str:
+        """The reasons of failed days, each once, with the first day that has it."""
+        first_day: dict[str, date] = {}
+        for day in sorted(days):
+            first_day.setdefault(self.reasons.get(day, "no reason recorded"), day)
+        return " ".join(f"[{day}] {reason}" for reason, day in first_day.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +171,14 @@ class Progress:
         """Whether the met expectation is approval enough: it was declared, asked to be, and is met."""
         expectation = self.plan.request.expectation
         return self.gate.passed and self.plan.request.approval == "automatic" and not expectation.is_empty
+
+    @property
+    def question(self) -> str:
+        """What a person is asked about it."""
+        correction = self.plan.correction
+        if self.publication.swap_count:
+            return f"Correction {correction} is rolled back. Approve it to cut over again, or abandon it."
+        if self.gate.approval is not None and self.gate.closed_months:
+            months = ", ".join(sorted(self.gate.closed_months))
+            return f"Correction {correction} changes closed months ({months}) and waits for a second name's approval."
+        return f"Correction {correction} is validated and waits for approval."

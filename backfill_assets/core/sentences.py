@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import assert_never
 
+from backfill_assets.core.chain import WaitForChain
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -39,7 +40,7 @@ def waits_for(step: NextStep) -> WaitsFor:
             return WaitsFor.PERSON
         case Stuck():
             return WaitsFor.REPAIR
-        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns():
+        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForChain():
             return WaitsFor.RUN
         case _:
             assert_never(step)
@@ -48,7 +49,7 @@ def waits_for(step: NextStep) -> WaitsFor:
 def sentence_of(correction: str, step: NextStep) -> str:
     """The sentence of a correction's next step; that of one which is stuck has its reason behind it."""
     match step:
-        case WaitForPerson(sentence=sentence):
+        case WaitForPerson(sentence=sentence) | WaitForChain(sentence=sentence):
             return sentence
         case WaitUntil() | WaitForRuns() | WaitForRate():
             return f"Correction {correction} {_waiting(step)}."

@@ -4,13 +4,14 @@ Each function takes a :class:`StepContext` and the id of a correction, does its 
 down what happened, and may be called again after a crash at any point.
 """
 
+from backfill_assets.runbook.approving import approve
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import CorrectableTable, Evidence, Problem
 from backfill_assets.runbook.finishing import communicate, decommission, rebuild_downstream
 from backfill_assets.runbook.opening import abandon, join_or_open, named_correction, open_correction, plan_correction
 from backfill_assets.runbook.preparing import freeze_reports, reset_watermarks, verify_source
 from backfill_assets.runbook.swapping import cut_over, roll_back
-from backfill_assets.runbook.validating import approve, stage, validate
+from backfill_assets.runbook.validating import stage, validate
 
 TEN_FUNCTIONS = (
     freeze_reports,

@@ -14,6 +14,7 @@ from backfill_assets.core.requirements import Requirement, SequenceIs
 from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
 from backfill_assets.runbook.correctable_table import CorrectableTable
 from backfill_assets.runbook.looking import looked
+from backfill_assets.storage.overlaid import Overlay
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.swap import Manifest
 
@@ -104,6 +105,10 @@ class StepContext:
         """The event, once the page of its correction tells of it."""
         self.surroundings.publish_page(self, event)
         return event
+
+    def reading_over(self, overlays: Mapping[str, Overlay]) -> "StepContext":
+        """The same context, which reads some slots of some sources from staged versions."""
+        return replace(self, records=self.records.staged_over(overlays)) if overlays else self
 
     def by(self, actor: str) -> "StepContext":
         """The same context with another actor."""

@@ -8,6 +8,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
+from backfill_assets.runbook.chains import linked, refuse_follower
 from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import refuse_moved
@@ -75,16 +76,26 @@ def _told_of(event: Event) -> Collection[NoticeKind]:
 def decommission(ctx: StepContext, correction: str, *, now: bool = False) -> Event:
     """Delete the retired and the left-over staged files, with proof that nothing needs them.
 
-    With ``now`` the rollback window is not waited for. A decommission that was interrupted is taken up again.
+    With ``now`` the rollback window is not waited for, of no table of its chain. A decommission that was interrupted is
+    taken up again.
 
     Raises:
         NameNeeded: when nobody says ``now``.
         RetirementPremature: when the rollback window is open, or something is still owed.
+        LedByAnother: when another correction leads its chain.
         SwappedDaysMoved: when live does not hold what would be final.
     """
-    ctx.progress(correction)
+    plan = ctx.progress(correction).plan
     if now:
         refuse_nameless(ctx, "decommission now", correction)
+        refuse_follower(plan, "decommission")
+        for one in reversed(linked(ctx, plan)[1:]):
+            if one.progress.publication.ending is not Ending.DECOMMISSIONED:
+                _decommissioned(one.ctx, one.correction, now=True)
+    return _decommissioned(ctx, correction, now=now)
+
+
+def _decommissioned(ctx: StepContext, correction: str, *, now: bool) -> Event:
     while True:
         settle(ctx, correction)
         note_advanced(ctx)

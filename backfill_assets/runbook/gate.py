@@ -4,14 +4,14 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
-from backfill_assets.core.carried import and_later
 from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.chain import wait_for_cut_over
 from backfill_assets.core.facts import CutOverHeld, SwapRefused, ValidationVoided
-from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import closed_among
 from backfill_assets.errors.base import listed
+from backfill_assets.errors.chains import OutOfTurn
 from backfill_assets.errors.correction import (
     CertificateOutdated,
     CertificateUnknown,
@@ -22,8 +22,9 @@ from backfill_assets.errors.correction import (
 from backfill_assets.errors.state import LaterSlotsPublished
 from backfill_assets.errors.swaps import RetiredFilesMissing, StagedFilesMissing
 from backfill_assets.runbook.carrying import around, extension
+from backfill_assets.runbook.chains import linked, reading_staged, refuse_other_inputs, to_swap
 from backfill_assets.runbook.context import StepContext
-from backfill_assets.runbook.looking import happened, left, staged_version
+from backfill_assets.runbook.looking import chain_of, happened, left, staged_version
 from backfill_assets.storage import swap
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest, after_swaps, days_missing
@@ -34,12 +35,16 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
 
     Raises:
         NotApproved: when the gate is closed.
+        OutOfTurn: when another of its chain is not approved, or has to be cut over first.
+        InputsStagedAgain: when a table of its chain was staged from other days than those that are swapped in.
         StepsMissing: when the reports are not frozen.
         CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
         LaterSlotsPublished: when state is carried, and days were published since, which are staged as well.
     """
     plan, correction = progress.plan, progress.plan.correction
     _refuse_unapproved(progress)
+    if plan.chain:
+        _refuse_out_of_turn(ctx, progress)
     if Step.FREEZE_REPORTS not in progress.done:
         raise StepsMissing(correction, Step.CUT_OVER, {Step.FREEZE_REPORTS})
     certificate = _certificate(ctx, progress)
@@ -48,7 +53,7 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
     live, staged = ctx.records.table(plan.table, staged_table.schema).snapshot(), staged_table.snapshot()
     _refuse_moved(ctx, progress, certificate, live, staged)
     _refuse_published_since(ctx, progress, live)
-    days = _to_swap(plan, certificate) - progress.publication.swapped
+    days = to_swap(plan, certificate.changed_days) - progress.publication.swapped
     manifest = swap.plan_cut_over(
         live,
         staged,
@@ -61,10 +66,19 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
     return replace(manifest, around=around(plan, live, days))
 
 
-def _to_swap(plan: Plan, certificate: Certificate) -> frozenset[date]:
-    """The days that change; where state is carried all later ones too, for what they were computed from."""
-    changed = certificate.changed_days
-    return and_later(changed, certificate.staged.keys()) if plan.carries_state else frozenset(changed)
+def _refuse_out_of_turn(ctx: StepContext, progress: Progress) -> None:
+    """Refuse the cut over of one of a chain before all are approved, or before those that it reads are cut over.
+
+    The tables are asked too: of those before, whether they still hold what was swapped in, and of those after, whether
+    they were staged from what is swapped in now.
+    """
+    correction, others = progress.plan.correction, chain_of(ctx.records, progress)
+    if waits := wait_for_cut_over(progress, others):
+        raise OutOfTurn(correction, waits.sentence.removesuffix("."))
+    for one in linked(ctx, progress.plan):
+        plan = one.progress.plan
+        if Step.CUT_OVER not in one.progress.done:
+            refuse_other_inputs(reading_staged(one.ctx, plan), plan, staged_version(one.ctx.records, plan).snapshot())
 
 
 def _certificate(ctx: StepContext, progress: Progress) -> Certificate:

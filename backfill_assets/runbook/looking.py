@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
+from backfill_assets.core.chain import others_in_chain
 from backfill_assets.core.facts import Swapped
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
@@ -29,6 +30,11 @@ def looked(records: Records, progress: Progress) -> Progress:
     moved = records.made_of(progress.plan.table, name, lambda live: _moved(records, progress, live))
     found = progress.publication.swapped if moved is None else moved
     return replace(progress, publication=replace(progress.publication, moved=found))
+
+
+def chain_of(records: Records, progress: Progress) -> tuple[Progress, ...]:
+    """The other corrections of a chain in its order, by the ledger and by the tables."""
+    return tuple(looked(records, other) for other in others_in_chain(progress, records.ledger.all_progress()))
 
 
 def refuse_moved(progress: Progress) -> None:

@@ -14,6 +14,7 @@ from backfill_assets.core.facts import Abandoned, Decommissioned, Fact, Opened, 
 from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
 from backfill_assets.core.partition_column import slots_in
+from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import read_slot
 from backfill_assets.core.steps import NoticeKind, Step
@@ -27,6 +28,7 @@ from backfill_assets.core.swapped import (
     untold,
 )
 from backfill_assets.core.window import months_of
+from backfill_assets.runbook.chains import linked, said_of_others
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.stale_readers import is_stale, sentences
 from backfill_assets.storage.actions import DataFile
@@ -47,15 +49,30 @@ def notify_watchers(ctx: StepContext, progress: Progress, event: NoticeKind, num
 
     The same event and number make the same notices, so that a step that is taken again tells nobody twice.
     """
+    if _is_told_by_lead(ctx, progress, event):
+        return []
     figures = figures_of(progress, ctx.records.ledger.events(progress.plan.correction), event)
+    figures = {**figures, "together": said_of_others(ctx, progress) if progress.plan.chain else ""}
     if event in TELLING_WHAT_IS_STALE:
         figures = {**figures, "stale": sentences(is_stale(ctx, progress))}
     notices = write_notices(progress.plan, event, figures, number, ctx.table.consumers.audiences)
     return [ctx.surroundings.publish(notice) for notice in notices]
 
 
+def _is_told_by_lead(ctx: StepContext, progress: Progress, event: NoticeKind) -> bool:
+    """Whether watchers hear of it by the notice of the correction that leads the chain."""
+    if not progress.plan.is_follower:
+        return False
+    lead = ctx.records.ledger.progress(progress.plan.lead)
+    return event is not NoticeKind.ROLLED_BACK or not lead.publication.swapped
+
+
 def notify_waiting(ctx: StepContext, validated: Event) -> None:
-    """Tell that a validation is about to leave the correction waiting for a person, when it is."""
+    """Tell that a validation is about to leave the correction, or its chain, waiting for a person, when it is."""
+    plan = ctx.records.ledger.progress(validated.correction).plan
+    if plan.chain:
+        _notify_chain_waiting(ctx, plan, validated)
+        return
     events = ctx.records.ledger.events(validated.correction)
     pending = (*events, replace(validated, sequence=len(events) + 1))
     progress = history(pending)
@@ -66,6 +83,25 @@ def notify_waiting(ctx: StepContext, validated: Event) -> None:
     notices = write_notices(progress.plan, NoticeKind.WAITING, figures, number, ctx.table.consumers.audiences)
     for notice in notices:
         ctx.surroundings.publish(notice)
+
+
+def _notify_chain_waiting(ctx: StepContext, plan: Plan, validated: Event) -> None:
+    """The same of a chain, once the last of it is validated: in the figures of the first table."""
+    ledger, chain = ctx.records.ledger, linked(ctx, plan)
+    pending = {one.correction: ledger.events(one.correction) for one in chain}
+    events = pending[validated.correction]
+    pending[validated.correction] = (*events, replace(validated, sequence=len(events) + 1))
+    after = [history(told) for told in pending.values()]
+    if not all(one.gate.certificate for one in after) or all(one.is_approved for one in after):
+        return
+    number = sum(isinstance(event.fact, Validated) for told in pending.values() for event in told)
+    lead = chain[0]
+    figures = {
+        **figures_of(after[0], pending[lead.correction], NoticeKind.WAITING),
+        "together": said_of_others(lead.ctx, after[0]),
+    }
+    for notice in write_notices(after[0].plan, NoticeKind.WAITING, figures, number, lead.ctx.table.consumers.audiences):
+        lead.ctx.surroundings.publish(notice)
 
 
 def owed_notices(progress: Progress, events: Sequence[Event]) -> tuple[NoticeKind, ...]:

@@ -1,17 +1,19 @@
 """Opening a correction, joining one, and abandoning one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from backfill_assets.core.carried import and_later
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Abandoned, Opened, RetryRequested
 from backfill_assets.core.fold import history
-from backfill_assets.core.plan import Plan, PlannedCost, PlannedInputs, Request
+from backfill_assets.core.plan import Member, Plan, PlannedCost, PlannedInputs, Request
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Histories, OpeningIsFree, opened_by
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
+from backfill_assets.errors.chains import DownstreamBusy, DownstreamUntouched
 from backfill_assets.errors.correction import CorrectionClosed, DaysOutsideCorrection, StagingClosed, StillLive
 from backfill_assets.errors.request import (
     CorrectionExists,
@@ -21,11 +23,20 @@ from backfill_assets.errors.request import (
     WindowOverlaps,
 )
 from backfill_assets.runbook.carrying import refuse_part
+from backfill_assets.runbook.chains import (
+    context_of,
+    downstream_in_order,
+    linked,
+    record_together,
+    refuse_follower,
+)
 from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unfit, refuse_unplaced
 from backfill_assets.runbook.readers import holders_of
+from backfill_assets.runbook.stale_readers import slots_reading
 from backfill_assets.runbook.swapping import settle
+from backfill_assets.storage.ledger import Writing
 
 
 def plan_correction(ctx: StepContext, request: Request) -> Plan:
@@ -35,7 +46,16 @@ def plan_correction(ctx: StepContext, request: Request) -> Plan:
         TableUnknown, WindowOutsideData, WindowOverlaps, CorrectionExists: when it cannot be opened.
         BadInput: what :func:`refuse_unfit` refuses, because it could never be validated.
     """
-    return _placed(_drafted(ctx, request), ctx.records.ledger.histories())
+    return plan_chain(ctx, request)[0]
+
+
+def plan_chain(ctx: StepContext, request: Request) -> tuple[Plan, ...]:
+    """The same of every table that is corrected together, in order.
+
+    Raises:
+        BadInput, Refused: a subclass, when a table downstream cannot be corrected with it.
+    """
+    return _placed(_drafts(ctx, request), ctx.records.ledger.histories())
 
 
 def open_correction(ctx: StepContext, request: Request) -> Plan:
@@ -43,24 +63,36 @@ def open_correction(ctx: StepContext, request: Request) -> Plan:
 
     Of two openings that overlap one is refused; a launch (``request.origin``) that has opened one already is given it.
     """
-    draft = _drafted(ctx, request)
-    refuse_early(draft)
-    plan = _opened(ctx, draft)
-    while plan is None:
-        plan = _opened(ctx, draft)
-    live = ctx.records.table(plan.table)
-    ctx.records.staged(plan.table, plan.correction, live.schema).create()
-    return plan
+    drafts = _drafts(ctx, request)
+    for draft in drafts:
+        refuse_early(draft)
+    plans = _opened(ctx, drafts)
+    while plans is None:
+        plans = _opened(ctx, drafts)
+    for plan in plans:
+        records = context_of(ctx, plan.table).records
+        records.staged(plan.table, plan.correction, records.table(plan.table).schema).create()
+    return plans[0]
 
 
-def _opened(ctx: StepContext, draft: Plan) -> Plan | None:
-    """The plan of what is open now; None when another opening came first, and it has to be looked again."""
-    histories = ctx.records.ledger.histories()
-    if already := opened_by(draft.request.origin, histories):
-        return history(histories[already.plan.correction]).plan
-    plan = _placed(draft, histories)
-    required = OpeningIsFree(plan.correction, plan.table, frozenset(plan.days), draft.request.origin)
-    return plan if ctx.record_if(plan.correction, Opened(plan), required) else None
+def _opened(ctx: StepContext, drafts: Sequence[Plan]) -> tuple[Plan, ...] | None:
+    """The plans of what is open now; None when another opening came first, and it has to be looked again."""
+    histories, origin = ctx.records.ledger.histories(), drafts[0].request.origin
+    if already := opened_by(origin, histories):
+        return (history(histories[already.plan.correction]).plan,)
+    plans = _placed(drafts, histories)
+    writings = [
+        Writing(
+            ctx.event(plan.correction, Opened(plan)),
+            OpeningIsFree(plan.correction, plan.table, frozenset(plan.days), origin),
+            plan.table,
+        )
+        for plan in plans
+    ]
+    events = ctx.records.ledger.record_all(writings)
+    for plan, event in zip(plans, events or (), strict=False):
+        context_of(ctx, plan.table).shown(event)
+    return plans if events else None
 
 
 def join_or_open(ctx: StepContext, request: Request) -> Plan:
@@ -104,21 +136,30 @@ def abandon(ctx: StepContext, correction: str, note: str) -> Event:
         StillLive: when days of it are live.
         SwappedDaysMoved: when somebody brought days live again that had gone back.
     """
-    ctx.progress(correction)
     refuse_nameless(ctx, "abandon", correction)
+    refuse_follower(ctx.progress(correction).plan, "abandon")
     while True:
-        settle(ctx, correction)
-        progress = ctx.progress(correction)
-        if progress.is_closed or progress.publication.planned is Step.DECOMMISSION:
-            raise CorrectionClosed(correction, progress.publication.ending or "being decommissioned")
-        if progress.publication.swapped:
-            raise StillLive(correction, progress.publication.swapped)
-        refuse_moved(progress)
-        abandoned = ctx.record_next(progress, Abandoned(note))
+        for one in linked(ctx, ctx.progress(correction).plan):
+            settle(one.ctx, one.correction)
+        chain = linked(ctx, ctx.progress(correction).plan)
+        for one in chain:
+            _refuse_abandoning(one.progress)
+        writings = [one.writing(Abandoned(note)) for one in chain if not one.progress.is_closed]
+        abandoned = record_together(writings, chain)
         if abandoned:
             break
-    ctx.records.watermarks.release(correction, ctx.table.name, by=ctx.actor, at=ctx.now)
-    return abandoned
+    for one in chain:
+        ctx.records.watermarks.release(one.correction, one.ctx.table.name, by=ctx.actor, at=ctx.now)
+    return abandoned[0]
+
+
+def _refuse_abandoning(progress: Progress) -> None:
+    correction = progress.plan.correction
+    if progress.is_closed or progress.publication.planned is Step.DECOMMISSION:
+        raise CorrectionClosed(correction, progress.publication.ending or "being decommissioned")
+    if progress.publication.swapped:
+        raise StillLive(correction, progress.publication.swapped)
+    refuse_moved(progress)
 
 
 def try_again(ctx: StepContext, correction: str) -> Event:
@@ -136,6 +177,31 @@ def try_again(ctx: StepContext, correction: str) -> Event:
 def forget_failures(ctx: StepContext, correction: str) -> Event:
     """Give what failed another try, as whoever drives a correction from the command line does."""
     return ctx.record(correction, RetryRequested())
+
+
+def _drafts(ctx: StepContext, request: Request) -> tuple[Plan, ...]:
+    """The plan of the table, and of each one downstream after those that it reads."""
+    drafts = [_drafted(ctx, request)]
+    for one, downstream in downstream_in_order(ctx, request.downstream):
+        read = {draft.table: draft.days for draft in drafts if draft.table in one.table.sources.names}
+        slots = {slot for source, days in read.items() for slot in slots_reading(one, source, days)}
+        if one.table.sources.carried is not None:
+            slots = {*and_later(slots, one.records.days(downstream.table))}
+        if not slots:
+            raise DownstreamUntouched(downstream.table, dict.fromkeys(read, drafts[0].window))
+        window = Window.spanning(slots, one.table.partition.grain)
+        days = () if len(slots) == len(window) else tuple(sorted(slots))
+        following = replace(
+            request,
+            table=downstream.table,
+            window=window,
+            days=days,
+            expectation=downstream.expectation,
+            correction="",
+            downstream=(),
+        )
+        drafts.append(_drafted(one, following))
+    return tuple(drafts)
 
 
 def _drafted(ctx: StepContext, request: Request) -> Plan:
@@ -160,7 +226,7 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
     files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
     plan = Plan(
         correction=request.correction,
-        request=request,
+        request=replace(request, downstream=()),
         opened_at=ctx.now,
         opened_by=ctx.actor,
         inputs=PlannedInputs(pins, table.code.version, unpinned=table.sources.unpinned, carries_state=carries_state),
@@ -172,16 +238,23 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
     return estimated(ctx, plan)
 
 
-def _placed(plan: Plan, histories: Histories) -> Plan:
-    """The plan with its id, if nothing in the ledger is in its way."""
-    wanted = plan.request.correction
-    if wanted and wanted in histories:
-        raise CorrectionExists(wanted)
-    for events in histories.values():
-        other = history(events)
-        if other.plan.table == plan.table and other.claimed & set(plan.days):
-            raise WindowOverlaps(plan.table, plan.window, other.plan.correction, other.plan.window)
-    return replace(plan, correction=wanted or _next_id(plan, histories))
+def _placed(drafts: Sequence[Plan], histories: Histories) -> tuple[Plan, ...]:
+    """The plans with their ids, if nothing in the ledger is in their way; those that follow have ids of the first."""
+    lead = drafts[0].request.correction or _next_id(drafts[0], histories)
+    names = [lead, *(f"{lead}-{number}" for number in range(2, len(drafts) + 1))]
+    if taken := [name for name in names if name in histories]:
+        raise CorrectionExists(taken[0])
+    for plan in drafts:
+        for events in histories.values():
+            other = history(events)
+            if other.plan.table == plan.table and other.claimed & set(plan.days):
+                told = (plan.table, plan.window, other.plan.correction, other.plan.window)
+                raise WindowOverlaps(*told) if plan is drafts[0] else DownstreamBusy(*told)
+    chain = tuple(Member(name, plan.table) for name, plan in zip(names, drafts, strict=True)) if drafts[1:] else ()
+    return tuple(
+        replace(plan, correction=name, inputs=replace(plan.inputs, chain=chain))
+        for name, plan in zip(names, drafts, strict=True)
+    )
 
 
 def _next_id(plan: Plan, taken: Mapping[str, object]) -> str:

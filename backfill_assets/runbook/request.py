@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from backfill_assets.core.expectation import Expectation
-from backfill_assets.core.plan import Approval, Request
+from backfill_assets.core.plan import Approval, Downstream, Request
 from backfill_assets.core.slots import Hour
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
@@ -102,6 +102,9 @@ def _request_of(document: Document) -> Request:
         expectation=Expectation.from_request(read.expect.clauses()),
         approval=Approval(read.approval),
         correction=read.correction,
+        downstream=tuple(
+            Downstream(one.table, Expectation.from_request(one.expect.clauses())) for one in read.downstream
+        ),
         waves=WavePolicy(
             max_days=read.waves.max_days,
             at_once=read.waves.at_once,

@@ -43,6 +43,7 @@ MAPPINGS = {
     "window": "two days or two hours, such as {first YYYY-MM-DD, last YYYY-MM-DD}",
     "watchers": "a list of audiences, such as [sales, support]",
     "expect": "a mapping of clauses to values",
+    "downstream": "a list of tables, such as [orders_by_week], or of mappings of table and expect",
     "waves": "a mapping of max_days, at_once, order and attempts",
     "expect.columns": "a list of column names",
     "expect.estimate": "a mapping with a measure, and a total or days",
@@ -129,6 +130,11 @@ def _left_out() -> Any:
     return Field(default=None, json_schema_extra=lambda schema: cast("dict[str, Any]", schema).pop("default", None))
 
 
+def _or_names(schema: dict[str, Any]) -> None:
+    """A table may stand there by its name alone."""
+    schema["items"] = {"anyOf": [{"type": "string", "minLength": 1}, schema["items"]]}
+
+
 def _refused(error: BadInput) -> PydanticCustomError:
     return PydanticCustomError("refused", "refused", {"error": error})
 
@@ -202,6 +208,18 @@ class ExpectFields(_Fields):
         return self
 
 
+class DownstreamFields(_Fields):
+    """A table that reads the one of the request, to be corrected together with it; its name alone says no more."""
+
+    table: Name
+    expect: ExpectFields = Field(default_factory=ExpectFields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_alone(cls, given: object) -> object:
+        return {"table": given} if isinstance(given, str) else given
+
+
 class RequestFields(_Fields):
     """The fields of a request."""
 
@@ -213,6 +231,7 @@ class RequestFields(_Fields):
     approval: ApprovalWord = str(Approval.MANUAL)
     correction: Id = ""
     waves: WaveFields = Field(default_factory=WaveFields)
+    downstream: list[DownstreamFields] = Field(default=[], json_schema_extra=_or_names)
 
 
 _MODELS: Mapping[str, type[_Fields]] = {
@@ -221,7 +240,10 @@ _MODELS: Mapping[str, type[_Fields]] = {
     "waves": WaveFields,
     "expect": ExpectFields,
     "expect.estimate": EstimateFields,
+    "downstream": DownstreamFields,
+    "downstream.expect": ExpectFields,
 }
+_NUMBERS = re.compile(r"\.[0-9]+(?=\.|$)")
 
 
 def errors_of(invalid: ValidationError) -> list[tuple[Place, BadInput]]:
@@ -251,7 +273,8 @@ def _error_of(told: Mapping[str, Any]) -> tuple[Place, BadInput]:
 
 
 def _unknown(holder: str, last: str, name: str) -> BadInput:
-    known = [*_MODELS[holder].model_fields] if holder in _MODELS else []
+    model = _MODELS.get(_NUMBERS.sub("", holder))
+    known = [*model.model_fields] if model is not None else []
     if holder.startswith("expect"):
         inner = holder.removeprefix("expect").strip(".")
         return ClauseUnknown({f"{inner}.{last}".strip(".")}, [f"{inner}.{one}".strip(".") for one in known])

@@ -9,9 +9,14 @@ from backfill_assets.core.next_step import NextStep, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing
 from backfill_assets.runbook.context import StepContext
-from backfill_assets.runbook.looking import looked
+from backfill_assets.runbook.looking import chain_of, looked
 from backfill_assets.runbook.stale_readers import StaleReader, is_stale
 from backfill_assets.storage.records import Records
+
+
+def _next_of(records: Records, progress: Progress, now: datetime) -> NextStep:
+    others = sharing(progress, records.ledger.all_progress())
+    return next_step(progress, now, others=others, chain=chain_of(records, progress))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,6 @@ def standings(records: Records, now: datetime, correction: str = "") -> list[Sta
     ledger = records.ledger
     chosen = {correction: ledger.progress(correction)} if correction else ledger.all_progress()
     seen = {name: looked(records, progress) for name, progress in sorted(chosen.items())}
-    known = ledger.all_progress()
     return [
-        Standing(progress, ledger.events(name), next_step(progress, now, others=sharing(progress, known)))
-        for name, progress in seen.items()
+        Standing(progress, ledger.events(name), _next_of(records, progress, now)) for name, progress in seen.items()
     ]

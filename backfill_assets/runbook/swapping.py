@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Fact, SwapCommit, Swapped, SwapPlanned, SwapRefused
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import SwapIsOpen
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import Refused
@@ -13,6 +14,7 @@ from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended
 from backfill_assets.errors.swaps import StagedFilesMissing, SwapUnverified
 from backfill_assets.runbook.carrying import extension
+from backfill_assets.runbook.chains import Linked, record_together, to_go_back_after
 from backfill_assets.runbook.context import StepContext, refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back, with_days_let_go
@@ -56,6 +58,8 @@ def roll_back(
 ) -> Event:
     """Bring the retired days back, those named or with ``all_days`` all; every day that landed since stays.
 
+    In a chain, what was computed from them in the tables after it goes back first, the last table first.
+
     One that was planned and may or may not have happened is settled first. That is all that is done when neither
     is said: the decision was taken then, and a machine may bring it to its end. Days that hold what they held before
     already, because somebody restored them, are let go; days that had gone back and were changed since are brought
@@ -88,11 +92,36 @@ def roll_back(
             return settled
         if not wanted or not wanted <= inside | undone:
             raise NothingToRollBack(correction, frozenset(wanted) - inside - undone)
-        refuse_corrected_readers(ctx, progress, wanted & inside)
-        manifest = plan_roll_back(ctx, progress, wanted)
-        planned = SwapPlanned(Step.ROLL_BACK, manifest.swap_count, tuple(sorted(wanted)), note)
-        if ctx.record_next(progress, planned, manifest=manifest):
-            return _take(ctx, planned, manifest)
+        if event := _taken_back(ctx, progress, frozenset(wanted), note, all_days=all_days):
+            return event
+
+
+def _taken_back(
+    ctx: StepContext, progress: Progress, days: frozenset[date], note: str, *, all_days: bool
+) -> Event | None:
+    """Take days back, those of tables after it in its chain first; None when something else was written meanwhile.
+
+    All of it is planned in one commit, so that whoever goes on after a crash goes on with all of it.
+    """
+    later = to_go_back_after(ctx, progress, days, all_days=all_days) if progress.plan.chain else []
+    back = [(Linked(ctx, progress), days), *later]
+    planned: list[tuple[Linked, SwapPlanned, Manifest]] = []
+    for one, wanted in back:
+        if one.progress.publication.planned is not None:
+            settle(one.ctx, one.correction)
+            return None
+        if one.progress.is_closed:
+            raise RollBackClosed(one.correction)
+        refuse_corrected_readers(one.ctx, one.progress, wanted & one.progress.publication.swapped)
+        manifest = plan_roll_back(one.ctx, one.progress, wanted)
+        planned.append((one, SwapPlanned(Step.ROLL_BACK, manifest.swap_count, tuple(sorted(wanted)), note), manifest))
+    if not later:
+        (_, fact, manifest) = planned[0]
+        return _take(ctx, fact, manifest) if ctx.record_next(progress, fact, manifest=manifest) else None
+    writings = [one.writing(fact, manifest=manifest) for one, fact, manifest in planned]
+    if record_together(writings, [one for one, _ in back]) is None:
+        return None
+    return [_take(one.ctx, fact, manifest) for one, fact, manifest in reversed(planned)][-1]
 
 
 def settle(ctx: StepContext, correction: str) -> Event | None:

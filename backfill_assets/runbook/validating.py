@@ -9,7 +9,6 @@ from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import (
-    Approved,
     CheckResult,
     Compared,
     DaysStaged,
@@ -19,7 +18,6 @@ from backfill_assets.core.facts import (
     Validated,
     ValidationVoided,
 )
-from backfill_assets.core.given import is_same_person, written
 from backfill_assets.core.next_step import before_validation
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
@@ -31,17 +29,22 @@ from backfill_assets.core.swapped import sums_by_month, sums_told
 from backfill_assets.core.validation import validate_days
 from backfill_assets.core.window import closed_among
 from backfill_assets.errors.base import Refused
-from backfill_assets.errors.correction import ApprovalPremature, StagingIncomplete, StepsMissing, ValidationFailed
-from backfill_assets.errors.deciding import SecondNameNeeded
+from backfill_assets.errors.correction import StagingIncomplete, StepsMissing, ValidationFailed
 from backfill_assets.errors.runs import StagedByOtherCode
 from backfill_assets.runbook.carrying import staged_out_of_order
-from backfill_assets.runbook.context import StepContext, refuse_nameless
+from backfill_assets.runbook.chains import (
+    reading_staged,
+    refuse_other_inputs,
+    restage_after,
+    upstream_of,
+)
+from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import Evidence
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.notify import notify_waiting
 from backfill_assets.runbook.planning import late_days
-from backfill_assets.storage.builds import Build
+from backfill_assets.storage.builds import same_inputs
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -115,6 +118,7 @@ def validate(ctx: StepContext, correction: str) -> Validation:
         StepsMissing: when the source is not verified, the watermarks not reset, or with a request the reports not
             frozen.
         StagingIncomplete: when days are missing.
+        UpstreamNotValidated, InputsStagedAgain: when a table before it in its chain is not what it was staged from.
     """
     progress = ctx.progress(correction)
     plan = progress.plan
@@ -126,15 +130,19 @@ def validate(ctx: StepContext, correction: str) -> Validation:
     if missing := set(plan.days) - staged_whole(staged, plan.days):
         raise _restage(ctx, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
     _refuse_out_of_order(ctx, plan, staged)
-    found = _validated(ctx, plan, live, staged)
+    reading = reading_staged(ctx, plan)
+    refuse_other_inputs(reading, plan, staged)
+    found = _validated(reading, plan, live, staged)
     digest = ctx.records.certificates.keep(found.certificate, ctx.now)
     closed = closed_among(found.certificate.changed_days, ctx.records.closed_months.current())
     fact = _as_fact(found, digest, tuple(closed))
-    if fact.passed and not found.certificate.changed_days and progress.publication.swap_count == 0:
+    if fact.passed and not found.certificate.changed_days and progress.publication.swap_count == 0 and not plan.chain:
         _close(ctx, progress, fact)
         return found
     notify_waiting(ctx, ctx.event(correction, fact))
     ctx.record(correction, fact)
+    if plan.chain:
+        restage_after(ctx, progress)
     return found
 
 
@@ -159,40 +167,16 @@ def refuse_failed(found: Validation, plan: Plan) -> None:
         raise ValidationFailed(plan.version_name, names, sentences, plan.correction)
 
 
-def approve(ctx: StepContext, correction: str, note: str, *, override: bool = False) -> Event:
-    """Let a validated correction through; with ``override`` also one that failed. Name and reason are recorded.
-
-    Raises:
-        NameNeeded: when it is nobody who decides.
-        ApprovalPremature: when it is not validated, or failed and no override was given.
-        SecondNameNeeded: when the same person approves twice what changes a closed month.
-    """
-    progress = ctx.progress(correction)
-    refuse_nameless(ctx, "override the checks of" if override else "approve", correction)
-    if progress.is_closed:
-        raise ApprovalPremature(correction, f"it is {progress.publication.ending}", "Open a new one")
-    if not progress.gate.certificate or Step.CUT_OVER in progress.done:
-        why = "it is cut over already" if Step.CUT_OVER in progress.done else "it is not validated yet"
-        raise ApprovalPremature(correction, why, f"See the status of {correction}")
-    if not progress.gate.passed and not override:
-        raise ApprovalPremature(correction, "its validation failed", "Look at its checks, or override them by name")
-    if override and not written(note):
-        raise ApprovalPremature(correction, "an override needs a reason", "Give it as its note")
-    closed = closed_among(progress.gate.changed, ctx.records.closed_months.current())
-    if closed and progress.gate.approval is not None and is_same_person(progress.gate.approval.by, ctx.actor):
-        raise SecondNameNeeded(correction, ctx.actor, closed)
-    approved = Approved(progress.gate.certificate, progress.plan.digest, note, override, tuple(closed))
-    return ctx.record(correction, approved)
-
-
 def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -> Validation:
     table, records = ctx.table, ctx.records
     days = frozenset(plan.days)
     built = records.builds.of_days(plan.table, live.files_of(plan.days))
     restaged = records.builds.of_days(plan.table, staged.files_of(plan.days))
-    # What live was computed from of itself is what the correction changes, and says nothing against comparing.
+    # What a chain corrects before the table is meant to be other than it was, and so is what live was computed from of
+    # itself.
+    corrected = {plan.table, *(member.table for member in upstream_of(ctx, plan))}
     other = frozenset(
-        day for day in built if day in restaged and _of_sources(plan, built[day]) != _of_sources(plan, restaged[day])
+        day for day in built if day in restaged and not same_inputs(built[day], restaged[day], besides=corrected)
     )
     contents = staged.contents(plan.days)
     old, new = live.scan(plan.days), staged.scan(plan.days)
@@ -233,10 +217,6 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     )
     foreign = (days & live.days) - built.keys()
     return Validation(comparison, checks, certificate, other, frozenset(foreign), late_days(ctx, plan))
-
-
-def _of_sources(plan: Plan, build: Build) -> dict[str, str]:
-    return {source: files for source, files in build.inputs.items() if source != plan.table}
 
 
 def _same_alone(ctx: StepContext, plan: Plan) -> list[Check]:

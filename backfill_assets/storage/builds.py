@@ -4,7 +4,7 @@ A row is written before the commit that makes its file visible, so a visible fil
 somebody else. Rows are found by file name, which no two files share, so lineage survives swap and roll back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -36,6 +36,12 @@ class Build:
     at: datetime
     seconds: float = 0.0
     content: str = ""
+
+
+def same_inputs(one: Build, other: Build, besides: Collection[str] = ()) -> bool:
+    """Whether two builds were computed from the same files, those of some sources left aside."""
+    sources = (one.inputs.keys() | other.inputs.keys()) - set(besides)
+    return all(one.inputs.get(source) == other.inputs.get(source) for source in sources)
 
 
 class Builds:

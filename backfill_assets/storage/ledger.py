@@ -58,6 +58,16 @@ class Entry:
         return Event(self.correction, fact, self.at, self.actor, self.run_id, self.sequence)
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """An event to be written, what it requires of the ledger, its table, and the manifest of a planned swap."""
+
+    event: Event
+    required: Requirement
+    table: str
+    manifest: Manifest | None = None
+
+
 WITHOUT_MANIFEST = [name for name in row_schema(Entry) if name != "manifest"]
 
 
@@ -108,13 +118,20 @@ class Ledger:
         Returns it with its sequence, which is given here; None, and nothing written, when the requirement does not
         hold any more.
         """
+        written = self.record_all([Writing(event, required, table, manifest)])
+        return written[0] if written else None
 
-        def decide(known: pl.DataFrame) -> Decision[Sequence[Entry], Event | None]:
+    def record_all(self, writings: Sequence[Writing]) -> tuple[Event, ...] | None:
+        """Append events of several corrections, at most one of each, in one commit; as :meth:`record`, all or none."""
+
+        def decide(known: pl.DataFrame) -> Decision[Sequence[Entry], tuple[Event, ...] | None]:
             histories = _histories(known)
-            if not holds(required, histories):
+            if not all(holds(one.required, histories) for one in writings):
                 return Decision((), None)
-            numbered = replace(event, sequence=len(histories.get(event.correction, ())) + 1)
-            return Decision([Entry.of(numbered, table, manifest)], numbered)
+            numbers = [len(histories.get(one.event.correction, ())) + 1 for one in writings]
+            events = [replace(one.event, sequence=number) for one, number in zip(writings, numbers, strict=True)]
+            told = zip(events, writings, strict=True)
+            return Decision([Entry.of(event, one.table, one.manifest) for event, one in told], tuple(events))
 
         return self._rows.append_decided(decide)
 

@@ -22,6 +22,7 @@ from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.opening import Latest, latest
 from backfill_assets.storage.outbox import Outbox
 from backfill_assets.storage.outside import Outside
+from backfill_assets.storage.overlaid import Overlaid, Overlay
 from backfill_assets.storage.proofs import Certificates
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
@@ -35,12 +36,14 @@ class Records:
     """Everything that is written down about a lake.
 
     ``partitions`` say of some tables how they keep their slots; all others are by ``day``, a date. ``outside`` are
-    those that lie elsewhere, by the names they are read by.
+    those that lie elsewhere, by the names they are read by. ``overlays`` are staged slots that are read in the place of
+    live ones when a source is, by table.
     """
 
     lake: Lake
     partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
     outside: Mapping[str, Outside] = field(default_factory=dict[str, Outside])
+    overlays: Mapping[str, Overlay] = field(default_factory=dict[str, Overlay])
 
     def knowing(self, partitions: Mapping[str, PartitionColumn]) -> Self:
         """The same records, which know of some more tables how they keep their slots."""
@@ -50,6 +53,10 @@ class Records:
     def reading(self, outside: Mapping[str, Outside]) -> Self:
         """The same records, which know where some more tables lie that are read and never written."""
         return replace(self, outside={**self.outside, **outside}) if outside else self
+
+    def staged_over(self, overlays: Mapping[str, Overlay]) -> Self:
+        """The same records, in which some slots of some tables are read from staged versions."""
+        return replace(self, overlays={**self.overlays, **overlays}) if overlays else self
 
     def partition_of(self, table: str) -> PartitionColumn:
         """How a table keeps its slots."""
@@ -143,14 +150,18 @@ class Records:
     def snapshot(self, name: str, commit: int | None = None) -> Snapshot:
         """The newest commit of a live table, or an earlier one, to read from; also of a table outside the lake.
 
+        Where slots of it are read from a staged version, as it will be once they are swapped in.
+
         Raises:
             TableMissing: when the table was never created.
         """
         if name in self.outside:
             return self.outside[name].snapshot(self.lake, name, commit)
-        if commit is not None:
-            return self.table(name).snapshot(commit)
-        return self._stored(name, self.lake.table_uri(name))
+        uri = self.lake.table_uri(name)
+        found = self._stored(name, uri) if commit is None else self.table(name).snapshot(commit)
+        if (overlay := self.overlays.get(name)) is None:
+            return found
+        return Overlaid.of(found, self.staged(name, overlay.correction).snapshot(), overlay)
 
     def spelling_of(self, table: str, column: PartitionColumn) -> PartitionColumn:
         """A column as a live table spells its slots in it; as it is given where there is no such table or column.

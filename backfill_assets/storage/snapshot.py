@@ -161,6 +161,11 @@ class Snapshot:
             return ""
         return digest.hexdigest() if self.names(day) else ""
 
+    @property
+    def actions(self) -> pl.DataFrame:
+        """What the log says of every file, as it says it, with the slot of each."""
+        return self._actions
+
     @cached_property
     def _actions(self) -> pl.DataFrame:
         """What the log says of every file.

@@ -15,7 +15,7 @@ from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.driving.in_process import Driver
-from backfill_assets.runbook.looking import looked
+from backfill_assets.runbook.looking import chain_of, looked
 from backfill_assets.testing.place import Day, Place, refuse_failed, slot_of
 
 
@@ -41,7 +41,7 @@ class TestCorrection:
     @property
     def next_step(self) -> NextStep:
         """What is next."""
-        return next_step(self.progress, self.place.now)
+        return next_step(self.progress, self.place.now, chain=chain_of(self.place.records, self.progress))
 
     @property
     def checks(self) -> Mapping[str, CheckResult]:

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from backfill_assets.core.chain import WaitForChain
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -39,6 +40,7 @@ SAID: list[tuple[NextStep, WaitsFor, str]] = [
         WaitsFor.TIME,
         "Correction c waits for log, which bears 1 day a minute, until d/wave/1 has ended.",
     ),
+    (WaitForChain("d", "Correction c waits for d."), WaitsFor.RUN, "Correction c waits for d."),
     (WaitForPerson("It waits for approval."), WaitsFor.PERSON, "It waits for approval."),
     (
         WaitUntil(DEADLINE, frozenset({"crm"})),

@@ -21,6 +21,7 @@ from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.orchestration.instance.runs import backfill_days, this_process
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.runbook import StepContext, join_or_open, named_correction
+from backfill_assets.runbook.chains import reading_staged
 from backfill_assets.runbook.requesting import ask_for_launched
 
 POOL = "backfill"
@@ -51,6 +52,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         ctx, days = definition.step_context_of(context), days_of_run(context)
         with logging_refusals(context):
             plan = correction_of_run(context, ctx, definition.slots, days)
+            ctx = reading_staged(ctx, plan)
             _keep_rates(context, ctx, plan, days)
         context.log.info("Staging %s for correction %s.", counted(len(days), grain.value), plan.correction)
         given = compute_spec.taken.given(context, config)

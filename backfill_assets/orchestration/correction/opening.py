@@ -63,6 +63,7 @@ class OpenConfig(dg.Config):
     expect: ExpectConfig = Field(default=ExpectConfig(), description="What may differ; empty declares nothing.")
     approval: str = Field(default="manual", description="manual, or automatic when the expectation is met.")
     correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")
+    downstream: list[str] = Field(default=[], description="Tables that read it, to be corrected together with it.")
     waves: WavesConfig = Field(default=WavesConfig(), description="How the days are cut into waves.")
 
 

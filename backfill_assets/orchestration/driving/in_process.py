@@ -4,18 +4,18 @@ The sensor may be at it too: whoever wants a run asks for it in the ledger first
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from backfill_assets.core.advance import advance
 from backfill_assets.core.in_flight import Pending
-from backfill_assets.core.next_step import NextStep
+from backfill_assets.core.next_step import NextStep, Stuck, WaitForPerson
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step, WorkItem
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration.asset.staging import partitions_name
-from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_around
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.driving.run_requests import (
@@ -30,6 +30,7 @@ from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.orchestration.instance.runs import this_process
 from backfill_assets.runbook import StepContext
+from backfill_assets.runbook.looking import chain_of
 from backfill_assets.runbook.opening import forget_failures
 from backfill_assets.runbook.requesting import ask
 
@@ -48,13 +49,37 @@ class Driver:
     waited: list[datetime] = field(default_factory=list[datetime])
 
     def drive(self, correction: str) -> NextStep:
-        """Take the correction as far as it goes now; returns what it waits for, or where it is stuck.
+        """Take the correction, and with it its chain, as far as it goes now.
+
+        Returns what it waits for, or where it is stuck; of a chain what a person has to look at, if anything.
 
         Raises:
             RunFailed: when a run failed without leaving a word in the ledger.
         """
-        self._take_over(correction)
+        chain = self.step_context().records.ledger.progress(correction).plan.chain
+        drivers = {member.correction: self._of_table(member.table) for member in chain} or {correction: self}
+        for name, driver in drivers.items():
+            driver.take_over(name)
+        while True:
+            before = self._written(drivers)
+            decided = {name: driver.advance(name) for name, driver in drivers.items()}
+            if not chain or self._written(drivers) == before:
+                break
+        urgent = [one for kind in (Stuck, WaitForPerson) for one in decided.values() if isinstance(one, kind)]
+        return (urgent or [decided[correction]])[0]
+
+    def _of_table(self, table: str) -> "Driver":
+        """The driver of another table of the chain, as whom the step context knows its definition."""
+        return replace(self, definition=tables_around(self.definition.asset)[table])
+
+    def advance(self, correction: str) -> NextStep:
+        """Take one correction as far as it goes now, without the others of its chain."""
         return advance(self, correction, announce=lambda decided: self.on_next_step(decided, self.step_context()))
+
+    def _written(self, corrections: Iterable[str]) -> int:
+        """How much was written down of some corrections."""
+        known = self.step_context().records.ledger.all_progress()
+        return sum(known[name].sequence for name in corrections)
 
     def progress(self, correction: str) -> Progress:
         """Where the correction stands, once the ends of runs are written down that said nothing themselves."""
@@ -73,6 +98,10 @@ class Driver:
     def others(self, progress: Progress, /) -> Collection[Progress]:
         """Other corrections that read a source whose rate the correction keeps."""
         return others_of(self.step_context(), self.runner.instance, progress)
+
+    def chain(self, progress: Progress, /) -> Collection[Progress]:
+        """The other corrections of its chain, as the tables have them."""
+        return chain_of(self.step_context().records, progress)
 
     def wait(self, until: datetime, /) -> bool:
         """Sleep until then; no run is there that would hold a place meanwhile."""
@@ -117,7 +146,7 @@ class Driver:
             return self.runner.run_range([self.definition.staged_key], told)
         return self._take(correction, item.steps, told)
 
-    def _take_over(self, correction: str) -> None:
+    def take_over(self, correction: str) -> None:
         """A person drives now: failures are forgotten, and what the daemon has not begun is taken from it."""
         instance, ctx = self.runner.instance, self.step_context()
         instance.add_dynamic_partitions(partitions_name(self.definition.table), [correction])

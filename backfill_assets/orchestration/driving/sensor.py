@@ -40,6 +40,7 @@ from backfill_assets.orchestration.instance.runs import days_under_way, how_stop
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.pages.publishing import show_moved
 from backfill_assets.runbook import StepContext
+from backfill_assets.runbook.looking import chain_of
 from backfill_assets.runbook.requesting import ask
 from backfill_assets.runbook.watermark_steps import note_advanced
 
@@ -147,6 +148,10 @@ class DaemonLauncher:
     def others(self, progress: Progress, /) -> Collection[Progress]:
         """Other corrections that read a source whose rate the correction keeps."""
         return others_of(self.ctx, self.instance, progress)
+
+    def chain(self, progress: Progress, /) -> Collection[Progress]:
+        """The other corrections of its chain, as the tables have them."""
+        return chain_of(self.ctx.records, progress)
 
     def wait(self, _until: datetime, /) -> bool:
         """Not here: the next tick comes by itself."""

@@ -28,7 +28,7 @@ from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, cron_of
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
 from backfill_assets.runbook import StepContext
-from backfill_assets.runbook.looking import looked
+from backfill_assets.runbook.looking import chain_of, looked
 
 SWEEP_CRON = "30 5 * * *"
 FIRST_IN_THE_QUEUE = "10"
@@ -176,7 +176,7 @@ def due(ctx: StepContext) -> Iterator[tuple[Progress, str]]:
     for _, progress in sorted(ctx.records.ledger.all_progress().items()):
         if progress.plan.table != ctx.table.name:
             continue
-        decided = next_step(looked(ctx.records, progress), ctx.now)
+        decided = next_step(looked(ctx.records, progress), ctx.now, chain=chain_of(ctx.records, progress))
         if decided == TakeSteps((Step.DECOMMISSION,)):
             deadline = progress.plan.roll_back_deadline(progress.publication.swapped_at or progress.plan.opened_at)
             yield progress, f"its rollback window ended {deadline:%Y-%m-%d %H:%M} UTC"
