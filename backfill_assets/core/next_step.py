@@ -288,5 +288,5 @@ def _stage_in_order(progress: Progress) -> NextStep:
     """The wave that begins with the first missing day: everything after it is computed from it."""
     policy, first = progress.plan.request.waves, min(progress.missing)
     if progress.staging.tries.get(first, 0) >= policy.attempts:
-        return Stuck(Step.STAGE, _reasons(progress, [first]))
+        return Stuck(Step.STAGE, progress.staging.reasons_of([first]))
     return StageWaves(contiguous(progress.missing, policy.max_days, progress.plan.window.grain)[:1], 1)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from backfill_assets.core.codec import decoded_fields, encoded_fields
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.slots import Grain, read_slot
 from backfill_assets.core.waves import WaveOrder, WavePolicy
@@ -218,7 +219,12 @@ class Plan:
         """The plan as JSON-ready values; :meth:`from_json` reads it back."""
         request = self.request
         # Left out where there are none: the digest of a plan of before stays what was approved.
-        rates = {"rates": dict(self.inputs.rates)} if self.inputs.rates else {}
+        further = {
+            "rates": dict(self.inputs.rates),
+            "unpinned": list(self.inputs.unpinned),
+            "chain": [[one.correction, one.table] for one in self.chain],
+            "carries_state": self.carries_state,
+        }
         return {
             "correction": self.correction,
             "table": request.table,
@@ -243,16 +249,9 @@ class Plan:
             "holders": list(self.holders),
             "rollback_days": self.rollback_days,
             "code_version": self.inputs.code_version,
-            "bytes_staged": self.cost.bytes_staged,
-            "seconds": self.cost.seconds,
-            "run_seconds": self.cost.run_seconds,
-            "seconds_per_day": self.cost.seconds_per_day,
-            "runs_seen": self.cost.runs_seen,
+            **encoded_fields(self.cost),
             "after": list(self.inputs.after),
-            **rates,
-            **({"unpinned": list(self.inputs.unpinned)} if self.inputs.unpinned else {}),
-            **({"chain": [[one.correction, one.table] for one in self.chain]} if self.chain else {}),
-            **({"carries_state": True} if self.carries_state else {}),
+            **{name: value for name, value in further.items() if value},
         }
 
     @classmethod
@@ -292,13 +291,7 @@ class Plan:
                 tuple(Member(*one) for one in value.get("chain", ())),
                 value.get("carries_state", False),
             ),
-            cost=PlannedCost(
-                bytes_staged=value["bytes_staged"],
-                seconds=value["seconds"],
-                run_seconds=value.get("run_seconds", 0.0),
-                seconds_per_day=value.get("seconds_per_day", 0.0),
-                runs_seen=value.get("runs_seen", 0),
-            ),
+            cost=decoded_fields(PlannedCost, value),
             reports={report: tuple(keys) for report, keys in value["reports"].items()},
             holders=tuple(value["holders"]),
             rollback_days=value["rollback_days"],

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from backfill_assets.core.in_flight import InFlight
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Ending, NoticeKind, Step
+from backfill_assets.errors.failure import each_once_told
 
 Partition = tuple[str, str]
 
@@ -38,11 +39,8 @@ class Staging:
     extended: bool = False
 
     def reasons_of(self, days: Collection[date]) -> str:
-        """The reasons of failed days, each once, with the first day that has it."""
-        first_day: dict[str, date] = {}
-        for day in sorted(days):
-            first_day.setdefault(self.reasons.get(day, "no reason recorded"), day)
-        return " ".join(f"[{day}] {reason}" for reason, day in first_day.items())
+        """The reasons of the failed days, each once, with the days that have it."""
+        return each_once_told({day: self.reasons.get(day, "no reason recorded") for day in sorted(days)})
 
 
 @dataclass(frozen=True, slots=True)
