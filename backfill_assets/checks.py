@@ -4,6 +4,7 @@ from backfill_assets.core.check import Check, Clause, Problem, counted
 from backfill_assets.core.exact import Precision, agrees, exactly, half_unit, scales_of
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
 from backfill_assets.core.sampling import Cell, Sample, SampledRow, sample_size, sampling_order
+from backfill_assets.orchestration.asset.own_checks import from_check
 from backfill_assets.runbook.correctable_table import Evidence
 from backfill_assets.storage.proofs import Samples
 
@@ -23,6 +24,7 @@ __all__ = [
     "control_totals",
     "counted",
     "exactly",
+    "from_check",
     "half_unit",
     "sample_rederived",
     "sample_size",

@@ -55,6 +55,7 @@ PUBLIC = {
         "closer_to_ledger",
         "control_totals",
         "exactly",
+        "from_check",
         "half_unit",
         "sample_rederived",
         "sample_size",

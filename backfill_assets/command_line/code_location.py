@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,6 +97,21 @@ def refuse_unrunnable(definitions: Any, named: str) -> None:
         definitions.get_repository_def()
     except dg.DagsterError as error:
         raise DefinitionsFailed(named or DEFAULT, fault_told(error), "") from error
+
+
+def warn_of_checks(definitions: Any, tables: Mapping[str, Any]) -> None:
+    """Warn of each blocking check on a correctable table that its corrections do not ask."""
+    import dagster as dg
+
+    from backfill_assets.orchestration.asset.own_checks import checks_not_asked
+
+    try:
+        graph = definitions.resolve_asset_graph()
+    except dg.DagsterError:
+        return  # refused as soon as anything is to be run
+    for one in tables.values():
+        for sentence in checks_not_asked(graph, one.asset.key, one.prove):
+            warnings.warn(sentence, stacklevel=2)
 
 
 def _refuse_missing_resources(definitions: Any) -> None:

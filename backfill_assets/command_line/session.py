@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from backfill_assets.command_line.code_location import load_code_location, refuse_unrunnable
+from backfill_assets.command_line.code_location import load_code_location, refuse_unrunnable, warn_of_checks
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.code_location import LakeMissing, NoTableCorrectable
 from backfill_assets.errors.given import CommandMisused, PlaceUnusable, StoragesUnknown
@@ -148,6 +148,7 @@ class Session:
 
         if not (found := tables_in(self.definitions)):
             raise NoTableCorrectable
+        warn_of_checks(self.definitions, found)
         return found
 
     @cached_property

@@ -26,6 +26,7 @@ from backfill_assets.orchestration.asset.declared import attached
 from backfill_assets.orchestration.asset.frames import refuse_inputs
 from backfill_assets.orchestration.asset.lateness import lateness_check
 from backfill_assets.orchestration.asset.options import IO_MANAGER
+from backfill_assets.orchestration.asset.own_checks import refuse_checks_alike
 from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of, link
 from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
@@ -77,7 +78,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
             outside keeps.
         rollback_days: how long retired days are kept after a cut over.
         verify: further looks at the sources, at step 2.
-        prove: further checks of the staged days against the source, at step 5.
+        prove: further checks of the staged days against the source, at step 5; ``from_check(...)`` of your own.
         holders: consumers outside that keep a watermark on the table; a correction asks them to read again.
         audiences: watchers whom notices address in words of their own.
         render: brings what people read in line with tables and ledger; called before a freeze or thaw is written down.
@@ -94,6 +95,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     refuse_options_of_corrections(
         table, rollback_days, render, verify=verify, prove=prove, holders=holders, audiences=audiences
     )
+    refuse_checks_alike(table, prove)
     refuse_nightly(table, nightly)
     refuse_watches(table, watch)
     definition = build_table_definition(

@@ -24,25 +24,25 @@ ABOUT: dict[Clause, str] = {
     Clause.SAME_ALONE: "A day of each wave, computed alone as well, comes out the same.",
 }
 
-
-def check_specs(asset: dg.AssetKey, grain: Grain = Grain.DAY) -> list[dg.AssetCheckSpec]:
-    """A blocking check for each clause, whether a correction declares it or not."""
-    return [
-        dg.AssetCheckSpec(str(clause), asset=asset, blocking=True, description=grain.worded(ABOUT[clause]))
-        for clause in Clause
-    ]
+OWN = "A check of the table's own, asked of what is staged."
 
 
-def check_keys(asset: dg.AssetKey) -> list[dg.AssetCheckKey]:
+def check_specs(asset: dg.AssetKey, grain: Grain = Grain.DAY, own: Collection[str] = ()) -> list[dg.AssetCheckSpec]:
+    """A blocking check for each clause, whether a correction declares it or not, and for each of somebody's ``own``."""
+    told = {**{str(clause): grain.worded(ABOUT[clause]) for clause in Clause}, **dict.fromkeys(own, OWN)}
+    return [dg.AssetCheckSpec(name, asset=asset, blocking=True, description=about) for name, about in told.items()]
+
+
+def check_keys(asset: dg.AssetKey, own: Collection[str] = ()) -> list[dg.AssetCheckKey]:
     """The keys of those checks."""
-    return [spec.key for spec in check_specs(asset)]
+    return [spec.key for spec in check_specs(asset, own=own)]
 
 
 def check_results(
-    asset: dg.AssetKey, checks: Collection[Check], correction: str, grain: Grain = Grain.DAY
+    asset: dg.AssetKey, checks: Collection[Check], correction: str, grain: Grain = Grain.DAY, own: Collection[str] = ()
 ) -> Iterator[dg.AssetCheckResult]:
-    """The result of each clause; one that was not declared passes, and says so."""
-    for clause in Clause:
+    """The result of each clause and own check; one that was not declared passes, and says so."""
+    for clause in (*Clause, *own):
         found = [check for check in checks if check.name == clause]
         if found:
             yield _result(asset, clause, found, correction, grain)
@@ -54,7 +54,7 @@ def check_results(
 
 
 def _result(
-    asset: dg.AssetKey, clause: Clause, found: Collection[Check], correction: str, grain: Grain
+    asset: dg.AssetKey, clause: str, found: Collection[Check], correction: str, grain: Grain
 ) -> dg.AssetCheckResult:
     """The checks of one name as one result: it passes when they all do."""
     days = sorted({day for check in found for day in check.days})

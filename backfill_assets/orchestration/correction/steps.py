@@ -12,6 +12,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
 from backfill_assets.errors.runs import StepClosed
 from backfill_assets.orchestration.asset.lateness import told_of_tables
+from backfill_assets.orchestration.asset.own_checks import checks_not_asked, own_checks
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -79,13 +80,13 @@ def _step_asset(
         required_resource_keys={"lake"},
         hooks={recording_failure(definition)},
         kinds={"correction"},
-        check_specs=check_specs(key, grain) if step is Step.VALIDATE else None,
+        check_specs=check_specs(key, grain, own_checks(definition.prove)) if step is Step.VALIDATE else None,
     )
     def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         ctx, correction = definition.step_context_of(context), context.partition_key
         with refreshing_outputs(context, definition):
             if step is Step.VALIDATE:
-                yield from _validate(ctx, correction, key)
+                yield from _validate(context, definition, ctx, correction)
             elif (
                 step is Step.CUT_OVER and (progress := ctx.progress(correction)).publication.ending is Ending.UNCHANGED
             ):
@@ -166,13 +167,16 @@ def _rebuild(
 
 
 def _validate(
-    ctx: StepContext, correction: str, key: dg.AssetKey
+    context: dg.AssetExecutionContext, definition: TableDefinition, ctx: StepContext, correction: str
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
     progress = ctx.progress(correction)
     _refuse_closed(progress, Step.VALIDATE)
-    found = runbook.validate(ctx, correction)
-    yield from check_results(key, found.checks, correction, progress.plan.window.grain)
+    graph = runner_within(context, {}).definitions.resolve_asset_graph()
+    for sentence in checks_not_asked(graph, definition.asset.key, definition.prove):
+        context.log.warning(sentence)
+    found, own = runbook.validate(ctx, correction), own_checks(definition.prove)
+    yield from check_results(context.asset_key, found.checks, correction, progress.plan.window.grain, own)
     refuse_failed(found, progress.plan)
     yield dg.MaterializeResult(metadata={**progress_metadata(progress), **validation_metadata(found)})
 

@@ -21,6 +21,7 @@ from backfill_assets.core.slots import Slot
 from backfill_assets.core.steps import Ending, Step, WorkItem
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
+from backfill_assets.orchestration.asset.own_checks import checks_not_asked, own_checks
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -72,6 +73,10 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
         # A tick that asks for nothing says it by its skip reason; in a log, every terminal would repeat it.
         for sentence in result.sentences if result.requests else ():
             context.log.info("%s", sentence)
+        if result.requests and context.repository_def is not None:
+            graph = context.repository_def.asset_graph
+            for sentence in checks_not_asked(graph, definition.asset.key, definition.prove):
+                context.log.warning("%s", sentence)
         known = set(context.instance.get_dynamic_partitions(partitions_name(definition.table)))
         partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
         new = [name for name in result.corrections if name not in known]
@@ -179,8 +184,11 @@ class DaemonLauncher:
             tags=told,
             partition_key=correction,
             asset_selection=[step_key(table, step) for step in work_item.steps],
-            asset_check_keys=check_keys(step_key(table, Step.VALIDATE)) if Step.VALIDATE in work_item.steps else [],
+            asset_check_keys=self._checks() if Step.VALIDATE in work_item.steps else [],
         )
+
+    def _checks(self) -> list[dg.AssetCheckKey]:
+        return check_keys(step_key(self.definition.table, Step.VALIDATE), own_checks(self.definition.prove))
 
     def _tell_stopped_backfill(self, progress: Progress) -> bool:
         """Say once that the backfill whose launch opened the correction was stopped; a person goes on from there."""
