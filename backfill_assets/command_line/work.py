@@ -29,7 +29,7 @@ from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.errors.setup import DecisionsUnknown, NotOfTable, TableUnclear
-from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, records_of, tables_in
 from backfill_assets.orchestration.driving.by_hand import refuse_incomplete, take_by_hand
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.orchestration.instance.runner import RunResult
@@ -166,7 +166,7 @@ def standings_of(session: Session, correction: str = "") -> list[Standing]:
     Raises:
         CorrectionUnknown: when the ledger has none of that id.
     """
-    found = standings(session.lake.records(), session.lake.now(), correction)
+    found = standings(records_of(tables_in(session.definitions), session.lake), session.lake.now(), correction)
     tables = session.tables if correction else {}
     return [
         one.among(tables[one.progress.plan.table].step_context(session.lake, "status"))

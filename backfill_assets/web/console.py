@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from backfill_assets.errors.base import BackfillAssetsError, BadInput
 from backfill_assets.errors.request import CorrectionUnknown
-from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, records_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.web import views
@@ -74,7 +74,7 @@ class Console:
 
     async def index(self, request: Request) -> Response:
         """Every correction, in three lists."""
-        page = await run_sync(lambda: views.index(self.lake.records(), self.lake.now(), self.published))
+        page = await run_sync(lambda: views.index(records_of(self.tables, self.lake), self.lake.now(), self.published))
         return self._shown(request, page)
 
     async def correction(self, request: Request) -> Response:

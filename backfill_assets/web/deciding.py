@@ -10,7 +10,7 @@ from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.web import ChoiceNeeded, DecisionNotOffered, FormForged, FormOutdated, NoteNeeded
-from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, records_of
 from backfill_assets.orchestration.driving.by_hand import take_by_hand
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner
@@ -36,7 +36,7 @@ class Desk:
         Raises:
             CorrectionUnknown: when the ledger has none of that id.
         """
-        return standings(self.lake.records(), self.lake.now(), correction)[0]
+        return standings(records_of(self.tables, self.lake), self.lake.now(), correction)[0]
 
     def sequence(self, correction: str) -> int:
         """How many facts the ledger has of a correction.

@@ -117,6 +117,7 @@ class Story:
         """Approve, and go on until it is live and told."""
         self.run("approve", name, "--by", "Ada", "--note", "Looked at.")
         assert self.run("run", name).told["waits_for"] == "time"
+        assert self.run("status", name).told["waits_for"] == "time"
 
 
 @contextmanager

@@ -238,6 +238,14 @@ def tables_in(definitions: dg.Definitions) -> dict[str, TableDefinition]:
     return {definition.table: definition for definition in found if definition is not None}
 
 
+def records_of(tables: Mapping[str, TableDefinition], lake: LakeResource) -> Records:
+    """The records of a lake, which know in which columns correctable tables and their sources keep their slots."""
+    records = lake.records()
+    for definition in tables.values():
+        records = definition.knowing(records)
+    return records
+
+
 def refresh_outputs(definitions: dg.Definitions, records: Records) -> list[str]:
     """Bring pages in line and send what is pending, for every correctable table that was built into the definitions.
 
