@@ -48,16 +48,19 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     returns goes to its live table, guarded, or to the staged version of its correction. A frame of any other asset
     replaces its partitions, where they changed, unless a correction holds the asset frozen; whoever's frame it is, its
     columns are kept in types that Delta has. ``None`` is left alone: the asset wrote by itself. Inputs arrive as the
-    frame that the parameter is annotated as, of Polars, pandas or Arrow, and as ``pl.LazyFrame`` where it is not.
+    frame that the parameter is annotated as, of Polars, pandas or Arrow, and as ``pl.LazyFrame`` where it is not. What
+    ops hand each other, which are no assets, is kept as Dagster itself would keep it.
     """
 
     lake: LakeResource
     _tags: dict[str, str] = PrivateAttr(default_factory=dict)
     _read: dict[tuple[dg.AssetKey, str], int] = PrivateAttr(default_factory=dict)
+    _between_ops: Any = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Keep the run's tags: the marker of nightly and the correction are among them."""
         self._tags = dict(context.run.tags) if context.run else {}
+        self._between_ops = dg.FilesystemIOManager().create_io_manager(context) if context.instance else None
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The partitions of an upstream table that the run asks for; refused while a correction holds the reader.
@@ -65,6 +68,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         Raises:
             InputKindUnknown: when they are asked for as what no table can be given as.
         """
+        if not context.has_asset_key:
+            return self._between_ops.load_input(context)
         kind = context.dagster_type.typing_type
         give = giver_of(kind)
         if give is None:
@@ -86,7 +91,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         Raises:
             FrameUnknown, TypesUnfit: when it is no frame, or holds what no Delta table can.
         """
-        if isinstance(obj, Wave):
+        if not context.has_asset_key:
+            self._between_ops.handle_output(context, obj)
+        elif isinstance(obj, Wave):
             self._write_wave(context, obj)
         elif obj is not None:
             self._write_frame(context, storable(table_of(context.asset_key), obj))
