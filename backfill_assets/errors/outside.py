@@ -57,3 +57,10 @@ class QueryFailed(Refused):
             f"The query of {source} failed, because {type(error).__name__} says {why!r}. "
             "Nothing was computed from it. Correct the query or the connection, and run the days again."
         )
+
+
+class FiguresUnfit(BadInput):
+    """Figures of somebody else cannot be compared; ``found`` is the rest of a sentence, ``instead`` a whole one."""
+
+    def __init__(self, ledger: str, found: str, instead: str) -> None:
+        super().__init__(f"The figures of {ledger} {found}. Nothing was compared. {instead}")

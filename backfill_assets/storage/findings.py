@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.slots import Slot
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.row_table import RowTable, values_of
@@ -28,7 +29,7 @@ class Stored:
 
     def spans_any(self, days: Collection[date]) -> bool:
         """Whether any of the days lies between its first and its last one."""
-        return any(self.since <= day <= self.last for day in days)
+        return any(_order(self.since) <= _order(day) <= _order(self.last) for day in days)
 
 
 class Findings:
@@ -72,7 +73,7 @@ class Findings:
 
 
 def _is_gone(found: Stored, seen: set[str], through: date) -> bool:
-    return found.finding not in seen and found.last <= through
+    return found.finding not in seen and _order(found.last) <= _order(through)
 
 
 def _is_news(seen: tuple[str, date, date, Mapping[str, Any]], standing: Mapping[str, Stored]) -> bool:
@@ -85,4 +86,9 @@ def _latest(rows: pl.DataFrame, table: str) -> tuple[Stored, ...]:
     """By time; of two rows of one moment the closing one stands."""
     ordered = rows.filter(pl.col("table") == table).sort("at", pl.col("state") == CLOSED)
     found = {one.finding: one for one in values_of(Stored, ordered)}
-    return tuple(sorted(found.values(), key=lambda one: (one.since, one.finding)))
+    return tuple(sorted(found.values(), key=lambda one: (_order(one.since), one.finding)))
+
+
+def _order(slot: Slot) -> str:
+    """The place of a slot in time, also among those that figures of whole days were found in beside hours."""
+    return str(slot)

@@ -29,6 +29,7 @@ from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import NightlyRun
+from backfill_assets.orchestration.watching.watches import Watch
 from backfill_assets.runbook import approve, open_correction, roll_back
 from backfill_assets.watch import audit, freshness
 
@@ -86,7 +87,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeResource:
     return LakeResource()
 
 
-def location(kind: Kind) -> dg.Definitions:
+def location(kind: Kind, *watch: Watch) -> dg.Definitions:
     lake = LakeResource()
     told: dict[str, Any] = {
         "partitions_def": kind.partitions,
@@ -121,7 +122,7 @@ def location(kind: Kind) -> dg.Definitions:
             sources=[orders_log],
             reports=[report],
             nightly=NightlySpec(),
-            watch=[audit(), freshness()],
+            watch=[*watch] or [audit(), freshness()],
         ),
     )
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 from rich.console import Console
 
 from backfill_assets import LakeResource
-from backfill_assets.command_line.jobs import _print_audit
+from backfill_assets.command_line.jobs import _print_audit, _print_findings
 from backfill_assets.command_line.planning import print_waves
 from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
 from backfill_assets.command_line.work import Published
@@ -40,6 +41,8 @@ from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook import approve, open_correction, roll_back
 from backfill_assets.runbook.request import read_request_file
 from backfill_assets.runbook.standing import Standing
+from backfill_assets.storage.records import Records
+from backfill_assets.watch import LedgerSpec, Reconciled, against, audit, freshness, reconcile
 from tests.kinds import test_own_columns
 from tests.kinds.test_own_columns import KINDS, NOW, location, plant
 
@@ -49,6 +52,18 @@ GRAINS = ("hours as timestamps", "weeks as dates", "months as dates")
 # What is of days whatever the table is of.
 RIGHT_OF_DAYS = ("rollback_days", "it is looked every day", "Days; never shorter than the rollback window")
 FORBIDDEN = re.compile(r"\bdays?\b", re.IGNORECASE)
+
+
+STATED = [0]
+"""What the ledger has of each slot; nothing where it is 0."""
+LEDGER = LedgerSpec(measure="revenue", name="the till")
+
+
+def till(records: Records, window: Window) -> pl.DataFrame:
+    """Figures of each published slot but the first."""
+    column = records.partition_of("orders")
+    slots = window.days[1:] if STATED[0] else ()
+    return column.values(slots).to_frame().with_columns(revenue=pl.lit(STATED[0], pl.Int64))
 
 
 @dataclass(frozen=True)
@@ -185,6 +200,20 @@ def audited(told: Told) -> Iterator[str]:
     yield from (Replay(told.plan.window.first, verdict, "v1", "1 row", 1, told.grain).sentence for verdict in Verdict)
 
 
+def reconciled(told: Told) -> Iterator[str]:
+    """What a reconciliation says that compares nothing, that agrees, and that finds something."""
+    yield Reconciled("orders", told.plan.window.last, 3, (), compared=3).sentence_in(told.grain)
+    for stated in (0, 200):
+        STATED[0] = stated
+        ran = Runner(told.defs, told.instance).run_op("orders__reconcile", "orders__reconcile_ledger", {"through": ""})
+        assert ran.output is not None, ran.errors
+        yield from printed(lambda console, ran=ran: _print_findings(console, ran.output))
+        yield ran.output["sentence"]
+        requests = [found["request"] for found in ran.output["findings"] if found["request"]]
+        assert bool(requests) is bool(stated)
+        yield from (Path(request).read_text("utf-8") for request in requests)
+
+
 SAID: dict[str, Callable[[Told], Iterator[str]]] = {
     "summaries of facts": facts,
     "checks": checks,
@@ -201,6 +230,7 @@ SAID: dict[str, Callable[[Told], Iterator[str]]] = {
     "descriptions": descriptions,
     "looks before any": looks,
     "audit": audited,
+    "reconciliation": reconciled,
     "looks": looks,
     "metadata": metadata,
     "warnings of nightly": lambda told: iter(warnings_of(late(told), told.grain)),
@@ -213,7 +243,7 @@ SAID: dict[str, Callable[[Told], Iterator[str]]] = {
 @pytest.mark.dagster
 @pytest.mark.parametrize("name", GRAINS)
 def test_nothing_that_people_read_calls_other_slots_days(name: str, lake: LakeResource) -> None:
-    defs = location(KINDS[name])
+    defs = location(KINDS[name], audit(), freshness(), reconcile(against(LEDGER, till)))
     (definition,) = tables_in(defs).values()
     with dg.DagsterInstance.ephemeral() as instance:
         runner = Runner(defs, instance)

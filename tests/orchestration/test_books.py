@@ -10,7 +10,13 @@ import polars as pl
 import pytest
 import yaml
 
-from backfill_assets import DeltaLakeIOManager, LakeResource, build_correction_definitions, correctable_asset
+from backfill_assets import (
+    DeltaLakeIOManager,
+    LakeResource,
+    build_correction_definitions,
+    correctable_asset,
+    lake_resources,
+)
 from backfill_assets.runbook.request import read_request_file
 from backfill_assets.storage.findings import Findings
 from backfill_assets.watch import LedgerSpec, against, books_of, reconcile
@@ -106,7 +112,8 @@ def test_other_rows_are_another_cause_and_what_is_not_stated_is_no_statement(lak
     assert (found["ledger_missing"]["since"], found["ledger_missing"]["request"]) == (str(DAYS[7]), "")
 
 
-def test_the_builder_makes_a_job_of_it_whose_run_fails_on_a_finding(lake: LakeResource) -> None:
+@pytest.mark.parametrize("keeps", ["lake_io_manager", "io_manager"])
+def test_the_builder_makes_a_job_of_it_whose_run_fails_on_a_finding(lake: LakeResource, keeps: str) -> None:
     @correctable_asset(
         partitions_def=dg.DailyPartitionsDefinition(str(FIRST)), keys=["day", "market"], measures=["revenue"]
     )
@@ -115,12 +122,29 @@ def test_the_builder_makes_a_job_of_it_whose_run_fails_on_a_finding(lake: LakeRe
 
     wrong = figures({(DAYS[4], "US"): "99.00"})
     compare = against(SHOP, lambda records, window: books_of(records, SHOP, wrong, window))
-    resources = {"lake": lake, "lake_io_manager": DeltaLakeIOManager(lake=lake)}
+    resources = {"lake": lake, **dict.fromkeys(["lake_io_manager", keeps], DeltaLakeIOManager(lake=lake))}
     made = build_correction_definitions(daily_orders, watch=[reconcile(compare)])
     defs = dg.Definitions.merge(made, dg.Definitions(resources=resources, executor=dg.in_process_executor))
 
     ran = defs.resolve_job_def("daily_orders__reconcile").execute_in_process(raise_on_error=False)
 
     assert not ran.success
+    assert [one.step_key for one in ran.get_step_failure_events()] == ["daily_orders__reconcile_verdict"]
     (finding,) = ran.output_for_node("daily_orders__reconcile_ledger")["findings"]
     assert (finding["since"], finding["groups"]) == (str(DAYS[4]), ["US"])
+
+
+def test_ops_hand_each_other_what_they_will_where_every_asset_is_kept_in_the_lake(tmp_path: Path) -> None:
+    @dg.op
+    def counted() -> dict[str, int]:
+        return {"orders": 3}
+
+    @dg.op
+    def told(counts: dict[str, int]) -> int:
+        return counts["orders"]
+
+    @dg.job(resource_defs=lake_resources("io_manager", root=str(tmp_path)), executor_def=dg.in_process_executor)
+    def counting() -> None:
+        told(counted())
+
+    assert counting.execute_in_process().output_for_node("told") == 3

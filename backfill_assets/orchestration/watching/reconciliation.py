@@ -85,11 +85,13 @@ def reconciliation_job_name(table: str) -> str:
     return f"{table}__reconcile"
 
 
-def reconciliation_definitions(definition: TableDefinition, reconcile: Reconcile) -> dg.Definitions:
+def reconciliation_definitions(
+    definition: TableDefinition, reconcile: Reconcile, cron: str = EVERY_MORNING
+) -> dg.Definitions:
     """The job, its daily schedule, and the check on the live asset that tells what the last one found."""
     job = _job(definition, reconcile)
     told = f"Compares every published {definition.slots.grain.value} with the ledger, each morning."
-    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
+    schedule = by_the_clock(job, f"{job.name}_daily", cron, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
 
@@ -97,7 +99,7 @@ def sentence_of(findings: Sequence[Mapping[str, Any]]) -> str:
     """Findings in one sentence."""
     if not findings:
         return "Nothing that a reconciliation found is open."
-    told = [f"{found['cause']} since {found['since']}{_in_brackets(groups_of(found))}" for found in findings]
+    told = [f"{cause_of(found)} since {found['since']}{_in_brackets(groups_of(found))}" for found in findings]
     return f"Live and the ledger disagree in {listed(told)}."
 
 
@@ -171,6 +173,11 @@ def groups_of(finding: Mapping[str, Any]) -> list[str]:
     return list(finding.get("groups", finding.get("currencies", ())))
 
 
+def cause_of(finding: Mapping[str, Any]) -> str:
+    """What kind of difference a finding is, and of which measure where several are compared."""
+    return f"{finding['cause']} of {finding['measure']}" if finding.get("measure") else str(finding["cause"])
+
+
 def _in_brackets(groups: Sequence[str]) -> str:
     return f" ({', '.join(groups)})" if any(groups) else ""
 
@@ -179,7 +186,7 @@ def _table(findings: Sequence[Mapping[str, Any]], grouped_by: str, grain: Grain)
     named = ("since", "last", "cause", grouped_by, f"{grain.value}s", "difference", "confidence", "request")
     head = f"| {' | '.join(named)} |\n" + "|---" * len(named) + "|"
     rows = [
-        f"| {found['since']} | {found['last']} | {found['cause']} | {', '.join(groups_of(found))} | {found['days']} "
+        f"| {found['since']} | {found['last']} | {cause_of(found)} | {', '.join(groups_of(found))} | {found['days']} "
         f"| {found['difference']} | {found['confidence']:.0%} | {found['request']} |"
         for found in findings
     ]
