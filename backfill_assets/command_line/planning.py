@@ -27,21 +27,23 @@ MOST_WAVES = 12
 def show(session: Session, file: Path, answer: Answer) -> None:
     """Answer with what a request would do."""
     from backfill_assets.command_line.work import step_context_of
-    from backfill_assets.runbook import plan_correction
+    from backfill_assets.runbook.opening import plan_chain
     from backfill_assets.runbook.request import read_request_file
     from backfill_assets.runbook.stale_readers import will_be_stale
 
     request = read_request_file(file)
     ctx = step_context_of(session, request.table)
-    planned = plan_correction(ctx, request)
+    planned, *following = plan_chain(ctx, request)
     stale = will_be_stale(ctx, planned.days, [member.table for member in planned.chain])
 
     def text(console: Console) -> None:
-        print_plan(console, planned)
-        print_waves(console, planned)
+        for one in (planned, *following):
+            print_plan(console, one)
+            print_waves(console, one)
         print_stale(console, stale)
 
     told = {"planned_waves": waves_json(planned), "stale": [one.as_json() for one in stale]}
+    told |= {"downstream": [one.as_json() for one in following]} if following else {}
     answer.give({**planned.as_json(), **told}, text)
 
 

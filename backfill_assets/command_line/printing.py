@@ -80,6 +80,8 @@ def status_json(found: "Standing") -> dict[str, Any]:
         "ending": progress.publication.ending or None,
         "checks": _checks(found),
         "stale": [one.as_json() for one in found.stale],
+        "chain": [{"correction": one.correction, "table": one.table} for one in plan.chain],
+        "mixed": found.mixed,
     }
 
 
@@ -110,6 +112,11 @@ def _print_whole(console: Console, found: "Standing") -> None:
     days = counted(told["days"], grain.value)
     console.print(Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {days}"))
     console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", soft_wrap=True)
+    if told["chain"]:
+        members = ", ".join(f"{one['correction']} of {one['table']}" for one in told["chain"])
+        console.print(f"Corrected together, in this order: {members}", soft_wrap=True)
+    if told["mixed"]:
+        console.print(told["mixed"], style="red", soft_wrap=True)
     table = Table("step", "lane", "done", "at", "by", box=None)
     at = {event.step: event for event in found.events if event.outcome == "done"}
     for step in NINE_STEPS:
@@ -143,6 +150,9 @@ def print_plan(console: Console, plan: Plan) -> None:
     for clause in plan.request.expectation.as_lines(plan.window.grain) or ("nothing",):
         table.add_row("expects", clause)
     table.add_row("waves", f"{counted(plan.request.waves.max_days, noun)} at most, {plan.request.waves.order} first")
+    for member in plan.chain:
+        if member.correction != plan.correction:
+            table.add_row("together", f"{member.table}, correction {member.correction}")
     for report, keys in plan.reports.items():
         table.add_row("rebuilds", f"{report}, {counted(len(keys), 'partition')}, {keys[0]}..{keys[-1]}")
     table.add_row("watermarks", ", ".join(plan.holders))

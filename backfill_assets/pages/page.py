@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.chain import is_mixed, mixed_told
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Abandoned, Approved, Swapped, summary_of
 from backfill_assets.core.figures import ROWS, Figures
@@ -25,7 +26,10 @@ LANE_NAMES = {Lane.DATA_ENGINEERING: "data engineering", Lane.COMMUNICATION: "co
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """Everything that a page tells of one correction; what validation has not brought yet is None."""
+    """Everything that a page tells of one correction; what validation has not brought yet is None.
+
+    ``chain`` are the other corrections of its chain.
+    """
 
     progress: Progress
     events: Sequence[Event]
@@ -33,6 +37,7 @@ class PageContent:
     figures: Figures | None
     sample: Sample | None
     now: datetime
+    chain: tuple[Progress, ...] = ()
 
 
 def page(content: PageContent, changes: Markup) -> str:
@@ -55,7 +60,9 @@ def page_values(content: PageContent, changes: Markup) -> dict[str, Any]:
         "summary_of": summary_of,
         "deadline": _deadline(content),
         "moved": _moved(content.progress, content.now),
-        "next": sentence_of(plan.correction, next_step(content.progress, content.now)),
+        "next": sentence_of(plan.correction, next_step(content.progress, content.now, chain=content.chain)),
+        "mixed": mixed_told(content.progress, content.chain) if is_mixed(content.progress, content.chain) else "",
+        "chain": plan.chain,
         "in_short": _in_short(content),
         "part_back": days_listed(
             content.progress.taken_back, len(content.progress.gate.changed), plan.window.grain.value

@@ -19,7 +19,8 @@ from backfill_assets.pages.changes import SAMPLE_FILE, changes, sample_csv
 from backfill_assets.pages.page import PageContent, page, state_of
 from backfill_assets.pages.shell import drawn_by
 from backfill_assets.runbook import StepContext
-from backfill_assets.runbook.looking import looked
+from backfill_assets.runbook.chains import linked
+from backfill_assets.runbook.looking import chain_of, looked
 from backfill_assets.storage.proofs import KeptFigures, Samples
 from backfill_assets.storage.replacing import replace_text
 
@@ -48,10 +49,16 @@ def publish_page(ctx: StepContext, event: Event, root: Path) -> None:
 
     What happened has happened, and a page that cannot be drawn does not undo it: that is only logged.
     """
-    if event.outcome not in SHOWN.get(event.step, frozenset()):
+    plan = ctx.records.ledger.progress(event.correction).plan
+    # Before a swap of one of several tables happens, the pages say that they may disagree.
+    is_begun = bool(plan.chain) and event.outcome is Outcome.PLANNED
+    if not is_begun and event.outcome not in SHOWN.get(event.step, frozenset()):
         return
     try:
         write_page(ctx, event.correction, root, fresh=event.step is Step.VALIDATE)
+        for one in linked(ctx, plan) if plan.chain else ():
+            if one.correction != event.correction and page_path(root, one.correction).exists():
+                write_page(one.ctx, one.correction, root)
     except Exception:
         LOG.exception("The page of correction %s is not up to date, but its ledger is.", event.correction)
 
@@ -103,7 +110,7 @@ def content_of(ctx: StepContext, correction: str, root: Path, *, fresh: bool = F
     sample = Samples(ctx.records.lake).latest(correction)
     target = page_path(root, correction)
     html = _changes(target, found, certificate, ctx) if found and certificate else Markup()
-    return PageContent(progress, events, certificate, found, sample, ctx.now), html
+    return PageContent(progress, events, certificate, found, sample, ctx.now, chain_of(ctx.records, progress)), html
 
 
 def _last_certificate(events: Sequence[Event]) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
+from backfill_assets.core.chain import is_mixed, mixed_told
 from backfill_assets.core.events import Event
 from backfill_assets.core.next_step import NextStep, next_step
 from backfill_assets.core.progress import Progress
@@ -14,19 +15,18 @@ from backfill_assets.runbook.stale_readers import StaleReader, is_stale
 from backfill_assets.storage.records import Records
 
 
-def _next_of(records: Records, progress: Progress, now: datetime) -> NextStep:
-    others = sharing(progress, records.ledger.all_progress())
-    return next_step(progress, now, others=others, chain=chain_of(records, progress))
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A correction with its events, its progress, and what is next; ``stale`` are other tables' days by it."""
+    """A correction with its events, its progress, and what is next.
+
+    ``stale`` are other tables' days by it, ``mixed`` says that tables that are corrected together may disagree.
+    """
 
     progress: Progress
     events: tuple[Event, ...]
     next_step: NextStep
     stale: tuple[StaleReader, ...] = ()
+    mixed: str = ""
 
     def among(self, ctx: StepContext) -> Self:
         """The same, with what it makes stale of other tables; the step context is one of its table."""
@@ -42,6 +42,11 @@ def standings(records: Records, now: datetime, correction: str = "") -> list[Sta
     ledger = records.ledger
     chosen = {correction: ledger.progress(correction)} if correction else ledger.all_progress()
     seen = {name: looked(records, progress) for name, progress in sorted(chosen.items())}
-    return [
-        Standing(progress, ledger.events(name), _next_of(records, progress, now)) for name, progress in seen.items()
-    ]
+    return [_standing(records, progress, now) for progress in seen.values()]
+
+
+def _standing(records: Records, progress: Progress, now: datetime) -> Standing:
+    chain, known = chain_of(records, progress), records.ledger.all_progress()
+    decided = next_step(progress, now, others=sharing(progress, known), chain=chain)
+    mixed = mixed_told(progress, chain) if is_mixed(progress, chain) else ""
+    return Standing(progress, records.ledger.events(progress.plan.correction), decided, mixed=mixed)
