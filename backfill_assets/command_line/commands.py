@@ -154,7 +154,9 @@ def cut_over(correction: Id, json: Json = False) -> None:
 @app.command("roll-back", epilog="Example: backfill-assets roll-back 20260123 --all --by Ada")
 def roll_back(
     correction: Id,
-    day: Annotated[list[str] | None, typer.Option("--day", help="Only this day; may be repeated.")] = None,
+    day: Annotated[
+        list[str] | None, typer.Option("--day", help="Only this day, or FIRST..LAST; may be repeated.")
+    ] = None,
     all_days: Annotated[bool, typer.Option("--all", help="Every day that the correction has live.")] = False,
     by: Signed = "",
     note: Note = "",

@@ -5,7 +5,9 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from backfill_assets.core.slots import Slot, read_slot
+from backfill_assets.core.slots import Grain, Slot, read_slot
+from backfill_assets.core.window import Window
+from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.given import DaysUnreadable, NumberUnreadable, TimeUnreadable
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -53,16 +55,32 @@ def slot_given(text: str, field: str = "") -> Slot:
     return slot
 
 
-def days_given(texts: Sequence[str], field: str = "") -> tuple[Slot, ...]:
+def days_given(texts: Sequence[str], field: str = "", grain: Grain | None = None) -> tuple[Slot, ...]:
     """The days, or the hours in UTC, that somebody wrote, each once, in the order of the writing.
+
+    With a grain also all from one to another, as ``2026-01-08..2026-01-12``.
 
     Raises:
         DaysUnreadable: naming every text that is none.
     """
-    read = {text: as_slot(text) for text in texts}
-    if wrong := [text for text, day in read.items() if day is None]:
+    read = {text: _slots_of(text, grain) for text in texts}
+    if wrong := [text for text, days in read.items() if not days]:
         raise DaysUnreadable(wrong, field)
-    return tuple(day for day in read.values() if day is not None)
+    return tuple(dict.fromkeys(day for days in read.values() for day in days))
+
+
+def _slots_of(text: str, grain: Grain | None) -> tuple[Slot, ...]:
+    first, dots, last = text.partition("..")
+    if not dots or grain is None:
+        slot = as_slot(text)
+        return () if slot is None else (slot,)
+    begins, ends = as_slot(first), as_slot(last)
+    if begins is None or ends is None or not grain.names(begins) or not grain.names(ends):
+        return ()
+    try:
+        return Window(begins, ends, grain).days
+    except BadInput:
+        return ()
 
 
 def number_given(given: str | int, field: str, least: int = 0) -> int:

@@ -254,7 +254,8 @@ def same_alone(staged: Iterable[DaysStaged], days: Collection[Slot]) -> Check | 
     shown = " ".join(list(unlike.values())[:EXAMPLES_SHOWN])
     sentence = (
         f"{days_listed(unlike, of=len(told))} came out otherwise computed alone. {shown} "
-        "Declare how far back a source is read by its look_back, and take out what is random or tells the time."
+        "Declare how far back a source is read by its look_back, what is carried on by carries_state, and take out "
+        "what is random or tells the time."
     )
     return Check.failing(
         Clause.SAME_ALONE, sentence, unlike, {"alone": {str(day): what for day, what in unlike.items()}}

@@ -71,6 +71,11 @@ def figures_of_days(told: SwappedDays) -> dict[str, Any]:
         "days": [day.isoformat() for day in told.days],
         "days_changed": len(told.days),
         "reach": _reach(told.swaps),
+        **(
+            {"stale": [day.isoformat() for day in stale]}
+            if (stale := told.swaps[-1].stale if told.swaps else ())
+            else {}
+        ),
     }
     by_day = _measured(told)
     if by_day is None:

@@ -89,3 +89,14 @@ class LaterSlotsPublished(Refused):
             f"replaces. Live is untouched. Run {correction}, which stages and validates "
             f"{verb(len(slots), 'it', 'them')} as well before it is cut over."
         )
+
+
+class LaterSlotsLeft(Refused):
+    """A roll back would leave slots live that were computed from what it takes back."""
+
+    def __init__(self, correction: str, left: Collection[date], first: date, last: date) -> None:
+        super().__init__(
+            f"A roll back of correction {correction} reaches from a slot to the end, because each is computed from the "
+            f"one before it, and {days_listed(left)} would stay. Nothing was changed. "
+            f"Call roll-back {correction} --day {first}..{last}."
+        )

@@ -4,12 +4,13 @@ from collections.abc import Collection
 
 from backfill_assets.core.carried import NOTHING_BEFORE, Around, CarriedState, Extension, Link, and_later, first_broken
 from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
-from backfill_assets.errors.state import NothingBefore, StateOutOfOrder, WindowEndsEarly
+from backfill_assets.errors.state import LaterSlotsLeft, NothingBefore, StateOutOfOrder, WindowEndsEarly
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.planning import late_days
-from backfill_assets.storage.carried import begins
+from backfill_assets.storage.carried import begins, computed_from_others
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -46,6 +47,30 @@ def staged_out_of_order(ctx: StepContext, plan: Plan, staged: Snapshot) -> State
     }
     broken = first_broken(links, before_plan(ctx, plan, carried))
     return None if broken is None else StateOutOfOrder(plan.correction, broken)
+
+
+def refuse_middle(progress: Progress, wanted: Collection[Slot]) -> None:
+    """Refuse to roll back some days of a table that carries state without all of the correction that come after them.
+
+    Raises:
+        LaterSlotsLeft: with the call that takes these along.
+    """
+    live = progress.publication.swapped | progress.publication.moved
+    left = and_later(wanted, live) - frozenset(wanted)
+    if progress.plan.carries_state and left:
+        raise LaterSlotsLeft(progress.plan.correction, left, min(wanted), max(live))
+
+
+def stale_after(ctx: StepContext, plan: Plan, back: Collection[Slot]) -> tuple[Slot, ...]:
+    """The live days after a plan's that are not computed from what a roll back of some days has left before them."""
+    carried = ctx.table.sources.carried
+    if carried is None or not plan.carries_state or not back:
+        return ()
+    live = ctx.records.snapshot(plan.table)
+    later = [day for day in live.days if day > max(back)]
+    builds = ctx.records.builds.of_days(plan.table, live.files_of(later))
+    found = computed_from_others(ctx.records, plan.table, carried, live, builds)
+    return tuple(sorted(and_later(found, later)))
 
 
 def around(plan: Plan, live: Snapshot, days: Collection[Slot]) -> Around | None:

@@ -206,6 +206,8 @@ def to_go_back_after(
         sources = replaced.keys() & set(one.ctx.table.sources.names)
         reading = {slot for source in sources for slot in slots_reading(one.ctx, source, replaced[source])}
         back = live if all_days else live & reading
+        if one.progress.plan.carries_state:
+            back = and_later(back, live)
         replaced[one.ctx.table.name] = frozenset(back)
         if back:
             found.append((one, frozenset(back)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from backfill_assets.core.carried import and_later
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import Grain, Slot, calendar_day
 from backfill_assets.errors.base import days_listed, verb
@@ -130,6 +131,8 @@ def _reached(ctx: StepContext, slots: Collection[Slot], passed: set[str], *, is_
             known = set(found[name].slots) if name in found else set[Slot]()
             own = set(computed_otherwise(reader, source.table.name, reading)) if is_now else set(reading)
             own |= {*slots_reading(reader, source.table.name, stale)}
+            if reader.table.sources.carried is not None:
+                own = {*and_later(own, reader.records.days(name))}
             if new := own - known:
                 found[name] = StaleReader(name, tuple(sorted(known | new)), reader.table.partition.grain, is_now)
             waiting.append((reader, frozenset(reading), frozenset(own)))

@@ -13,7 +13,7 @@ from backfill_assets.errors.base import Refused
 from backfill_assets.errors.correction import NothingToRollBack, RollBackClosed
 from backfill_assets.errors.lake import CommitContended
 from backfill_assets.errors.swaps import StagedFilesMissing, SwapUnverified
-from backfill_assets.runbook.carrying import extension
+from backfill_assets.runbook.carrying import extension, refuse_middle, stale_after
 from backfill_assets.runbook.chains import Linked, record_together, to_go_back_after
 from backfill_assets.runbook.context import StepContext, refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.failing import stuck_when_unusable
@@ -70,6 +70,7 @@ def roll_back(
         NameNeeded: when it is nobody who decides.
         RollBackClosed: when the correction is decommissioned or about to be.
         NothingToRollBack: when none of the days is live.
+        LaterSlotsLeft: when state is carried, and days after these would stay.
         ReadersCorrected: when corrected days of another table were computed from them.
     """
     if not days and not all_days and ctx.progress(correction).publication.planned is Step.ROLL_BACK:
@@ -112,6 +113,7 @@ def _taken_back(
             return None
         if one.progress.is_closed:
             raise RollBackClosed(one.correction)
+        refuse_middle(one.progress, wanted)
         refuse_corrected_readers(one.ctx, one.progress, wanted & one.progress.publication.swapped)
         manifest = plan_roll_back(one.ctx, one.progress, wanted)
         planned.append((one, SwapPlanned(Step.ROLL_BACK, manifest.swap_count, tuple(sorted(wanted)), note), manifest))
@@ -236,14 +238,15 @@ def _swapped(
     ctx: StepContext, planned: SwapPlanned, manifest: Manifest, at: datetime, commit: Commit | None
 ) -> Swapped:
     about = with_days_let_go(ctx, manifest, planned.days)
-    window = ctx.records.ledger.progress(manifest.correction).plan.window
+    plan, back = ctx.records.ledger.progress(manifest.correction).plan, planned.step is Step.ROLL_BACK
     number = commit.number if commit else None
     milliseconds = round(commit.milliseconds, 1) if commit else None
     return Swapped(
         step=planned.step,
         swap=SwapCommit(about.swap_count, about.days, at, number, milliseconds),
         reach=ctx.surroundings.reach(about.days),
-        rewound=tuple(rewind_readers(ctx, manifest.correction, window, about.days)),
+        rewound=tuple(rewind_readers(ctx, manifest.correction, plan.window, about.days)),
         note=planned.note,
-        sums=measured_sums(ctx, about, back=planned.step is Step.ROLL_BACK),
+        sums=measured_sums(ctx, about, back=back),
+        stale=stale_after(ctx, plan, about.days) if back else (),
     )

@@ -3,6 +3,7 @@
 The next grain or way is one line.
 """
 
+import re
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -14,24 +15,31 @@ import pytest
 from rich.console import Console
 
 from backfill_assets.command_line.printing import print_plan
-from backfill_assets.core.facts import Approved, RunRequested
+from backfill_assets.core.facts import Approved, RunRequested, Swapped
+from backfill_assets.core.given import days_given
 from backfill_assets.core.next_step import Stuck
+from backfill_assets.core.replay import Audit
+from backfill_assets.core.slots import Grain
+from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.failure import DaysFailed
+from backfill_assets.errors.given import DaysUnreadable
 from backfill_assets.errors.state import (
     LaterSlotsCarry,
+    LaterSlotsLeft,
     LaterSlotsPublished,
     NothingBefore,
     StateOutOfOrder,
     WindowEndsEarly,
 )
 from backfill_assets.errors.transform import ColumnsNotReturned
-from backfill_assets.orchestration.asset.lateness import stale_days
+from backfill_assets.orchestration.asset.lateness import lateness, stale_days, waiting_days
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.watching.audit import audit_table
 from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook import cut_over, validate
 from backfill_assets.storage.table import Change
-from backfill_assets.testing import TestCorrection
+from backfill_assets.testing import TestCorrection, TestLake
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.kinds.carrying import (
     BAD,
@@ -408,3 +416,148 @@ def test_nightly_may_publish_at_any_write_of_a_cut_over_and_no_slot_stays_comput
         assert sound(there), writes.tables[number - 1]
         there.lake.nightly()
         assert there.balances() == [*right, 90]
+
+
+def published_after_swap(story: Story) -> TestCorrection:
+    """A correction that is live, and a slot that nightly has published from it since."""
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7, watchers=["finance"])
+    correction.through()
+    time_passes(story, 8)
+    story.lake.nightly()
+    assert story.balances() == [*right, 90]
+    return correction
+
+
+PARTS = {
+    "one day in the middle": ([3], "--day 2026-01-08..2026-01-12"),
+    "all but the last": (range(7), "--day 2026-01-05..2026-01-12"),
+    "two days apart": ([2, 7], "--day 2026-01-07..2026-01-12"),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_is_rolled_back_to_its_end_or_refused_with_the_right_call(story: Story, name: str) -> None:
+    numbers, call = PARTS[name]
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.through()
+    with pytest.raises(LaterSlotsLeft, match=re.escape(call)) as refused:
+        correction.roll_back([DAILY.slot(number) for number in numbers])
+    assert_in_three_sentences(str(refused.value))
+    assert story.balances() == right
+
+
+RANGES: dict[str, tuple[Grain, list[str], list[str]]] = {
+    "days": (Grain.DAY, ["2026-01-05..2026-01-07", "2026-01-06"], ["2026-01-05", "2026-01-06", "2026-01-07"]),
+    "weeks": (Grain.WEEK, ["2026-01-05..2026-01-12"], ["2026-01-05", "2026-01-12"]),
+    "hours": (Grain.HOUR, ["2026-01-05T22:00Z..2026-01-05T23:00Z"], ["2026-01-05T22:00Z", "2026-01-05T23:00Z"]),
+    "the wrong way round": (Grain.DAY, ["2026-01-07..2026-01-05"], []),
+    "days of weeks": (Grain.WEEK, ["2026-01-05..2026-01-07"], []),
+    "days of hours": (Grain.HOUR, ["2026-01-05..2026-01-07"], []),
+    "half of one": (Grain.DAY, ["2026-01-05.."], []),
+    "three of them": (Grain.DAY, ["2026-01-05..2026-01-06..2026-01-07"], []),
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_days_to_roll_back_are_written_one_by_one_or_from_one_to_another(name: str) -> None:
+    grain, texts, read = RANGES[name]
+    if read:
+        assert [str(slot) for slot in days_given(texts, "days", grain)] == read
+    else:
+        with pytest.raises(DaysUnreadable):
+            days_given(texts, "days", grain)
+
+
+def test_rolled_back_from_a_day_to_the_end_it_may_be_cut_over_again(story: Story) -> None:
+    right = wrong(story, 7)
+    correction = correct(story, 0, 7)
+    correction.through()
+    correction.roll_back(DAILY.slots(4, 7))
+    assert story.balances() == [10, 20, 30, 40, 100, 120, 140, 160]
+    correction.approve()
+    correction.drive()
+    assert story.balances() == right
+    assert sound(story)
+
+
+def test_a_roll_back_names_what_was_published_from_it_since_and_nightly_computes_that_anew(story: Story) -> None:
+    correction = published_after_swap(story)
+    correction.roll_back()
+    (rolled,) = [event for event in story.lake.records.ledger.events(correction.id) if event.step is Step.ROLL_BACK][
+        -1:
+    ]
+    assert isinstance(rolled.fact, Swapped)
+    assert story.numbers(rolled.fact.stale) == [8]
+    assert "2026-01-13) after that was computed from what went back" in rolled.fact.summary()
+    assert ["2026-01-13" in notice.body for notice in correction.notices if notice.event == "rolled_back"] == [True]
+    assert not sound(story)
+    assert story.numbers(story.lake.nightly().rebuilt) == [8]
+    assert story.balances() == [*(20 * number for number in range(1, 9)), 170]
+    assert sound(story)
+
+
+def test_what_is_too_old_for_nightly_after_a_roll_back_is_late_and_its_correction_is_proposed(story: Story) -> None:
+    correction = published_after_swap(story)
+    correction.roll_back()
+    story.lake.later(30)
+    definition = story.lake.definition()
+    done = story.lake.nightly(DAILY.slot(8))
+    assert story.numbers(done.late) == [8]
+    told = lateness(definition, waiting_days(definition, story.lake.records))
+    assert "Open a correction of 2026-01-13..2026-01-13" in str(told.description)
+    correction.through()
+    assert story.balances() == [10 * number for number in range(1, 10)]
+    assert sound(story)
+
+
+def test_an_audit_computes_each_day_from_the_live_one_before_it(story: Story) -> None:
+    definition, days = story.lake.definition(), 5
+    wrong(story, 7)
+
+    def audited(seed: str = "a") -> Audit:
+        return audit_table(definition, story.lake.records, days=days, seed=seed, today=story.lake.now.date())
+
+    found = audited()
+    assert {str(replay.verdict) for replay in found.replays} == {"differs"}
+    assert found.window is not None
+    assert found.window.last == DAILY.slot(7)
+    FACTOR[0] = 2
+    assert not audited().differing
+    FACTOR[0] = 1
+    correct(story, 0, 7).through()
+    assert not audited().differing
+    assert len(audited().compared) == days
+
+
+def test_an_adopted_table_begins_where_its_history_does(story: Story) -> None:
+    rows = pl.DataFrame(
+        [(DAILY.slot(number), account, 100) for number in range(3, 8) for account in ("a", "b")],
+        {"day": pl.Date, "account": pl.String, "balance": pl.Int64}, orient="row",
+    )  # fmt: skip
+    story.lake.write(TABLE, rows)
+    with pytest.raises(NothingBefore):
+        correct(story, 3, 7)
+    story.lake.records.first_days.note(TABLE, DAILY.slot(3), story.lake.now)
+    correct(story, 3, 7).through()
+    assert story.balances() == [10, 20, 30, 40, 50]
+    assert sound(story)
+
+
+@pytest.mark.slow
+def test_killed_at_each_write_a_correction_is_carried_on_to_the_same_content(tmp_path: Path) -> None:
+    story = story_at(tmp_path, DAILY, 3)
+    right = wrong(story, 3)
+
+    def told(lake: TestLake) -> None:
+        known = [*lake.records.ledger.all_progress()]
+        ends = (DAILY.slot(0), DAILY.slot(3))
+        fields = {"reason": "Counted twice.", "waves": {"max_days": 2}}
+        (lake.correction(known[0]) if known else lake.correct(*ends, **fields)).through()
+
+    killed = [Story(DAILY, lake) for lake in story.lake.killed_at_each_write(told, tmp_path / "killed")]
+    assert len(killed) > 20
+    assert [one.balances() for one in killed] == [right] * len(killed)
+    assert all(map(sound, killed))
+    assert story.balances() == [20, 40, 60, 80]

@@ -113,6 +113,38 @@ def test_a_process_that_is_killed_goes_on_with_nothing_and_leaves_its_run_as_it_
     assert statuses == {dg.DagsterRunStatus.STARTED}
 
 
+def test_a_story_is_killed_at_each_of_its_writes_in_a_copy_and_told_again_there(lake: TestLake, tmp_path: Path):
+    told: list[tuple[str, int]] = []
+    before = lake.rows("orders_log")
+
+    def story(there: TestLake) -> None:
+        for number in (1, 2, 3):
+            if there.rows("orders_log", days(number)[-1:])["price"].unique().to_list() != [number]:
+                there.write("orders_log", orders(days(number)[-1:]).with_columns(price=pl.lit(number, pl.Int64)))
+                told.append((there.folder.name, number))
+
+    copies = [*lake.killed_at_each_write(story, tmp_path / "copies")]
+
+    assert [copy.folder.name for copy in copies] == ["killed-at-1", "killed-at-2", "killed-at-3"]
+    assert told == [
+        *(("not-killed", number) for number in (1, 2, 3)),
+        # What was written before the kill is found by the story when it is told again, and not written again.
+        *((copy.folder.name, number) for copy in copies for number in (1, 2, 3)),
+    ]
+    for copy in copies:
+        assert copy.rows("orders_log", days(3)).sort("day")["price"].to_list() == [1, 1, 2, 2, 3, 3]
+    assert lake.rows("orders_log").equals(before)
+
+
+def test_a_story_that_fails_by_itself_is_not_taken_for_one_that_was_killed(lake: TestLake, tmp_path: Path):
+    def story(there: TestLake) -> None:
+        there.write("orders_log", orders(days(1)))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        next(lake.killed_at_each_write(story, tmp_path / "copies"))
+
+
 def test_nothing_outside_of_the_folder_is_written_and_nobody_is_told(
     lake: TestLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

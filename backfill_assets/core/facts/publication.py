@@ -1,6 +1,6 @@
 """Facts of steps 6 to 9: days swapped, reports rebuilt, watchers told, retired files deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from backfill_assets.core.carried import Extension
 from backfill_assets.core.codec import NOT_STORED, stored_as
 from backfill_assets.core.steps import NoticeKind, Outcome, Step
-from backfill_assets.errors.base import counted, days_listed, listed
+from backfill_assets.errors.base import counted, days_listed, listed, verb
 
 _VERBS = {Step.CUT_OVER: "cut over", Step.ROLL_BACK: "roll back"}
 _DONE = {Step.CUT_OVER: "Cut over", Step.ROLL_BACK: "Rolled back"}
@@ -64,7 +64,7 @@ class Swapped:
 
     ``reach`` are the report partitions that read them, ``rewound`` the external holders that have to read again.
     ``unverified`` says why the table does not show the swap as planned. ``sums`` are, by day and measure, what the
-    correction replaces (``old``) and what it brings (``new``).
+    correction replaces (``old``) and what it brings (``new``). ``stale`` are later days that carry on what went back.
     """
 
     outcome: ClassVar[Outcome] = Outcome.DONE
@@ -77,10 +77,18 @@ class Swapped:
     sums: Mapping[date, Mapping[str, Mapping[str, str]]] = field(
         default_factory=dict[date, Mapping[str, Mapping[str, str]]], metadata=stored_as(omit=True)
     )
+    stale: tuple[date, ...] = field(default=(), metadata=stored_as(omit=True))
 
     def summary(self, noun: str = "day") -> str:
-        """One sentence; ``noun`` is what a slot of the table is."""
-        return f"{_DONE[self.step]} {days_listed(self.swap.days, noun=noun)}."
+        """A sentence or two; ``noun`` is what a slot of the table is."""
+        told = f"{_DONE[self.step]} {days_listed(self.swap.days, noun=noun)}."
+        return f"{told} {stale_told(self.stale, noun)}" if self.stale else told
+
+
+def stale_told(stale: Collection[date], noun: str) -> str:
+    """That days were computed from what was rolled back, in a sentence."""
+    were = verb(len(stale), "was", "were")
+    return f"{days_listed(stale, noun=noun)} after that {were} computed from what went back, and {were} not changed."
 
 
 @dataclass(frozen=True, slots=True)

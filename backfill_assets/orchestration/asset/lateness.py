@@ -58,6 +58,8 @@ def waiting_days(definition: TableDefinition, records: Records) -> list[Slot]:
         stale = {*waiting_days(upstream, records)} if upstream is not None else set[Slot]()
         reads = definition.compute_spec.read.of(table)
         late |= {day for day in live if stale and not stale.isdisjoint(reads.of([day]))}
+    if definition.compute_spec.read.carried is not None:
+        late = {*and_later(late, live)}
     return sorted(late - {day for days in claims(records, definition.table).values() for day in days})
 
 

@@ -53,7 +53,7 @@ class RollBackConfig(ByHandConfig):
     note: str = Field(default="", description="Why; it goes into the ledger and the notice.")
     days: list[str] = Field(
         default=[],
-        description="What to bring back, each as 2026-01-23, or as 2026-01-23T13:00Z in a table by hour. "
+        description="What to bring back, each as 2026-01-23 or as FIRST..LAST; in a table by hour as 2026-01-23T13:00Z. "
         "An empty list does not mean all.",
     )
     all_days: bool = Field(default=False, description="Bring back every day that the correction has live.")
@@ -170,7 +170,7 @@ def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
     @told_in(definition.slots.grain)
     def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
         with _launched(context, definition, "roll back", config) as correction:
-            days = days_given(config.days, "days")
+            days = days_given(config.days, "days", definition.slots.grain)
             # Without either, one that somebody has decided on already is brought to its end.
             ctx = _step_context(context, definition, config.by, decides=bool(days) or config.all_days)
             event = runbook.roll_back(ctx, correction, days, config.note, all_days=config.all_days)

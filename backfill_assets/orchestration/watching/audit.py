@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, cast
 
 import dagster as dg
+import polars as pl
 from pydantic import Field
 
 from backfill_assets.core.given import number_given
@@ -70,8 +71,8 @@ def audit_table(
     """
     compute_spec, seed, grain = definition.compute_spec, seed_of(seed, today), definition.slots.grain
 
-    def computed(wanted: Collection[Slot]) -> Wave:
-        return compute_spec.wave(records, wanted, given=given)
+    def computed(wanted: Collection[Slot], before: Mapping[Slot, pl.DataFrame] | None = None) -> Wave:
+        return compute_spec.wave(records, wanted, given=given, computed=before)
 
     if not records.exists(compute_spec.table):
         return Audit(compute_spec.table, seed, compute_spec.code_version, (), grain=grain)
@@ -82,7 +83,9 @@ def audit_table(
     versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
     chosen = days_to_replay(published, days, seed, versions)
     beside = {grain.after(day, offset) for day in chosen for offset in (-1, 0, 1)} & published
-    together = computed(beside) if chosen else None
+    # Where state is carried each day is computed from the one before it that is live, also beside others.
+    before = {grain.before(day) for day in beside} & live.days if compute_spec.read.carried is not None else ()
+    together = computed(beside, {day: live.scan([day]).collect() for day in before}) if chosen else None
     replays = [
         _replay(
             definition,
@@ -95,6 +98,8 @@ def audit_table(
         if together is not None
     ]
     found = conclude(compute_spec.table, seed, compute_spec.code_version, replays, versions, grain)
+    if found.window is not None and compute_spec.read.carried is not None:
+        found = replace(found, window=Window(found.window.first, max(live.days), grain))
     return replace(found, published=len(live.days), claimed=len(live.days & claimed))
 
 
