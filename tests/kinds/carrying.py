@@ -96,12 +96,20 @@ def from_function(**told: Any) -> CorrectableAsset:
     return correctable_asset(name=TABLE, code_version="v1", **{"carries_state": {"before": STATE}, **told})(computed)
 
 
+def from_eager(**told: Any) -> CorrectableAsset:
+    def eagerly(payments: pl.DataFrame, before: pl.DataFrame) -> pl.LazyFrame:
+        return computed(payments.lazy(), before.lazy())
+
+    return correctable_asset(name=TABLE, code_version="v1", **{"carries_state": {"before": STATE}, **told})(eagerly)
+
+
 def from_sql(**told: Any) -> CorrectableAsset:
     return correctable_sql(SQL, name=TABLE, sources=[SOURCE], **{"carries_state": {"before": STATE}, **told})
 
 
 WAYS: dict[str, Make] = {
     "a function, columns by name and type": from_function,
+    "a function over eager frames": from_eager,
     "a function with a schema": partial(from_function, carries_state="before", schema=Balances),
     "SQL by DuckDB": from_sql,
     "SQL by Polars": partial(from_sql, engine="polars"),

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from backfill_assets import CorrectableAsset, correctable_asset
 from backfill_assets.command_line.printing import print_plan
 from backfill_assets.core.facts import Approved, RunRequested, Swapped
 from backfill_assets.core.given import days_given
@@ -48,6 +49,7 @@ from tests.kinds.carrying import (
     GRAINS,
     HOURLY,
     MEANWHILE,
+    SOURCE,
     STATE,
     TABLE,
     WAYS,
@@ -547,12 +549,12 @@ def test_an_adopted_table_begins_where_its_history_does(story: Story) -> None:
 
 @pytest.mark.slow
 def test_killed_at_each_write_a_correction_is_carried_on_to_the_same_content(tmp_path: Path) -> None:
-    story = story_at(tmp_path, DAILY, 3)
-    right = wrong(story, 3)
+    story = story_at(tmp_path, DAILY, 2)
+    right = wrong(story, 2)
 
     def told(lake: TestLake) -> None:
         known = [*lake.records.ledger.all_progress()]
-        ends = (DAILY.slot(0), DAILY.slot(3))
+        ends = (DAILY.slot(0), DAILY.slot(2))
         fields = {"reason": "Counted twice.", "waves": {"max_days": 2}}
         (lake.correction(known[0]) if known else lake.correct(*ends, **fields)).through()
 
@@ -560,4 +562,24 @@ def test_killed_at_each_write_a_correction_is_carried_on_to_the_same_content(tmp
     assert len(killed) > 20
     assert [one.balances() for one in killed] == [right] * len(killed)
     assert all(map(sound, killed))
-    assert story.balances() == [20, 40, 60, 80]
+    assert story.balances() == [20, 40, 60]
+
+
+def test_the_document_shows_a_running_balance_that_works(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "your-own-asset.md").read_text()
+    (shown,) = re.findall(r"```python\n(@correctable_asset\([^`]*?carries_state[^`]*?)```", text)
+
+    def as_shown(**told: Any) -> CorrectableAsset:
+        made: dict[str, Any] = {"pl": pl, "days": told["partitions_def"]}
+        made["correctable_asset"] = partial(correctable_asset, code_version="v1")
+        exec(shown, made)
+        return made["balances"]
+
+    story = story_at(tmp_path, DAILY, 3, as_shown)
+    nothing = story.lake.rows(SOURCE).clear()
+    story.lake.records.table(SOURCE).replace_days({DAILY.slot(2): nothing})
+    story.publish(0, 3)
+    assert story.balances() == [10, 20, 20, 30]
+    story.land([1], amount=15)
+    correct(story, 1, 3).through()
+    assert story.balances() == [10, 25, 25, 35]
