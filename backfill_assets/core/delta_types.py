@@ -62,13 +62,13 @@ def as_kept(frame: pl.DataFrame, kept: Mapping[str, pl.DataType]) -> pl.DataFram
 
     Who returns decimals without a type, such as pandas, returns as many digits as the values of the day have.
     """
-    for name, kind in kept.items():
-        told = frame.schema.get(name)
-        if told is None or told == kind or not kind.is_decimal() or not (told.is_decimal() or told.is_integer()):
-            continue
-        cast = frame[name].cast(kind, strict=False)
-        frame = frame.with_columns(cast) if _same(frame[name], cast, kind) else frame
-    return frame
+    told = {name: found for name, found in frame.schema.items() if found != kept.get(name, found)}
+    fitted: list[pl.Series] = []
+    for name, found in told.items():
+        if kept[name].is_decimal() and (found.is_decimal() or found.is_integer()):
+            cast = frame[name].cast(kept[name], strict=False)
+            fitted += [cast] if _same(frame[name], cast, kept[name]) else []
+    return frame.with_columns(fitted) if fitted else frame
 
 
 def _same(before: pl.Series, after: pl.Series, kind: pl.DataType) -> bool:

@@ -12,6 +12,7 @@ from polars.lazyframe.group_by import LazyGroupBy
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import Sums
+from backfill_assets.core.delta_types import as_kept
 from backfill_assets.core.figures import Figures, Line, figures
 from backfill_assets.pages.changes import MOST_MEASURES, changes
 
@@ -74,3 +75,16 @@ def test_the_page_shows_the_twenty_measures_that_move_most_and_says_how_many_mor
     left = measures - MOST_MEASURES
     assert ("more measure" in text) is (left > 0)
     assert not left or f"{left:,} more measure" in text
+
+
+def test_the_types_of_a_frame_are_asked_for_once_however_many_columns_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    schema = pl.DataFrame.schema.fget
+    assert schema is not None
+    monkeypatch.setattr(pl.DataFrame, "schema", property(lambda frame: asked.append(1) or schema(frame)))
+    counts: list[int] = []
+    for columns in (20, 2_000):
+        asked.clear()
+        as_kept(wide(columns), {f"m{place}": pl.Decimal(38, 2) for place in range(columns // 2)})
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
