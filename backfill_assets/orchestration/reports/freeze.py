@@ -48,10 +48,12 @@ class Freezer:
         Raises:
             ReportFrozen: naming the first report that is held.
         """
+        all_progress = self.records.ledger.all_progress().values()
+        held = {report for progress in all_progress for report in progress.downstream.frozen}
         refused: list[ReportFrozen] = []
-        for key in sorted(assets):
+        for report in sorted(held & {table_of(key) for key in assets}):
             try:
-                self.refuse(table_of(key), partitions)
+                self.refuse(report, partitions)
             except ReportFrozen as error:
                 refused.append(error)
         if refused:
