@@ -206,10 +206,10 @@ def _failed_json(failed: "FailedAlike") -> dict[str, Any]:
 def print_nightly(console: Console, told: Mapping[str, "Published"]) -> None:
     """What nightly did to its table, or to each where there are several."""
     for table, one in told.items():
-        _print_nightly(console, one.done, one.grain.value, f" of {table}" if len(told) > 1 else "")
+        _print_nightly(console, one.done, one.grain.value, table, f" of {table}" if len(told) > 1 else "")
 
 
-def _print_nightly(console: Console, done: "Nightly", noun: str, of: str) -> None:
+def _print_nightly(console: Console, done: "Nightly", noun: str, table: str, of: str) -> None:
     first_to_last = f", {done.published[0]}..{done.published[-1]}" if done.published else ""
     console.print(f"Published {counted(len(done.published), noun)}{of}{first_to_last}.")
     if done.rebuilt:
@@ -217,8 +217,9 @@ def _print_nightly(console: Console, done: "Nightly", noun: str, of: str) -> Non
     if done.late:
         console.print(
             f"{days_listed(done.late, noun=noun)} with late data {verb(len(done.late), 'is', 'are')} beyond the "
-            "look-back. Open a correction.",
+            f"look-back. Open the correction that `backfill-assets plan --stale {table}` proposes.",
             style="yellow",
+            soft_wrap=True,
         )
     if done.frozen:
         console.print(f"{', '.join(done.frozen)} stay frozen, what they missed is remembered.", style="yellow")

@@ -195,15 +195,22 @@ class InputsApart(BadInput):
         )
 
 
+WRITTEN = {
+    "nightly": "Give build_correction_definitions nightly=NightlySpec(), or publish by a schedule of your own, whose "
+    "runs have the tag backfill_assets/publish with the value live.",
+    "audit": "Give build_correction_definitions watch=[audit()] of backfill_assets.watch.",
+    "reconcile": "Give build_correction_definitions watch=[reconcile(against(...))] of backfill_assets.watch.",
+}
+"""What to write where a code location has none of something."""
+
+
 class TableUnclear(BadInput):
     """A code location has nothing of what was asked for, or has it for several tables."""
 
     def __init__(self, what: str, tables: Collection[str]) -> None:
         found = f"a {what} for each of {listed(tables)}" if tables else f"no {what}"
-        super().__init__(
-            f"The code location has {found}. Nothing was done. "
-            + (f"Name one of the tables, such as {min(tables)}." if tables else "Build one for a table.")
-        )
+        instead = f"Name one of the tables, such as {min(tables)}." if tables else WRITTEN.get(what, "Build one first.")
+        super().__init__(f"The code location has {found}. Nothing was done. {instead}")
 
 
 class NotOfTable(BadInput):

@@ -46,6 +46,39 @@ def test_it_is_adopted_by_few_lines():
     assert loaded_by_dagster(adopted) is adopted.defs
 
 
+def test_late_rides_inside_the_look_back_are_published_by_nightly_and_those_beyond_it_are_named_and_corrected(
+    tmp_path: Path,
+):
+    lake = TestLake(tmp_path / "lake", adopted.defs, now="2026-02-20T06:00:00+00:00")
+    story = Story(lake, "daily_fares", "", "", ("monthly_fares", "shares_of_zones"))
+    with commanded(adopted):
+        assert len(story.run("nightly").told["published"]) == 19
+        before = lake.rows("daily_fares")
+        for day in ("2026-02-05", "2026-02-18"):
+            rides = tmp_path / f"exports/rides-{day}.parquet"
+            pl.read_parquet(rides).with_columns((pl.col("fare") * 2).cast(pl.Decimal(9, 2))).write_parquet(rides)
+
+        night = story.run("nightly").told
+        proposed = story.run("plan", "--stale", "daily_fares").told
+        request = tmp_path / "late.yaml"
+        request.write_text(str(proposed["request"]))
+        seen = lake.rows("daily_fares")
+        name = str(story.run("open", str(request)).told["correction"])
+        assert story.run("run", name, code=3).told["waits_for"] == "person"
+        story.cut_over(name)
+        after = story.run("nightly").told
+
+    assert (night["rebuilt"], night["late"], proposed["days"]) == (["2026-02-18"], ["2026-02-05"], ["2026-02-05"])
+    assert moved(before, seen) == {date(2026, 2, 18)}
+    assert moved(before, lake.rows("daily_fares")) == {date(2026, 2, 5), date(2026, 2, 18)}
+    assert (after["rebuilt"], after["late"]) == ([], [])
+
+
+def moved(before: pl.DataFrame, after: pl.DataFrame) -> set[date]:
+    """The days of which rows differ."""
+    return {*after.join(before, on=before.columns, how="anti", nulls_equal=True)["day"]}
+
+
 def test_sixty_days_across_a_change_of_clocks_are_corrected_taken_back_and_corrected_again_by_command(tmp_path: Path):
     lake = TestLake(tmp_path / "lake", adopted.defs, now="2026-05-02T06:00:00+00:00")
     story = Story(lake, "daily_fares", "2026-02-10", "2026-04-10", ("monthly_fares", "shares_of_zones"))

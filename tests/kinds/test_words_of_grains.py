@@ -233,7 +233,7 @@ SAID: dict[str, Callable[[Told], Iterator[str]]] = {
     "reconciliation": reconciled,
     "looks": looks,
     "metadata": metadata,
-    "warnings of nightly": lambda told: iter(warnings_of(late(told), told.grain)),
+    "warnings of nightly": lambda told: iter(warnings_of(late(told), "orders", told.grain)),
     "metadata of nightly": lambda told: (
         word for value in nightly_metadata(late(told), told.grain).values() for word in words(value)
     ),

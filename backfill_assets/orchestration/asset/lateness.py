@@ -91,7 +91,8 @@ def lateness(definition: TableDefinition, late: Collection[date]) -> dg.AssetChe
         what = f"with late data {are} too old for nightly"
         if not definition.consumers.has_nightly:
             what = f"{verb(len(late), 'was', 'were')} computed from other inputs than there are now"
-        said = f"{days_listed(late, noun=grain.value)} {what}. Open a correction of {window}."
+        named, propose = days_listed(late, noun=grain.value), f"backfill-assets plan --stale {definition.table}"
+        said = f"{named} {what}. Open a correction of {window}, which `{propose}` proposes."
         told = {**told, "window": dg.MetadataValue.text(str(window))}
     return dg.AssetCheckEvaluation(
         asset_key=definition.asset.key,

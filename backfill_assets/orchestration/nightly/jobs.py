@@ -90,7 +90,7 @@ def nightly_definitions(pipeline: Pipeline, cron: str = "") -> dg.Definitions:
             given = slot_given(config.through, "through") if config.through else None
         done = NightlyRun(pipeline, runner_within(context, {"user": "nightly"}), lake).publish(given)
         context.add_output_metadata(nightly_metadata(done, grain))
-        for sentence in warnings_of(done, grain):
+        for sentence in warnings_of(done, table, grain):
             context.log.warning(sentence)
         if done.failures:
             raise NightlyIncomplete(table, {**done.failed, **done.reports_failed})
@@ -118,11 +118,11 @@ def nightly_definitions(pipeline: Pipeline, cron: str = "") -> dg.Definitions:
     )
 
 
-def warnings_of(done: Nightly, grain: Grain = Grain.DAY) -> list[str]:
+def warnings_of(done: Nightly, table: str, grain: Grain = Grain.DAY) -> list[str]:
     """What nightly could not do and what is somebody's to look at, though no day failed."""
     are = verb(len(done.late), "is", "are")
-    said = f"{days_listed(done.late, noun=grain.value)} with late data {are} too old for nightly. Open a correction."
-    late = [said] if done.late else []
+    named = f"{days_listed(done.late, noun=grain.value)} with late data {are} too old for nightly."
+    late = [f"{named} Open the correction that `backfill-assets plan --stale {table}` proposes."] if done.late else []
     frozen = [f"{report} is frozen and will be built at the thaw." for report in done.frozen]
     return [*late, *frozen, *done.readers_wait]
 
