@@ -6,8 +6,9 @@ it is of no slot, so that no slot has two values, and rows that nobody can place
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, assert_never
 from urllib.parse import quote
 
@@ -222,8 +223,17 @@ BY_DAY = PartitionColumn()
 
 def slots_in(values: pl.Series) -> list[Slot | None]:
     """Slots in a frame as values."""
+    if isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone is not None:
+        moments = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return [None if moment is None else _hour_of(moment) for moment in moments.to_list()]
     found: list[Any] = values.to_list()
     return found if values.dtype == pl.Date else [as_slot(value) for value in found]
+
+
+@lru_cache(maxsize=1 << 16)
+def _hour_of(moment: datetime) -> Hour:
+    """The hour that begins at a moment in UTC, which is told without its time zone."""
+    return Hour.of(moment.replace(tzinfo=UTC))
 
 
 def detect(

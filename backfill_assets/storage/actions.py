@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -19,6 +20,10 @@ from backfill_assets.storage.layout import DAY, SLOT
 LONGEST_TEXT = 32
 HIGHEST_CHARACTER = "\U0010ffff"
 EXACT_JSON = simplejson.JSONEncoder(use_decimal=True, ensure_ascii=False)
+# Beside columns of a table, none of which has these names.
+FILE, ROWS, LOW, HIGH = "_backfill_assets_file", "_backfill_assets_rows", "low\0", "high\0"
+# A query over the rows of a file costs as much as these do, or more.
+SMALL = 10_000
 # What ``rows`` says of a file that somebody wrote without statistics.
 UNKNOWN_ROWS = -1
 # No bounds for floats: NaN has no place in JSON, and its order differs between readers.
@@ -107,16 +112,43 @@ def milliseconds(at: datetime) -> int:
 
 def statistics(frame: pl.DataFrame) -> str:
     """Delta statistics of a frame that becomes one file: rows, and per column minimum, maximum and nulls."""
-    ordered = {name: kind for name, kind in frame.schema.items() if not isinstance(kind, UNORDERED)}
-    # In one selection: of a small file the number of them is all it costs.
-    found = frame.select(
-        *(_text(pl.col(name).min(), kind, upper=False).alias(f"low\0{name}") for name, kind in ordered.items()),
-        *(_text(pl.col(name).max(), kind, upper=True).alias(f"high\0{name}") for name, kind in ordered.items()),
-        pl.all().null_count(),
-    ).row(0, named=True)
-    lowest, highest = ({name: found[f"{end}\0{name}"] for name in ordered} for end in ("low", "high"))
-    nulls = {name: found[name] for name in frame.columns}
-    return _as_stats(frame.height, lowest, highest, nulls)
+    return _told(frame.select(_looked_at(frame.schema)), frame.schema)[0]
+
+
+def statistics_of(frames: Sequence[pl.DataFrame]) -> list[str]:
+    """The statistics of each of some frames of one table; those of small ones are found together, by one query.
+
+    Frames have its columns, or all but the one of their day.
+    """
+    width = min((frame.width for frame in frames), default=0)
+    small = [number for number, frame in enumerate(frames) if 0 < frame.height <= SMALL and frame.width == width]
+    told: dict[int, str] = {}
+    if len(small) > 1:
+        heights = pl.DataFrame({FILE: small, "rows": [frames[number].height for number in small]})
+        of_file = heights.select(pl.col(FILE).repeat_by("rows").explode())
+        rows, schema = pl.concat([frames[number] for number in small]), frames[small[0]].schema
+        found = rows.with_columns(of_file).group_by(FILE, maintain_order=True).agg(_looked_at(schema))
+        told = dict(zip(small, _told(found, schema), strict=True))
+    return [told[number] if number in told else statistics(frame) for number, frame in enumerate(frames)]
+
+
+def _looked_at(schema: pl.Schema) -> list[pl.Expr]:
+    """What is asked of the rows of a file."""
+    ordered = [pl.col(name) for name, kind in schema.items() if not isinstance(kind, UNORDERED)]
+    ends = [end for one in ordered for end in (one.min().name.prefix(LOW), one.max().name.prefix(HIGH))]
+    return [pl.len().alias(ROWS), *ends, *(pl.col(name).null_count() for name in schema)]
+
+
+def _told(found: pl.DataFrame, schema: pl.Schema) -> list[str]:
+    """What the log says of each file, of which there is a row of what was asked."""
+    ordered = [name for name, kind in schema.items() if not isinstance(kind, UNORDERED)]
+    lowest = found.select(pl.col(f"{LOW}{name}").alias(name) for name in ordered)
+    highest = found.select(pl.col(f"{HIGH}{name}").alias(name) for name in ordered)
+    nulls = found.select(schema.names()).to_dicts()
+    if not ordered:
+        return [_as_stats(rows, {}, {}, empty) for rows, empty in zip(found[ROWS], nulls, strict=True)]
+    ends = (_bounds(lowest, upper=False), _bounds(highest, upper=True))
+    return [*map(_as_stats, found[ROWS].to_list(), *ends, nulls)]
 
 
 def files_in(actions: pl.DataFrame, column: PartitionColumn | None) -> list[DataFile]:
@@ -133,13 +165,25 @@ def files_in(actions: pl.DataFrame, column: PartitionColumn | None) -> list[Data
         _bounds(_fields(actions, "max"), upper=True),
         _fields(actions, "null_count").to_dicts(),
     )
-    plain = actions.select("path", "size_bytes", "modification_time", "num_records").iter_rows()
+    plain = actions.select(unquoted(actions["path"]), "size_bytes", "modification_time", "num_records").iter_rows()
     return [
-        DataFile(
-            unquote(path), size, day, modified, UNKNOWN_ROWS if rows is None else rows, text, name_of(column), value
-        )
+        DataFile(path, size, day, modified, UNKNOWN_ROWS if rows is None else rows, text, name_of(column), value)
         for (path, size, modified, rows), day, text, value in zip(plain, days, stats, values, strict=True)
     ]
+
+
+def unquoted(paths: pl.Series) -> pl.Series:
+    """Paths of a log as the file system has them."""
+    return pl.Series(paths.name, [_unquoted(path) for path in paths.to_list()], dtype=pl.String)
+
+
+def _unquoted(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return f"{_folder(folder)}{slash}{unquote(name)}"
+
+
+# A table by hour is read many times, and each of its thousands of folders has three escapes.
+_folder = lru_cache(maxsize=1 << 16)(unquote)
 
 
 def name_of(column: PartitionColumn | None) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -13,6 +12,7 @@ from backfill_assets.core.adoption import Column, Size
 from backfill_assets.errors.adoption import NoDeltaTable, RowsUnreadable
 from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.lake import TableMissing
+from backfill_assets.storage.actions import unquoted
 from backfill_assets.storage.entries import reaching
 from backfill_assets.storage.features import misread
 from backfill_assets.storage.files import Folder
@@ -74,7 +74,7 @@ class ForeignTable:
     def files(self) -> pl.DataFrame:
         """Unquoted path and rows of every file, with its partition values."""
         values = [pl.col("partition").struct.field(name) for name in self.partition_columns]
-        paths = pl.Series(PATH, [unquote(path) for path in self._actions["path"]], dtype=pl.String)
+        paths = unquoted(self._actions["path"]).alias(PATH)
         return self._actions.select(paths, pl.col("num_records").alias(ROWS), *values)
 
     def schema(self, columns: Collection[str] | None = None) -> pl.Schema:

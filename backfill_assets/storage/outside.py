@@ -8,14 +8,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
-from urllib.parse import unquote
 
 import polars as pl
 
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.outside import OutsideColumnMissing, VariableMissing
-from backfill_assets.storage.actions import fingerprint_of
+from backfill_assets.storage.actions import fingerprint_of, unquoted
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.opening import open_table, schema_of
@@ -151,7 +150,7 @@ def _spans(actions: pl.DataFrame, column: str, dtype: pl.DataType) -> pl.DataFra
         for names in ((f"partition.{column}", f"min.{column}"), (f"partition.{column}", f"max.{column}"))
     )
     return actions.select(
-        pl.Series(PATH, [unquote(path) for path in actions["path"]], dtype=pl.String),
+        unquoted(actions["path"]).alias(PATH),
         pl.col("size_bytes").alias(SIZE),
         low.cast(dtype).alias(LOW),
         high.cast(dtype).alias(HIGH),

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -14,7 +13,7 @@ from backfill_assets.core.partition_column import BY_DAY, PartitionColumn, detec
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.lake import NotByDay, PartitionUnfit
-from backfill_assets.storage.actions import DataFile, files_in, fingerprint_of
+from backfill_assets.storage.actions import DataFile, files_in, fingerprint_of, unquoted
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import SLOT
 
@@ -188,7 +187,7 @@ class Snapshot:
     def _files(self) -> pl.DataFrame:
         """Every file's unquoted path and partition values, in the order of both."""
         partitions = [pl.col("partition").struct.field(name) for name in self.partition_columns]
-        paths = pl.Series(PATH, [unquote(path) for path in self._actions["path"]], dtype=pl.String)
+        paths = unquoted(self._actions["path"]).alias(PATH)
         slots = [pl.col(SLOT)] * self.by_day
         return self._actions.select(paths, *partitions, *slots).sort(*self.partition_columns, PATH)
 
@@ -196,8 +195,9 @@ class Snapshot:
     def _names(self) -> dict[Slot | None, frozenset[tuple[str, int]]]:
         days = slots_in(self._actions[SLOT]) if self.by_day else [None] * self._actions.height
         found: dict[Slot | None, set[tuple[str, int]]] = {}
-        for (path, size), day in zip(self._actions.select("path", "size_bytes").iter_rows(), days, strict=True):
-            found.setdefault(day, set()).add((unquote(path), size))
+        named = self._actions.select(unquoted(self._actions["path"]), "size_bytes")
+        for (path, size), day in zip(named.iter_rows(), days, strict=True):
+            found.setdefault(day, set()).add((path, size))
         return {day: frozenset(names) for day, names in found.items()}
 
     def _rows_of(self, files: pl.DataFrame) -> pl.LazyFrame:

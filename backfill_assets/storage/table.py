@@ -17,7 +17,7 @@ from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
 from backfill_assets.errors.lake import CommitContended, CommitUnknown, LakeUnreachable
-from backfill_assets.storage.actions import DataFile, milliseconds, name_of, statistics, written_values
+from backfill_assets.storage.actions import DataFile, milliseconds, name_of, statistics_of, written_values
 from backfill_assets.storage.commits import (
     AFTER_COMMIT,
     Attempts,
@@ -201,8 +201,14 @@ class Table:
         fitting = self._fitted(frames)
         # Of many small files, spelling the slot of each costs as much as writing it.
         values = dict(zip(fitting, written_values(self.partition, [*fitting]), strict=True)) if self.partition else {}
-        written = in_threads(lambda day: self._write(day, fitting[day], values.get(day, "")), list(fitting))
-        return {file.day: file for file in written}
+        by = self.partition
+        bare = {day: frame.drop(by.name) if by and day is not None else frame for day, frame in fitting.items()}
+        stats = dict(zip(bare, statistics_of([*bare.values()]), strict=True))
+
+        def write(day: Slot | None) -> DataFile:
+            return self._write(day, bare[day], stats[day], values.get(day, ""))
+
+        return {file.day: file for file in in_threads(write, list(bare))}
 
     def replace_days(
         self,
@@ -270,12 +276,12 @@ class Table:
             return {day: fitted(self.uri, frame, self.schema) for day, frame in frames.items()}
         return fitted_to_days(self.uri, frames, self.schema, self.partition)
 
-    def _write(self, day: Slot | None, frame: pl.DataFrame, value: str) -> DataFile:
+    def _write(self, day: Slot | None, frame: pl.DataFrame, stats: str, value: str) -> DataFile:
         column, path = self.partition, f"part-{uuid.uuid4()}.parquet"
         if column is not None and day is not None:
-            frame, path = frame.drop(column.name), f"{column.folder(value or str(day))}/{path}"
+            path = f"{column.folder(value or str(day))}/{path}"
         size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
-        return DataFile(path, size, day, now, frame.height, statistics(frame), name_of(column), value)
+        return DataFile(path, size, day, now, frame.height, stats, name_of(column), value)
 
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
         with suppress(DeltaError, OSError):

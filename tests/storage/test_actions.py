@@ -1,19 +1,56 @@
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from urllib.parse import quote, unquote
 
 import polars as pl
+import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backfill_assets.storage.actions import DataFile, fingerprint, milliseconds, statistics
+from backfill_assets.storage import actions
+from backfill_assets.storage.actions import DataFile, fingerprint, milliseconds, statistics, statistics_of, unquoted
 from backfill_assets.storage.table import Change
 from tests.storage.lakes import SCHEMA, created, day, rows
 
 
 def file(path: str = "a.parquet", size: int = 3) -> DataFile:
     return DataFile(path, size, day(0), 5, 1, "{}")
+
+
+@given(st.lists(st.text(alphabet="a%2F3:é/ =€0C4A", max_size=12)))
+def test_paths_are_unquoted_as_everywhere(paths: list[str]):
+    paths = [*paths, *map(quote, paths)]
+
+    assert unquoted(pl.Series(paths, dtype=pl.String)).to_list() == [unquote(path) for path in paths]
+
+
+KINDS: dict[str, list[object]] = {
+    "numbers": [1, -2, None],
+    "decimals": [Decimal("-9.90"), Decimal("0.01"), Decimal("12345678901234567890.12")],
+    "text": ["", "x" * 40, None],
+    "floats": [1.5, float("nan"), None],
+    "days": [date(2026, 1, 1), None, date(1900, 2, 3)],
+    "times": [datetime(2026, 1, 1, 3, 4, 5, 6, tzinfo=UTC), None, datetime(1969, 1, 1, tzinfo=UTC)],
+    "naive times": [datetime(2026, 1, 1), datetime(2020, 1, 1, 1, 1), None],  # noqa: DTZ001 - naive on purpose
+    "truths": [True, None, False],
+    "nothing": [None, None, None],
+}
+"""Columns of values; the next kind is one line."""
+
+
+@pytest.mark.parametrize("small", [1, 10_000])
+@pytest.mark.parametrize("kinds", [[*KINDS], ["floats", "truths"], *([one] for one in KINDS)], ids=str)
+def test_statistics_of_many_frames_are_those_of_each(kinds: list[str], small: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(actions, "SMALL", small)
+    rows = pl.DataFrame({kind: KINDS[kind] for kind in kinds})
+    with_day = rows.with_columns(day=pl.lit(date(2026, 1, 1)))
+    frames = [rows.head(1), rows, rows.clear(), with_day, rows.tail(2), rows.slice(1, 1)]
+
+    assert statistics_of(frames) == [statistics(frame) for frame in frames]
+    assert statistics_of([]) == []
+    assert statistics_of([rows]) == [statistics(rows)]
 
 
 def test_statistics_keep_decimals_exact_and_times_to_the_microsecond():
