@@ -15,9 +15,9 @@ from backfill_assets.orchestration.driving.by_hand import take_by_hand
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.pages.page import state_of
-from backfill_assets.runbook.standing import Standing, standings
+from backfill_assets.runbook.standing import standings
 from backfill_assets.runbook.watermark_steps import waive_holder
-from backfill_assets.web.decisions import Decision
+from backfill_assets.web.decisions import Case, Decision
 from backfill_assets.web.forms import Form, is_token, token_of
 
 
@@ -30,13 +30,17 @@ class Desk:
     lake: LakeResource
     deciding: threading.Lock
 
-    def standing(self, correction: str) -> Standing:
-        """Where a correction stands.
+    def case(self, correction: str) -> Case:
+        """Where a correction stands, and those that are decided on with it.
 
         Raises:
             CorrectionUnknown: when the ledger has none of that id.
         """
-        return standings(records_of(self.tables, self.lake), self.lake.now(), correction)[0]
+        records, now = records_of(self.tables, self.lake), self.lake.now()
+        (standing,) = standings(records, now, correction)
+        names = [member.correction for member in standing.progress.plan.chain]
+        members = [standing if name == correction else standings(records, now, name)[0] for name in names]
+        return Case(standing, tuple(members) or (standing,))
 
     def sequence(self, correction: str) -> int:
         """How many facts the ledger has of a correction.
@@ -57,9 +61,10 @@ class Desk:
             raise TableUnknown(table, self.tables)
         return self.tables[table]
 
-    def token(self, secret: bytes, session: str, progress: Progress, decision: Decision) -> str:
+    def token(self, secret: bytes, session: str, case: Case, decision: Decision) -> str:
         """What the form of a decision carries for this browser while the correction is as it is."""
-        about = {"correction": progress.plan.correction, "decision": decision.name, "basis": decision.basis(progress)}
+        correction, basis = case.progress.plan.correction, decision.rests_on(case)
+        about = {"correction": correction, "decision": decision.name, "basis": basis}
         return token_of(secret, session=session, **about)
 
     def signed(self, form: Form, by: str) -> Form:
@@ -78,13 +83,13 @@ class Desk:
         if not session or not form.token:
             raise FormForged
         with self.deciding:
-            standing = self.standing(correction)
-            if not is_token(form.token, self.token(secret, session, standing.progress, decision)):
+            case = self.case(correction)
+            if not is_token(form.token, self.token(secret, session, case, decision)):
                 raise FormOutdated(correction)
-            refuse_unoffered(standing.progress, decision)
-            _refuse_incomplete(standing.progress, decision, form)
+            refuse_unoffered(case, decision)
+            _refuse_incomplete(case.progress, decision, form)
             if form.is_confirmed:
-                self._take(standing.progress, decision, form)
+                self._take(case.progress, decision, form)
             return form.is_confirmed
 
     def _take(self, progress: Progress, decision: Decision, form: Form) -> None:
@@ -98,14 +103,17 @@ class Desk:
             raise ran.refusal or RunFailed(correction, ran.errors)
 
 
-def refuse_unoffered(progress: Progress, decision: Decision) -> None:
+def refuse_unoffered(case: Case, decision: Decision) -> None:
     """Refuse what cannot be decided where the correction stands.
 
     Raises:
         DecisionNotOffered: naming where it stands.
     """
-    if not decision.is_offered(progress):
-        raise DecisionNotOffered(decision.label.lower(), progress.plan.correction, state_of(progress)[0])
+    plan = case.progress.plan
+    if not decision.is_offered(case):
+        is_led = plan.is_follower and decision.is_offered(replace(case, standing=case.members[0]))
+        where = f"decided on by {plan.lead}" if is_led else state_of(case.progress)[0]
+        raise DecisionNotOffered(decision.label.lower(), plan.correction, where)
 
 
 def _refuse_incomplete(progress: Progress, decision: Decision, form: Form) -> None:

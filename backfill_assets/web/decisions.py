@@ -15,6 +15,44 @@ from backfill_assets.web.forms import Form
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """A correction to decide about, and ``members``, all corrections of its chain in order, or itself alone."""
+
+    standing: Standing
+    members: tuple[Standing, ...]
+
+    @property
+    def progress(self) -> Progress:
+        """Where the correction stands."""
+        return self.standing.progress
+
+    @property
+    def waiting(self) -> list[Standing]:
+        """The members that wait for an approval."""
+        return [one for one in self.members if _waits_for_approval(one.progress)]
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is decided on by this correction, and not by another of its chain."""
+        return not self.progress.plan.is_follower
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether everything that waits has been compared, so that a person can look at it."""
+        return bool(self.waiting) and all(one.progress.gate.certificate for one in self.waiting)
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether every check of everything that waits passed."""
+        return all(one.progress.gate.passed for one in self.waiting)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether any table holds what was staged."""
+        return any(one.progress.publication.swapped for one in self.members)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Something a person decides about a correction.
 
@@ -27,16 +65,20 @@ class Decision:
     label: str
     job: str
     needs_note: bool
-    is_offered: Callable[[Progress], bool]
-    consequences: Callable[[Standing], Iterator[str]]
+    is_offered: Callable[[Case], bool]
+    consequences: Callable[[Case], Iterator[str]]
     basis: Callable[[Progress], object]
     config: Callable[[Form], Mapping[str, object]]
     choices: Callable[[Progress], Sequence[date] | Sequence[str]] = lambda _progress: ()
 
+    def rests_on(self, case: Case) -> list[object]:
+        """What has to be as it was, of every table that is decided on together."""
+        return [self.basis(one.progress) for one in case.members]
 
-def offered(progress: Progress) -> list[Decision]:
+
+def offered(case: Case) -> list[Decision]:
     """What can be decided about a correction as it stands."""
-    return [decision for decision in DECISIONS if decision.is_offered(progress)]
+    return [decision for decision in DECISIONS if decision.is_offered(case)]
 
 
 def named(name: str) -> Decision | None:
@@ -44,9 +86,9 @@ def named(name: str) -> Decision | None:
     return next((decision for decision in DECISIONS if decision.name == name), None)
 
 
-def _may_be_approved(progress: Progress) -> bool:
-    waits = bool(progress.gate.certificate) and not progress.is_closed and Step.CUT_OVER not in progress.done
-    return waits and not progress.is_approved and progress.publication.planned is None
+def _waits_for_approval(progress: Progress) -> bool:
+    is_open = not progress.is_closed and Step.CUT_OVER not in progress.done
+    return is_open and not progress.is_approved and progress.publication.planned is None
 
 
 def _of_the_gate(progress: Progress) -> object:
@@ -58,70 +100,83 @@ def _signed(form: Form) -> dict[str, object]:
     return {"by": form.by, "note": form.note}
 
 
-def _of_approval(standing: Standing) -> Iterator[str]:
+def _of_approval(case: Case) -> Iterator[str]:
+    for one in case.waiting:
+        yield from _of_one_table(one)
+    yield _rebuilt(case.waiting)
+    yield f"It can be rolled back for {counted(case.progress.plan.rollback_days, 'day')}."
+    if months := {month for one in case.waiting for month in one.progress.gate.closed_months}:
+        yield f"It changes months that are closed ({listed(months)}), so two people approve it by their own names."
+
+
+def _of_one_table(standing: Standing) -> Iterator[str]:
     progress, grain = standing.progress, standing.progress.plan.window.grain.value
     changed, unchanged = len(progress.gate.changed), len(progress.plan.days) - len(progress.gate.changed)
     yield (
         f"{counted(changed, grain)} of {progress.plan.table} {verb(changed, 'is', 'are')} replaced by one commit, "
         f"and {unchanged:,} {verb(unchanged, 'stays', 'stay')} as {verb(unchanged, 'it is', 'they are')}."
     )
-    for event in reversed(standing.events):
-        if isinstance(event.fact, Validated):
-            totals = event.fact.measured.totals
-            yield from (amount_moved(name, sums["old"], sums["new"]) for name, sums in totals.items())
-            break
-    yield _rebuilt(progress)
-    yield f"It can be rolled back for {counted(progress.plan.rollback_days, 'day')}."
-    if progress.gate.closed_months:
-        months = listed(progress.gate.closed_months)
-        yield f"It changes months that are closed ({months}), so two people approve it by their own names."
+    if found := _validated(standing):
+        totals = found.measured.totals
+        yield from (amount_moved(name, sums["old"], sums["new"]) for name, sums in totals.items())
 
 
-def _of_override(standing: Standing) -> Iterator[str]:
-    for event in reversed(standing.events):
-        if isinstance(event.fact, Validated):
-            failed = [check for check in event.fact.checks if not check.passed]
-            yield f"{counted(len(failed), 'check')} failed, and {verb(len(failed), 'is', 'are')} overridden."
-            yield from (check.sentence for check in failed)
-            break
-    yield from _of_approval(standing)
+def _of_override(case: Case) -> Iterator[str]:
+    checks = [check for one in case.waiting if (found := _validated(one)) for check in found.checks]
+    failed = [check for check in checks if not check.passed]
+    yield f"{counted(len(failed), 'check')} failed, and {verb(len(failed), 'is', 'are')} overridden."
+    yield from (check.sentence for check in failed)
+    yield from _of_approval(case)
 
 
-def _of_roll_back(standing: Standing) -> Iterator[str]:
-    progress, grain = standing.progress, standing.progress.plan.window.grain.value
+def _validated(standing: Standing) -> Validated | None:
+    """What the last validation found."""
+    facts = (event.fact for event in reversed(standing.events))
+    return next((fact for fact in facts if isinstance(fact, Validated)), None)
+
+
+def _of_roll_back(case: Case) -> Iterator[str]:
+    progress, grain = case.progress, case.progress.plan.window.grain.value
     live = len(progress.publication.swapped)
     yield (
         f"{counted(live, grain)} of {progress.plan.table} {verb(live, 'is', 'are')} live. Those that you choose hold "
         f"again what they held before. Every {grain} that landed since stays."
     )
-    yield _rebuilt(progress)
+    after = [one for one in case.members[case.members.index(case.standing) + 1 :] if one.progress.publication.swapped]
+    if after:
+        tables = ", ".join(one.progress.plan.table for one in reversed(after))
+        yield f"What was computed from them in {tables} goes back first."
+    yield _rebuilt([case.standing, *after])
     yield "Everybody who was told of the correction is told of it."
 
 
-def _of_abandoning(standing: Standing) -> Iterator[str]:
-    plan = standing.progress.plan
-    yield f"Nothing of it is published. Nightly may publish {counted(len(plan.days), plan.window.grain.value)} again."
+def _of_abandoning(case: Case) -> Iterator[str]:
+    yield "Nothing of it is published."
+    for one in case.members:
+        plan = one.progress.plan
+        yield f"Nightly may publish {counted(len(plan.days), plan.window.grain.value)} of {plan.table} again."
     yield "Reports that are frozen for it thaw. What is staged is deleted later by the retention sweep."
     yield "It cannot be taken up again. Open another correction for the same window instead."
 
 
-def _of_trying_again(standing: Standing) -> Iterator[str]:
+def _of_trying_again(case: Case) -> Iterator[str]:
     yield "The failures below are forgotten, and the correction continues where it stopped."
-    yield from (f"{step}. {reason}" for step, reason in standing.progress.failures.items())
+    yield from (f"{step}. {reason}" for step, reason in case.progress.failures.items())
 
 
-def _of_waiving(standing: Standing) -> Iterator[str]:
-    holders = standing.progress.downstream.awaited_holders
+def _of_waiving(case: Case) -> Iterator[str]:
+    holders = case.progress.downstream.awaited_holders
     yield f"The correction waits for {listed(holders)} to read again. It no longer waits for the one that you choose."
     yield "What that reader has read stays wrong until it reads again by itself."
 
 
-def _rebuilt(progress: Progress) -> str:
-    reached = {name: keys for name, keys in progress.plan.reports.items() if keys}
-    if not reached:
-        return "No report is rebuilt."
-    told = [f"{name} ({counted(len(keys), 'partition')})" for name, keys in reached.items()]
-    return f"Rebuilt are {listed(told)}."
+def _rebuilt(standings: Sequence[Standing]) -> str:
+    reached: dict[str, int] = {}
+    for one in standings:
+        for name, keys in one.progress.plan.reports.items():
+            reached[name] = max(reached.get(name, 0), len(keys))
+    told = [f"{name} ({counted(count, 'partition')})" for name, count in reached.items() if count]
+    return f"Rebuilt are {listed(told)}." if told else "No report is rebuilt."
 
 
 def _roll_back_of(form: Form) -> dict[str, object]:
@@ -134,7 +189,7 @@ DECISIONS = (
         "Approve",
         Step.APPROVE,
         needs_note=False,
-        is_offered=lambda progress: _may_be_approved(progress) and progress.gate.passed,
+        is_offered=lambda case: case.leads and case.is_validated and case.has_passed,
         consequences=_of_approval,
         basis=_of_the_gate,
         config=lambda form: {**_signed(form), "override": False},
@@ -144,7 +199,7 @@ DECISIONS = (
         "Approve although checks failed",
         Step.APPROVE,
         needs_note=True,
-        is_offered=lambda progress: _may_be_approved(progress) and not progress.gate.passed,
+        is_offered=lambda case: case.leads and case.is_validated and not case.has_passed,
         consequences=_of_override,
         basis=_of_the_gate,
         config=lambda form: {**_signed(form), "override": True},
@@ -154,7 +209,7 @@ DECISIONS = (
         "Try again",
         TRY_AGAIN,
         needs_note=False,
-        is_offered=lambda progress: bool(progress.failures) and not progress.is_closed,
+        is_offered=lambda case: bool(case.progress.failures) and not case.progress.is_closed,
         consequences=_of_trying_again,
         basis=lambda progress: sorted(progress.failures.items()),
         config=lambda form: {"by": form.by},
@@ -164,7 +219,7 @@ DECISIONS = (
         "Roll back",
         Step.ROLL_BACK,
         needs_note=True,
-        is_offered=lambda progress: bool(progress.publication.swapped) and not progress.is_closed,
+        is_offered=lambda case: bool(case.progress.publication.swapped) and not case.progress.is_closed,
         consequences=_of_roll_back,
         basis=lambda progress: (progress.publication.swap_count, progress.publication.planned),
         config=_roll_back_of,
@@ -175,7 +230,7 @@ DECISIONS = (
         "Abandon",
         Step.ABANDON,
         needs_note=True,
-        is_offered=lambda progress: not progress.is_closed and not progress.publication.swapped,
+        is_offered=lambda case: case.leads and not case.progress.is_closed and not case.is_live,
         consequences=_of_abandoning,
         basis=lambda progress: (progress.publication.ending, progress.publication.swap_count),
         config=_signed,
@@ -185,7 +240,7 @@ DECISIONS = (
         "Stop waiting for a reader",
         "",
         needs_note=True,
-        is_offered=lambda progress: bool(progress.downstream.awaited_holders) and not progress.is_closed,
+        is_offered=lambda case: bool(case.progress.downstream.awaited_holders) and not case.progress.is_closed,
         consequences=_of_waiving,
         basis=lambda progress: sorted(progress.downstream.awaited_holders),
         config=_signed,

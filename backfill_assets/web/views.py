@@ -16,7 +16,7 @@ from backfill_assets.runbook.standing import Standing, standings
 from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.records import Records
 from backfill_assets.web.deciding import Desk, refuse_unoffered
-from backfill_assets.web.decisions import Decision, offered
+from backfill_assets.web.decisions import Case, Decision, offered
 from backfill_assets.web.forms import Form
 from backfill_assets.web.requests import Access
 
@@ -50,38 +50,38 @@ def index(records: Records, now: datetime, published: Path) -> str:
 
 def correction(desk: Desk, wanted: str, published: Path) -> str:
     """One correction: its page as it would be published now, the decisions that are offered, and its notices."""
-    standing = desk.standing(wanted)
-    ctx = desk.definition(standing.progress).step_context(desk.lake, "console")
+    case = desk.case(wanted)
+    ctx = desk.definition(case.progress).step_context(desk.lake, "console")
     told = page_values(*content_of(ctx, wanted, published))
-    more = {"offered": offered(standing.progress), "notices": _notices(ctx.records, wanted), "has_script": True}
+    more = {"offered": offered(case), "notices": _notices(ctx.records, wanted), "has_script": True}
     return rendered("console_correction.html", OWN, **{**told, **more})
 
 
 def form(desk: Desk, access: Access, wanted: str, decision: Decision, session: str, person: str) -> str:
     """The form of a decision, with what it would change."""
-    standing = desk.standing(wanted)
-    refuse_unoffered(standing.progress, decision)
-    token = desk.token(access.secret, session, standing.progress, decision)
-    return _decision_page(standing, decision, Form(by=person, token=token), is_named=bool(person))
+    case = desk.case(wanted)
+    refuse_unoffered(case, decision)
+    token = desk.token(access.secret, session, case, decision)
+    return _decision_page(case, decision, Form(by=person, token=token), is_named=bool(person))
 
 
 def confirmation(desk: Desk, wanted: str, decision: Decision, given: Form) -> str:
     """The decision once more, as it would be taken, with the one button that takes it."""
-    return _decision_page(desk.standing(wanted), decision, given, is_confirmation=True)
+    return _decision_page(desk.case(wanted), decision, given, is_confirmation=True)
 
 
 def _decision_page(
-    standing: Standing, decision: Decision, given: Form, *, is_named: bool = False, is_confirmation: bool = False
+    case: Case, decision: Decision, given: Form, *, is_named: bool = False, is_confirmation: bool = False
 ) -> str:
-    wanted = standing.progress.plan.correction
+    wanted, plan = case.progress.plan.correction, case.progress.plan
     return rendered(
         "console_decision.html",
         OWN,
         decision=decision,
-        plan=standing.progress.plan,
-        grain=standing.progress.plan.window.grain,
-        consequences=list(decision.consequences(standing)),
-        choices=decision.choices(standing.progress),
+        plan=plan,
+        grain=plan.window.grain,
+        consequences=list(decision.consequences(case)),
+        choices=decision.choices(case.progress),
         given=given,
         is_named=is_named,
         is_confirmation=is_confirmation,
