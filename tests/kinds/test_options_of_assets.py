@@ -18,7 +18,13 @@ from tests.e2e.test_bad_input import assert_in_three_sentences
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-05")
 ONE_RUN = dg.BackfillPolicy.single_run()
-FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1))
+
+try:
+    from dagster import FreshnessPolicy
+except ImportError:  # until 1.12 it is a preview
+    from dagster.preview.freshness import FreshnessPolicy
+
+FRESH = FreshnessPolicy.time_window(fail_window=timedelta(days=1))
 EAGER = dg.AutomationCondition.eager()
 RETRY = dg.RetryPolicy(max_retries=1)
 KEPT, READ = "lake_io_manager", ["orders_log", "rates"]
