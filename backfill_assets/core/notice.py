@@ -163,7 +163,7 @@ def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str
         "Tables that read it": " ".join(figures.get("stale", ())),
         "Sources not pinned": ", ".join(plan.inputs.unpinned),
         "State": plan.state_told,
-        "Computed from what went back": ", ".join(figures.get("stale", ())),
+        "Computed from a state that is gone": ", ".join(figures.get("stale", ())),
         "Approved by": plain(figures.get("approved_by", "")) if event in {Kind.PUBLISHED, Kind.DECOMMISSIONED} else "",
         "Roll back possible until": figures.get("roll_back_until") if event == Kind.PUBLISHED else "",
         "Note": plain(figures.get("note", "")) if event != "opened" else "",

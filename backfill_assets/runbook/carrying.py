@@ -62,12 +62,12 @@ def refuse_middle(progress: Progress, wanted: Collection[Slot]) -> None:
 
 
 def stale_after(ctx: StepContext, plan: Plan, back: Collection[Slot]) -> tuple[Slot, ...]:
-    """The live days after a plan's that are not computed from what a roll back of some days has left before them."""
+    """The live days that carry on a state which is gone once some are rolled back: of these, or published since."""
     carried = ctx.table.sources.carried
     if carried is None or not plan.carries_state or not back:
         return ()
     live = ctx.records.snapshot(plan.table)
-    later = [day for day in live.days if day > max(back)]
+    later = [day for day in live.days if day >= min(back)]
     builds = ctx.records.builds.of_days(plan.table, live.files_of(later))
     found = computed_from_others(ctx.records, plan.table, carried, live, builds)
     return tuple(sorted(and_later(found, later)))

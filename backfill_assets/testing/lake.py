@@ -12,6 +12,7 @@ from typing import Any, Self
 import dagster as dg
 import polars as pl
 
+from backfill_assets.core.carried import NOTHING_BEFORE
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.reads import alike
 from backfill_assets.core.slots import Slot
@@ -25,6 +26,8 @@ from backfill_assets.orchestration.nightly.publish import MARKED, Nightly, Night
 from backfill_assets.orchestration.reports.building import Builder
 from backfill_assets.runbook import open_correction
 from backfill_assets.runbook.request import request_of
+from backfill_assets.storage.builds import Build
+from backfill_assets.storage.carried import begins, contents
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.testing.correction import TestCorrection
 from backfill_assets.testing.killing import Writes, killed_at_write
@@ -121,9 +124,26 @@ class TestLake(Place):
             written = records.table(definition.table)
             written.replace_days({day: frame.clear() for day in window} | _by_day(live.partition, frame))
             files = written.snapshot().files_of([*builds])
-            told = {day: replace(build, code_version="planted") for day, build in builds.items()}
+            told = self._planted(definition, builds, written.snapshot())
             records.builds.record((file, told[day]) for day, of_day in files.items() for file in of_day)
             self._build_reports(definition, window)
+
+    def _planted(self, definition: TableDefinition, builds: Mapping[Slot, Build], live: Snapshot) -> dict[Slot, Build]:
+        """The lineage of planted days; where state is carried each is made of the one before it as that is now."""
+        told = {day: replace(build, code_version="planted") for day, build in builds.items()}
+        if (carried := definition.compute_spec.read.carried) is None:
+            return told
+        table, begun = definition.table, begins(self.records, definition.table)
+        before = {day: carried.before(day, begun) for day in told}
+        known = contents(self.records, table, carried, {*told} | {one for one in before.values() if one}, live)
+        return {
+            day: replace(
+                build,
+                inputs={**build.inputs, table: NOTHING_BEFORE if (one := before[day]) is None else known[one]},
+                content=known[day],
+            )
+            for day, build in told.items()
+        }
 
     def correct(self, first: Day, last: Day, *, reason: str, by: str = "tester", **fields: Any) -> TestCorrection:
         """Open a correction; ``fields`` are others of a request, such as ``table``, ``watchers`` and ``expect``."""

@@ -431,6 +431,12 @@ def published_after_swap(story: Story) -> TestCorrection:
     return correction
 
 
+def rolled_back(correction: TestCorrection) -> Swapped:
+    """What the ledger says of the last roll back."""
+    facts = [event.fact for event in correction.place.records.ledger.events(correction.id)]
+    return [fact for fact in facts if isinstance(fact, Swapped) and fact.step is Step.ROLL_BACK][-1]
+
+
 PARTS = {
     "one day in the middle": ([3], "--day 2026-01-08..2026-01-12"),
     "all but the last": (range(7), "--day 2026-01-05..2026-01-12"),
@@ -478,21 +484,25 @@ def test_rolled_back_from_a_day_to_the_end_it_may_be_cut_over_again(story: Story
     correction.through()
     correction.roll_back(DAILY.slots(4, 7))
     assert story.balances() == [10, 20, 30, 40, 100, 120, 140, 160]
+    (rolled,) = [
+        event for event in correction.place.records.ledger.events(correction.id) if event.step is Step.ROLL_BACK
+    ][-1:]
+    assert isinstance(rolled.fact, Swapped)
+    assert story.numbers(rolled.fact.stale) == [4, 5, 6, 7]
+    time_passes(story, 8)
+    assert story.numbers(story.lake.nightly().published) == [8]
     correction.approve()
     correction.drive()
-    assert story.balances() == right
+    assert story.balances() == [*right, 90]
     assert sound(story)
 
 
 def test_a_roll_back_names_what_was_published_from_it_since_and_nightly_computes_that_anew(story: Story) -> None:
     correction = published_after_swap(story)
     correction.roll_back()
-    (rolled,) = [event for event in story.lake.records.ledger.events(correction.id) if event.step is Step.ROLL_BACK][
-        -1:
-    ]
-    assert isinstance(rolled.fact, Swapped)
-    assert story.numbers(rolled.fact.stale) == [8]
-    assert "2026-01-13) after that was computed from what went back" in rolled.fact.summary()
+    rolled = rolled_back(correction)
+    assert story.numbers(rolled.stale) == [8]
+    assert "2026-01-13) was computed from a state that is gone" in rolled.summary()
     assert ["2026-01-13" in notice.body for notice in correction.notices if notice.event == "rolled_back"] == [True]
     assert not sound(story)
     assert story.numbers(story.lake.nightly().rebuilt) == [8]
@@ -583,3 +593,13 @@ def test_the_document_shows_a_running_balance_that_works(tmp_path: Path) -> None
     story.land([1], amount=15)
     correct(story, 1, 3).through()
     assert story.balances() == [10, 25, 25, 35]
+
+
+def test_what_is_planted_is_what_wrong_code_would_have_carried_on(story: Story) -> None:
+    story.publish(0, 7)
+    story.lake.plant(DAILY.slot(2), DAILY.slot(7), lambda rows: rows.with_columns(pl.col("balance") + 5))
+    assert story.balances() == [10, 20, 35, 45, 55, 65, 75, 85]
+    assert sound(story)
+    correct(story, 2, 7).through()
+    assert story.balances() == [10, 20, 30, 40, 50, 60, 70, 80]
+    assert sound(story)

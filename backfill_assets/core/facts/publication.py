@@ -64,7 +64,7 @@ class Swapped:
 
     ``reach`` are the report partitions that read them, ``rewound`` the external holders that have to read again.
     ``unverified`` says why the table does not show the swap as planned. ``sums`` are, by day and measure, what the
-    correction replaces (``old``) and what it brings (``new``). ``stale`` are later days that carry on what went back.
+    correction replaces (``old``) and what it brings (``new``). ``stale`` are days that carry on a state that is gone.
     """
 
     outcome: ClassVar[Outcome] = Outcome.DONE
@@ -86,9 +86,9 @@ class Swapped:
 
 
 def stale_told(stale: Collection[date], noun: str) -> str:
-    """That days were computed from what was rolled back, in a sentence."""
-    were = verb(len(stale), "was", "were")
-    return f"{days_listed(stale, noun=noun)} after that {were} computed from what went back, and {were} not changed."
+    """That days were computed from a state that is not before them any more, in a sentence."""
+    were, are = verb(len(stale), "was", "were"), verb(len(stale), "is", "are")
+    return f"{days_listed(stale, noun=noun)} {were} computed from a state that is gone, and {are} late."
 
 
 @dataclass(frozen=True, slots=True)
