@@ -1,6 +1,7 @@
 """What a correction is and how far it is: its plan, what happened in it, and what is next."""
 
 from backfill_assets.core.audiences import Audience
+from backfill_assets.core.chain import others_in_chain
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Abandoned, ReportsFrozen, ReportsRebuilt, Swapped
 from backfill_assets.core.fold import history
@@ -30,5 +31,6 @@ __all__ = [
     "history",
     "looked",
     "next_step",
+    "others_in_chain",
     "sentence_of",
 ]

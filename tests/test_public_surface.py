@@ -80,6 +80,7 @@ PUBLIC = {
         "history",
         "looked",
         "next_step",
+        "others_in_chain",
         "sentence_of",
     },
     "backfill_assets.lake": {

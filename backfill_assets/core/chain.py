@@ -11,6 +11,8 @@ from datetime import datetime
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 
+SWAPS = frozenset({Step.CUT_OVER, Step.ROLL_BACK})
+
 
 @dataclass(frozen=True, slots=True)
 class WaitForChain:
@@ -35,9 +37,14 @@ def has_passed(progress: Progress) -> bool:
 
 
 def is_mixed(progress: Progress, others: Collection[Progress]) -> bool:
-    """Whether some tables of the chain hold what it brought, or may hold it, while others are about to."""
+    """Whether some tables of the chain hold what it brought and others do not yet, or any more.
+
+    A swap that is written down may have happened already.
+    """
     chain = [progress, *others]
-    return any(_may_be_live(one) and _is_pending(other) for one in chain for other in chain if one is not other)
+    if len(chain) > 1 and any(one.publication.planned in SWAPS for one in chain):
+        return True
+    return any(map(_is_live, chain)) and any(map(_is_pending, chain))
 
 
 def mixed_told(progress: Progress, others: Collection[Progress]) -> str:
@@ -117,15 +124,13 @@ def latest_deadline(progress: Progress, others: Collection[Progress]) -> datetim
     return max(one.plan.roll_back_deadline(one.publication.swapped_at or one.plan.opened_at) for one in chain)
 
 
-def _may_be_live(progress: Progress) -> bool:
-    """A swap that is written down may have happened already."""
-    live = progress.publication
-    return Step.CUT_OVER in progress.done or bool(live.swapped) or live.planned in {Step.CUT_OVER, Step.ROLL_BACK}
+def _is_live(progress: Progress) -> bool:
+    return Step.CUT_OVER in progress.done or bool(progress.publication.swapped)
 
 
 def _is_pending(progress: Progress) -> bool:
     """Whether a swap of it is written down or still to come, as far as is decided."""
-    if progress.publication.planned in {Step.CUT_OVER, Step.ROLL_BACK}:
+    if progress.publication.planned in SWAPS:
         return True
     is_to_come = progress.publication.swap_count == 0 or progress.is_approved
     return not progress.is_closed and Step.CUT_OVER not in progress.done and is_to_come

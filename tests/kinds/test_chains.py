@@ -342,3 +342,15 @@ def test_a_chain_passes_by_itself_when_every_table_is_as_expected(lake: TestLake
 
     assert isinstance(waits, WaitUntil), waits
     assert same(read(lake), right)
+
+
+def test_a_chain_writes_no_more_than_corrections_of_its_tables(lake: TestLake, tmp_path: Path):
+    apart, together = lake.copy(tmp_path / "apart"), lake.copy(tmp_path / "together")
+    with together.killed_at_write(0) as of_chain:
+        cut_over(together)
+    with apart.killed_at_write(0) as of_three:
+        for table, first, last in (("daily", 9, 12), ("trailing", 9, 14), ("weekly", 8, 8)):
+            apart.correct(day(first), day(last), table=table, reason="Doubled.").through()
+
+    assert same(read(together), read(apart))
+    assert len(of_chain) <= len(of_three)

@@ -68,6 +68,8 @@ VERDICTS: dict[str, Verdict] = {
     "test_reads::WITHIN": accepted,
     "test_reads::BACK": accepted,
     "test_reads::REFUSED": refused,
+    "test_tables_in_a_row::CIRCLES": refused,
+    "test_chains::REFUSED": refused,
     "test_rolled_up::ROLLED_UP": accepted,
     "test_carried_state::GRAINS": accepted,
     "test_carried_state::WAYS": accepted,

@@ -123,6 +123,7 @@ def plan_metadata(plan: Plan) -> Shown:
                 "approval": str(plan.request.approval),
                 "expected": plan.request.expectation.as_json() or "nothing declared",
                 "watermark_holders": ", ".join(plan.holders),
+                "corrected_together": ", ".join(f"{one.table} ({one.correction})" for one in plan.chain),
                 "bytes_replaced": plan.cost.bytes_staged,
                 "state": plan.state_told or None,
             }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 from markupsafe import Markup
 
-from backfill_assets.corrections import NINE_STEPS, Progress, Step, Window, next_step, sentence_of
+from backfill_assets.corrections import NINE_STEPS, Progress, Step, Window, next_step, others_in_chain, sentence_of
 from backfill_assets.lake import Delivery
 from backfill_assets.pages.formats import money
 from backfill_assets.pages.words import day_told, days_counted
@@ -78,7 +78,9 @@ def _correction(progress: Progress, state: State, deliveries: Collection[Deliver
     name = progress.plan.correction
     effect = state.entries.filter(pl.col("correction") == name)
     # The page is the same for as long as the ledger is: it does not know what time it is.
-    next_is = sentence_of(name, next_step(progress, progress.plan.opened_at))
+    next_is = sentence_of(
+        name, next_step(progress, progress.plan.opened_at, chain=others_in_chain(progress, state.corrections))
+    )
     return CorrectionLines(progress, _how_far(progress), next_is, _effect(effect), _told(name, deliveries))
 
 
