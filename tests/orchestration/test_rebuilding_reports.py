@@ -9,7 +9,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from backfill_assets import OutsideReport, build_correction_definitions, correctable_asset, lake_resources
+from backfill_assets import (
+    LakeResource,
+    OutsideReport,
+    begin_report,
+    build_correction_definitions,
+    correctable_asset,
+    lake_resources,
+)
 from backfill_assets.core.facts import ReportsRebuilt
 from backfill_assets.core.next_step import Stuck
 from backfill_assets.core.sentences import sentence_of
@@ -163,6 +170,46 @@ def test_a_report_that_fails_half_way_is_named_and_the_next_try_builds_only_what
     assert after == {"one_by_one": [(day(2),) * 2, (day(3),) * 2], "weekly": [(day(0),) * 2], "day_by_day": []}
     assert lake.rows("weekly").equals(right)
     assert not correction.progress.downstream.frozen
+
+
+WRITTEN: dict[str, int] = {}
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=IN_ONE_RUN, deps=["daily_orders"])
+def written_one_by_one(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
+    run = begin_report(context, lake)
+    revenue = dict(run.records.snapshot("daily_orders").scan().select("day", "revenue").collect().iter_rows())
+    for key in sorted(context.partition_keys):
+        if key in BROKEN:
+            message = "The disk is full."
+            raise OSError(message)
+        WRITTEN[key] = revenue[date.fromisoformat(key)]
+        run.built(key)
+
+
+@pytest.mark.dagster
+def test_a_report_that_says_what_it_has_built_keeps_that_when_its_range_fails_half_way(tmp_path: Path) -> None:
+    lake = TestLake(tmp_path, location(written_one_by_one), now="2026-01-20T06:00:00+00:00")
+    lake.publish(day(0), day(13))
+    right = dict(WRITTEN)
+    lake.plant(day(1), day(4), lambda rows: rows.with_columns(pl.col("revenue") * 2))
+    correction = lake.correct(day(1), day(4), reason="Counted twice.", by="Ada")
+    correction.to_gate()
+    correction.approve()
+    BROKEN.add(day(3))
+    assert isinstance(correction.drive(), Stuck)
+    BROKEN.clear()
+
+    assert correction.progress.downstream.owed == {("written_one_by_one", day(3)), ("written_one_by_one", day(4))}
+    correction.cut_over()
+    assert rebuilt_by(lake, correction.id)["written_one_by_one"] == [(day(1), day(4)), (day(3), day(4))]
+    assert right == WRITTEN
+
+
+def test_a_report_is_called_as_ever_where_there_is_no_lake() -> None:
+    location(day_by_day)
+    rows = pl.DataFrame({"day": [FIRST], "revenue": [100]})
+    assert day_by_day(rows).equals(rows)
 
 
 HANGS = [False]

@@ -39,7 +39,7 @@ class Rebuild:
             keys = self._owed(report, partitions.get(report.name, ()))
             if not keys:
                 continue
-            if report.parents & self.stuck:
+            if (report.parents | {report.key}) & self.stuck:
                 self._leave(report, keys)
             elif not self._handed_over(report, keys):
                 self._build(report, keys)

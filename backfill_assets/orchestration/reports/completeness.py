@@ -150,12 +150,13 @@ def commits_read(graph: Any, records: Records, assets: Iterable[dg.AssetKey]) ->
     return {table: records.snapshot(table).commit for table in tables if records.exists(table)}
 
 
-def begin_reading(context: dg.AssetExecutionContext, records: Records) -> None:
+def begin_reading(context: dg.AssetExecutionContext, records: Records) -> dict[str, int]:
     """Note, before anything is read, at which commit each correctable table is that the run's assets read."""
     selected = context.selected_asset_keys
     commits = commits_read(graph_of(context), records, selected)
     for key in selected:
         context.add_output_metadata({tags.READ: commits}, output_name=context.output_for_asset_key(key))
+    return commits
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from backfill_assets.orchestration.instance.columns import records_of_run
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of
 from backfill_assets.orchestration.instance.slots import slots_of
-from backfill_assets.orchestration.reports.completeness import begin_reading
+from backfill_assets.orchestration.reports.completeness import Built, begin_reading, complete, graph_of
 from backfill_assets.orchestration.reports.reach import WHOLE
 from backfill_assets.storage.records import Records
 
@@ -106,17 +106,31 @@ class Freezer:
         return Event(correction, fact, self.now, actor_of(self.run_tags), run_id)
 
 
+def keys_of_run(context: dg.AssetExecutionContext) -> list[str]:
+    """The partitions that a run is about; of what has none, the whole."""
+    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else [WHOLE]
+
+
 @dataclass(frozen=True, slots=True)
 class ReportRun:
     """A run of a report that may go ahead: the lake's records, and its partitions as the days they begin with."""
 
     records: Records
     days: tuple[date, ...]
+    context: dg.AssetExecutionContext
+    freezer: Freezer
+    begun: Mapping[str, int]
 
+    def built(self, *partitions: str) -> None:
+        """Say that partitions are built, by a report that writes by itself: what fails later leaves them as they are.
 
-def keys_of_run(context: dg.AssetExecutionContext) -> list[str]:
-    """The partitions that a run is about; of what has none, the whole."""
-    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else [WHOLE]
+        What a run has built when it succeeds is known without a word.
+        """
+        graph, run_id = graph_of(self.context), self.context.run.run_id
+        for key in self.context.selected_asset_keys:
+            complete(graph, self.records, Built(key, partitions, run_id, self.begun), self.freezer.now)
+            self.freezer.remember(table_of(key), partitions)
+            self.freezer.tell_built(table_of(key), partitions, run_id)
 
 
 def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> ReportRun:
@@ -126,10 +140,11 @@ def begin_report(context: dg.AssetExecutionContext, lake: LakeResource) -> Repor
         ReportFrozen: while a correction other than the run's own holds the report.
     """
     records = records_of_run(context, lake.records())
-    keys = list(context.partition_keys)
+    keys = keys_of_run(context)
     freezer = Freezer(records, context.run.tags, lake.now())
     freezer.refuse_run(context.selected_asset_keys, keys)
-    begin_reading(context, records)
+    begun = begin_reading(context, records)
     asset = next(iter(sorted(context.selected_asset_keys)))
-    days = slots_of(table_of(asset), context.assets_def.specs_by_key[asset].partitions_def, keys)
-    return ReportRun(records, tuple(sorted(days.values())))
+    partitions = context.assets_def.specs_by_key[asset].partitions_def
+    days = slots_of(table_of(asset), partitions, keys) if keys != [WHOLE] else {}
+    return ReportRun(records, tuple(sorted(days.values())), context, freezer, begun)
