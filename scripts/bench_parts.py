@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.e2e.small_lake import SmallLake
 
 ROOT = Path(__file__).parent.parent
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 sys.path.insert(0, str(ROOT))
 # How often Dagster's daemon looks at backfills, which nobody can set.
 SECONDS_A_DAEMON_TICK = 30
@@ -40,7 +41,9 @@ def main() -> None:
         if part in {"comparison", "adopting"}:
             subprocess.run([sys.executable, str(ROOT / f"scripts/bench_{part}.py")], check=False)
             continue
-        with tempfile.TemporaryDirectory(prefix="backfill-bench-") as place:
+        # A file in each of thousands of folders costs what the disk takes for it, so hours are measured in memory.
+        memory = MEMORY if part == "hourly" and MEMORY.is_dir() else None
+        with tempfile.TemporaryDirectory(prefix="backfill-bench-", dir=memory) as place:
             environment = {
                 **os.environ,
                 "BACKFILL_LAKE": f"{place}/lake",
@@ -163,10 +166,13 @@ def stage_by_hour() -> None:
     import bench_hourly
 
     by_hour, by_day = bench_hourly.seconds_of_staging("hours"), _kept("by_day")
+    dagster, delta = bench_hourly.seconds_of_dagster("hours"), bench_hourly.seconds_of_delta("hours")
     _say(
-        "Staging 2,160 hours in six waves, beside the same rows as 90 days",
+        "Staging 2,160 hours in six waves, beside the same rows as 90 days, in seconds of the processor",
         ("90 days", f"{by_day:.2f} s"),
         ("2,160 hours", f"{by_hour:.2f} s"),
+        ("of these Dagster alone, for 2,160 partitions", f"{dagster:.2f} s"),
+        ("of these delta-rs alone, for 2,160 partitions", f"{delta:.2f} s"),
         ("ratio", f"{by_hour / by_day:.1f} of 2"),
     )
 

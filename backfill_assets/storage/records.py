@@ -158,7 +158,9 @@ class Records:
         if name in self.outside:
             return self.outside[name].snapshot(self.lake, name, commit)
         uri = self.lake.table_uri(name)
-        found = self._stored(name, uri) if commit is None else self.table(name).snapshot(commit)
+        found = self._stored(name, uri)
+        if commit not in {None, found.commit}:  # the newest is there already, with all that was made of it
+            found = self.table(name).snapshot(commit)
         if (overlay := self.overlays.get(name)) is None:
             return found
         return Overlaid.of(found, self.staged(name, overlay.correction).snapshot(), overlay)
