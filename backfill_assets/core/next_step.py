@@ -170,9 +170,9 @@ def _decide(progress: Progress, now: datetime) -> NextStep:
         return Finished(Ending.DECOMMISSIONED)
     if progress.publication.moved:
         inside = progress.publication.moved & progress.publication.swapped
-        reason = str(
-            SwappedDaysMoved(progress.plan.correction, inside or progress.publication.moved, swapped=bool(inside))
-        )
+        noun = progress.plan.window.grain.value
+        moved = inside or progress.publication.moved
+        reason = str(SwappedDaysMoved(progress.plan.correction, moved, swapped=bool(inside), noun=noun))
         return Stuck(Step.CUT_OVER if inside else Step.ROLL_BACK, reason)
     if (
         progress.is_closed

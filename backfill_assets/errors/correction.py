@@ -19,9 +19,9 @@ from backfill_assets.errors.base import (
 class LiveWriteRefused(Refused):
     """A run wanted to rewrite published days of a correctable table."""
 
-    def __init__(self, table: str, days: Collection[date], why: str) -> None:
+    def __init__(self, table: str, days: Collection[date], why: str, noun: str = "day") -> None:
         super().__init__(
-            f"This run would overwrite {days_listed(days)} of {table} that {verb(len(days), 'is', 'are')} "
+            f"This run would overwrite {days_listed(days, noun=noun)} of {table} that {verb(len(days), 'is', 'are')} "
             f"published, {why}. Nothing was computed or written, and live is untouched. "
             f"To recompute history, launch the same partitions on backfill/{table}, which stages them for a correction."
         )
@@ -53,9 +53,11 @@ class SourceDayMissing(BackfillAssetsError):
 class SourceUnfit(Refused):
     """The source of some days is not complete or was altered."""
 
-    def __init__(self, correction: str, problems: Mapping[str, Collection[date]], recoverable: str) -> None:
+    def __init__(
+        self, correction: str, problems: Mapping[str, Collection[date]], recoverable: str, noun: str = "day"
+    ) -> None:
         shown = "; ".join(
-            f"{problem} on {days_listed(days)}" for problem, days in list(problems.items())[:MOST_CULPRITS]
+            f"{problem} on {days_listed(days, noun=noun)}" for problem, days in list(problems.items())[:MOST_CULPRITS]
         )
         super().__init__(
             f"The source of correction {correction} cannot be used, because {shown}. "
@@ -67,9 +69,10 @@ class SourceUnfit(Refused):
 class StagingIncomplete(Refused):
     """Days of the plan are not in the staged version."""
 
-    def __init__(self, correction: str, missing: Collection[date], of: int) -> None:
+    def __init__(self, correction: str, missing: Collection[date], of: int, noun: str = "day") -> None:
         super().__init__(
-            f"{days_listed(missing, of)} of correction {correction} {verb(len(missing), 'is', 'are')} not staged yet. "
+            f"{days_listed(missing, of, noun)} of correction {correction} {verb(len(missing), 'is', 'are')} not "
+            "staged yet. "
             f"Live is untouched. Run {correction} to stage {verb(len(missing), 'it', 'them')}."
         )
 
@@ -89,11 +92,12 @@ class StagingClosed(Refused):
 class DaysOutsideCorrection(BadInput):
     """A launch wants to stage days that its correction does not have."""
 
-    def __init__(self, correction: str, days: Collection[date], window: object) -> None:
+    def __init__(self, correction: str, days: Collection[date], window: object, noun: str = "day") -> None:
         super().__init__(
-            f"{days_listed(days)} {verb(len(days), 'lies', 'lie')} outside correction {correction}, whose window is "
+            f"{days_listed(days, noun=noun)} {verb(len(days), 'lies', 'lie')} outside correction {correction}, "
+            "whose window is "
             f"{window}. "
-            "Nothing was computed or written. Launch days inside the window, or open another correction."
+            f"Nothing was computed or written. Launch {noun}s inside the window, or open another correction."
         )
 
 
@@ -137,18 +141,18 @@ class CertificateUnknown(Refused):
 class CertificateOutdated(Refused):
     """Live, staged or input files are not those that passed validation."""
 
-    def __init__(self, correction: str, days: Collection[date]) -> None:
+    def __init__(self, correction: str, days: Collection[date], noun: str = "day") -> None:
         self.days = frozenset(days)
         super().__init__(
-            f"{days_listed(days)} of correction {correction} changed since validation. Live is untouched. "
-            f"Run {correction}, which stages and validates exactly these days again."
+            f"{days_listed(days, noun=noun)} of correction {correction} changed since validation. Live is untouched. "
+            f"Run {correction}, which stages and validates exactly these {noun}s again."
         )
 
 
 class SwappedDaysMoved(Refused):
     """Days that a correction had swapped, or brought back, were restored, overwritten or deleted by somebody."""
 
-    def __init__(self, correction: str, days: Collection[date], *, swapped: bool) -> None:
+    def __init__(self, correction: str, days: Collection[date], *, swapped: bool, noun: str = "day") -> None:
         self.days = frozenset(days)
         are, them = verb(len(days), "is", "are"), verb(len(days), "it", "them")
         if swapped:
@@ -165,27 +169,29 @@ class SwappedDaysMoved(Refused):
             )
             move = f"Bring {them} back once more with roll-back {correction} --all."
         super().__init__(
-            f"{days_listed(days)} {what}. Its reports and notices wait, and nothing was built, sent or deleted. {move}"
+            f"{days_listed(days, noun=noun)} {what}. Its reports and notices wait, and nothing was built, sent "
+            f"or deleted. {move}"
         )
 
 
 class ManifestsMissing(Refused):
     """The ledger says that days were swapped, and holds no manifest that says which files."""
 
-    def __init__(self, correction: str, days: Collection[date]) -> None:
+    def __init__(self, correction: str, days: Collection[date], noun: str = "day") -> None:
         super().__init__(
-            f"The ledger holds no manifest of the swap of {days_listed(days)} by correction {correction}. "
-            f"Live is untouched. Correct {verb(len(days), 'this day', 'these days')} with a new correction."
+            f"The ledger holds no manifest of the swap of {days_listed(days, noun=noun)} by correction {correction}. "
+            f"Live is untouched. Correct {verb(len(days), f'this {noun}', f'these {noun}s')} with a new correction."
         )
 
 
 class NothingToRollBack(Refused):
     """No day of the correction is live."""
 
-    def __init__(self, correction: str, days: Collection[date]) -> None:
-        which = f"None of {days_listed(days)}" if days else "No day"
+    def __init__(self, correction: str, days: Collection[date], noun: str = "day") -> None:
+        which = f"None of {days_listed(days, noun=noun)}" if days else f"No {noun}"
         super().__init__(
-            f"{which} of correction {correction} is live. Nothing was changed. See its status for the days it swapped."
+            f"{which} of correction {correction} is live. Nothing was changed. See its status for the {noun}s "
+            "it swapped."
         )
 
 
@@ -213,9 +219,10 @@ class RetirementPremature(Refused):
 class StillLive(Refused):
     """A correction cannot be abandoned while days of it are live."""
 
-    def __init__(self, correction: str, days: Collection[date]) -> None:
+    def __init__(self, correction: str, days: Collection[date], noun: str = "day") -> None:
         super().__init__(
-            f"Correction {correction} has {days_listed(days)} live and cannot be abandoned. Nothing was changed. "
+            f"Correction {correction} has {days_listed(days, noun=noun)} live and cannot be abandoned. Nothing "
+            "was changed. "
             f"Roll back {correction} first."
         )
 

@@ -73,18 +73,18 @@ def failed_alike(failures: Mapping[Named, Failure]) -> tuple[FailedAlike, ...]:
 class DaysFailed(BackfillAssetsError):
     """Some days of a wave could not be computed; the others were written."""
 
-    def __init__(self, table: str, reasons: Mapping[date, Failure], written: int) -> None:
+    def __init__(self, table: str, reasons: Mapping[date, Failure], written: int, noun: str = "day") -> None:
         self.reasons = dict(reasons)
         shown = each_once_told({day: str(why) for day, why in sorted(reasons.items())})
         super().__init__(
-            f"{days_listed(reasons)} of {table} could not be computed. "
-            f"{_others_written(written)}, and the failed "
-            f"{verb(len(reasons), 'day is as it was', 'days are as they were')}. "
+            f"{days_listed(reasons, noun=noun)} of {table} could not be computed. "
+            f"{_others_written(written, noun)}, and the failed "
+            f"{verb(len(reasons), f'{noun} is as it was', f'{noun}s are as they were')}. "
             f"Repair the cause and run again. {shown}"
         )
 
 
-def _others_written(written: int) -> str:
+def _others_written(written: int, noun: str) -> str:
     if not written:
-        return "No other day of the wave was written"
-    return f"The other {counted(written, 'day')} of the wave {verb(written, 'was', 'were')} written"
+        return f"No other {noun} of the wave was written"
+    return f"The other {counted(written, noun)} of the wave {verb(written, 'was', 'were')} written"

@@ -89,9 +89,10 @@ class StoragesUnknown(BadInput):
 class DayBeforeFirst(BadInput):
     """Days landed, or were asked for, that lie before the first day of the definitions."""
 
-    def __init__(self, days: Collection[date], first: date) -> None:
+    def __init__(self, days: Collection[date], first: date, noun: str = "day") -> None:
         super().__init__(
-            f"{days_listed(days)} {verb(len(days), 'lies', 'lie')} before {first}, the first day of the loaded "
+            f"{days_listed(days, noun=noun)} {verb(len(days), 'lies', 'lie')} before {first}, the first {noun} "
+            "of the loaded "
             "definitions. Nothing of them was published. Set BACKFILL_FIRST_DAY to the earliest of them where it is "
             "set, reload the code location where it is not, or take their files out of the landing."
         )
@@ -100,8 +101,8 @@ class DayBeforeFirst(BadInput):
 class DayNotOver(BadInput):
     """Days landed, or were asked for, that are not over yet by the clock."""
 
-    def __init__(self, days: Collection[date], now: datetime) -> None:
+    def __init__(self, days: Collection[date], now: datetime, noun: str = "day") -> None:
         super().__init__(
-            f"{days_listed(days)} {verb(len(days), 'is', 'are')} not over at {now:%Y-%m-%d %H.%M} UTC. "
-            "Nothing of them was published. Wait until they are over, or correct the day in their name."
+            f"{days_listed(days, noun=noun)} {verb(len(days), 'is', 'are')} not over at {now:%Y-%m-%d %H.%M} UTC. "
+            f"Nothing of them was published. Wait until they are over, or correct the {noun} in their name."
         )

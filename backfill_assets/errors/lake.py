@@ -236,40 +236,44 @@ class LiveTypesUnfit(BadInput):
 class LiveKeysNull(BadInput):
     """Live rows of the window have no value in a key column, and cannot be matched."""
 
-    def __init__(self, table: str, counts: Mapping[str, int], days: Collection[date]) -> None:
+    def __init__(self, table: str, counts: Mapping[str, int], days: Collection[date], noun: str = "day") -> None:
         culprits = [f"{column} in {counted(count, 'row')}" for column, count in counts.items()]
         super().__init__(
-            f"Live rows of {table} have null keys ({listed(culprits)}) on {days_listed(days)}. Nothing was opened. "
-            "Declare keys that every row has, or leave these days out."
+            f"Live rows of {table} have null keys ({listed(culprits)}) on {days_listed(days, noun=noun)}. "
+            "Nothing was opened. "
+            f"Declare keys that every row has, or leave these {noun}s out."
         )
 
 
 class LiveKeysDoubled(BadInput):
     """Live rows of the window share a key, and cannot be matched."""
 
-    def __init__(self, table: str, keys: Collection[str], count: int, days: Collection[date]) -> None:
-        noun = "key occurs" if count == 1 else "keys occur"
+    def __init__(
+        self, table: str, keys: Collection[str], count: int, days: Collection[date], noun: str = "day"
+    ) -> None:
+        occur = "key occurs" if count == 1 else "keys occur"
         super().__init__(
-            f"In live {table} {count} {noun} more than once by {', '.join(keys)}, on {days_listed(days)}. "
-            "Nothing was opened. Declare keys that tell the rows apart, or leave these days out."
+            f"In live {table} {count} {occur} more than once by {', '.join(keys)}, on {days_listed(days, noun=noun)}. "
+            f"Nothing was opened. Declare keys that tell the rows apart, or leave these {noun}s out."
         )
 
 
 class LiveUnreadable(BadInput):
     """Live files of the window cannot be read, so that nothing could be compared with them."""
 
-    def __init__(self, table: str, days: Collection[date]) -> None:
+    def __init__(self, table: str, days: Collection[date], noun: str = "day") -> None:
         super().__init__(
-            f"Live {table} cannot be read on {days_listed(days)}. Nothing was opened. "
-            "Bring its files back, or leave these days out."
+            f"Live {table} cannot be read on {days_listed(days, noun=noun)}. Nothing was opened. "
+            f"Bring its files back, or leave these {noun}s out."
         )
 
 
 class DaysNotPartitions(BadInput):
     """Days of the window are no partitions of the table, so that no run could stage them."""
 
-    def __init__(self, table: str, days: Collection[date], window: Window) -> None:
+    def __init__(self, table: str, days: Collection[date], window: Window, noun: str = "day") -> None:
         super().__init__(
-            f"The window {window} holds {days_listed(days)} without a partition of {table}. Nothing was opened. "
+            f"The window {window} holds {days_listed(days, noun=noun)} without a partition of {table}. Nothing "
+            "was opened. "
             "Narrow the window to its partitions, or let its partitions definition begin earlier."
         )

@@ -20,11 +20,14 @@ class StepClosed(Refused):
 class StagedByOtherCode(Refused):
     """Days of one correction were staged by different versions of the code."""
 
-    def __init__(self, correction: str, days: Collection[date], versions: Collection[str], current: str) -> None:
+    def __init__(
+        self, correction: str, days: Collection[date], versions: Collection[str], current: str, noun: str = "day"
+    ) -> None:
         super().__init__(
-            f"{days_listed(days)} of correction {correction} {verb(len(days), 'was', 'were')} staged by code version "
-            f"{listed(versions)}, and the other days by another. Live is untouched. "
-            f"Exactly these days are staged again by {current or 'the current code'}."
+            f"{days_listed(days, noun=noun)} of correction {correction} {verb(len(days), 'was', 'were')} staged "
+            "by code version "
+            f"{listed(versions)}, and the other {noun}s by another. Live is untouched. "
+            f"Exactly these {noun}s are staged again by {current or 'the current code'}."
         )
 
 

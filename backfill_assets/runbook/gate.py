@@ -100,7 +100,7 @@ def plan_again(ctx: StepContext, progress: Progress, days: Collection[date]) -> 
     correction, live = progress.plan.correction, ctx.records.snapshot(progress.plan.table)
     known = left(ctx.records, progress, days)
     if lost := set(days) - known.keys():
-        raise ManifestsMissing(correction, lost)
+        raise ManifestsMissing(correction, lost, live.partition.grain.value)
     arriving = tuple(file for day in sorted(days) for file in known[day].files)
     if gone := days_missing(live, arriving):
         raise (StagedFilesMissing if set(gone) & progress.publication.swapped else RetiredFilesMissing)(
@@ -181,7 +181,7 @@ def _refuse_moved(
     }
     moved |= {day for day, digest in staged.contents(certified).items() if digest != certified[day]}
     if moved:
-        error = CertificateOutdated(correction, moved)
+        error = CertificateOutdated(correction, moved, progress.plan.window.grain.value)
         ctx.record_next(progress, SwapRefused(Step.CUT_OVER, str(error), tuple(sorted(moved))))
         raise error
 
@@ -193,7 +193,8 @@ def _refuse_published_since(ctx: StepContext, progress: Progress, live: Snapshot
     extended, again = grows
     later = [day for day in live.days if day > progress.plan.window.last]
     correction = progress.plan.correction
-    error = LaterSlotsPublished(correction, later) if later else CertificateOutdated(correction, again)
+    noun = progress.plan.window.grain.value
+    error = LaterSlotsPublished(correction, later) if later else CertificateOutdated(correction, again, noun)
     restage = tuple(sorted(again))
     ctx.record_next(progress, SwapRefused(Step.CUT_OVER, str(error), restage, extended))
     raise error

@@ -45,7 +45,8 @@ def refuse_moved(progress: Progress) -> None:
     """
     if progress.publication.moved:
         correction, inside = progress.plan.correction, progress.publication.moved & progress.publication.swapped
-        raise SwappedDaysMoved(correction, inside or progress.publication.moved, swapped=bool(inside))
+        noun = progress.plan.window.grain.value
+        raise SwappedDaysMoved(correction, inside or progress.publication.moved, swapped=bool(inside), noun=noun)
 
 
 def happened(records: Records, correction: str) -> list[Manifest]:

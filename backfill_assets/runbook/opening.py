@@ -117,7 +117,7 @@ def named_correction(ctx: StepContext, correction: str, days: Collection[date]) 
     if progress.is_closed or (not progress.accepts_stagings and not set(days) <= progress.missing):
         raise StagingClosed(correction, progress.publication.ending or "past its cut over")
     if outside := set(days) - set(plan.days):
-        raise DaysOutsideCorrection(correction, outside, plan.window)
+        raise DaysOutsideCorrection(correction, outside, plan.window, plan.window.grain.value)
     return plan
 
 
@@ -158,7 +158,7 @@ def _refuse_abandoning(progress: Progress) -> None:
     if progress.is_closed or progress.publication.planned is Step.DECOMMISSION:
         raise CorrectionClosed(correction, progress.publication.ending or "being decommissioned")
     if progress.publication.swapped:
-        raise StillLive(correction, progress.publication.swapped)
+        raise StillLive(correction, progress.publication.swapped, progress.plan.window.grain.value)
     refuse_moved(progress)
 
 

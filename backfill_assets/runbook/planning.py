@@ -141,7 +141,7 @@ def refuse_unfit(ctx: StepContext, request: Request, live: Snapshot) -> None:
     """
     table = ctx.table
     if strange := ctx.surroundings.unknown_days(request.all_days):
-        raise DaysNotPartitions(table.name, strange, request.window)
+        raise DaysNotPartitions(table.name, strange, request.window, table.partition.grain.value)
     refuse_unsafe(table.name, live.handle)
     _refuse_columns(table, live.schema)
     keys, columns = (table.partition.name, *table.keys), {**table.columns.declared, **live.schema}
@@ -188,10 +188,11 @@ def _refuse_rows(table: CorrectableTable, live: Snapshot, days: Collection[date]
         without |= {day for day in slots_in(lacking[by]) if day is not None}
         again = rows.group_by(keys).len().filter(pl.col("len") > 1).group_by(by).len()
         doubled |= {day: found for day, found in zip(slots_in(again[by]), again["len"], strict=True) if day is not None}
+    noun = table.partition.grain.value
     if without:
-        raise LiveKeysNull(table.name, +nulls, without)
+        raise LiveKeysNull(table.name, +nulls, without, noun)
     if doubled:
-        raise LiveKeysDoubled(table.name, keys, sum(doubled.values()), doubled)
+        raise LiveKeysDoubled(table.name, keys, sum(doubled.values()), doubled, noun)
 
 
 def _refuse_unmet(condition: str, request: Request, live: Snapshot, days: Collection[date]) -> None:
@@ -236,4 +237,4 @@ def _read(
         lost = [day for day in days if {path for path, _ in live.names(day)} & gone]
         if not lost and isinstance(error, pl.exceptions.SQLInterfaceError | pl.exceptions.InvalidOperationError):
             raise
-        raise LiveUnreadable(table, lost or days) from error
+        raise LiveUnreadable(table, lost or days, live.partition.grain.value) from error

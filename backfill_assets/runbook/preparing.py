@@ -75,8 +75,12 @@ def verify_source(ctx: StepContext, correction: str) -> Event:
             named.setdefault(problem.what, []).append(problem.day)
         sound = contiguous(set(plan.days) - {problem.day for problem in problems}, grain=plan.window.grain)
         # Of two that are as long the newer, which more people still look at.
-        largest = str(max(sound, key=lambda window: (len(window), window.first))) if sound else "other days"
-        error = SourceUnfit(correction, named, largest)
+        largest = (
+            str(max(sound, key=lambda window: (len(window), window.first)))
+            if sound
+            else f"other {plan.window.grain.value}s"
+        )
+        error = SourceUnfit(correction, named, largest, plan.window.grain.value)
         by_day = {day: tuple(sorted(what for what, days in named.items() if day in days)) for day in _days_of(problems)}
         told = {what: tuple(days) for what, days in named.items()}
         ctx.record(correction, core_facts.SourceUnfit(str(error), told, by_day, largest))

@@ -92,7 +92,8 @@ def roll_back(
         if settled and taken_up and not wanted:
             return settled
         if not wanted or not wanted <= inside | undone:
-            raise NothingToRollBack(correction, frozenset(wanted) - inside - undone)
+            noun = progress.plan.window.grain.value
+            raise NothingToRollBack(correction, frozenset(wanted) - inside - undone, noun)
         if event := _taken_back(ctx, progress, frozenset(wanted), note, all_days=all_days):
             return event
 

@@ -82,13 +82,15 @@ def stage(ctx: StepContext, correction: str) -> Event:
     plan = ctx.progress(correction).plan
     staged = staged_version(ctx.records, plan).snapshot()
     if missing := set(plan.days) - staged_whole(staged, plan.days):
-        raise _restage(ctx, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
+        raise _restage(
+            ctx, StagingIncomplete(correction, missing, len(plan.days), plan.window.grain.value), correction, missing
+        )
     builds = ctx.records.builds.of_days(plan.table, staged.files_of(plan.days))
     versions = sorted({build.code_version for build in builds.values()})
     if len(versions) > 1:
         current = ctx.table.code.version
         other = {day: build.code_version for day, build in builds.items() if build.code_version != current}
-        error = StagedByOtherCode(correction, other, set(other.values()), current)
+        error = StagedByOtherCode(correction, other, set(other.values()), current, plan.window.grain.value)
         raise _restage(ctx, error, correction, other)
     _refuse_out_of_order(ctx, plan, staged)
     return ctx.record(correction, StagingCompleted(plan.version_name, len(plan.days), tuple(versions)))
@@ -128,7 +130,9 @@ def validate(ctx: StepContext, correction: str) -> Validation:
     staged = staged_table.snapshot()
     live = ctx.records.table(plan.table, staged_table.schema).snapshot()
     if missing := set(plan.days) - staged_whole(staged, plan.days):
-        raise _restage(ctx, StagingIncomplete(correction, missing, len(plan.days)), correction, missing)
+        raise _restage(
+            ctx, StagingIncomplete(correction, missing, len(plan.days), plan.window.grain.value), correction, missing
+        )
     _refuse_out_of_order(ctx, plan, staged)
     reading = reading_staged(ctx, plan)
     refuse_other_inputs(reading, plan, staged)

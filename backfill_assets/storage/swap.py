@@ -29,7 +29,7 @@ from backfill_assets.storage.snapshot import Snapshot, same_rows
 from backfill_assets.storage.table import Change, Commit, Table
 
 Names = frozenset[tuple[str, int]]
-DaysRefused = Callable[[str, Collection[date]], Refused]
+DaysRefused = Callable[[str, Collection[date], str], Refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,10 @@ def plan_cut_over(  # both sides and both certificates, all named
     """
     restaged = [day for day in days if staged.fingerprint(day) != (certified_staged.get(day) or None)]
     if restaged:
-        raise StagedDaysMoved(correction, restaged)
+        raise StagedDaysMoved(correction, restaged, live.partition.grain.value)
     moved = [day for day in days if live.fingerprint(day) != certified_live.get(day, "")]
     if moved:
-        raise LiveDaysMoved(correction, moved)
+        raise LiveDaysMoved(correction, moved, live.partition.grain.value)
     folder = staged_folder(correction)
     arriving = tuple(file.under(folder) for files in staged.files_of(days).values() for file in files)
     retired = tuple(file for files in live.files_of(days).values() for file in files)
@@ -146,14 +146,14 @@ def plan_roll_back(
     swapped = after_swaps([swap for swap in swaps if swap.swap_count <= reached])
     absent = set(days or ()) - swapped.keys()
     if absent:
-        raise NothingSwapped(correction, absent)
+        raise NothingSwapped(correction, absent, live.partition.grain.value)
     wanted = sorted(swapped if days is None else set(days))
     wanted = [day for day in wanted if live.names(day) != names_of(swapped[day].before)]
     _refuse_if_not_ours(live, correction, {day: swapped[day].after for day in wanted})
     arriving = tuple(file for day in wanted for file in swapped[day].before)
     gone = days_missing(live, arriving)
     if gone:
-        raise RetiredFilesMissing(correction, gone)
+        raise RetiredFilesMissing(correction, gone, live.partition.grain.value)
     retired = tuple(file for files in live.files_of(wanted).values() for file in files)
     return Manifest(correction, swap_count, retired, arriving)
 
@@ -182,15 +182,16 @@ def _swap(
         if reached >= manifest.swap_count:
             undone = [day for day in manifest.days if held[day] != planned[day] and snapshot.names(day) == held[day]]
             if reached == manifest.swap_count and undone:
-                raise SwapNumberTaken(manifest.correction, manifest.swap_count, undone)
+                noun = snapshot.partition.grain.value
+                raise SwapNumberTaken(manifest.correction, manifest.swap_count, undone, noun)
             return None
         _refuse_moved_around(manifest, snapshot)
         strange = [day for day in manifest.days if snapshot.names(day) != held[day]]
         if strange:
-            raise moved(manifest.correction, strange)
+            raise moved(manifest.correction, strange, snapshot.partition.grain.value)
         gone = days_missing(snapshot, manifest.arriving)
         if gone:
-            raise missing(manifest.correction, gone)
+            raise missing(manifest.correction, gone, snapshot.partition.grain.value)
         return _change(manifest, metadata)
 
     commit = live.commit(decide)
@@ -198,7 +199,7 @@ def _swap(
         there = live.snapshot(commit.number)
         wrong = [day for day in manifest.days if there.names(day) != planned[day]]
         if wrong:
-            raise SwapUnverified(manifest.correction, commit.number, wrong)
+            raise SwapUnverified(manifest.correction, commit.number, wrong, there.partition.grain.value)
     return commit
 
 
@@ -208,7 +209,7 @@ def _refuse_moved_around(manifest: Manifest, live: Snapshot) -> None:
     if later := manifest.around.later(live.days):
         raise LaterSlotsPublished(manifest.correction, later)
     if moved := manifest.around.moved(live.fingerprint):
-        raise LiveDaysMoved(manifest.correction, moved)
+        raise LiveDaysMoved(manifest.correction, moved, live.partition.grain.value)
 
 
 def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
@@ -259,10 +260,11 @@ def _refuse_if_not_ours(live: Snapshot, correction: str, ours: Mapping[date, tup
     others = {day: {correction_of(path) for path, _ in live.names(day)} - {None, correction} for day in strange}
     taken = [day for day in strange if others[day]]
     if taken:
-        raise LaterCorrectionFirst(correction, {str(other) for day in taken for other in others[day]}, taken)
+        later, noun = {str(other) for day in taken for other in others[day]}, live.partition.grain.value
+        raise LaterCorrectionFirst(correction, later, taken, noun)
     rewritten = [day for day in strange if not same_content(live, day, ours[day])]
     if rewritten:
-        raise DaysRewritten(correction, rewritten)
+        raise DaysRewritten(correction, rewritten, live.partition.grain.value)
 
 
 def same_content(live: Snapshot, day: date, files: Collection[DataFile]) -> bool:

@@ -6,19 +6,23 @@ The next place that speaks is one line of ``SAID``, the next phrase that is righ
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
+from importlib import import_module
+from inspect import Parameter, signature
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from pkgutil import iter_modules
+from typing import Any, get_args, get_origin
 
 import dagster as dg
 import polars as pl
 import pytest
 from rich.console import Console
 
-from backfill_assets import LakeResource
+from backfill_assets import LakeResource, errors
 from backfill_assets.command_line.jobs import _print_audit, _print_findings
 from backfill_assets.command_line.planning import print_waves
 from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
@@ -31,6 +35,7 @@ from backfill_assets.core.replay import Replay, Verdict
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import Window
+from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
 from backfill_assets.orchestration.driving.in_process import Driver
@@ -273,3 +278,33 @@ def _without_what_is_right(sentence: str) -> str:
     for phrase in RIGHT_OF_DAYS:
         sentence = sentence.replace(phrase, "")
     return sentence
+
+
+def errors_of_slots() -> dict[str, type[BackfillAssetsError]]:
+    """Every refusal that is told what the slots of its table are called."""
+    modules = [import_module(f"{errors.__name__}.{module.name}") for module in iter_modules(errors.__path__)]
+    known = {name: one for module in modules for name, one in vars(module).items() if isinstance(one, type)}
+    refusals = {name: one for name, one in known.items() if issubclass(one, BackfillAssetsError)}
+    return {name: one for name, one in refusals.items() if "noun" in getattr(one.__init__, "__annotations__", {})}
+
+
+def told_of(parameter: Parameter) -> Any:
+    """Something that a refusal can be told by a parameter."""
+    weeks = [date(2026, 1, 5), date(2026, 1, 12)]
+    by_name = {"noun": "week", "problems": {"a file is gone": weeks}, "reasons": dict.fromkeys(weeks, "E")}
+    by_kind = {str: "one", int: 2, date: weeks[0], datetime: NOW, bool: True, object: "2026-01-05..2026-01-12"}
+    if parameter.name in by_name or parameter.annotation in by_kind:
+        return by_name.get(parameter.name, by_kind.get(parameter.annotation))
+    kind, of = get_origin(parameter.annotation), get_args(parameter.annotation)
+    if kind is Mapping:
+        return {"one": 2}
+    return weeks if of and of[0] is date else ["one", "two"]
+
+
+@pytest.mark.parametrize("name", errors_of_slots())
+def test_a_refusal_calls_slots_what_they_are(name: str) -> None:
+    error = errors_of_slots()[name]
+    sentence = str(error(**{one.name: told_of(one) for one in signature(error).parameters.values()}))
+
+    assert not FORBIDDEN.search(sentence.replace("--day", "")), sentence
+    assert re.search(r"\bweeks?\b", sentence), sentence

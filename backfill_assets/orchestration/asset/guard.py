@@ -53,18 +53,19 @@ class Guard:
     def _refuse_rewriting(self, rewritten: Collection[date]) -> None:
         if not rewritten:
             return
+        noun = self.grain.value
         marked = self.run_tags.get(tags.PUBLISH) == tags.PUBLISH_LIVE and tags.BACKFILL not in self.run_tags
         if not marked:
             by = "nightly may rewrite its latest days" if self.has_nightly else "a correction may rewrite them"
-            raise LiveWriteRefused(self.table, rewritten, f"and only {by}")
+            raise LiveWriteRefused(self.table, rewritten, self.grain.worded(f"and only {by}"), noun)
         oldest = self.today - timedelta(days=self.look_back_days)
         if early := {day for day in rewritten if not self.grain.reaches(day, oldest)}:
             raise LiveWriteRefused(
-                self.table, early, f"and {'nightly' if self.has_nightly else 'it'} looks back to {oldest} only"
+                self.table, early, f"and {'nightly' if self.has_nightly else 'it'} looks back to {oldest} only", noun
             )
         for correction, claimed in claims(self.records, self.table).items():
             if taken := claimed & set(rewritten):
-                raise LiveWriteRefused(self.table, taken, f"and correction {correction} has claimed them")
+                raise LiveWriteRefused(self.table, taken, f"and correction {correction} has claimed them", noun)
 
 
 def claims(records: Records, table: str, days: Collection[date] = ()) -> dict[str, frozenset[date]]:

@@ -120,7 +120,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         log_materializations(
             reporter, [dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata) for key in told]
         )
-        raise DaysFailed(wave.name, wave.reasons, len(wave.frames))
+        raise DaysFailed(wave.name, wave.reasons, len(wave.frames), wave.partition.grain.value)
 
     def _commit_wave(self, records: Records, wave: Wave, run_id: str) -> Commit | None:
         schema = next(iter(wave.frames.values())).schema

@@ -128,17 +128,17 @@ def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozens
     Raises:
         DayNotOver, DayBeforeFirst, SlotsOfOtherGrain: when ``through`` is itself a day that cannot be.
     """
-    slots = pipeline.definition.slots
+    slots, noun = pipeline.definition.slots, pipeline.definition.slots.grain.value
     slots.refuse_others([through])
     if slots.end(through) > now:
-        raise DayNotOver([through], now)
+        raise DayNotOver([through], now, noun)
     landed = pipeline.landed()
     if landed and through < pipeline.first:
-        raise DayBeforeFirst([through], pipeline.first)
+        raise DayBeforeFirst([through], pipeline.first, noun)
     early = {day for day in landed if day < pipeline.first}
     late = {day for day in landed if slots.start(day) > now}
     impossible = {
-        **dict.fromkeys(early, said(DayBeforeFirst(early, pipeline.first))),
-        **dict.fromkeys(late, said(DayNotOver(late, now))),
+        **dict.fromkeys(early, said(DayBeforeFirst(early, pipeline.first, noun))),
+        **dict.fromkeys(late, said(DayNotOver(late, now, noun))),
     }
     return landed - impossible.keys(), impossible
