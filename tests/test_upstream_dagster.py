@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
 
+from backfill_assets import LakeResource, build_correction_definitions, correctable_asset
 from backfill_assets.core.slots import Grain
 from backfill_assets.orchestration.instance import runs, tags
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED
@@ -300,3 +301,25 @@ def test_an_asset_that_is_given_twice_is_one_asset():
     both = dg.Definitions.merge(dg.Definitions(assets=[orders]), dg.Definitions(assets=[orders]))
     dg.Definitions.validate_loadable(both)
     assert [*both.resolve_asset_graph().get_all_asset_keys()] == [orders.key]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "resource with key 'lake' required by op"),
+        ({"lake": LakeResource()}, "io manager with key 'lake_io_manager' required by output 'result' of op"),
+    ],
+    ids=["no lake", "no IO manager"],
+)
+def test_a_resource_that_merged_definitions_lack_is_named_by_dagster_when_they_are_loaded(given, told):
+    """docs/your-own-asset.md: definitions without resources cannot say it themselves."""
+
+    @correctable_asset(partitions_def=DAYS, keys=["market"], measures=[], code_version="v1")
+    def daily_orders(orders_log):
+        return orders_log
+
+    corrections = build_correction_definitions(daily_orders)
+    merged = dg.Definitions.merge(dg.Definitions(assets=[fact], resources=given), corrections)
+
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=told):
+        dg.Definitions.validate_loadable(merged)
