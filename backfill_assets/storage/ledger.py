@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -16,7 +17,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.request import CorrectionUnknown
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.row_table import RowTable, row_schema, values_of
+from backfill_assets.storage.row_table import RowTable, row_schema
 from backfill_assets.storage.swap import Manifest
 
 
@@ -51,12 +52,6 @@ class Entry:
             manifest=json.dumps(manifest.as_json()) if manifest else "",
         )
 
-    @property
-    def event(self) -> Event:
-        """The event that is stored."""
-        fact = fact_of(self.step, self.outcome, self.detail)
-        return Event(self.correction, fact, self.at, self.actor, self.run_id, self.sequence)
-
 
 @dataclass(frozen=True, slots=True)
 class Writing:
@@ -68,6 +63,7 @@ class Writing:
     manifest: Manifest | None = None
 
 
+EVENT = ["correction", "sequence", "step", "outcome", "at", "actor", "run_id", "detail"]
 WITHOUT_MANIFEST = [name for name in row_schema(Entry) if name != "manifest"]
 
 
@@ -157,6 +153,15 @@ def _progress_by_correction(rows: pl.DataFrame) -> dict[str, Progress]:
 
 def _histories(rows: pl.DataFrame) -> dict[str, tuple[Event, ...]]:
     histories: dict[str, list[Event]] = {}
-    for entry in values_of(Entry, rows.sort("correction", "sequence")):
-        histories.setdefault(entry.correction, []).append(entry.event)
+    for row in rows.select(EVENT).sort("correction", "sequence").iter_rows():
+        event = _event(row)
+        histories.setdefault(event.correction, []).append(event)
     return {correction: tuple(events) for correction, events in histories.items()}
+
+
+@lru_cache(maxsize=1 << 12)
+def _event(row: tuple[Any, ...]) -> Event:
+    """An event as its row tells it: rows stay as they are, and that of a swap of a wide table has megabytes."""
+    correction, sequence, step, outcome, at, actor, run_id, detail = row
+    fact = fact_of(Step(step), Outcome(outcome), json.loads(detail))
+    return Event(correction, fact, at, actor, run_id, sequence)
