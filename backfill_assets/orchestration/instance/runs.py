@@ -1,5 +1,7 @@
 """What Dagster knows of runs and backfills: those that were asked for, which process each lives in, why one failed."""
 
+import inspect
+import multiprocessing
 import os
 import socket
 from collections.abc import Collection, Sequence
@@ -19,6 +21,8 @@ UNFINISHED = [
     for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING", "SUSPENDED")
     if name in dg.DagsterRunStatus.__members__
 ]
+# The module of Dagster's in which the process of a step begins, with any executor that gives each step one.
+STEP_PROCESSES = "dagster._core.executor.child_process_executor"
 # How often a test has killed this process; see begin_again.
 _KILLED = [0]
 ENDED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
@@ -63,11 +67,21 @@ def this_process() -> str:
 
 
 def living_in_this(run_id: str) -> str:
-    """What a run is tagged with that lives in this process.
+    """What a run is tagged with that lives in this process, or that started it for one of its steps.
 
     The run is named too, because a run that is executed again is given the tags of the one before.
     """
-    return f"{run_id} {this_process()}"
+    return f"{run_id} {_of_step() or this_process()}"
+
+
+def _of_step() -> str:
+    """The process of the run where this one is for a single step of it, and gone when the step is over."""
+    parent, frame = multiprocessing.parent_process(), inspect.currentframe()
+    while parent is not None and frame is not None:
+        if frame.f_globals.get("__name__") == STEP_PROCESSES:
+            return f"{socket.gethostname()}:{parent.pid}:{_started(parent.pid or 0)}"
+        frame = frame.f_back
+    return ""
 
 
 def process_of(run_id: str, tagged: str) -> str:
