@@ -145,6 +145,26 @@ def test_late_data_makes_every_later_slot_late_and_nightly_rebuilds_all_or_none(
     assert story.balances()[5:] == [60, 75, 85]
 
 
+def test_a_new_slot_on_the_night_of_late_data_is_computed_anew_with_what_is_before_it(story: Story) -> None:
+    story.publish(0, 7)
+    story.land([6], amount=15)
+    time_passes(story, 8)
+    done = story.lake.nightly()
+    assert (story.numbers(done.published), story.numbers(done.rebuilt), done.failed) == ([8], [6, 7, 8], {})
+    assert story.balances()[5:] == [60, 75, 85, 95]
+    assert sound(story)
+
+
+def test_what_an_open_correction_will_stage_is_not_proposed_as_another(story: Story) -> None:
+    wrong(story, 7)
+    correct(story, 0, 7)
+    time_passes(story, 8)
+    story.land([2], amount=12)
+    done = story.lake.nightly()
+    assert (story.numbers(done.published), done.late, done.failed) == ([8], (), {})
+    assert not waiting_days(story.lake.definition(), story.lake.records)
+
+
 def test_a_slot_is_late_when_the_one_before_it_holds_something_else_than_it_was_computed_from(story: Story) -> None:
     story.publish(0, 7)
     live = story.lake.records.table(TABLE)

@@ -9,7 +9,7 @@ from backfill_assets.core.carried import and_later
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import days_listed, verb
-from backfill_assets.orchestration.asset.guard import claims
+from backfill_assets.orchestration.asset.guard import to_be_staged
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, linked
 from backfill_assets.orchestration.instance.jobs import as_result, lake_check
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -60,7 +60,7 @@ def waiting_days(definition: TableDefinition, records: Records) -> list[Slot]:
         late |= {day for day in live if stale and not stale.isdisjoint(reads.of([day]))}
     if definition.compute_spec.read.carried is not None:
         late = {*and_later(late, live)}
-    return sorted(late - {day for days in claims(records, definition.table).values() for day in days})
+    return sorted(late - to_be_staged(records, definition.table, late))
 
 
 def told_of_tables(definition: TableDefinition, records: Records) -> list[dg.AssetCheckEvaluation]:

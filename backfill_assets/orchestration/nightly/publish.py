@@ -16,7 +16,7 @@ from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.errors.failure import FailedAlike, Failure, failed_alike
 from backfill_assets.errors.runs import NothingToPublish
-from backfill_assets.orchestration.asset.guard import claims
+from backfill_assets.orchestration.asset.guard import claims, to_be_staged
 from backfill_assets.orchestration.asset.lateness import lateness, stale_days
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
@@ -96,17 +96,17 @@ class NightlyRun:
         self._run_inputs_again(self.pipeline.moved(records, self._left_behind(records, pending)))
         self._through_tables(pending)
         self._run_inputs_again(self.pipeline.moved(records, live))
-        stale = stale_days(definition, records, live)
-        due = [day for day in stale if day in latest]
+        published = sorted(self._live(records) & set(pending))
+        stale = stale_days(definition, records, {*live, *published})
+        due = [day for day in stale if day in {*latest, *self._look_back(published, claimed)}]
         # What state is carried on into is computed anew as a whole, or not at all.
         due = due if definition.compute_spec.read.carried is None or due == stale else []
         rebuilt = self._rebuild(due)
-        published = sorted(self._live(records) & set(pending))
         frozen = self._build_reports(records, {*published, *rebuilt})
         self._advance(records, window)
         note_advanced(definition.step_context(self.lake, NIGHTLY))
         readers_wait = tuple(definition.refresh_outputs(records))
-        late = [day for day in stale if day not in due and day not in claimed]
+        late = [day for day in stale if day not in {*due, *to_be_staged(records, definition.table, stale)}]
         self.runner.instance.report_runless_asset_event(lateness(definition, late))
         return Nightly(
             published=tuple(published),
