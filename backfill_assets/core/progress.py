@@ -144,6 +144,12 @@ class Progress:
             return frozenset()
         return frozenset(self.plan.days)
 
+    def claims_of(self, days: Collection[date]) -> frozenset[date]:
+        """Those of some days that it claims; where state is carried also later ones, which it will stage."""
+        claimed, last = self.claimed, self.plan.window.last
+        grows = bool(claimed) and self.plan.carries_state
+        return frozenset(day for day in days if day in claimed or (grows and day > last))
+
     @property
     def claims_later(self) -> bool:
         """Whether nightly leaves every later day to it too: from the last extension of its window to its swap.

@@ -150,4 +150,4 @@ def _may_open(histories: Histories, opening: OpeningIsFree) -> bool:
     if opening.correction in histories or opened_by(opening.origin, histories) is not None:
         return False
     others = (history(events) for events in histories.values())
-    return not any(one.plan.table == opening.table and one.claimed & opening.days for one in others)
+    return not any(one.plan.table == opening.table and one.claims_of(opening.days) for one in others)

@@ -247,8 +247,9 @@ def _placed(drafts: Sequence[Plan], histories: Histories) -> tuple[Plan, ...]:
     for plan in drafts:
         for events in histories.values():
             other = history(events)
-            if other.plan.table == plan.table and other.claimed & set(plan.days):
-                told = (plan.table, plan.window, other.plan.correction, other.plan.window)
+            if other.plan.table == plan.table and (taken := other.claims_of(plan.days)):
+                claimed = Window.spanning({*other.plan.days, *taken}, plan.window.grain)
+                told = (plan.table, plan.window, other.plan.correction, claimed)
                 raise WindowOverlaps(*told) if plan is drafts[0] else DownstreamBusy(*told)
     chain = tuple(Member(name, plan.table) for name, plan in zip(names, drafts, strict=True)) if drafts[1:] else ()
     return tuple(

@@ -25,6 +25,7 @@ from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.failure import DaysFailed
 from backfill_assets.errors.given import DaysUnreadable
+from backfill_assets.errors.request import WindowOverlaps
 from backfill_assets.errors.state import (
     LaterSlotsCarry,
     LaterSlotsLeft,
@@ -163,6 +164,8 @@ def test_what_an_open_correction_will_stage_is_not_proposed_as_another(story: St
     done = story.lake.nightly()
     assert (story.numbers(done.published), done.late, done.failed) == ([8], (), {})
     assert not waiting_days(story.lake.definition(), story.lake.records)
+    with pytest.raises(WindowOverlaps, match=r"has claimed 2026-01-05\.\.2026-01-13"):
+        correct(story, 8, 8)
 
 
 def test_a_slot_is_late_when_the_one_before_it_holds_something_else_than_it_was_computed_from(story: Story) -> None:

@@ -92,10 +92,5 @@ def unpublished_by(run: str, records: Records, table: str, days: Collection[Slot
 
 def to_be_staged(records: Records, table: str, days: Collection[date]) -> set[date]:
     """Those of some days that open corrections have claimed, or will stage before their swap as state is carried on."""
-    found = {day for claimed in claims(records, table).values() for day in claimed}
-    grow = [
-        progress.plan.window.last
-        for progress in records.ledger.all_progress().values()
-        if progress.plan.table == table and progress.plan.carries_state and progress.claimed
-    ]
-    return {day for day in days if day in found or (grow and day > min(grow))}
+    known = records.ledger.all_progress().values()
+    return {day for progress in known if progress.plan.table == table for day in progress.claims_of(days)}
