@@ -144,6 +144,21 @@ def test_tables_that_read_it_and_were_never_published_are_no_hindrance(tmp_path:
     assert all("stale" not in notice.body for notice in one.notices)
 
 
+def test_a_plan_says_what_goes_with_it_and_what_is_left_stale(lake: TestLake, monkeypatch: pytest.MonkeyPatch):
+    request = lake.folder / "request.yaml"
+    window = f"window: {{first: {day(9)}, last: {day(12)}}}"
+    request.write_text(f"table: daily\n{window}\nreason: Doubled.\ndownstream: [trailing]\n")
+
+    told = asked(lake, monkeypatch, "plan", str(request))
+    opened = asked(lake, monkeypatch, "open", str(request))["correction"]
+    standing = asked(lake, monkeypatch, "status", f"{opened}-2")
+
+    assert [(one["correction"], one["table"]) for one in told["downstream"]] == [(f"{opened}-2", "trailing")]
+    assert stale_in(told) == {"weekly": STALE["weekly"]}
+    assert [one["table"] for one in standing["chain"]] == ["daily", "trailing"]
+    assert standing["mixed"] == ""
+
+
 CIRCLES: Mapping[str, Mapping[str, str]] = {
     "two tables": {"first": "second", "second": "first"},
     "three tables": {"first": "third", "second": "first", "third": "second"},
