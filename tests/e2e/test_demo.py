@@ -94,12 +94,15 @@ def test_what_the_readme_shows_is_printed_in_that_order(told: str) -> None:
 
 def test_every_place_that_it_names_is_there_and_every_command_works(told: str, checkout: Checkout) -> None:
     named = dict(re.findall(r"^  (the [\w ]+?)  +(\S.*)$", told.partition(NEXT)[2], re.MULTILINE))
-    assert named.keys() == {"the pages", "the notices", "the lake", "the whole story", "the Dagster UI"}
-    for place in ("the pages", "the notices", "the lake"):
-        assert checkout.root in Path(named[place]).parents
-        assert Path(named[place]).exists()
-    assert "communicate" in checkout.run(named["the whole story"])
-    script, *_, job = named["the Dagster UI"].split(", ")
-    assert (ROOT / script).exists(), script
+    assert named.keys() >= {"the pages", "the notices", "the lake", "the whole story", "the Dagster UI"}
+    for where in named.values():
+        if where.startswith("/"):
+            assert checkout.root in Path(where).parents
+            assert Path(where).exists()
+        elif where.startswith(". "):
+            assert checkout.run(where)
+        else:
+            assert (ROOT / where.partition(", then ")[0]).exists(), where
+    job = named["the Dagster UI"].split(", ")[-1]
     jobs = "from backfill_assets.revenue.definitions import defs; print(*(job.name for job in defs.jobs or ()))"
     assert job in checkout.run(f'. scripts/demo_environment && .venv/bin/python -W ignore -c "{jobs}"').split()
