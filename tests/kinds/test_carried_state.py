@@ -534,15 +534,20 @@ def test_a_roll_back_names_what_was_published_from_it_since_and_nightly_computes
 
 
 def test_what_is_too_old_for_nightly_after_a_roll_back_is_late_and_its_correction_is_proposed(story: Story) -> None:
+    """While it is open, the one that was rolled back would stage it; opening another is refused."""
     correction = published_after_swap(story)
     correction.roll_back()
     story.lake.later(30)
     definition = story.lake.definition()
+    assert not story.lake.nightly(DAILY.slot(8)).late
+    with pytest.raises(WindowOverlaps):
+        correct(story, 8, 8)
+    correction.abandon()
     done = story.lake.nightly(DAILY.slot(8))
     assert story.numbers(done.late) == [8]
     told = lateness(definition, waiting_days(definition, story.lake.records))
     assert "Open a correction of 2026-01-13..2026-01-13" in str(told.description)
-    correction.through()
+    correct(story, 0, 8).through()
     assert story.balances() == [10 * number for number in range(1, 10)]
     assert sound(story)
 
