@@ -1,13 +1,13 @@
 """Corrections of tables that read each other, as one: what each reads of the others, and what is decided for all."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from backfill_assets.core.carried import and_later
 from backfill_assets.core.chain import has_passed
 from backfill_assets.core.events import Event
-from backfill_assets.core.facts import DaysToRestage, Fact
+from backfill_assets.core.facts import DaysToRestage, Fact, Validated
 from backfill_assets.core.plan import Downstream, Member, Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Requirement, SequenceIs
@@ -187,6 +187,21 @@ def restage_after(ctx: StepContext, progress: Progress) -> None:
         if other := staged_from_others(reading, plan, records.staged(plan.table, plan.correction).snapshot()):
             reason = str(InputsStagedAgain(plan.correction, plan.table, other))
             one.ctx.record(plan.correction, DaysToRestage(other, reason))
+
+
+def others_unchanged(ctx: StepContext, plan: Plan) -> list[Writing] | None:
+    """The facts that close the others of the chain, where no day of any of them has to change; None where one has."""
+    closing: list[Writing] = []
+    for one in linked(ctx, plan):
+        if one.correction == plan.correction:
+            continue
+        progress, events = one.progress, one.ctx.records.ledger.events(one.correction)
+        last = next((event.fact for event in reversed(events) if isinstance(event.fact, Validated)), None)
+        is_right = Step.VALIDATE in progress.done and not progress.gate.changed and not progress.missing
+        if last is None or not is_right or progress.publication.swap_count or progress.is_closed:
+            return None
+        closing.append(one.writing(replace(last, closes=True)))
+    return closing
 
 
 # ---- the way back

@@ -1,6 +1,6 @@
 """Steps 4 and 5: every day staged, then old against new, and the approval that follows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -33,7 +33,11 @@ from backfill_assets.errors.correction import StagingIncomplete, StepsMissing, V
 from backfill_assets.errors.runs import StagedByOtherCode
 from backfill_assets.runbook.carrying import staged_out_of_order
 from backfill_assets.runbook.chains import (
+    Linked,
+    linked,
+    others_unchanged,
     reading_staged,
+    record_together,
     refuse_other_inputs,
     restage_after,
     upstream_of,
@@ -45,6 +49,7 @@ from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.notify import notify_waiting
 from backfill_assets.runbook.planning import late_days
 from backfill_assets.storage.builds import same_inputs
+from backfill_assets.storage.ledger import Writing
 from backfill_assets.storage.snapshot import Snapshot
 
 
@@ -140,8 +145,9 @@ def validate(ctx: StepContext, correction: str) -> Validation:
     digest = ctx.records.certificates.keep(found.certificate, ctx.now)
     closed = closed_among(found.certificate.changed_days, ctx.records.closed_months.current())
     fact = _as_fact(found, digest, tuple(closed))
-    if fact.passed and not found.certificate.changed_days and progress.publication.swap_count == 0 and not plan.chain:
-        _close(ctx, progress, fact)
+    is_unchanged = fact.passed and not found.certificate.changed_days and progress.publication.swap_count == 0
+    if is_unchanged and (others := others_unchanged(ctx, plan)) is not None:
+        _close(ctx, progress, fact, others)
         return found
     notify_waiting(ctx, ctx.event(correction, fact))
     ctx.record(correction, fact)
@@ -150,11 +156,13 @@ def validate(ctx: StepContext, correction: str) -> Validation:
     return found
 
 
-def _close(ctx: StepContext, progress: Progress, fact: Validated) -> None:
+def _close(ctx: StepContext, progress: Progress, fact: Validated, others: Sequence[Writing]) -> None:
     """Write down that nothing has to change, unless days were staged meanwhile: then it is to be validated again."""
     correction = progress.plan.correction
+    own = Linked(ctx, progress)
     required = NothingStagedSince(correction, progress.sequence)
-    if ctx.record_if(correction, replace(fact, closes=True), required) is None:
+    closing = own.writing(replace(fact, closes=True), required)
+    if record_together([closing, *others], linked(ctx, progress.plan)) is None:
         reason = f"Days of correction {correction} were staged while it was validated."
         ctx.record(correction, ValidationVoided(reason))
 

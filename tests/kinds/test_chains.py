@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.facts import DaysToRestage
-from backfill_assets.core.next_step import Stuck, WaitForPerson, WaitUntil
+from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil
 from backfill_assets.core.steps import Ending
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.chains import DownstreamBusy, DownstreamUnread, DownstreamUntouched, LedByAnother
@@ -74,6 +74,20 @@ def chain(lake: TestLake) -> TestCorrection:
 
 def same(one: Mapping[str, pl.DataFrame], other: Mapping[str, pl.DataFrame]) -> bool:
     return all(one[name].equals(other[name]) for name in one)
+
+
+def test_a_chain_in_which_nothing_changes_closes_by_itself(lake: TestLake):
+    before = read(lake)
+    lead = lake.correct(
+        day(1), day(3), table="daily", reason="Perhaps.", downstream=["trailing", "weekly"], watchers=["finance"]
+    )
+    waits = lead.drive()
+    assert isinstance(waits, Finished), waits
+    members = [lake.correction(name) for name in (lead.id, f"{lead.id}-2", f"{lead.id}-3")]
+    assert {member.progress.publication.ending for member in members} == {Ending.UNCHANGED}
+    assert not any(member.progress.downstream.frozen for member in members)
+    assert {notice.event for notice in lead.notices} == {"opened", "unchanged"}
+    assert same(read(lake), before)
 
 
 def test_a_chain_of_three_goes_through_and_back(lake: TestLake, right: Mapping[str, pl.DataFrame]):
