@@ -1,5 +1,6 @@
 """Reconciliation and replay audit on real data: nothing found where nothing is wrong, a fault found by its onset."""
 
+import inspect
 import shutil
 from datetime import date, timedelta
 from decimal import Decimal
@@ -227,7 +228,7 @@ def test_a_job_that_reads_other_days_is_found_out(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     original = transforms.daily_revenue
     monkeypatch.setattr(
-        DAILY_REVENUE.compute_spec.compute,
+        inspect.unwrap(DAILY_REVENUE.compute_spec.compute),
         "__code__",
         (lambda raw_transactions, fx_rates: transforms.nosy(raw_transactions, fx_rates)).__code__,  # noqa: PLW0108
     )
@@ -245,7 +246,7 @@ def test_a_job_that_is_not_deterministic_is_found_out(tmp_path, monkeypatch):
     found = lake(tmp_path, monkeypatch)
     original, calls = transforms.daily_revenue, iter(range(1000))
     monkeypatch.setattr(
-        DAILY_REVENUE.compute_spec.compute,
+        inspect.unwrap(DAILY_REVENUE.compute_spec.compute),
         "__code__",
         (lambda raw_transactions, fx_rates: transforms.fickle(raw_transactions, fx_rates)).__code__,  # noqa: PLW0108
     )

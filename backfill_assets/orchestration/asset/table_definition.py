@@ -239,9 +239,13 @@ def tables_in(definitions: dg.Definitions) -> dict[str, TableDefinition]:
 
 
 def records_of(tables: Mapping[str, TableDefinition], lake: LakeResource) -> Records:
-    """The records of a lake, which know in which columns correctable tables and their sources keep their slots."""
+    """The records of a lake, which know in which columns tables with corrections, and their sources, keep their slots.
+
+    No other table is opened: what is wrong with it is no concern of theirs.
+    """
     records = lake.records()
-    for definition in tables.values():
+    corrected = {progress.plan.table for progress in records.ledger.all_progress().values()}
+    for definition in (definition for table, definition in tables.items() if table in corrected):
         records = definition.knowing(records)
     return records
 

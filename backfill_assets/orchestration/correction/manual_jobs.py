@@ -53,7 +53,7 @@ class RollBackConfig(ByHandConfig):
     note: str = Field(default="", description="Why; it goes into the ledger and the notice.")
     days: list[str] = Field(
         default=[],
-        description="What to bring back, each as 2026-01-23 or FIRST..LAST; in a table by hour as 2026-01-23T13:00Z. "
+        description="What to bring back, each such as 2026-01-23 or 2026-01-23T13:00Z, or FIRST..LAST. "
         "An empty list does not mean all.",
     )
     all_days: bool = Field(default=False, description="Bring back every day that the correction has live.")
