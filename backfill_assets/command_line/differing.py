@@ -1,6 +1,7 @@
 """The commands ``diff`` and ``history``: what a correction changes, and what has happened to it."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from backfill_assets.core.facts import summary_of
 from backfill_assets.core.figures import Line
 from backfill_assets.core.given import slot_given
 from backfill_assets.errors.base import counted
-from backfill_assets.pages.formats import DASH, signed
+from backfill_assets.pages.formats import DASH, amount, signed
 
 if TYPE_CHECKING:
     from backfill_assets.core.slots import Grain
@@ -56,20 +57,16 @@ def history(correction: Id, json: Json = False) -> None:
 
 
 def _told(found: "Difference", by: str, *, with_rows: bool) -> dict[str, Any]:
-    lines = found.figures.keys[by] if by else found.figures.days
-    moving = [line for line in lines if line.moves]
-    changed = {str(day) for day in found.comparison.changed_days}
-    kept = moving if by else [line for line in lines if line.name in changed]
-    total = found.figures.total
+    lines = [line for line in found.by_value if line.moves] if by else found.by_day
     told = {
         "by": by or "slot",
         "compared": len(found.comparison.days),
-        "changed": len(changed),
+        "changed": len(found.comparison.changed_days),
         "rows_changed": found.comparison.differing,
         "rows_added": found.comparison.only_new,
         "rows_gone": found.comparison.only_old,
-        "lines": [_line(line) for line in kept],
-        "total": _line(total),
+        "lines": [_line(line) for line in lines],
+        "total": _line(found.total),
     }
     return {**told, "rows": [row.as_json() for row in found.comparison.largest_rows(MOST_ROWS)]} if with_rows else told
 
@@ -113,13 +110,11 @@ def _cells(line: Mapping[str, Any]) -> list[str]:
     if not sums:
         before, now = line["rows_before"], line["rows_now"]
         return [f"{before:,}", f"{now:,}", signed(str(now - before))]
-    return [text for one in sums for text in (_amount(one["before"]), _amount(one["now"]), signed(one["change"]))]
-
-
-def _amount(text: str) -> str:
-    from decimal import Decimal
-
-    return f"{Decimal(text):,f}"
+    return [
+        text
+        for one in sums
+        for text in (amount(Decimal(one["before"])), amount(Decimal(one["now"])), signed(one["change"]))
+    ]
 
 
 def _events(standing: "Standing") -> list[dict[str, str]]:

@@ -123,8 +123,12 @@ def figures(
     by_day = _lines(old, new, by, measures)
     nothing = dict.fromkeys(measures, Sums())
     lines = tuple(by_day.get(str(day), Line(str(day), 0, 0, nothing)) for day in sorted(days))
-    by_key = {key: _shortened(_lines(old, new, key, measures), measures) for key in keys}
-    return Figures(tuple(measures), lines, by_key)
+    return Figures(tuple(measures), lines, {key: lines_by(key, old, new, measures) for key in keys})
+
+
+def lines_by(column: str, old: pl.LazyFrame, new: pl.LazyFrame, measures: Sequence[str]) -> tuple[Line, ...]:
+    """Both sides added up per value of a column; of more than sixty values those that move most, and all others."""
+    return _shortened(_lines(old, new, column, measures), measures)
 
 
 def _lines(old: pl.LazyFrame, new: pl.LazyFrame, by: str, measures: Sequence[str]) -> dict[str, Line]:

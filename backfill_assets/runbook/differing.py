@@ -1,13 +1,13 @@
 """What a correction changes, read from the files of both sides: before its swap, while it is live, and taken back."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from backfill_assets.core.comparison import compare
-from backfill_assets.core.figures import Figures, figures
+from backfill_assets.core.figures import Line, lines_by
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.errors.differing import ColumnUnknown, DaysNotStaged, FilesDeleted
@@ -20,13 +20,26 @@ from backfill_assets.storage.swap import by_day, days_missing
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Old against new: by day, and added up by one column where that was asked for.
+    """Old against new, row by row, and added up per value of a column where that was asked for.
 
     ``old`` is what readers saw before the correction, ``new`` what it stages.
     """
 
     comparison: Comparison
-    figures: Figures
+    by_value: tuple[Line, ...] = ()
+
+    @property
+    def by_day(self) -> tuple[Line, ...]:
+        """The same per day that differs."""
+        return tuple(
+            Line(str(day.day), day.rows_old, day.rows_new, day.sums) for day in self.comparison.days if day.changed
+        )
+
+    @property
+    def total(self) -> Line:
+        """All days together."""
+        found = self.comparison
+        return Line("total", found.rows_old, found.rows_new, found.totals)
 
 
 def difference(ctx: StepContext, correction: str, days: Collection[date] = (), by: str = "") -> Difference:
@@ -53,30 +66,33 @@ def difference(ctx: StepContext, correction: str, days: Collection[date] = (), b
     live = ctx.records.table(plan.table, staged.schema).snapshot()
     if by and by not in live.schema:
         raise ColumnUnknown(plan.table, by, live.schema)
-    sides = _sides(ctx, correction, live, staged.snapshot(), wanted)
+    retired = {day: files for day, files in _before(ctx, correction).items() if day in wanted}
+    sides = (_old(correction, live, retired, wanted), staged.snapshot().scan(wanted))
     old, new = (table.partition.as_slots(side) for side in sides)
     found = compare(
-        old, new, keys=table.keys, measures=table.measures, by=table.partition.name, new_days=wanted
+        old,
+        new,
+        keys=table.keys,
+        measures=table.measures,
+        by=table.partition.name,
+        old_days=[day for day in wanted if retired.get(day, day in live.days)],
+        new_days=wanted,
     ).in_grain(plan.window.grain)
-    keys = [by] if by else []
-    return Difference(
-        found, figures(old, new, keys=keys, measures=table.measures, days=wanted, by=table.partition.name)
-    )
+    return Difference(found, lines_by(by, old, new, table.measures) if by else ())
 
 
-def _sides(
-    ctx: StepContext, correction: str, live: Snapshot, staged: Snapshot, days: Sequence[date]
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """The rows of before, from retired files where days were swapped, and the staged ones."""
-    retired = _before(ctx, correction)
-    files = [file for day in days for file in retired.get(day, ())]
+def _old(
+    correction: str, live: Snapshot, retired: Mapping[date, Sequence[DataFile]], days: Sequence[date]
+) -> pl.LazyFrame:
+    """The rows of before: from retired files where days were swapped, else the live ones."""
+    files = [file for of_day in retired.values() for file in of_day]
     if gone := days_missing(live, files):
-        raise FilesDeleted(correction, gone, ctx.table.partition.grain.value)
+        raise FilesDeleted(correction, gone, live.partition.grain.value)
     old = live.scan([day for day in days if day not in retired])
-    if files:
-        there = [(file.path, file.day) for file in files]
-        old = pl.concat([old, live.folder.scan_days(there, live.schema, live.partition)])
-    return old, staged.scan(days)
+    if not files:
+        return old
+    there = [(file.path, file.day) for file in files]
+    return pl.concat([old, live.folder.scan_days(there, live.schema, live.partition)])
 
 
 def _before(ctx: StepContext, correction: str) -> dict[date, tuple[DataFile, ...]]:

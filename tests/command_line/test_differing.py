@@ -1,6 +1,7 @@
 """``diff`` and ``history``: the same difference before the swap, while it is live and after it was taken back."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -72,6 +73,16 @@ def test_it_reads_well_in_eighty_columns(stranger: Stranger, correction: str, mo
     assert "2026-01-07 EU  changed  revenue 200 → 100" in printed
     assert "Validated. 4 days change and 4 do not." in history
     assert "(Ada)" in history
+
+
+def test_a_day_without_rows_on_both_sides_differs_in_nothing(tmp_path: Path):
+    with stranger_at(tmp_path, location()) as there:
+        there.land(orders(DAYS[1:]), DAYS)
+        there.publish(DAYS)
+        name = str(there.ask("open", DAYS[0], DAYS[2]).told["correction"])
+        assert there.house.run("run", name).told["waits_for"] in {"nothing", "time"}
+        told = there.house.run("diff", name).told
+        assert (told["compared"], told["changed"], told["lines"]) == (3, 0, [])
 
 
 UNUSABLE = {
