@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backfill_assets.core.chain import WaitForChain
+from backfill_assets.core.events import last_of
 from backfill_assets.core.facts import Validated, summary_of
 from backfill_assets.core.next_step import (
     Finished,
@@ -135,8 +136,8 @@ def _print_whole(console: Console, found: "Standing") -> None:
 
 
 def _checks(found: "Standing") -> list[dict[str, Any]]:
-    validated = [fact for event in found.events if isinstance(fact := event.fact, Validated)]
-    return [asdict(check) for check in validated[-1].checks] if validated else []
+    validated = last_of(found.events, Validated)
+    return [asdict(check) for check in validated.checks] if validated else []
 
 
 def print_plan(console: Console, plan: Plan) -> None:

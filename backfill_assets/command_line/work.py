@@ -25,14 +25,11 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
-from backfill_assets.errors.correction import RunFailed
-from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.errors.setup import DecisionsUnknown, NotOfTable, TableUnclear
-from backfill_assets.orchestration.asset.table_definition import TableDefinition, records_of, tables_in
-from backfill_assets.orchestration.driving.by_hand import refuse_incomplete, take_by_hand
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, definition_in, records_of, tables_in
+from backfill_assets.orchestration.driving.by_hand import refuse_failed, refuse_incomplete, take_by_hand
 from backfill_assets.orchestration.driving.in_process import Driver
-from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.pipeline import Pipeline
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
@@ -54,10 +51,7 @@ def definition_of(session: Session, table: str) -> TableDefinition:
     Raises:
         TableUnknown: when no correction was built around it.
     """
-    tables = session.tables
-    if table not in tables:
-        raise TableUnknown(table, tables)
-    return tables[table]
+    return definition_in(session.tables, table)
 
 
 def step_context_of(session: Session, table: str, actor: str = "command line") -> StepContext:
@@ -145,7 +139,7 @@ def take_cut_over(session: Session, correction: str, answer: Answer, actor: str)
     definition = table_of_correction(session, correction)
     driver = Driver(definition, session.runner, session.lake, actor, lambda _step, _ctx: None)
     with answer.console.status("cutting over"):
-        _refuse_failed(correction, driver.take(correction, Step.CUT_OVER))
+        refuse_failed(correction, driver.take(correction, Step.CUT_OVER))
 
 
 def decide(session: Session, correction: str, step: str, config: dict[str, Any]) -> None:
@@ -157,7 +151,7 @@ def decide(session: Session, correction: str, step: str, config: dict[str, Any])
     """
     definition = table_of_correction(session, correction)
     refuse_incomplete(session.lake.records().ledger.progress(correction), step, config)
-    _refuse_failed(correction, take_by_hand(definition, session.runner, correction, step, config))
+    take_by_hand(definition, session.runner, correction, step, config)
 
 
 def standings_of(session: Session, correction: str = "") -> list[Standing]:
@@ -174,13 +168,6 @@ def standings_of(session: Session, correction: str = "") -> list[Standing]:
         else one
         for one in found
     ]
-
-
-def _refuse_failed(correction: str, ran: RunResult) -> None:
-    if ran.refusal is not None:
-        raise ran.refusal
-    if not ran.success:
-        raise RunFailed(correction, ran.errors)
 
 
 def _bar(console: Console) -> ProgressBar:

@@ -1,9 +1,9 @@
 """A ledger event: one fact about one correction, and the columns ``step``, ``outcome`` and ``detail`` that keep it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from backfill_assets.core import facts
 from backfill_assets.core.codec import decoded_fields, encoded_fields
@@ -12,6 +12,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.lake import FactUnknown
 
 Detail = Mapping[str, Any]
+Kind = TypeVar("Kind")
 _SWAPS = (facts.SwapPlanned, facts.SwapRefused, facts.Swapped)
 _SWAPS_BY_OUTCOME: Mapping[Outcome, type[facts.Fact]] = {kind.outcome: kind for kind in _SWAPS}
 # The kinds that their step and outcome alone tell.
@@ -97,3 +98,8 @@ class Event:
     def detail(self) -> Mapping[str, Any]:
         """The fact as the ledger stores it and ``--json`` prints it, JSON-ready."""
         return detail_of(self.fact)
+
+
+def last_of(events: Sequence[Event], kind: type[Kind]) -> Kind | None:
+    """The last fact of a kind among some events; None when there is none."""
+    return next((event.fact for event in reversed(events) if isinstance(event.fact, kind)), None)

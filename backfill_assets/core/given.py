@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from backfill_assets.core.slots import Grain, Slot, read_slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BadInput
+from backfill_assets.errors.deciding import NameNeeded
 from backfill_assets.errors.given import DaysUnreadable, NumberUnreadable, TimeUnreadable
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -137,6 +138,16 @@ def is_person(name: str) -> bool:
     if not any(one.isalpha() for one in bare) or _OF_CODE.search(folded):
         return False
     return not {folded, bare, bare.replace("-", " ")} & (MACHINES | PLACEHOLDERS)
+
+
+def refuse_unsigned(by: str, what: str) -> None:
+    """Refuse a decision that nobody signs. ``what`` is the decision, such as "roll back correction 20300228".
+
+    Raises:
+        NameNeeded: when the name is no person's.
+    """
+    if not is_person(by):
+        raise NameNeeded(what, by)
 
 
 def is_same_person(name: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from backfill_assets.core.certificate import Certificate
-from backfill_assets.core.events import Event
+from backfill_assets.core.events import Event, last_of
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.facts import Validated
 from backfill_assets.core.figures import Figures, figures
@@ -49,10 +49,12 @@ def publish_page(ctx: StepContext, event: Event, root: Path) -> None:
 
     What happened has happened, and a page that cannot be drawn does not undo it: that is only logged.
     """
+    is_begun = event.outcome is Outcome.PLANNED
+    if not is_begun and event.outcome not in SHOWN.get(event.step, frozenset()):
+        return
     plan = ctx.records.ledger.progress(event.correction).plan
     # Before a swap of one of several tables happens, the pages say that they may disagree.
-    is_begun = bool(plan.chain) and event.outcome is Outcome.PLANNED
-    if not is_begun and event.outcome not in SHOWN.get(event.step, frozenset()):
+    if is_begun and not plan.chain:
         return
     try:
         write_page(ctx, event.correction, root, fresh=event.step is Step.VALIDATE)
@@ -114,8 +116,8 @@ def content_of(ctx: StepContext, correction: str, root: Path, *, fresh: bool = F
 
 
 def _last_certificate(events: Sequence[Event]) -> str:
-    validated = [fact for event in events if isinstance(fact := event.fact, Validated)]
-    return validated[-1].certificate if validated else ""
+    validated = last_of(events, Validated)
+    return validated.certificate if validated else ""
 
 
 def _figures(ctx: StepContext, certificate: Certificate, *, fresh: bool) -> Figures | None:

@@ -6,7 +6,7 @@ from datetime import date
 
 from backfill_assets.core.carried import and_later
 from backfill_assets.core.chain import has_passed
-from backfill_assets.core.events import Event
+from backfill_assets.core.events import Event, last_of
 from backfill_assets.core.facts import DaysToRestage, Fact, Validated
 from backfill_assets.core.plan import Downstream, Member, Plan
 from backfill_assets.core.progress import Progress
@@ -195,8 +195,7 @@ def others_unchanged(ctx: StepContext, plan: Plan) -> list[Writing] | None:
     for one in linked(ctx, plan):
         if one.correction == plan.correction:
             continue
-        progress, events = one.progress, one.ctx.records.ledger.events(one.correction)
-        last = next((event.fact for event in reversed(events) if isinstance(event.fact, Validated)), None)
+        progress, last = one.progress, last_of(one.ctx.records.ledger.events(one.correction), Validated)
         is_right = Step.VALIDATE in progress.done and not progress.gate.changed and not progress.missing
         if last is None or not is_right or progress.publication.swap_count or progress.is_closed:
             return None

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Fact
-from backfill_assets.core.given import is_person
+from backfill_assets.core.given import refuse_unsigned
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Requirement, SequenceIs
-from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
+from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid
 from backfill_assets.runbook.correctable_table import CorrectableTable
 from backfill_assets.runbook.looking import looked
 from backfill_assets.storage.overlaid import Overlay
@@ -126,8 +126,7 @@ def refuse_nameless(ctx: StepContext, what: str, correction: str) -> None:
     Raises:
         NameNeeded: when the actor is no person.
     """
-    if not is_person(ctx.actor):
-        raise NameNeeded(f"{what} correction {correction}", ctx.actor)
+    refuse_unsigned(ctx.actor, f"{what} correction {correction}")
 
 
 def refuse_without_extent(correction: str, days: Collection[date], *, all_days: bool) -> None:

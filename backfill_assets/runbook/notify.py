@@ -9,7 +9,7 @@ from typing import Any, assert_never
 import polars as pl
 
 from backfill_assets.core.day_comparison import NOTHING, Sums
-from backfill_assets.core.events import Event
+from backfill_assets.core.events import Event, detail_of, last_of
 from backfill_assets.core.facts import Abandoned, Decommissioned, Fact, Opened, Swapped, Validated, summary_of
 from backfill_assets.core.fold import history
 from backfill_assets.core.notice import write_notices
@@ -180,8 +180,8 @@ def _of_days(progress: Progress, events: Sequence[Event], told: SwappedDays) -> 
 
 
 def _validated(events: Sequence[Event]) -> dict[str, Any]:
-    validated = [event for event in events if isinstance(event.fact, Validated)]
-    return dict(validated[-1].detail) if validated else {}
+    validated = last_of(events, Validated)
+    return detail_of(validated) if validated else {}
 
 
 def _approval(progress: Progress, events: Sequence[Event]) -> dict[str, str]:

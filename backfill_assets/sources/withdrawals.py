@@ -10,8 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
-from backfill_assets.core.given import is_person, written
-from backfill_assets.errors.deciding import NameNeeded
+from backfill_assets.core.given import refuse_unsigned, written
 from backfill_assets.errors.landing import DeclarationUnknown, NothingWaits
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
@@ -93,8 +92,7 @@ class WithdrawalDecisions:
         Raises:
             NameNeeded: when it is nobody who decides.
         """
-        if not is_person(by):
-            raise NameNeeded(f"decide on what was taken back in {what}", by)
+        refuse_unsigned(by, f"decide on what was taken back in {what}")
         decided = partial(WithdrawalDecision, what, sha256, accepted, written(by), note, at)
         self._rows.append_decided(lambda known: Decision([decided(known.height + 1)], None))
 

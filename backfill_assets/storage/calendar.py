@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 import polars as pl
 
-from backfill_assets.core.given import is_person
+from backfill_assets.core.given import refuse_unsigned
 from backfill_assets.errors.base import listed
-from backfill_assets.errors.deciding import MonthUnreadable, NameNeeded
+from backfill_assets.errors.deciding import MonthUnreadable
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.row_table import RowTable, values_of
@@ -99,8 +99,7 @@ class ClosedMonths:
         refuse_unreadable(months)
         if not months:
             return
-        if not is_person(by):
-            raise NameNeeded(f"{'close' if closed else 'reopen'} {listed(months)}", by)
+        refuse_unsigned(by, f"{'close' if closed else 'reopen'} {listed(months)}")
 
         def decide(known: pl.DataFrame) -> Decision[Sequence[Said], None]:
             numbered = enumerate(months, start=known.height + 1)

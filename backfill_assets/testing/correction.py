@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backfill_assets.core.events import last_of
 from backfill_assets.core.facts import Validated
 from backfill_assets.core.facts.gate import CheckResult
 from backfill_assets.core.next_step import Finished, NextStep, WaitForPerson, WaitUntil, next_step
@@ -47,8 +48,8 @@ class TestCorrection:
     def checks(self) -> Mapping[str, CheckResult]:
         """What the last validation found, by check; none before it."""
         events = self.place.records.ledger.events(self.id)
-        validated = [fact for event in events if isinstance(fact := event.fact, Validated)]
-        return {check.name: check for check in validated[-1].checks} if validated else {}
+        validated = last_of(events, Validated)
+        return {check.name: check for check in validated.checks} if validated else {}
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -1,8 +1,7 @@
 """The console as an application: published files as they are, corrections as they stand, decisions as forms."""
 
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -49,12 +48,11 @@ class Console:
     lake: LakeResource
     published: Path
     access: Access = field(default_factory=Access)
-    deciding: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def desk(self) -> Desk:
         """Where decisions are taken."""
-        return Desk(self.tables, self.runner, self.lake, self.deciding)
+        return Desk(self.tables, self.runner, self.lake)
 
     def application(self) -> Starlette:
         """The application, for any ASGI server."""
@@ -114,7 +112,7 @@ class Console:
         wanted, decision = request.path_params["correction"], _decision(request)
         self.access.refuse_foreign(request)
         given, session = read_form(await body_of(request)), session_of(request.cookies)
-        signed = self.desk.signed(given, self.access.person(request, given.by))
+        signed = replace(given, by=self.access.person(request, given.by))
         done = await run_sync(lambda: self.desk.take(self.access.secret, session, wanted, decision, signed))
         if done:
             return RedirectResponse(f"/corrections/{wanted}/", HTTPStatus.SEE_OTHER)

@@ -2,15 +2,12 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from backfill_assets.core.given import is_person
+from backfill_assets.core.given import refuse_unsigned
 from backfill_assets.core.progress import Progress
-from backfill_assets.errors.correction import RunFailed
-from backfill_assets.errors.deciding import NameNeeded
-from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.web import ChoiceNeeded, DecisionNotOffered, FormForged, FormOutdated, NoteNeeded
-from backfill_assets.orchestration.asset.table_definition import TableDefinition, records_of
+from backfill_assets.orchestration.asset.table_definition import TableDefinition, definition_in, records_of
 from backfill_assets.orchestration.driving.by_hand import take_by_hand
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner
@@ -28,7 +25,7 @@ class Desk:
     tables: Mapping[str, TableDefinition]
     runner: Runner
     lake: LakeResource
-    deciding: threading.Lock
+    deciding: threading.Lock = field(default_factory=threading.Lock)
 
     def case(self, correction: str) -> Case:
         """Where a correction stands, and those that are decided on with it.
@@ -50,26 +47,11 @@ class Desk:
         """
         return self.lake.records().ledger.progress(correction).sequence
 
-    def definition(self, progress: Progress) -> TableDefinition:
-        """The definition of a correction's table.
-
-        Raises:
-            TableUnknown: when the code location has none.
-        """
-        table = progress.plan.table
-        if table not in self.tables:
-            raise TableUnknown(table, self.tables)
-        return self.tables[table]
-
     def token(self, secret: bytes, session: str, case: Case, decision: Decision) -> str:
         """What the form of a decision carries for this browser while the correction is as it is."""
         correction, basis = case.progress.plan.correction, decision.rests_on(case)
         about = {"correction": correction, "decision": decision.name, "basis": basis}
         return token_of(secret, session=session, **about)
-
-    def signed(self, form: Form, by: str) -> Form:
-        """A form by the person who is known to send it."""
-        return replace(form, by=by)
 
     def take(self, secret: bytes, session: str, correction: str, decision: Decision, form: Form) -> bool:
         """Take a decision that is confirmed; False when the form is in order and yet to be confirmed.
@@ -93,14 +75,13 @@ class Desk:
             return form.is_confirmed
 
     def _take(self, progress: Progress, decision: Decision, form: Form) -> None:
-        definition, correction = self.definition(progress), progress.plan.correction
-        if not decision.job:
+        definition, correction = definition_in(self.tables, progress.plan.table), progress.plan.correction
+        if decision.job is None:
+            ctx = definition.step_context(self.lake, form.by)
             for holder in form.chosen:
-                waive_holder(definition.step_context(self.lake, form.by), correction, holder, form.note)
+                waive_holder(ctx, correction, holder, form.note)
             return
-        ran = take_by_hand(definition, self.runner, correction, decision.job, decision.config(form))
-        if not ran.success:
-            raise ran.refusal or RunFailed(correction, ran.errors)
+        take_by_hand(definition, self.runner, correction, decision.job.step, decision.job.config(form))
 
 
 def refuse_unoffered(case: Case, decision: Decision) -> None:
@@ -117,9 +98,8 @@ def refuse_unoffered(case: Case, decision: Decision) -> None:
 
 
 def _refuse_incomplete(progress: Progress, decision: Decision, form: Form) -> None:
-    correction, what = progress.plan.correction, decision.label.lower()
-    if not is_person(form.by):
-        raise NameNeeded(f"{what} correction {correction}", form.by)
+    correction, what = progress.plan.correction, decision.deed
+    refuse_unsigned(form.by, f"{what} correction {correction}")
     if decision.needs_note and not form.note:
         raise NoteNeeded(what, correction)
     choices = {str(one) for one in decision.choices(progress)}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from backfill_assets.core.events import last_of
 from backfill_assets.core.facts import Validated
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
@@ -53,22 +54,31 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A job of the table that takes a decision, by its step, and its config as a form fills it in."""
+
+    step: str
+    config: Callable[[Form], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Something a person decides about a correction.
 
-    ``job`` is that of the table which takes it. ``is_offered`` says whether it can be taken now, ``consequences`` what
-    it would change, in sentences, and ``basis`` what has to be as it was when the form was shown: a second press of
-    the button, or a form that is no longer true, is refused.
+    ``deed`` is what is done, as it stands before "correction", and ``job`` what does it; None where no job does.
+    ``is_offered`` says whether it can be taken now, ``consequences`` what it would change, in sentences, and ``basis``
+    what has to be as it was when the form was shown: a second press of the button, or a form that is no longer true,
+    is refused.
     """
 
     name: str
     label: str
-    job: str
+    deed: str
+    job: Job | None
     needs_note: bool
     is_offered: Callable[[Case], bool]
     consequences: Callable[[Case], Iterator[str]]
     basis: Callable[[Progress], object]
-    config: Callable[[Form], Mapping[str, object]]
     choices: Callable[[Progress], Sequence[date] | Sequence[str]] = lambda _progress: ()
 
     def rests_on(self, case: Case) -> list[object]:
@@ -116,23 +126,17 @@ def _of_one_table(standing: Standing) -> Iterator[str]:
         f"{counted(changed, grain)} of {progress.plan.table} {verb(changed, 'is', 'are')} replaced by one commit, "
         f"and {unchanged:,} {verb(unchanged, 'stays', 'stay')} as {verb(unchanged, 'it is', 'they are')}."
     )
-    if found := _validated(standing):
+    if found := last_of(standing.events, Validated):
         totals = found.measured.totals
         yield from (amount_moved(name, sums["old"], sums["new"]) for name, sums in totals.items())
 
 
 def _of_override(case: Case) -> Iterator[str]:
-    checks = [check for one in case.waiting if (found := _validated(one)) for check in found.checks]
+    checks = [check for one in case.waiting if (found := last_of(one.events, Validated)) for check in found.checks]
     failed = [check for check in checks if not check.passed]
     yield f"{counted(len(failed), 'check')} failed, and {verb(len(failed), 'is', 'are')} overridden."
     yield from (check.sentence for check in failed)
     yield from _of_approval(case)
-
-
-def _validated(standing: Standing) -> Validated | None:
-    """What the last validation found."""
-    facts = (event.fact for event in reversed(standing.events))
-    return next((fact for fact in facts if isinstance(fact, Validated)), None)
 
 
 def _of_roll_back(case: Case) -> Iterator[str]:
@@ -187,63 +191,63 @@ DECISIONS = (
     Decision(
         "approve",
         "Approve",
-        Step.APPROVE,
+        "approve",
+        Job(Step.APPROVE, lambda form: {**_signed(form), "override": False}),
         needs_note=False,
         is_offered=lambda case: case.leads and case.is_validated and case.has_passed,
         consequences=_of_approval,
         basis=_of_the_gate,
-        config=lambda form: {**_signed(form), "override": False},
     ),
     Decision(
         "override",
         "Approve although checks failed",
-        Step.APPROVE,
+        "override the checks of",
+        Job(Step.APPROVE, lambda form: {**_signed(form), "override": True}),
         needs_note=True,
         is_offered=lambda case: case.leads and case.is_validated and not case.has_passed,
         consequences=_of_override,
         basis=_of_the_gate,
-        config=lambda form: {**_signed(form), "override": True},
     ),
     Decision(
         "try-again",
         "Try again",
-        TRY_AGAIN,
+        "try again",
+        Job(TRY_AGAIN, lambda form: {"by": form.by}),
         needs_note=False,
         is_offered=lambda case: bool(case.progress.failures) and not case.progress.is_closed,
         consequences=_of_trying_again,
         basis=lambda progress: sorted(progress.failures.items()),
-        config=lambda form: {"by": form.by},
     ),
     Decision(
         "roll-back",
         "Roll back",
-        Step.ROLL_BACK,
+        "roll back",
+        Job(Step.ROLL_BACK, _roll_back_of),
         needs_note=True,
         is_offered=lambda case: bool(case.progress.publication.swapped) and not case.progress.is_closed,
         consequences=_of_roll_back,
         basis=lambda progress: (progress.publication.swap_count, progress.publication.planned),
-        config=_roll_back_of,
         choices=lambda progress: sorted(progress.publication.swapped),
     ),
     Decision(
         "abandon",
         "Abandon",
-        Step.ABANDON,
+        "abandon",
+        Job(Step.ABANDON, _signed),
         needs_note=True,
         is_offered=lambda case: case.leads and not case.progress.is_closed and not case.is_live,
         consequences=_of_abandoning,
         basis=lambda progress: (progress.publication.ending, progress.publication.swap_count),
-        config=_signed,
     ),
     Decision(
         "waive",
         "Stop waiting for a reader",
-        "",
+        "stop waiting for a reader of",
+        None,
         needs_note=True,
         is_offered=lambda case: bool(case.progress.downstream.awaited_holders) and not case.progress.is_closed,
         consequences=_of_waiving,
         basis=lambda progress: sorted(progress.downstream.awaited_holders),
-        config=_signed,
         choices=lambda progress: sorted(progress.downstream.awaited_holders),
     ),
 )

@@ -7,8 +7,10 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.orchestration.asset.table_definition import definition_in
 from backfill_assets.pages.page import page_values, state_of
 from backfill_assets.pages.publishing import content_of
 from backfill_assets.pages.shell import rendered
@@ -21,6 +23,7 @@ from backfill_assets.web.forms import Form
 from backfill_assets.web.requests import Access
 
 OWN = "backfill_assets.web"
+LISTS = ("Open", "Published, can be taken back", "Closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +39,20 @@ class Line:
 def index(records: Records, now: datetime, published: Path) -> str:
     """Every correction, newest first: those under way, those that can be taken back, and those that are closed."""
     lines = [_line(standing) for standing in reversed(standings(records, now))]
-    is_live = {id(line): bool(line.standing.progress.publication.swapped) for line in lines}
-    closed = [line for line in lines if line.standing.progress.is_closed]
-    opened = [line for line in lines if not line.standing.progress.is_closed]
-    lists = {
-        "Open": [line for line in opened if not is_live[id(line)]],
-        "Published, can be taken back": [line for line in opened if is_live[id(line)]],
-        "Closed": closed,
-    }
+    lists = {name: [line for line in lines if _list_of(line.standing.progress) == name] for name in LISTS}
     has_reports = (published / "index.html").exists()
     return rendered("console_index.html", OWN, lists=lists, has_reports=has_reports, now=now, **_shell("Corrections"))
+
+
+def _list_of(progress: Progress) -> str:
+    is_open, is_live, is_closed = LISTS
+    return is_closed if progress.is_closed else is_live if progress.publication.swapped else is_open
 
 
 def correction(desk: Desk, wanted: str, published: Path) -> str:
     """One correction: its page as it would be published now, the decisions that are offered, and its notices."""
     case = desk.case(wanted)
-    ctx = desk.definition(case.progress).step_context(desk.lake, "console")
+    ctx = definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
     told = page_values(*content_of(ctx, wanted, published))
     more = {"offered": offered(case), "notices": _notices(ctx.records, wanted), "has_script": True}
     return rendered("console_correction.html", OWN, **{**told, **more})

@@ -9,6 +9,7 @@ import dagster as dg
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.chains import TablesReadEachOther
+from backfill_assets.errors.request import TableUnknown
 from backfill_assets.orchestration.asset.declared import attached, declared_columns
 from backfill_assets.orchestration.asset.siblings import Declaration, declaration_of
 from backfill_assets.orchestration.asset.source_limits import SourceLimits
@@ -236,6 +237,17 @@ def tables_in(definitions: dg.Definitions) -> dict[str, TableDefinition]:
     """Every table definition that was built into the definitions, by table."""
     found = [attached(asset, TableDefinition) for asset in definitions.assets or ()]
     return {definition.table: definition for definition in found if definition is not None}
+
+
+def definition_in(tables: Mapping[str, TableDefinition], table: str) -> TableDefinition:
+    """The definition of a table.
+
+    Raises:
+        TableUnknown: when no correction was built around it.
+    """
+    if table not in tables:
+        raise TableUnknown(table, tables)
+    return tables[table]
 
 
 def records_of(tables: Mapping[str, TableDefinition], lake: LakeResource) -> Records:

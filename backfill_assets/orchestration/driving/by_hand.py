@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backfill_assets.core.given import is_person
+from backfill_assets.core.given import refuse_unsigned
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
-from backfill_assets.errors.deciding import NameNeeded
+from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
@@ -23,11 +23,27 @@ SIGNED = {
 
 def take_by_hand(
     definition: TableDefinition, runner: Runner, correction: str, step: str, config: Mapping[str, Any]
-) -> RunResult:
-    """Run one of the jobs for things done by hand for a correction; ``step`` is one of theirs, or ``try_again``."""
+) -> None:
+    """Run one of the jobs for things done by hand for a correction; ``step`` is one of theirs, or ``try_again``.
+
+    Raises:
+        RunFailed: when it failed, if not with what the job refused.
+    """
     runner.instance.add_dynamic_partitions(partitions_name(definition.table), [correction])
     job = manual_job_name(definition.table, step)
-    return runner.run_job(job, correction, f"{job}_by_hand", config)
+    refuse_failed(correction, runner.run_job(job, correction, f"{job}_by_hand", config))
+
+
+def refuse_failed(correction: str, ran: RunResult) -> None:
+    """Raise what a run for a correction refused, or that it failed.
+
+    Raises:
+        RunFailed: when it failed and refused nothing.
+    """
+    if ran.refusal is not None:
+        raise ran.refusal
+    if not ran.success:
+        raise RunFailed(correction, ran.errors)
 
 
 def refuse_incomplete(progress: Progress, step: str, config: Mapping[str, Any]) -> None:
@@ -44,6 +60,5 @@ def refuse_incomplete(progress: Progress, step: str, config: Mapping[str, Any]) 
         return
     if is_back:
         refuse_without_extent(correction, days, all_days=every)
-    if not is_person(by):
-        what = "override the checks of" if config.get("override") else SIGNED[Step(step)]
-        raise NameNeeded(f"{what} correction {correction}", by)
+    what = "override the checks of" if config.get("override") else SIGNED[Step(step)]
+    refuse_unsigned(by, f"{what} correction {correction}")
