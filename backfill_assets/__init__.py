@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.asset.table_definition import refresh_outputs
     from backfill_assets.orchestration.asset.wave import source_version, validated
     from backfill_assets.orchestration.build import build_correction_definitions
-    from backfill_assets.orchestration.instance.resources import LakeResource, clock_told, now_utc, place
+    from backfill_assets.orchestration.instance.clock import clock_told, now_utc
+    from backfill_assets.orchestration.instance.resources import LakeResource, place
     from backfill_assets.orchestration.nightly.pipeline import NightlySpec
     from backfill_assets.orchestration.reports.freeze import begin_report
     from backfill_assets.orchestration.reports.outside import OutsideReport
@@ -47,13 +48,13 @@ _HOMES = {
     "Source": "backfill_assets.orchestration.asset.source",
     "begin_report": "backfill_assets.orchestration.reports.freeze",
     "build_correction_definitions": "backfill_assets.orchestration.build",
-    "clock_told": "backfill_assets.orchestration.instance.resources",
+    "clock_told": "backfill_assets.orchestration.instance.clock",
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
     "correctable_sql": "backfill_assets.orchestration.asset.sql",
     "days_of_run": "backfill_assets.orchestration.asset.siblings",
     "lake_resources": "backfill_assets.orchestration.asset.io_manager",
     "needs_extra": "backfill_assets.errors.setup",
-    "now_utc": "backfill_assets.orchestration.instance.resources",
+    "now_utc": "backfill_assets.orchestration.instance.clock",
     "place": "backfill_assets.orchestration.instance.resources",
     "published_root": "backfill_assets.orchestration.asset.surroundings",
     "refresh_outputs": "backfill_assets.orchestration.asset.table_definition",

@@ -14,6 +14,7 @@ from backfill_assets.command_line.jobs import audit, maintain, reconcile
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
 from backfill_assets.command_line.serve import serve
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Commands, Json, Session
+from backfill_assets.command_line.status import print_statuses, status_json, statuses_json
 from backfill_assets.command_line.watermarks import watermarks
 from backfill_assets.core.given import days_given, slot_given
 
@@ -194,8 +195,8 @@ def status(correction: Annotated[str, typer.Argument(help="All when left out.")]
     answer = Answer(as_json=json)
     with answer.refusals():
         found = standings_of(Session(), correction)
-        told = printing.status_json(found[0]) if correction else printing.statuses_json(found)
-        answer.give(told, lambda console: printing.print_statuses(console, found, whole=bool(correction)))
+        told = status_json(found[0]) if correction else statuses_json(found)
+        answer.give(told, lambda console: print_statuses(console, found, whole=bool(correction)))
 
 
 def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool, then_drive: bool = False) -> None:
@@ -210,7 +211,7 @@ def _by_hand(correction: str, job: str, config: dict[str, Any], *, as_json: bool
         if then_drive:
             ended = drive(session, correction, answer, config["by"])
             waits_for = printing.next_step_json(correction, ended)["waits_for"]
-        told = printing.status_json(standings_of(session, correction)[0])
+        told = status_json(standings_of(session, correction)[0])
         answer.give(told, lambda console: console.print(told["sentence"]))
     raise typer.Exit(REFUSED if waits_for == "repair" else DONE)
 

@@ -1,7 +1,6 @@
 """What the commands print, for people and as JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, assert_never
 
 from rich.console import Console
@@ -9,8 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from backfill_assets.core.chain import WaitForChain
-from backfill_assets.core.events import last_of
-from backfill_assets.core.facts import Validated, summary_of
 from backfill_assets.core.next_step import (
     Finished,
     NextStep,
@@ -25,7 +22,6 @@ from backfill_assets.core.next_step import (
 )
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
-from backfill_assets.core.steps import LANES, NINE_STEPS
 from backfill_assets.errors.base import counted, days_listed, listed, verb
 
 if TYPE_CHECKING:
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
     from backfill_assets.errors.failure import FailedAlike
     from backfill_assets.orchestration.nightly.publish import Nightly
     from backfill_assets.runbook.stale_readers import StaleReader
-    from backfill_assets.runbook.standing import Standing
 
 
 def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
@@ -54,90 +49,11 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
             assert_never(step)
 
 
-def print_next_step(console: Console, correction: str, step: NextStep) -> None:
-    """Say what a correction waits for."""
+def print_next_step(console: Console, correction: str, step: NextStep, *, soft_wrap: bool = True) -> None:
+    """Say what a correction waits for; with ``soft_wrap`` in one line, which the terminal breaks."""
     told = next_step_json(correction, step)
     colour = {"person": "yellow", "repair": "red"}.get(told["waits_for"], "green")
-    console.print(told["sentence"], style=colour, soft_wrap=True)
-
-
-def status_json(found: "Standing") -> dict[str, Any]:
-    """One correction: its plan's essentials, the steps that are done, and what is next."""
-    progress, plan = found.progress, found.progress.plan
-    return {
-        **next_step_json(plan.correction, found.next_step),
-        "table": plan.table,
-        "window": {"first": str(plan.window.first), "last": str(plan.window.last)},
-        "reason": plan.request.reason,
-        "version": plan.version_name,
-        "done": [str(step) for step in NINE_STEPS if step in progress.done],
-        "days": len(plan.days),
-        "staged": len(progress.staging.staged),
-        "changed": len(progress.gate.changed),
-        "live": len(progress.publication.swapped),
-        "certificate": progress.gate.certificate,
-        "approved_by": progress.gate.approval.by if progress.gate.approval else None,
-        "frozen": sorted(progress.downstream.frozen),
-        "ending": progress.publication.ending or None,
-        "checks": _checks(found),
-        "stale": [one.as_json() for one in found.stale],
-        "chain": [{"correction": one.correction, "table": one.table} for one in plan.chain],
-        "mixed": found.mixed,
-    }
-
-
-def statuses_json(found: Sequence["Standing"]) -> dict[str, Any]:
-    """All corrections."""
-    return {"corrections": [status_json(one) for one in found]}
-
-
-def print_statuses(console: Console, found: Sequence["Standing"], *, whole: bool) -> None:
-    """One correction with its steps and checks, or all in a line each."""
-    if not found:
-        console.print("No correction was ever opened here.")
-        return
-    if not whole:
-        table = Table("correction", "table", "window", "staged", "live", "what is next", box=None)
-        for one in found:
-            told = status_json(one)
-            window = f"{told['window']['first']}..{told['window']['last']}"
-            days = f"{told['staged']} of {told['days']}"
-            table.add_row(told["correction"], told["table"], window, days, str(told["live"]), told["sentence"])
-        console.print(table)
-        return
-    _print_whole(console, found[0])
-
-
-def _print_whole(console: Console, found: "Standing") -> None:
-    told, grain = status_json(found), found.progress.plan.window.grain
-    days = counted(told["days"], grain.value)
-    console.print(Text.assemble((f"Correction {told['correction']}", "bold"), f" of {told['table']}, {days}"))
-    console.print(f"{told['window']['first']}..{told['window']['last']}  {told['reason']}", soft_wrap=True)
-    if told["chain"]:
-        members = ", ".join(f"{one['correction']} of {one['table']}" for one in told["chain"])
-        console.print(f"Corrected together, in this order: {members}", soft_wrap=True)
-    if told["mixed"]:
-        console.print(told["mixed"], style="red", soft_wrap=True)
-    table = Table("step", "lane", "done", "at", "by", box=None)
-    at = {event.step: event for event in found.events if event.outcome == "done"}
-    for step in NINE_STEPS:
-        done = str(step) in told["done"]
-        event = at.get(step) if done else None
-        when = f"{event.at:%Y-%m-%d %H:%M}" if event else ""
-        table.add_row(str(step), str(LANES[step]), "yes" if done else "", when, event.actor if event else "")
-    console.print(table)
-    for check in told["checks"]:
-        mark = ("passed", "green") if check["passed"] else ("failed", "red")
-        console.print(Text.assemble(mark, f" {check['name']}  {check['sentence']}"), soft_wrap=True)
-    for event in found.events:
-        console.print(f"{event.at:%Y-%m-%d %H:%M}  {summary_of(event.fact, grain)}", style="dim", soft_wrap=True)
-    print_stale(console, found.stale)
-    print_next_step(console, told["correction"], found.next_step)
-
-
-def _checks(found: "Standing") -> list[dict[str, Any]]:
-    validated = last_of(found.events, Validated)
-    return [asdict(check) for check in validated.checks] if validated else []
+    console.print(told["sentence"], style=colour, soft_wrap=soft_wrap)
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -165,10 +81,10 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print(table)
 
 
-def print_stale(console: Console, stale: Sequence["StaleReader"]) -> None:
+def print_stale(console: Console, stale: Sequence["StaleReader"], *, soft_wrap: bool = True) -> None:
     """What is stale by a correction, or will be, and how that is corrected."""
     for one in stale:
-        console.print(one.sentence, style="yellow", soft_wrap=True)
+        console.print(one.sentence, style="yellow", soft_wrap=soft_wrap)
 
 
 def nightly_json(told: Mapping[str, "Published"]) -> dict[str, Any]:

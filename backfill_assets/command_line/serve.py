@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backfill_assets.command_line.session import Answer, Session
+from backfill_assets.command_line.session import Answer, Json, Session
 from backfill_assets.errors.setup import needs_extra
 from backfill_assets.errors.web import ConsoleExposed, PortTaken
 
@@ -25,9 +25,10 @@ def serve(
     origin: Annotated[
         list[str] | None, typer.Option(help="An address under which browsers reach the proxy; may be repeated.")
     ] = None,
+    json: Json = False,
 ) -> None:
     """Show all corrections live in a browser, and take the decisions of people there."""
-    answer = Answer(as_json=False)
+    answer = Answer(as_json=json)
     with answer.refusals():
         with needs_extra("console", "The console"):
             import uvicorn
@@ -37,7 +38,9 @@ def serve(
             raise ConsoleExposed(host)
         access = Access(tuple(one.rstrip("/") for one in origin or ()), identity_header)
         console, listening = console_of(Session(), access), _listening(host, port)
-        answer.console.print(f"The console is at {_address(host, port)}. Stop it with Ctrl-C.", soft_wrap=True)
+        told = {"address": _address(host, port)}
+        sentence = f"The console is at {told['address']}. Stop it with Ctrl-C."
+        answer.give(told, lambda shown: shown.print(sentence, soft_wrap=True))
         config = uvicorn.Config(
             console.application(),
             log_level="warning",

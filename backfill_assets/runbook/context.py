@@ -1,8 +1,8 @@
 """Who takes a step, on which table, amid what, and when: what every function of the runbook is given."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from backfill_assets.core.events import Event
@@ -56,7 +56,8 @@ class Surroundings(Protocol):
 class StepContext:
     """A table with its records and surroundings, and who acts: actor, Dagster run, and the time (UTC).
 
-    The records know how the table and its sources keep their slots.
+    The records know how the table and its sources keep their slots. ``made`` is what the machine's clock showed at
+    ``now``: the same, except where a demonstration has a clock of its own.
     """
 
     records: Records
@@ -65,6 +66,7 @@ class StepContext:
     actor: str
     now: datetime
     run_id: str = ""
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -78,6 +80,10 @@ class StepContext:
             CorrectionUnknown: when the ledger has none of that id.
         """
         return looked(self.records, self.records.ledger.progress(correction))
+
+    def time_of(self, logged: datetime) -> datetime:
+        """What the clock of ``now`` showed when a table's log, which goes by the machine's clock, showed this."""
+        return logged + (self.now - self.made)
 
     def event(self, correction: str, fact: Fact) -> Event:
         """An event of this context, not yet in the ledger."""

@@ -150,13 +150,13 @@ def _take(ctx: StepContext, planned: SwapPlanned, manifest: Manifest) -> Event:
     except CommitContended:
         raise
     except SwapUnverified as error:
-        at = swapped_at(live_table.snapshot(), manifest) or ctx.now
+        at = swapped_at(ctx, live_table.snapshot(), manifest)
         _tell_settled(ctx, manifest, replace(_swapped(ctx, planned, manifest, at, None), unverified=str(error)))
         raise
     except Refused as error:
         _tell_settled(ctx, manifest, _refused(ctx, planned.step, live_table.snapshot(), manifest, error))
         raise
-    at = commit.at if commit else swapped_at(live_table.snapshot(), manifest) or ctx.now
+    at = ctx.time_of(commit.at) if commit else swapped_at(ctx, live_table.snapshot(), manifest)
     return _tell_settled(ctx, manifest, _swapped(ctx, planned, manifest, at, commit))
 
 
@@ -222,10 +222,11 @@ def _last(ctx: StepContext, correction: str, step: Step, outcome: Outcome = Outc
     return next(event for event in reversed(events) if event.step is step and event.outcome is outcome)
 
 
-def swapped_at(live: Snapshot, manifest: Manifest) -> datetime | None:
-    """When the swap was committed, by the table's own log; None when the log no longer says."""
+def swapped_at(ctx: StepContext, live: Snapshot, manifest: Manifest) -> datetime:
+    """When the swap was committed, by the table's own log; now when the log no longer says."""
     marks = {"backfill_assets/correction": manifest.correction, "backfill_assets/swap": str(manifest.swap_count)}
-    return committed_at(live, marks)
+    logged = committed_at(live, marks)
+    return ctx.time_of(logged) if logged else ctx.now
 
 
 def _moved(live: Snapshot, manifest: Manifest) -> list[date]:

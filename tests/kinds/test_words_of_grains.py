@@ -25,7 +25,8 @@ from rich.console import Console
 from backfill_assets import LakeResource, errors
 from backfill_assets.command_line.jobs import _print_audit, _print_findings
 from backfill_assets.command_line.planning import print_waves
-from backfill_assets.command_line.printing import print_nightly, print_plan, print_statuses
+from backfill_assets.command_line.printing import print_nightly, print_plan
+from backfill_assets.command_line.status import print_statuses
 from backfill_assets.command_line.work import Published
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.facts import summary_of

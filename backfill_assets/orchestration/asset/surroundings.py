@@ -8,8 +8,9 @@ from pathlib import Path
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.notice import Notice
+from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.delivery import Post
-from backfill_assets.orchestration.instance.resources import now_utc, place
+from backfill_assets.orchestration.instance.resources import place
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import publish_page
 from backfill_assets.runbook import StepContext

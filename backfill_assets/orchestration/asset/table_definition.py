@@ -15,8 +15,9 @@ from backfill_assets.orchestration.asset.siblings import Declaration, declaratio
 from backfill_assets.orchestration.asset.source_limits import SourceLimits
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings, Render, published_root
 from backfill_assets.orchestration.asset.wave import ComputeSpec
+from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.columns import knowing
-from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit, now_utc
+from backfill_assets.orchestration.instance.resources import LakeResource, actor_of, git_commit
 from backfill_assets.orchestration.instance.slots import TableSlots, grain_of
 from backfill_assets.orchestration.reports.reach import Reports
 from backfill_assets.pages.publishing import show_moved
@@ -153,7 +154,7 @@ class TableDefinition:
     def _around(self, ctx: StepContext) -> dict[str, StepContext]:
         around = tables_around(self.asset)
         return {
-            name: one.context_in(ctx.records, ctx.actor, ctx.now, ctx.run_id)
+            name: replace(one.context_in(ctx.records, ctx.actor, ctx.now, ctx.run_id), made=ctx.made)
             for name, one in around.items()
             if name != self.table
         }

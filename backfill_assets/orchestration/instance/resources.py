@@ -3,15 +3,15 @@
 import os
 import subprocess
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
-from backfill_assets.core.given import time_given
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.runs import living_in_this, process_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
@@ -21,7 +21,7 @@ class LakeResource(dg.ConfigurableResource):
     """The root of the lake, a path or an object-store URI.
 
     Empty fields are taken from the environment when a run needs them: ``BACKFILL_LAKE`` (default ``data/lake``)
-    and ``BACKFILL_NOW``, an ISO time that stands in for the clock in demonstrations.
+    and ``BACKFILL_NOW``, which stands in for the clock in demonstrations.
     """
 
     root: str = Field(default="", description="Path or URI of the lake; empty takes BACKFILL_LAKE or data/lake.")
@@ -48,17 +48,6 @@ class LakeResource(dg.ConfigurableResource):
     def now(self) -> datetime:
         """The time, UTC."""
         return now_utc()
-
-
-def now_utc() -> datetime:
-    """The clock's time, or that of ``BACKFILL_NOW``."""
-    return clock_told() or datetime.now(UTC)
-
-
-def clock_told() -> datetime | None:
-    """The time of ``BACKFILL_NOW``; None where the real clock counts."""
-    told = os.environ.get("BACKFILL_NOW")
-    return time_given(told, "BACKFILL_NOW") if told else None
 
 
 def place(given: str, variable: str, default: str) -> str:

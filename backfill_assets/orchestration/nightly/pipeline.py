@@ -14,8 +14,8 @@ from backfill_assets.errors.setup import ArgumentUnusable
 from backfill_assets.orchestration.asset.arguments import described, refuse_assets
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
+from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.naming import table_of
-from backfill_assets.orchestration.instance.resources import now_utc
 from backfill_assets.sources.withdrawals import WaitingFile
 from backfill_assets.storage.records import Records
 

@@ -10,8 +10,8 @@ import dagster as dg
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.naming import table_of
-from backfill_assets.orchestration.instance.resources import now_utc
 from backfill_assets.orchestration.instance.slots import slots_of
 from backfill_assets.orchestration.reports.reach import WHOLE
 from backfill_assets.storage.completeness import Basis, Completeness, measure
