@@ -13,6 +13,8 @@ assert profiles  # Hypothesis' profile is loaded before any test is made.
 os.environ.setdefault("BACKFILL_FIRST_DAY", "2010-12-01")
 # Homes that tests make take the quicker storages, as the scripts' do; the README's shop takes Dagster's own.
 os.environ.setdefault("BACKFILL_STORAGES", "reusing")
+# Lakes of tests may be lost in a power cut; tests/forgetting_disk.py cuts the power of those that may not.
+os.environ.setdefault("BACKFILL_SYNC", "off")
 
 LONGEST = (
     "e2e/test_daemon",

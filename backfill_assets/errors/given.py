@@ -86,6 +86,16 @@ class StoragesUnknown(BadInput):
         )
 
 
+class SwitchUnknown(BadInput):
+    """A switch of the environment is set to something else than it can be."""
+
+    def __init__(self, variable: str, told: str, known: Collection[str]) -> None:
+        super().__init__(
+            f"{variable} is {told!r}, which is none of {listed(known)}. Nothing was written. "
+            f"Let {variable} be one of them, or leave it out."
+        )
+
+
 class DayBeforeFirst(BadInput):
     """Days landed, or were asked for, that lie before the first day of the definitions."""
 

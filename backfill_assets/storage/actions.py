@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Self
@@ -36,7 +36,8 @@ class DataFile:
 
     ``path`` is relative to the table's root and unquoted. ``size`` is in bytes, ``modified`` in milliseconds
     since 1970. ``day`` is the partition, None in tables without. ``stats`` is the complete Delta statistics as JSON.
-    ``column`` keeps the day in the table, as this ``value`` where that is not the day's own ISO text.
+    ``column`` keeps the day in the table, as this ``value`` where that is not the day's own ISO text. ``is_new`` says
+    that it was just written, and no commit names it yet.
     """
 
     path: str
@@ -47,6 +48,7 @@ class DataFile:
     stats: str
     column: str = DAY
     value: str = ""
+    is_new: bool = field(default=False, compare=False)
 
     def under(self, folder: str) -> Self:
         """The same file as seen from a root one or more folders above."""

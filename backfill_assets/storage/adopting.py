@@ -19,6 +19,7 @@ from backfill_assets.storage.files import Folder
 from backfill_assets.storage.foreign import ROWS, ForeignTable
 from backfill_assets.storage.layout import LOG
 from backfill_assets.storage.snapshot import same_rows
+from backfill_assets.storage.syncing import force_read, force_rewritten
 from backfill_assets.storage.table import PROPERTIES
 
 ADOPTION = "backfill_assets/adoption"
@@ -245,6 +246,7 @@ def _marked(adoption: str) -> CommitProperties:
 def _commit(table: ForeignTable, adoption: str, make: Callable[[], object]) -> int:
     """Make one commit from the handle that was read; its number."""
     number = table.handle.version() + 1
+    force_read(table.folder, number - 1)
     try:
         make()
     except (DeltaError, OSError, ValueError, pl.exceptions.PolarsError) as error:
@@ -253,4 +255,5 @@ def _commit(table: ForeignTable, adoption: str, make: Callable[[], object]) -> i
             if isinstance(error, CommitFailedError):
                 raise AdoptionOvertaken(table.folder.uri) from error
             raise AdoptionFailed(table.folder.uri, in_one_line(str(error))) from error
+    force_rewritten(table.folder, number)
     return number

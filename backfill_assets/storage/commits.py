@@ -20,6 +20,7 @@ from backfill_assets.storage.actions import DataFile, milliseconds
 from backfill_assets.storage.entries import ACTIONS
 from backfill_assets.storage.layout import LOG
 from backfill_assets.storage.snapshot import Snapshot, same_rows
+from backfill_assets.storage.syncing import force_read, force_written
 
 LONGEST_PAUSE_SECONDS = 1.0
 # The unique mark of one attempt to commit, by which it is known again when the answer was lost on the way.
@@ -76,11 +77,15 @@ class Committed(Generic[Result_co]):
 def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
     """Commit from the snapshot's handle; the commit's time, or None when another commit came first.
 
+    On a lake on disk what it builds on is forced there before it, and the commit itself before it is told of.
+
     Raises:
         CommitUnknown: when nobody can tell whether the commit happened.
+        LakeUnreachable: when what it builds on cannot be forced to disk.
     """
     mark = uuid.uuid4().hex
     now = datetime.now(UTC)
+    force_read(snapshot.folder, snapshot.commit, [file.path for file in change.adds if file.is_new])
     try:
         snapshot.handle.create_write_transaction(
             [
@@ -106,7 +111,9 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
         info = _next_commit(snapshot)
         if info is None:
             raise CommitUnknown(snapshot.folder.uri, in_one_line(str(error))) from error
-        return _time(info) if info.get(ATTEMPT) == mark else None
+        if info.get(ATTEMPT) != mark:
+            return None
+    force_written(snapshot.folder, snapshot.commit + 1)
     return _time(_next_commit(snapshot) or {"timestamp": milliseconds(now)})
 
 

@@ -1,10 +1,14 @@
-"""Files that readers see, replaced whole: a reader never sees half of one, and a failed write leaves the old ones."""
+"""Files that readers see, replaced whole: a reader never sees half of one, and a failed write leaves the old ones.
 
-import os
+Each is forced to disk before it takes the place of the old one, and then its name, so that a power cut leaves either.
+"""
+
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from backfill_assets.storage.syncing import force
 
 
 def replace_text(target: Path, text: str) -> None:
@@ -33,6 +37,7 @@ def replace_files(contents: Mapping[Path, bytes | None]) -> None:
                 target.unlink(missing_ok=True)
             else:
                 drafts[target].replace(target)
+        force({folder for target in contents for folder in (target.parent, target.parent.parent) if folder.exists()})
     finally:
         for draft in drafts.values():
             with suppress(OSError):
@@ -41,7 +46,5 @@ def replace_files(contents: Mapping[Path, bytes | None]) -> None:
 
 def _write(draft: Path, content: bytes) -> None:
     draft.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    draft.write_bytes(content)
+    force([draft])

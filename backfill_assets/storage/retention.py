@@ -14,6 +14,7 @@ from backfill_assets.storage.files import Found
 from backfill_assets.storage.layout import LOG, STAGED_PREFIX, staged_folder
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
+from backfill_assets.storage.syncing import force_base, force_read, force_written
 from backfill_assets.storage.table import Table
 
 RETIRED = "retired by the correction"
@@ -111,9 +112,12 @@ def decommission(
     May be repeated after a kill, and then deletes the rest. Never deletes the staged folder as a whole, because live
     points into it.
     """
+    snapshot = live.snapshot()
     plan = plan_decommission(
-        live.snapshot(), correction=correction, own_manifests=own_manifests, other_manifests=other_manifests
+        snapshot, correction=correction, own_manifests=own_manifests, other_manifests=other_manifests
     )
+    # A power cut must not bring back a commit that names what is deleted.
+    force_read(live.folder, snapshot.commit)
     live.folder.delete([file.path for file in plan.deleted])
     live.folder.delete(plan.log)
     live.folder.prune(staged_folder(correction))
@@ -152,6 +156,7 @@ def maintain(  # everything that keeps a file is named
     days, commit = _compact(live, keep_days)
     spare = {path for path in _unused(live, retention, now, keep_commits) if _is_public(path)}
     deleted = tuple(sorted(spare.difference(keep_paths)))
+    force_read(live.folder, live.snapshot().commit)
     live.folder.delete(deleted)
     return Maintenance(days, commit, deleted)
 
@@ -226,7 +231,9 @@ def clean_log(table: Table, before: datetime, keep_commits: Collection[int] = ()
     commits, checkpoints = _numbered(files, COMMIT), _numbered(files, CHECKPOINT)
     newest = max(commits, default=-1)
     if newest - max(checkpoints, default=-1) >= COMMITS_PER_CHECKPOINT:
-        table.snapshot().handle.create_checkpoint()
+        handle = table.snapshot().handle
+        handle.create_checkpoint()
+        force_written(table.folder, handle.version())
     needed = [number - 1 for number, found in commits.items() if found.modified >= before]
     first_needed = min([*needed, *keep_commits], default=newest)
     base = max((number for number in checkpoints if number <= first_needed), default=None)
@@ -234,6 +241,8 @@ def clean_log(table: Table, before: datetime, keep_commits: Collection[int] = ()
         return ()
     old = (*commits.items(), *checkpoints.items())
     spare = sorted(found.path for number, found in old if number < base and found.modified < before)
+    parts = [found.path for found in files if (named := CHECKPOINT.fullmatch(found.path)) and int(named[1]) == base]
+    force_base(table.folder, newest, parts)
     table.folder.delete(spare)
     return tuple(spare)
 

@@ -35,6 +35,7 @@ from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
 from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.syncing import force_read, force_written
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
 
@@ -112,6 +113,8 @@ class Table:
                 if time.monotonic() > deadline:
                     raise LakeUnreachable(self.uri, in_one_line(str(error))) from error
                 time.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter, no secret
+            else:
+                force_written(self.folder, 0)
 
     def snapshot(self, commit: int | None = None) -> Snapshot:
         """The newest commit, or an earlier one.
@@ -155,6 +158,8 @@ class Table:
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
             decision = decide(snapshot)
             if decision.write is None:
+                # What is already there is declared as well.
+                force_read(self.folder, snapshot.commit)
                 return Committed(None, decision.result)
             if lacking:
                 self.add_nullable_columns()
@@ -181,12 +186,15 @@ class Table:
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
             if not lacking:
                 return
+            read = snapshot.commit  # the handle goes on to its own commit
+            force_read(self.folder, read)
             with suppress(CommitFailedError):
                 snapshot.handle.alter.add_columns(
                     lacking,
                     commit_properties=CommitProperties(max_commit_retries=0),
                     post_commithook_properties=AFTER_COMMIT,
                 )
+                force_written(self.folder, read + 1)
             if time.monotonic() - started > DEADLINE_SECONDS:
                 raise CommitContended(self.uri, refused + 1, DEADLINE_SECONDS)
             pause(refused)
@@ -281,7 +289,7 @@ class Table:
         if column is not None and day is not None:
             path = f"{column.folder(value or str(day))}/{path}"
         size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
-        return DataFile(path, size, day, now, frame.height, stats, name_of(column), value)
+        return DataFile(path, size, day, now, frame.height, stats, name_of(column), value, is_new=True)
 
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
         with suppress(DeltaError, OSError):
