@@ -3,7 +3,7 @@
 from backfill_assets.core.onset import Cause, Finding, Observation, findings, tolerance_of
 from backfill_assets.orchestration.watching.against import against
 from backfill_assets.orchestration.watching.books import Book, Books, Figure, LedgerSpec, books_of, observe
-from backfill_assets.orchestration.watching.cursors import CursorMark
+from backfill_assets.orchestration.watching.cursors import CursorMark, report_use
 from backfill_assets.orchestration.watching.ledger_comparison import reconciled
 from backfill_assets.orchestration.watching.reconciliation import Reconciled
 from backfill_assets.orchestration.watching.watches import audit, freshness, reconcile
@@ -30,6 +30,7 @@ __all__ = [
     "observe",
     "reconcile",
     "reconciled",
+    "report_use",
     "request_text",
     "tolerance_of",
 ]

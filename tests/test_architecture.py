@@ -277,7 +277,7 @@ ROWS_AND_REQUESTS = {
     "storage/completeness.py Completeness",
     "storage/ledger.py Entry",
     "storage/outbox.py Sending",
-    "storage/watermarks.py Entry",
+    "storage/marks.py Entry",
 }
 # What a user writes once, by keyword, each with one meaning.
 PUBLIC_BUILDERS = {"build_correction_definitions", "correctable_asset"}

@@ -182,6 +182,7 @@ PUBLIC = {
         "findings",
         "request_text",
         "tolerance_of",
+        "report_use",
     },
 }
 

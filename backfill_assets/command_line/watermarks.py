@@ -10,11 +10,11 @@ from rich.table import Table
 
 from backfill_assets.command_line.planning import only_step_context
 from backfill_assets.command_line.session import Answer, Json, Session
-from backfill_assets.core.given import slot_given
+from backfill_assets.core.given import days_given, number_given, slot_given
 
 if TYPE_CHECKING:
+    from backfill_assets.core.holders import Holder
     from backfill_assets.runbook import StepContext
-    from backfill_assets.storage.watermarks import Holder
 
 OfTable = Annotated[str, typer.Option("--table", help="The correctable table; the only one when left out.")]
 Name = Annotated[str, typer.Argument(help="The holder, such as billing.", show_default=False)]
@@ -30,7 +30,12 @@ def list_(table: OfTable = "", json: Json = False) -> None:
     with answer.refusals():
         ctx = _step_context(Session(), table, "")
         holders = ctx.records.watermarks.holders(ctx.table.name)
-        told = {"table": ctx.table.name, "holders": [_told(holder) for _, holder in sorted(holders.items())]}
+        newest = ctx.records.newest(ctx.table.name)
+        told = {
+            "table": ctx.table.name,
+            "commit": newest.commit if newest else None,
+            "holders": [_told(holder) for _, holder in sorted(holders.items())],
+        }
         answer.give(told, lambda console: _print(console, told))
 
 
@@ -45,22 +50,54 @@ def register(name: Name, table: OfTable = "", by: By = "", json: Json = False) -
         answer.give(told, lambda console: console.print(f"{name} is registered."))
 
 
-@watermarks.command(epilog="Example: backfill-assets watermarks advance billing 2026-01-22")
+@watermarks.command(epilog="Example: backfill-assets watermarks advance billing 2026-01-22 --commit 118")
 def advance(
     name: Name,
-    day: Annotated[str, typer.Argument(help="The last day it has processed, ISO.", show_default=False)],
+    day: Annotated[
+        str,
+        typer.Argument(help="The last day it has processed, ISO, or FIRST..LAST.", show_default=False),
+    ],
+    commit: Annotated[str, typer.Option("--commit", help="The commit of the table that it has read.")] = "",
     table: OfTable = "",
     by: By = "",
     json: Json = False,
 ) -> None:
-    """Record that an external reader has processed everything up to a day."""
+    """Record that an external reader has processed everything up to a day, of a commit of the table."""
+    from backfill_assets.core.holders import Reading
     from backfill_assets.runbook.watermark_steps import advance_holder
 
     answer = Answer(as_json=json)
     with answer.refusals():
-        through = slot_given(day, "DAY")
-        told = _told(advance_holder(_step_context(Session(), table, by), name, through))
+        first, _, last = day.rpartition("..")
+        through, began = slot_given(last, "DAY"), slot_given(first, "DAY") if first else None
+        read = number_given(commit, "--commit") if commit else None
+        ctx = _step_context(Session(), table, by)
+        reading = Reading(read, ctx.table.partition.grain.before(began) if began else None)
+        told = _told(advance_holder(ctx, name, through, reading))
         answer.give(told, lambda console: console.print(_sentence(told)))
+
+
+@watermarks.command(epilog="Example: backfill-assets watermarks used filing-2026-q1 --commit 118")
+def used(
+    name: Annotated[str, typer.Argument(help="The cache, file or model.", show_default=False)],
+    commit: Annotated[str, typer.Option("--commit", help="The commit of the table that it used.", show_default=False)],
+    day: Annotated[
+        list[str] | None, typer.Option("--day", help="A day it used, or FIRST..LAST; may be repeated. All if left out.")
+    ] = None,
+    table: OfTable = "",
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Record which commit a reader outside has used; exposure names it until it has used a later one."""
+    from backfill_assets.runbook.watermark_steps import report_use
+
+    answer = Answer(as_json=json)
+    with answer.refusals():
+        read = number_given(commit, "--commit")
+        ctx = _step_context(Session(), table, by)
+        days = days_given(day or (), "--day", ctx.table.partition.grain)
+        told = _told(report_use(ctx, name, read, days))
+        answer.give(told, lambda console: console.print(f"{name} has used commit {read}{_again(told)}."))
 
 
 @watermarks.command(epilog='Example: backfill-assets watermarks waive 20260123 billing --by Ada --note "switched off"')
@@ -94,22 +131,27 @@ def _told(holder: "Holder") -> dict[str, Any]:
         "external": holder.external,
         "mark": str(holder.mark) if holder.mark else None,
         "effective": str(holder.effective) if holder.effective else None,
+        "commit": max((use.commit for use in holder.uses if use.commit is not None), default=None),
         "holds": {
-            correction: {"after": str(hold.before), "through": str(hold.through)}
+            correction: {"after": str(hold.before), "through": str(hold.through), "commit": hold.commit}
             for correction, hold in sorted(holder.holds.items())
         },
     }
 
 
 def _sentence(told: Mapping[str, Any]) -> str:
-    held = f", and has to read again for {', '.join(told['holds'])}" if told["holds"] else ""
-    return f"{told['holder']} has processed everything up to {told['effective']}{held}."
+    return f"{told['holder']} has processed everything up to {told['effective']}{_again(told)}."
+
+
+def _again(told: Mapping[str, Any]) -> str:
+    return f", and has to read again for {', '.join(told['holds'])}" if told["holds"] else ""
 
 
 def _print(console: Console, told: Mapping[str, Any]) -> None:
     if not told["holders"]:
         console.print(f"Nobody keeps a watermark on {told['table']} yet.")
         return
+    console.print(f"The newest commit of {told['table']} is {told['commit']}.")
     table = Table("holder", "who", "mark", "reads after", "held by", box=None)
     for one in told["holders"]:
         holds = [f"{name} ({hold['after']} to {hold['through']})" for name, hold in one["holds"].items()]

@@ -17,12 +17,13 @@ class HolderUnknown(BadInput):
 
 
 class HolderUnnamed(BadInput):
-    """A reader is to be registered under no name."""
+    """A reader is to be known by what is no name."""
 
-    def __init__(self, table: str, given: str) -> None:
+    def __init__(self, table: str, given: str, most: int) -> None:
+        shown = given if len(given) <= most else f"{given[:40]}…"
         super().__init__(
-            f"A reader of {table} cannot be called {given!r}. Nothing was recorded. "
-            "Give it a readable name; every correction waits for it by that name."
+            f"A reader of {table} cannot be called {shown!r}. Nothing was recorded. Give it a readable name of at most "
+            f"{most} letters, digits, spaces and the signs . _ - / @ ( ), which begins with a letter or digit."
         )
 
 
@@ -73,4 +74,36 @@ class WaiverUnsigned(BadInput):
     def __init__(self, correction: str, holder: str) -> None:
         super().__init__(
             f"Waiving {holder} for correction {correction} needs a name and a reason. Nothing was recorded. Give both."
+        )
+
+
+class CommitUnsaid(BadInput):
+    """A reader does not say which commit it has read, and days of it were swapped."""
+
+    def __init__(self, holder: str, table: str, corrections: Collection[str]) -> None:
+        super().__init__(
+            f"{holder} does not say which commit of {table} it has read, and days that it has read were swapped by "
+            f"{listed(corrections)}. Its mark is as it was. Name the commit with --commit, the newest one at the time "
+            "when it began to read."
+        )
+
+
+class CommitUnmade(BadInput):
+    """A reader says it has read a commit that there is not."""
+
+    def __init__(self, holder: str, table: str, commit: int, newest: int | None) -> None:
+        there = "was never published" if newest is None else f"has commits from 0 to {newest} so far"
+        super().__init__(
+            f"{holder} cannot have read commit {commit} of {table}, which {there}. Nothing was recorded. "
+            "Name the commit that it has read, as the table's log numbers it."
+        )
+
+
+class DaysUnused(BadInput):
+    """A reader says it has used days that a commit does not have."""
+
+    def __init__(self, holder: str, table: str, commit: int, days: str) -> None:
+        super().__init__(
+            f"{holder} cannot have used {days} of {table} at commit {commit}, which has no slot of it. "
+            "Nothing was recorded. Name the days that it has used."
         )

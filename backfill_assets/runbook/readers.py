@@ -30,16 +30,16 @@ def register_declared(ctx: StepContext) -> None:
         ctx.records.watermarks.register(name, ctx.table.name, by="code", at=ctx.now, external=True)
 
 
-def rewind_readers(ctx: StepContext, correction: str, window: Window, days: Collection[date]) -> list[str]:
+def rewind_readers(ctx: StepContext, correction: str, window: Window, days: Collection[date], commit: int) -> list[str]:
     """After a swap or roll back: hold our own holders until they are rebuilt, make external ones read again.
 
-    Returns the external holders that are awaited. Called again it changes nothing more.
+    ``commit`` is the swap's: what was read of an earlier one counts as not read. Returns the external holders that are
+    awaited. Called again it changes nothing more.
     """
     if not days:
         return []
     register_declared(ctx)
     watermarks, table = ctx.records.watermarks, ctx.table.name
     watermarks.hold(correction, table, internal_holders(ctx), window, by=ctx.actor, at=ctx.now)
-    return list(
-        watermarks.rewind(correction, table, Window.spanning(days, ctx.table.partition.grain), by=ctx.actor, at=ctx.now)
-    )
+    spanned = Window.spanning(days, ctx.table.partition.grain)
+    return [*watermarks.rewind(correction, table, spanned, by=ctx.actor, at=ctx.now, commit=commit)]

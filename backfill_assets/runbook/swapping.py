@@ -22,7 +22,7 @@ from backfill_assets.runbook.notify import measured_sums
 from backfill_assets.runbook.readers import rewind_readers
 from backfill_assets.runbook.stale_readers import refuse_corrected_readers
 from backfill_assets.storage import swap
-from backfill_assets.storage.opening import committed_at
+from backfill_assets.storage.opening import commit_with
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.table import Commit, Table
@@ -222,11 +222,24 @@ def _last(ctx: StepContext, correction: str, step: Step, outcome: Outcome = Outc
     return next(event for event in reversed(events) if event.step is step and event.outcome is outcome)
 
 
+def _read_from(ctx: StepContext, manifest: Manifest, commit: int | None) -> int:
+    """The commit of a swap, from which on its days are what it brought; the newest where the log no longer says."""
+    if commit is not None:
+        return commit
+    live = ctx.records.snapshot(ctx.table.name)
+    found = commit_with(live, _marks_of(manifest))
+    return live.commit if found is None else found[0]
+
+
 def swapped_at(ctx: StepContext, live: Snapshot, manifest: Manifest) -> datetime:
     """When the swap was committed, by the table's own log; now when the log no longer says."""
-    marks = {"backfill_assets/correction": manifest.correction, "backfill_assets/swap": str(manifest.swap_count)}
-    logged = committed_at(live, marks)
-    return ctx.time_of(logged) if logged else ctx.now
+    found = commit_with(live, _marks_of(manifest))
+    return ctx.time_of(found[1]) if found else ctx.now
+
+
+def _marks_of(manifest: Manifest) -> dict[str, str]:
+    """What the commit of a swap says of itself in the table's log."""
+    return {"backfill_assets/correction": manifest.correction, "backfill_assets/swap": str(manifest.swap_count)}
 
 
 def _moved(live: Snapshot, manifest: Manifest) -> list[date]:
@@ -247,7 +260,9 @@ def _swapped(
         step=planned.step,
         swap=SwapCommit(about.swap_count, about.days, at, number, milliseconds),
         reach=ctx.surroundings.reach(about.days),
-        rewound=tuple(rewind_readers(ctx, manifest.correction, plan.window, about.days)),
+        rewound=tuple(
+            rewind_readers(ctx, manifest.correction, plan.window, about.days, _read_from(ctx, manifest, number))
+        ),
         note=planned.note,
         sums=measured_sums(ctx, about, back=back),
         stale=stale_after(ctx, plan, about.days) if back else (),

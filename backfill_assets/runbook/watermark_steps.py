@@ -1,20 +1,31 @@
 """Watermarks in the course of a correction: who reads again, who has, and whom nobody waits for any more."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from backfill_assets.core.facts import HoldersAdvanced, HolderWaived
 from backfill_assets.core.given import is_person, written
+from backfill_assets.core.holders import UNSAID, Holder, Reading, Use
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import Grain
-from backfill_assets.core.window import contiguous
+from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.request import SlotsOfOtherGrain
-from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, HolderUnnamed, WaiverUnsigned
+from backfill_assets.errors.watermarks import (
+    CommitUnmade,
+    DaysUnused,
+    HolderInternal,
+    HolderNotAwaited,
+    HolderUnnamed,
+    WaiverUnsigned,
+)
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.opening import open_corrections
 from backfill_assets.runbook.readers import NIGHTLY, internal_holders, register_declared
 from backfill_assets.storage.completeness import proven_through
-from backfill_assets.storage.watermarks import Holder
+
+LONGEST_NAME = 100
+NAME = re.compile(r"[^\W_][\w .@/()-]*")
 
 
 def register_holder(ctx: StepContext, holder: str) -> Holder:
@@ -25,31 +36,77 @@ def register_holder(ctx: StepContext, holder: str) -> Holder:
         HolderInternal: when the name is that of nightly or of a report.
     """
     table = ctx.table.name
-    if written(holder) != holder or not holder:
-        raise HolderUnnamed(table, holder)
-    if holder in internal_holders(ctx):
-        raise HolderInternal(holder, table)
+    _refuse_no_reader(ctx, holder)
     ctx.records.watermarks.register(holder, table, by=ctx.actor, at=ctx.now, external=True)
     return ctx.records.watermarks.holders(table)[holder]
 
 
-def advance_holder(ctx: StepContext, holder: str, day: date) -> Holder:
+def advance_holder(ctx: StepContext, holder: str, day: date, reading: Reading = UNSAID) -> Holder:
     """Move the mark of an external holder that has processed everything up to a day; corrections hear of it.
 
+    The reading names the commit that it has read. Of days that were swapped later, it has read nothing.
+
     Raises:
-        HolderInternal, HolderUnknown, MarkBeyondData, MarkBackwards: when that cannot be.
+        HolderInternal, HolderUnknown, MarkBeyondData, MarkBackwards, CommitUnsaid, CommitUnmade: when that cannot be.
     """
-    table = ctx.table.name
+    table, grain = ctx.table.name, ctx.table.partition.grain
     if holder in internal_holders(ctx):
         raise HolderInternal(holder, table)
-    if not ctx.table.partition.grain.names(day):
-        raise SlotsOfOtherGrain(table, [day], ctx.table.partition.grain.value)
+    if wrong := [one for one in (day, reading.after) if one is not None and not grain.names(one)]:
+        raise SlotsOfOtherGrain(table, wrong, grain.value)
+    if reading.commit is not None:
+        _refuse_unmade(ctx, holder, reading.commit)
     register_declared(ctx)
-    live = ctx.records.days(table)
-    newest = max(live, default=None)
-    moved = ctx.records.watermarks.advance_verified(holder, table, day, newest, by=ctx.actor, at=ctx.now)
+    newest = max(ctx.records.days(table), default=None)
+    moved = ctx.records.watermarks.advance_verified(
+        holder, table, day, newest, by=ctx.actor, at=ctx.now, reading=reading
+    )
     note_advanced(ctx)
     return moved
+
+
+def report_use(ctx: StepContext, reader: str, commit: int, days: Collection[date] = ()) -> Holder:
+    """Write down that a reader outside has used some days of a commit of the table, from the first to the last.
+
+    Without days it has used all there were. No correction waits for a reader that is only known by what it used; each
+    names it among those who have seen its wrong numbers, until it has used a later commit. One that is registered has
+    read again what it used.
+
+    Raises:
+        HolderUnnamed, HolderInternal: when nobody outside can be called so.
+        CommitUnmade, DaysUnused: when there is no such commit, or it has none of the days.
+        CommitGone: when its days cannot be looked up any more.
+    """
+    table, grain = ctx.table.name, ctx.table.partition.grain
+    _refuse_no_reader(ctx, reader)
+    if wrong := [day for day in days if not grain.names(day)]:
+        raise SlotsOfOtherGrain(table, wrong, grain.value)
+    _refuse_unmade(ctx, reader, commit)
+    used = Use(None, None, commit, ctx.now)
+    if days:
+        window = Window.spanning(days, grain)
+        if not any(day in window for day in ctx.records.snapshot(table, commit).days):
+            raise DaysUnused(reader, table, commit, str(window))
+        used = Use(grain.before(window.first), window.last, commit, ctx.now)
+    register_declared(ctx)
+    told = ctx.records.watermarks.use(reader, table, used, by=ctx.actor)
+    note_advanced(ctx)
+    return told
+
+
+def _refuse_no_reader(ctx: StepContext, name: str) -> None:
+    table = ctx.table.name
+    if len(name) > LONGEST_NAME or written(name) != name or not NAME.fullmatch(name):
+        raise HolderUnnamed(table, name, LONGEST_NAME)
+    if name in internal_holders(ctx):
+        raise HolderInternal(name, table)
+
+
+def _refuse_unmade(ctx: StepContext, holder: str, commit: int) -> None:
+    table = ctx.table.name
+    newest = found.commit if (found := ctx.records.newest(table)) else None
+    if newest is None or not 0 <= commit <= newest:
+        raise CommitUnmade(holder, table, commit, newest)
 
 
 def waive_holder(ctx: StepContext, correction: str, holder: str, note: str) -> None:

@@ -107,11 +107,11 @@ def polars_type(name: str) -> pl.DataType | None:
     return POLARS_TYPES.get(name)
 
 
-def committed_at(snapshot: Snapshot, metadata: Mapping[str, str]) -> datetime | None:
-    """When the newest commit with this metadata was made, by the table's log; None when the log has none."""
+def commit_with(snapshot: Snapshot, metadata: Mapping[str, str]) -> tuple[int, datetime] | None:
+    """The number and time of the newest commit with this metadata, by the table's log; None when the log has none."""
     for info in snapshot.handle.history():
         if all(info.get(key) == value for key, value in metadata.items()):
-            return datetime.fromtimestamp(info["timestamp"] / 1000, UTC)
+            return info["version"], datetime.fromtimestamp(info["timestamp"] / 1000, UTC)
     return None
 
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.holders import Reading
 from backfill_assets.core.next_step import WaitForPerson, WaitUntil
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.plan import Plan, Request
@@ -119,7 +120,7 @@ def test_readers_are_set_back_before_the_window_and_move_again(world: WorldOf, c
     [holder] = [one for one in world.records.watermarks.holders(TABLE).values() if one.external]
     assert (holder.mark, holder.effective) == (slots[-1], slots[1])
     assert str(holder.effective) == str(slots[1])
-    advance_holder(ctx, "bi", slots[-1])
+    advance_holder(ctx, "bi", slots[-1], Reading(world.live.snapshot().commit))
     assert not world.progress(correction).downstream.awaited_holders
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
+from backfill_assets.core.holders import Reading
 from backfill_assets.core.next_step import WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import RetirementPremature
@@ -21,8 +22,13 @@ BILLING = "billing"
 
 def with_billing(world: World, mark: int = 10) -> StepContext:
     register_holder(world.step_context(), BILLING)
-    advance_holder(world.step_context(), BILLING, day(mark))
+    read_through(world, mark)
     return world.step_context()
+
+
+def read_through(world: World, last: int) -> None:
+    """What billing does: it reads the newest commit, then tells how far it has come."""
+    advance_holder(world.step_context(), BILLING, day(last), Reading(world.live.snapshot().commit))
 
 
 def effective(world: World, holder: str = BILLING):
@@ -57,7 +63,7 @@ def test_thaw_does_not_wait_for_readers_but_closing_does(tmp_path):
     assert waiting.holders == {BILLING}
     with pytest.raises(RetirementPremature, match=BILLING):
         decommission(world.step_context(), name, now=True)
-    advance_holder(world.step_context(), BILLING, day(8))
+    read_through(world, 8)
     world.drive(name)
     assert world.progress(name).publication.ending == "decommissioned"
 
@@ -66,9 +72,9 @@ def test_a_reader_counts_only_once_it_has_read_through_what_changed(tmp_path):
     world = world_at(tmp_path)
     with_billing(world)
     name = corrected(world)
-    advance_holder(world.step_context(), BILLING, day(7))
+    read_through(world, 7)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
-    advance_holder(world.step_context(), BILLING, day(8))
+    read_through(world, 8)
     assert world.progress(name).downstream.awaited_holders == frozenset()
 
 
@@ -76,7 +82,7 @@ def test_a_roll_back_makes_readers_read_again(tmp_path):
     world = world_at(tmp_path)
     with_billing(world)
     name = corrected(world)
-    advance_holder(world.step_context(), BILLING, day(10))
+    read_through(world, 10)
     roll_back(world.step_context(), name, [day(7)])
     assert effective(world) == day(6)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
@@ -86,7 +92,8 @@ def test_a_reader_whose_advance_was_not_noted_before_a_crash_is_noted_later(tmp_
     world = world_at(tmp_path)
     with_billing(world)
     name = corrected(world)
-    world.records.watermarks.advance(BILLING, TABLE, day(10), by=BILLING, at=world.now)
+    reading = Reading(world.live.snapshot().commit)
+    world.records.watermarks.advance(BILLING, TABLE, day(10), by=BILLING, at=world.now, reading=reading)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
     note_advanced(world.step_context())
     note_advanced(world.step_context())
@@ -124,9 +131,9 @@ def test_a_reader_declared_in_code_is_waited_for_though_it_never_said_anything(t
     world.__class__ = type("Declared", (World,), {"table": declared})
     name = corrected(world)
     assert world.progress(name).downstream.awaited_holders == {BILLING}
-    advance_holder(world.step_context(), BILLING, day(9))
+    read_through(world, 9)
     with pytest.raises(MarkBackwards):
-        advance_holder(world.step_context(), BILLING, day(2))
+        read_through(world, 2)
     assert world.progress(name).downstream.awaited_holders == frozenset()
 
 

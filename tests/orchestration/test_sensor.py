@@ -7,6 +7,7 @@ from polars.testing import assert_frame_equal
 
 from backfill_assets import runbook
 from backfill_assets.core.events import fact_of
+from backfill_assets.core.holders import Reading
 from backfill_assets.core.next_step import Stuck, WaitForPerson, next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.steps import Outcome, Step, WorkItem
@@ -273,7 +274,8 @@ def test_a_tick_notes_readers_that_have_read_again_though_nobody_said_so(daemon)
     advance_holder(ctx, "billing", HISTORY.last)
     correction = cut_over_without_dagster(daemon.lake, ctx)
     assert daemon.progress(correction).downstream.awaited_holders == {"billing"}
-    daemon.lake.records.watermarks.advance("billing", FACT, HISTORY.last, by="billing", at=NOW)
+    reading = Reading(daemon.lake.records.snapshot(FACT).commit)
+    daemon.lake.records.watermarks.advance("billing", FACT, HISTORY.last, by="billing", at=NOW, reading=reading)
     daemon.tick()
     assert daemon.progress(correction).downstream.awaited_holders == frozenset()
 

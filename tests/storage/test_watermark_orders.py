@@ -95,7 +95,7 @@ class Story:
         return self.marks.holders(TABLE).get(name) or self._unknown(name)
 
     def _unknown(self, name: str):
-        from backfill_assets.storage.watermarks import Holder
+        from backfill_assets.core.holders import Holder
 
         return Holder(name, TABLE)
 
