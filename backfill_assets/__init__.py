@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.asset.wave import source_version, validated
     from backfill_assets.orchestration.build import build_correction_definitions
     from backfill_assets.orchestration.instance.clock import clock_told, now_utc
-    from backfill_assets.orchestration.instance.resources import LakeResource, place
+    from backfill_assets.orchestration.instance.resources import FixedResource, LakeResource, place
     from backfill_assets.orchestration.nightly.pipeline import NightlySpec
     from backfill_assets.orchestration.reports.freeze import begin_report
     from backfill_assets.orchestration.reports.outside import OutsideReport
@@ -39,6 +39,7 @@ _HOMES = {
     "ExtraMissing": "backfill_assets.errors.setup",
     "FirstDayUnknown": "backfill_assets.errors.setup",
     "FirstDayUnreadable": "backfill_assets.errors.setup",
+    "FixedResource": "backfill_assets.orchestration.instance.resources",
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
@@ -73,6 +74,7 @@ __all__ = [
     "ExtraMissing",
     "FirstDayUnknown",
     "FirstDayUnreadable",
+    "FixedResource",
     "LakeResource",
     "NightlySpec",
     "OutsideReport",

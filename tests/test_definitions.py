@@ -37,7 +37,7 @@ def test_the_job_of_the_steps_has_a_row_a_step():
 
 def test_what_a_person_does_by_hand_is_a_job_of_that_name():
     for what in ("approve", "try_again", "roll_back", "abandon", "decommission"):
-        assert DEFS.resolve_job_def(f"{FACT}__{what}").partitions_def is not None
+        assert DEFS.resolve_job_def(f"{FACT}__decide_{what}").partitions_def is not None
 
 
 def test_the_driver_runs_by_default_and_looks_often():

@@ -18,6 +18,7 @@ PUBLIC = {
         "ExtraMissing",
         "FirstDayUnknown",
         "FirstDayUnreadable",
+        "FixedResource",
         "LakeResource",
         "NightlySpec",
         "OutsideReport",

@@ -151,12 +151,14 @@ def _asset_jobs(definition: TableDefinition) -> list[Any]:
         dg.define_asset_job(
             job_name(table),
             selection=[step_key(table, step) for step in NINE_STEPS],
-            description=f"The nine steps of a correction of {table}: a column a correction, a row a step.",
+            description=f"The board of {table}. Its partitions show a row a step and a column an open correction.",
+            tags=tags.BOARD,
         ),
         dg.define_asset_job(
             staging_job_name(table),
             selection=[definition.staged_key],
             description=f"The waves of the corrections of {table}, as their sensor requests them.",
+            tags=tags.ROUTINE,
         ),
     ]
 

@@ -14,6 +14,7 @@ from backfill_assets import (
     IO_MANAGER,
     CorrectableAsset,
     DaysFailed,
+    FixedResource,
     LakeResource,
     begin_report,
     correctable_asset,
@@ -40,7 +41,7 @@ TRAILING = dg.TimeWindowPartitionMapping(start_offset=1 - reports.TRAILING_DAYS)
 ENGINEERS, FINANCE = ["team:data-engineering"], ["team:finance"]
 
 
-class LandingResource(dg.ConfigurableResource):
+class LandingResource(FixedResource):
     """Where upstream drops its files, and what it declares about them.
 
     Empty takes ``BACKFILL_LANDING`` or ``data/landing``; ``BACKFILL_LANDED_FILES``, which is ``whole-day`` (what a

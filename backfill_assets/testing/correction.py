@@ -14,7 +14,7 @@ from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import Step
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.runbook.looking import chain_of, looked
 from backfill_assets.testing.place import Day, Place, refuse_failed, slot_of
@@ -108,7 +108,7 @@ class TestCorrection:
 
     def _by_hand(self, step: Step, **config: Any) -> None:
         table = self._definition.table
-        job = manual_job_name(table, step)
+        job, op = manual_job_name(table, step), manual_op_name(table, step)
         with self.place.entered():
             self.place.instance.add_dynamic_partitions(partitions_name(table), [self.id])
-            refuse_failed(self.place.runner.run_job(job, self.id, f"{job}_by_hand", config))
+            refuse_failed(self.place.runner.run_job(job, self.id, op, config))

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import TimeoutError as NotThere
 from playwright.sync_api import sync_playwright
 
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from tests.e2e.server import wait_until
 
 CHROMIUM = Path(os.environ.get("BACKFILL_CHROMIUM", "/usr/bin/chromium"))
@@ -93,17 +94,17 @@ class Analyst:
         return backfill["backfillId"] if backfill else told["launchPipelineExecution"]["run"]["runId"]
 
     def run_job(self, job: str, partition: str, config: Mapping[str, str]) -> None:
-        """Choose a correction in a job's launchpad, type its config, and launch it."""
-        page = self.page
-        self._choose(f"/locations/backfill_assets/jobs/{job}/playground", partition)
+        """Choose a correction in the launchpad of ``table__what`` is done by hand, type its config, and launch it."""
+        page, (table, _, what) = self.page, job.rpartition("__")
+        self._choose(f"/locations/backfill_assets/jobs/{manual_job_name(table, what)}/playground", partition)
         page.wait_for_timeout(1000)
         page.locator(".CodeMirror").first.click()
         page.keyboard.press("Control+a")
         lines = [f"      {name}: {value}" for name, value in config.items()]
-        page.keyboard.insert_text("\n".join(["ops:", f"  {job}_by_hand:", "    config:", *lines]))
+        page.keyboard.insert_text("\n".join(["ops:", f"  {manual_op_name(table, what)}:", "    config:", *lines]))
         launch = page.locator("button:enabled", has_text="Launch Run").last
         launch.wait_for()
-        self.see(f"{job.rpartition('__')[2]}")
+        self.see(f"{what}")
         launch.click()
         page.wait_for_url(re.compile("/runs/"))
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from tests.instances import configuration
 
 ROOT = Path(__file__).parents[2]
@@ -61,9 +62,10 @@ class Server:
         return self.ask(LAUNCH, p=params)["launchPartitionBackfill"]["backfillId"]
 
     def launch_by_hand(self, name: str, correction: str, **config: Any) -> str:
-        """Launch the job of what a person does to a correction, as its launchpad does; returns the run's id."""
-        told = {"ops": {f"{name}_by_hand": {"config": config}}}
-        return self.launch_job(name, {"dagster/partition": correction}, told)
+        """Launch the job of ``table__what`` a person does to a correction, as its launchpad does: the run's id."""
+        table, _, what = name.rpartition("__")
+        told = {"ops": {manual_op_name(table, what): {"config": config}}}
+        return self.launch_job(manual_job_name(table, what), {"dagster/partition": correction}, told)
 
     def launch_job(self, name: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> str:
         """Launch a job of the code location; returns the run's id."""

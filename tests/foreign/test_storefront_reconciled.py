@@ -64,7 +64,7 @@ def test_a_scheduled_look_finds_what_the_bank_says_otherwise_and_its_correction_
         story.run("approve", name, "--by", "Ada", "--note", "As the bank says.")
         wait_until(lambda: story.run("status", name).told["waits_for"] == "time", MINUTES, "the cut over")
         green = looked(lake, passed=True)
-        assert by_the_clock(server) == {f"{TABLE}__reconcile_daily"}
+        assert by_the_clock(server) == {f"{TABLE}__reconcile_schedule"}
 
     assert (str(finding.since), finding.detail["groups"]) == ("2026-01-12", ["DE"])
     assert "amounts since 2026-01-12 (DE)" in str(red.description)

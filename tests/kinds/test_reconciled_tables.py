@@ -105,7 +105,7 @@ def made(kind: Kind, compare: Any) -> Table:
 
     built = build_correction_definitions(orders, sources=[log], watch=[reconcile(compare)])
     defs = dg.Definitions.merge(dg.Definitions(assets=[log], resources=lake_resources()), built)
-    assert "orders__reconcile_daily" in {one.name for one in defs.get_repository_def().schedule_defs}
+    assert "orders__reconcile_schedule" in {one.name for one in defs.get_repository_def().schedule_defs}
     return Table(tables_in(defs)["orders"], kind)
 
 

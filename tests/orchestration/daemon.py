@@ -7,6 +7,7 @@ import dagster as dg
 
 from backfill_assets.core.fold import history
 from backfill_assets.core.progress import Progress
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from backfill_assets.orchestration.driving.sensor import driver_name
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
@@ -77,5 +78,5 @@ def stage_by_hand(daemon: Daemon, first: str, last: str, **more: str) -> RunResu
 
 def by_hand(daemon: Daemon, what: str, correction: str, /, **config: object) -> RunResult:
     """One of the jobs for things done by hand."""
-    job = f"{FACT}__{what}"
-    return Runner(defs, daemon.instance).run_job(job, correction, f"{job}_by_hand", config)
+    job, op = manual_job_name(FACT, what), manual_op_name(FACT, what)
+    return Runner(defs, daemon.instance).run_job(job, correction, op, config)

@@ -8,6 +8,7 @@ from backfill_assets.core.steps import LANES, NINE_STEPS, Step
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.correction.opening import opening_key
 from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue.definitions import defs
 from tests.e2e.small_lake import FACT
@@ -36,10 +37,11 @@ def opening(daemon, **config):
     return Runner(defs, daemon.instance).execute(job, {"user": "ada"}, assets=[opening_key(FACT)], config=told)
 
 
-def test_the_nine_steps_lie_in_two_lanes():
+def test_the_nine_steps_lie_in_two_lanes_of_one_group():
     graph = defs.resolve_asset_graph()
-    groups = {graph.get(step_key(FACT, step)).group_name for step in NINE_STEPS}
-    assert groups == {f"{FACT}__{lane}" for lane in set(LANES.values())}
+    steps = {step: graph.get(step_key(FACT, step)) for step in NINE_STEPS}
+    assert {step: node.tags[tags.LANE] for step, node in steps.items()} == LANES
+    assert {node.group_name for node in steps.values()} == {f"{FACT}__correction"}
 
 
 def test_every_step_shows_what_it_did_in_numbers_of_the_ledger_and_the_table(daemon):

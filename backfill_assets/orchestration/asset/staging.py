@@ -35,7 +35,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         f"published numbers. A launch opens a correction of its {grain.value}s, or joins the open one around them. "
         f"The {grain.value}s are staged, validated, and wait for a person's approval before they are cut over. "
         f"Watch it in the job {definition.table}__correction, in the partition that bears the correction's id. "
-        f"Decide by the job {definition.table}__approve, in the console, or by backfill-assets approve."
+        f"Decide by the job {definition.table}__decide_approve, in the console, or by backfill-assets approve."
     )
     options = {
         **of_staged(definition.declaration.options),

@@ -19,6 +19,7 @@ from backfill_assets.orchestration.asset.run_ends import recording_failure, refr
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.steps import tell_changed
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import told_in
 from backfill_assets.orchestration.instance.resources import LakeResource, actor_of
 from backfill_assets.runbook import StepContext
@@ -80,8 +81,13 @@ class DecommissionConfig(ByHandConfig):
 
 
 def manual_job_name(table: str, what: str) -> str:
-    """The job of a thing done by hand: a step, or ``try_again``."""
-    return f"{table}__{what}"
+    """The job of a thing done by hand: a step, or ``try_again``. In a list these jobs stand together."""
+    return f"{table}__decide_{what}"
+
+
+def manual_op_name(table: str, what: str) -> str:
+    """The one op of that job, under which its launch form has the fields."""
+    return f"{table}__{what}_by_hand"
 
 
 def manual_jobs(definition: TableDefinition) -> list[dg.JobDefinition]:
@@ -136,7 +142,7 @@ def _job(definition: TableDefinition, what: str, op: dg.OpDefinition, about: str
 
     name, hooks = manual_job_name(definition.table, what), {recording_failure(definition)}
 
-    @dg.job(name=name, partitions_def=partitions, description=about, hooks=hooks)
+    @dg.job(name=name, partitions_def=partitions, description=about, hooks=hooks, tags=tags.DECISION)
     def by_hand() -> None:
         op()
 
@@ -144,7 +150,7 @@ def _job(definition: TableDefinition, what: str, op: dg.OpDefinition, about: str
 
 
 def _approve(definition: TableDefinition) -> dg.JobDefinition:
-    @dg.op(name=f"{definition.table}__approve_by_hand", required_resource_keys={"lake"})
+    @dg.op(name=manual_op_name(definition.table, Step.APPROVE), required_resource_keys={"lake"})
     def approve(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
         with _launched(context, definition, "approve", config) as correction:
             runbook.approve(
@@ -155,7 +161,7 @@ def _approve(definition: TableDefinition) -> dg.JobDefinition:
 
 
 def _try_again(definition: TableDefinition) -> dg.JobDefinition:
-    @dg.op(name=f"{definition.table}__try_again_by_hand", required_resource_keys={"lake"})
+    @dg.op(name=manual_op_name(definition.table, TRY_AGAIN), required_resource_keys={"lake"})
     def look_and_try_again(context: dg.OpExecutionContext, config: TryAgainConfig) -> None:
         with _launched(context, definition, "try again", config) as correction:
             try_again(_step_context(context, definition, config.by), correction)
@@ -166,7 +172,7 @@ def _try_again(definition: TableDefinition) -> dg.JobDefinition:
 
 
 def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
-    @dg.op(name=f"{definition.table}__roll_back_by_hand", required_resource_keys={"lake"})
+    @dg.op(name=manual_op_name(definition.table, Step.ROLL_BACK), required_resource_keys={"lake"})
     @told_in(definition.slots.grain)
     def roll_back(context: dg.OpExecutionContext, config: RollBackConfig) -> None:
         with _launched(context, definition, "roll back", config) as correction:
@@ -181,7 +187,7 @@ def _roll_back(definition: TableDefinition) -> dg.JobDefinition:
 
 
 def _abandon(definition: TableDefinition) -> dg.JobDefinition:
-    @dg.op(name=f"{definition.table}__abandon_by_hand", required_resource_keys={"lake"})
+    @dg.op(name=manual_op_name(definition.table, Step.ABANDON), required_resource_keys={"lake"})
     def abandon(context: dg.OpExecutionContext, config: AbandonConfig) -> None:
         with _launched(context, definition, "abandon", config) as correction:
             runbook.abandon(_step_context(context, definition, config.by), correction, config.note)
@@ -191,7 +197,7 @@ def _abandon(definition: TableDefinition) -> dg.JobDefinition:
 
 
 def _decommission(definition: TableDefinition) -> dg.JobDefinition:
-    @dg.op(name=f"{definition.table}__decommission_by_hand", required_resource_keys={"lake"})
+    @dg.op(name=manual_op_name(definition.table, Step.DECOMMISSION), required_resource_keys={"lake"})
     def decommission(context: dg.OpExecutionContext, config: DecommissionConfig) -> None:
         with _launched(context, definition, "decommission", config) as correction:
             ctx = _step_context(context, definition, config.by, decides=config.now)

@@ -1,20 +1,46 @@
 """Opening a correction from the launchpad: the fields of a request, each with what it means."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from backfill_assets import runbook
-from backfill_assets.core.plan import Plan
+from backfill_assets.core.plan import Approval, Plan
 from backfill_assets.core.steps import Step
+from backfill_assets.core.waves import WaveOrder
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import Shown, metadata_of, table_of
-from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.correction.steps import job_name, step_key
 from backfill_assets.orchestration.instance.jobs import logging_refusals, told_in
 from backfill_assets.runbook.request import request_of
+
+
+# Dagster offers the names of an enum in its forms, and refuses any other before there is a run; hence small letters.
+class Order(StrEnum):
+    """Which days go first."""
+
+    canary = WaveOrder.CANARY
+    oldest = WaveOrder.OLDEST
+    newest = WaveOrder.NEWEST
+
+
+class Approving(StrEnum):
+    """Who lets a correction through."""
+
+    manual = Approval.MANUAL
+    automatic = Approval.AUTOMATIC
+
+
+class Sign(StrEnum):
+    """Which way every day moves; either claims nothing."""
+
+    either = ""
+    up = "up"
+    down = "down"
 
 
 class WavesConfig(dg.Config):
@@ -22,7 +48,7 @@ class WavesConfig(dg.Config):
 
     max_days: int = Field(default=15, description="The most days in one run.")
     at_once: int = Field(default=2, description="The number of runs at the same time.")
-    order: str = Field(default="canary", description="canary (the newest day alone first), oldest or newest.")
+    order: Order = Field(default=Order.canary, description="canary (the newest day alone first), oldest or newest.")
     attempts: int = Field(default=3, description="The number of tries of a day before a person has to look.")
 
 
@@ -47,7 +73,9 @@ class ExpectConfig(dg.Config):
     max_change_total: str = Field(
         default="", description="The largest share by which the total may change, such as 0.5%."
     )
-    sign: str = Field(default="", description="up or down: no day moves the other way.")
+    sign: Sign = Field(
+        default=Sign.either, description="up or down: no day moves the other way; either claims nothing."
+    )
     estimate: EstimateConfig = Field(default=EstimateConfig(), description="The predicted effect.")
 
 
@@ -61,7 +89,9 @@ class OpenConfig(dg.Config):
     )
     watchers: list[str] = Field(default=[], description="Who is notified, audience by audience.")
     expect: ExpectConfig = Field(default=ExpectConfig(), description="What may differ; empty declares nothing.")
-    approval: str = Field(default="manual", description="manual, or automatic when the expectation is met.")
+    approval: Approving = Field(
+        default=Approving.manual, description="manual, or automatic when the expectation is met."
+    )
     correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")
     downstream: list[str] = Field(default=[], description="Tables that read it, to be corrected together with it.")
     waves: WavesConfig = Field(default=WavesConfig(), description="How the days are cut into waves.")
@@ -77,7 +107,7 @@ def opening_asset(definition: TableDefinition) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=opening_key(definition.table),
-        group_name=f"{definition.table}__data_engineering",
+        group_name=job_name(definition.table),
         description=f"Opens a correction of {definition.table}: shift-click Materialize and fill in the request.",
         required_resource_keys={"lake"},
         kinds={"correction"},
@@ -96,7 +126,7 @@ def opening_asset(definition: TableDefinition) -> dg.AssetsDefinition:
 
 def request_fields(table: str, config: OpenConfig) -> Mapping[str, Any]:
     """The fields of a request file, from those of the launchpad; what is left empty there is not in it."""
-    told = config.model_dump()
+    told = config.model_dump(mode="json")
     window = _filled({"first": told.pop("first"), "last": told.pop("last")})
     expect = told.pop("expect")
     expect = _filled({**expect, "estimate": _filled(expect["estimate"])})

@@ -25,6 +25,7 @@ from backfill_assets.orchestration.correction.metadata import (
     validation_metadata,
 )
 from backfill_assets.orchestration.correction.rebuild import rebuild
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.materializing import log_materializations
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.runbook import StepContext
@@ -75,7 +76,8 @@ def _step_asset(
         key=key,
         deps=upstream,
         partitions_def=partitions,
-        group_name=f"{definition.table}__{LANES[step]}",
+        group_name=job_name(definition.table),
+        tags={tags.LANE: str(LANES[step])},
         description=grain.worded(ABOUT[step]),
         required_resource_keys={"lake"},
         hooks={recording_failure(definition)},

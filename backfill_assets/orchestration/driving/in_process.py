@@ -16,7 +16,7 @@ from backfill_assets.core.steps import Step, WorkItem
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_around
-from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.driving.run_requests import (
     fail_orphaned_runs,
@@ -135,8 +135,9 @@ class Driver:
     def _take(self, correction: str, steps: Sequence[Step], told: Mapping[str, str]) -> RunResult:
         if Step.ROLL_BACK in steps:
             # Asked for and written down, but not known to have happened: the job takes up what it finds planned.
-            job = manual_job_name(self.definition.table, Step.ROLL_BACK)
-            return self.runner.run_job(job, correction, f"{job}_by_hand", {"by": self.actor}, told)
+            named = (self.definition.table, Step.ROLL_BACK)
+            job, op = manual_job_name(*named), manual_op_name(*named)
+            return self.runner.run_job(job, correction, op, {"by": self.actor}, told)
         keys = [step_key(self.definition.table, step) for step in steps]
         return self.runner.run_partition(keys, correction, told)
 

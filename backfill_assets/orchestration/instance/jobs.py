@@ -13,10 +13,15 @@ from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.instance.resources import LakeResource
 
 
-def by_the_clock(job: Any, name: str, cron: str, description: str | None = None) -> dg.ScheduleDefinition:
+def schedule_name(job: str) -> str:
+    """The schedule of a job."""
+    return f"{job}_schedule"
+
+
+def by_the_clock(job: Any, cron: str, description: str) -> dg.ScheduleDefinition:
     """A schedule, in UTC, of a job that needs no telling; it runs unless somebody stops it."""
     return dg.ScheduleDefinition(
-        name=name,
+        name=schedule_name(job.name),
         job=job,
         cron_schedule=cron,
         execution_timezone="UTC",

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.clock import now_utc
@@ -17,7 +18,23 @@ from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 
 
-class LakeResource(dg.ConfigurableResource):
+class FixedResource(dg.ConfigurableResource):
+    """A resource whose fields are given where definitions are made: no launch form asks for them, and no run sets them.
+
+    Dagster puts every field of a resource with defaults into each launch form; a person would have to tell the few
+    that are asked for from those that nobody may change.
+    """
+
+    _fixed: dg.ResourceDefinition | None = PrivateAttr(default=None)
+
+    def get_resource_definition(self) -> Any:
+        """What Dagster makes of it, with all fields bound."""
+        if self._fixed is None:
+            self._fixed = super().get_resource_definition().configured({}, {})
+        return self._fixed
+
+
+class LakeResource(FixedResource):
     """The root of the lake, a path or an object-store URI.
 
     Empty fields are taken from the environment when a run needs them: ``BACKFILL_LAKE`` (default ``data/lake``)

@@ -6,8 +6,15 @@ REBUILD_FOR = "backfill_assets/rebuild_for"
 STEP = "backfill_assets/step"
 REQUEST = "backfill_assets/request"
 PROCESS = "backfill_assets/process"
+KIND = "backfill_assets/kind"
+LANE = "backfill_assets/lane"
 
 PUBLISH_LIVE = "live"
+
+# What kind of job it is, as its page shows.
+DECISION = {KIND: "decision"}
+ROUTINE = {KIND: "routine"}
+BOARD = {KIND: "board"}
 
 BACKFILL = "dagster/backfill"
 RANGE_START = "dagster/asset_partition_range_start"

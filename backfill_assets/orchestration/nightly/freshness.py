@@ -7,6 +7,7 @@ import dagster as dg
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import by_the_clock, lake_check
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.storage.snapshot import Snapshot
@@ -37,8 +38,10 @@ def freshness_definitions(definition: TableDefinition, *, most_days_old: int = M
     checks = [_fresh(definition, most_days_old), _usual(definition)]
     selection = dg.AssetSelection.checks_for_assets(definition.asset.key)
     told = f"Evaluates the checks on {definition.table}, also when nothing was published."
-    job = dg.define_asset_job(watch_job_name(definition.table), selection=selection, description=told)
-    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_MORNING, told)
+    job = dg.define_asset_job(
+        watch_job_name(definition.table), selection=selection, description=told, tags=tags.ROUTINE
+    )
+    schedule = by_the_clock(job, EVERY_MORNING, told)
     return dg.Definitions(asset_checks=checks, jobs=[job], schedules=[schedule])
 
 

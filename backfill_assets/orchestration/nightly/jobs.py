@@ -22,7 +22,7 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import metadata_of, table_of
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals, told_in
+from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals, schedule_name, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, cron_of
@@ -41,12 +41,12 @@ class NightlyConfig(dg.Config):
 
 
 def nightly_name(table: str) -> str:
-    """The job and, with ``_schedule``, the schedule of nightly."""
+    """The job of nightly."""
     return f"{table}__nightly"
 
 
 def sweep_name(table: str) -> str:
-    """The job and, with ``_schedule``, the schedule of the sweep."""
+    """The job of the sweep."""
     return f"{table}__retention_sweep"
 
 
@@ -95,15 +95,16 @@ def nightly_definitions(pipeline: Pipeline, cron: str = "") -> dg.Definitions:
         if done.failures:
             raise NightlyIncomplete(table, {**done.failed, **done.reports_failed})
 
-    @dg.job(
-        name=nightly_name(table), description=f"Publishes every pending {grain.value} of {table}, and what reads it."
-    )
+    about = f"Publishes every pending {grain.value} of {table}, and what reads it."
+
+    @dg.job(name=nightly_name(table), description=about, tags=tags.ROUTINE)
     def nightly() -> None:
         publish()
 
     @dg.schedule(
-        name=f"{nightly_name(table)}_schedule",
+        name=schedule_name(nightly_name(table)),
         job=nightly,
+        description=about,
         cron_schedule=cron or cron_of(pipeline.definition.slots.grain),
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -157,11 +158,13 @@ def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg
         if errors:
             raise SweepIncomplete(table, errors)
 
-    @dg.job(name=sweep_name(table), description=f"Deletes retired and abandoned files of {table} that nothing needs.")
+    about = f"Deletes retired and abandoned files of {table} that nothing needs."
+
+    @dg.job(name=sweep_name(table), description=about, tags=tags.ROUTINE)
     def retention_sweep() -> None:
         sweep()
 
-    schedule = by_the_clock(retention_sweep, f"{sweep_name(table)}_schedule", cron)
+    schedule = by_the_clock(retention_sweep, cron, about)
     return dg.Definitions(jobs=[retention_sweep], schedules=[schedule])
 
 

@@ -27,6 +27,7 @@ from backfill_assets.orchestration.asset.guard import claims
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
@@ -119,8 +120,8 @@ def proposal(audit: Audit) -> str:
 def audit_definitions(definition: TableDefinition) -> dg.Definitions:
     """The job, its nightly schedule, and the check on the live asset that tells what the last audit found."""
     job = _job(definition)
-    told = definition.slots.grain.worded("Computes a few random published days again, each night.")
-    schedule = by_the_clock(job, f"{job.name}_daily", EVERY_NIGHT, told)
+    told = f"Computes a few random published {definition.slots.grain.value}s of {definition.table} again."
+    schedule = by_the_clock(job, EVERY_NIGHT, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
 
@@ -165,10 +166,9 @@ def _job(definition: TableDefinition) -> dg.JobDefinition:
         context.instance.report_runless_asset_event(_evaluation(definition, verdict, told))
         return {**told, **verdict.as_json(), "met": found.published > 0}
 
-    @dg.job(
-        name=name,
-        description=f"Computes published {grain.value}s of {definition.table} again and compares them with live.",
-    )
+    about = f"Computes published {grain.value}s of {definition.table} again and compares them with live."
+
+    @dg.job(name=name, description=about, tags=tags.ROUTINE)
     def job() -> None:
         verdict_op(name, definition.table)(replay())
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from backfill_assets.core.given import number_given
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
 from backfill_assets.orchestration.instance.resources import actor_of
 from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
@@ -21,7 +22,7 @@ class MaintenanceConfig(dg.Config):
 
 
 def maintenance_job_name(table: str) -> str:
-    """The job and, with ``_schedule``, the schedule of a table's maintenance."""
+    """The job of a table's maintenance."""
     return f"{table}__maintenance"
 
 
@@ -49,12 +50,11 @@ def maintenance_definitions(definition: TableDefinition, cron: str = MAINTENANCE
         )
         return told
 
-    @dg.job(
-        name=maintenance_job_name(definition.table),
-        description=f"Compacts, vacuums and cleans logs around {definition.table}, as far as open corrections allow.",
-    )
+    about = f"Compacts, vacuums and cleans logs around {definition.table}, as far as open corrections allow."
+
+    @dg.job(name=maintenance_job_name(definition.table), description=about, tags=tags.ROUTINE)
     def maintenance() -> None:
         maintain()
 
-    schedule = by_the_clock(maintenance, f"{maintenance_job_name(definition.table)}_schedule", cron)
+    schedule = by_the_clock(maintenance, cron, about)
     return dg.Definitions(jobs=[maintenance], schedules=[schedule])

@@ -12,6 +12,7 @@ from backfill_assets.core.given import slot_given
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import counted, listed
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import as_result, by_the_clock, lake_check, logging_refusals, told_in
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.watching.looks import Looks, Verdict, verdict_op
@@ -90,8 +91,8 @@ def reconciliation_definitions(
 ) -> dg.Definitions:
     """The job, its daily schedule, and the check on the live asset that tells what the last one found."""
     job = _job(definition, reconcile)
-    told = f"Compares every published {definition.slots.grain.value} with the ledger, each morning."
-    schedule = by_the_clock(job, f"{job.name}_daily", cron, told)
+    told = f"Compares every published {definition.slots.grain.value} of {definition.table} with the ledger."
+    schedule = by_the_clock(job, cron, told)
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
 
@@ -119,7 +120,9 @@ def _job(definition: TableDefinition, reconcile: Reconcile) -> dg.JobDefinition:
         context.instance.report_runless_asset_event(_evaluation(definition, verdict, found.findings, told))
         return {**told, **verdict.as_json(), "met": found.days > 0}
 
-    @dg.job(name=name, description=f"Compares live {definition.table} with the ledger and says since when they differ.")
+    about = f"Compares live {definition.table} with the ledger and says since when they differ."
+
+    @dg.job(name=name, description=about, tags=tags.ROUTINE)
     def job() -> None:
         verdict_op(name, definition.table)(compare_with_ledger())
 
