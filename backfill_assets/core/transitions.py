@@ -221,11 +221,15 @@ def after_refused(progress: Progress, refused: facts.SwapRefused) -> Progress:
 
 
 def after_swapped(progress: Progress, swapped: facts.Swapped) -> Progress:
-    """The days are live, or live no more, and their readers are owed the rebuild and a notice."""
+    """The days are live, or live no more, and their readers are owed the rebuild and a notice.
+
+    A correction that was closed before its swap was found is open again, unless its files are gone.
+    """
     days, downstream = frozenset(swapped.swap.days), progress.downstream
     reached = {(report, key) for report, keys in swapped.reach.items() for key in keys}
     told = undone(progress, *READERS_STEPS)
-    live = replace(progress.publication, planned=None, swap_count=swapped.swap.swap_count)
+    final = progress.publication.ending if progress.publication.ending is Ending.DECOMMISSIONED else None
+    live = replace(progress.publication, planned=None, swap_count=swapped.swap.swap_count, ending=final)
     if swapped.step is Step.CUT_OVER:
         changed = done(told, Step.CUT_OVER)
         live = replace(live, swapped=live.swapped | days, swapped_at=swapped.swap.swapped_at)

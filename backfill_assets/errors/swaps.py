@@ -103,6 +103,28 @@ class SwapNumberTaken(Refused):
         )
 
 
+class SwapNumberBurnt(Refused):
+    """The swap was settled without a commit, by whoever refused it or abandoned the correction."""
+
+    def __init__(self, correction: str, swap_count: int) -> None:
+        super().__init__(
+            f"Swap {swap_count} of correction {correction} was refused meanwhile by another process. "
+            "Live is untouched by it, and its number is used up. "
+            f"See the status of {correction} for what became of it."
+        )
+
+
+class SwapCalledOff(Refused):
+    """A planned cut over is not to happen, because somebody abandons the correction."""
+
+    def __init__(self, correction: str, swap_count: int) -> None:
+        super().__init__(
+            f"Swap {swap_count} of correction {correction} was called off, because the correction is being abandoned. "
+            "Live is untouched, and the number is used up. "
+            f"Abandon {correction}, or run it again to cut it over with the next number."
+        )
+
+
 class RollBackOvertaken(Refused):
     """Live days were written between the plan of a roll back and its commit."""
 

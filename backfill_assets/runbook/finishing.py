@@ -13,7 +13,7 @@ from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.notify import notify_watchers, owed_notices
-from backfill_assets.runbook.swapping import settle
+from backfill_assets.runbook.settling import settle
 from backfill_assets.runbook.watermark_steps import move_own_marks, note_advanced, stale_reports
 from backfill_assets.storage.retention import decommission as delete_retired
 from backfill_assets.storage.swap import Manifest

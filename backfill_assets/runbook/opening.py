@@ -34,8 +34,8 @@ from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unfit, refuse_unplaced
 from backfill_assets.runbook.readers import holders_of
+from backfill_assets.runbook.settling import call_off
 from backfill_assets.runbook.stale_readers import slots_reading
-from backfill_assets.runbook.swapping import settle
 from backfill_assets.storage.ledger import Writing
 
 
@@ -130,6 +130,8 @@ def open_corrections(ctx: StepContext) -> dict[str, Progress]:
 def abandon(ctx: StepContext, correction: str, note: str) -> Event:
     """Abandon a correction: holds are released, days unclaimed, reports thawed. What is staged stays until swept.
 
+    A cut over that is planned and has not happened will not, whoever is about to commit it.
+
     Raises:
         NameNeeded: when it is nobody who decides.
         CorrectionClosed: when it is closed already.
@@ -140,7 +142,10 @@ def abandon(ctx: StepContext, correction: str, note: str) -> Event:
     refuse_follower(ctx.progress(correction).plan, "abandon")
     while True:
         for one in linked(ctx, ctx.progress(correction).plan):
-            settle(one.ctx, one.correction)
+            if one.progress.publication.planned is None:
+                _refuse_abandoning(one.progress)
+        for one in linked(ctx, ctx.progress(correction).plan):
+            call_off(one.ctx, one.correction)
         chain = linked(ctx, ctx.progress(correction).plan)
         for one in chain:
             _refuse_abandoning(one.progress)

@@ -35,7 +35,7 @@ AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one commit does: files that enter, files that leave, an application's number, metadata.
+    """What one commit does: files that enter, files that leave, the numbers of applications, metadata.
 
     ``metadata`` goes into the commit's info; values that are not strings are written as JSON.
     ``data_change`` is False when the rows stay the same, as in a compaction.
@@ -43,7 +43,7 @@ class Change:
 
     adds: tuple[DataFile, ...] = ()
     removes: tuple[DataFile, ...] = ()
-    app: tuple[str, int] | None = None
+    apps: tuple[tuple[str, int], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     data_change: bool = True
 
@@ -102,7 +102,7 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
                     ACTIONS: str(len(change.adds) + len(change.removes)),
                 },
                 max_commit_retries=0,
-                app_transactions=[Transaction(*change.app)] if change.app else None,
+                app_transactions=[Transaction(*app) for app in change.apps] or None,
             ),
             post_commithook_properties=AFTER_COMMIT,
         )

@@ -11,6 +11,7 @@ from deltalake.schema import Field, PrimitiveType
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.lake import FrameUnfit, RowsOfOtherDays, SchemasDiffer
+from backfill_assets.storage.features import refuse_unsafe
 
 Day = TypeVar("Day", Slot, Slot | None)
 
@@ -57,11 +58,13 @@ def _delta_name(kind: pl.DataType) -> str | None:
 
 
 def missing_columns(uri: str, handle: DeltaTable, schema: pl.Schema, partition: PartitionColumn | None) -> list[Field]:
-    """The columns that the code has and the table does not yet.
+    """The columns that the code has and the table does not yet, where it is one that may be written.
 
     Raises:
+        FeatureUnsupported: when the table has a property under which a swap is not safe.
         SchemasDiffer: naming every column that differs otherwise, or the partitioning.
     """
+    refuse_unsafe(uri, handle)
     partitions = handle.metadata().partition_columns
     if partitions != ([] if partition is None else [partition.name]):
         raise SchemasDiffer(uri, ["the partition columns", *partitions])

@@ -20,12 +20,14 @@ from backfill_assets.errors.swaps import (
     RollBackOvertaken,
     StagedDaysMoved,
     StagedFilesMissing,
+    SwapNumberBurnt,
     SwapNumberTaken,
     SwapUnverified,
 )
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import correction_of, staged_folder
 from backfill_assets.storage.snapshot import Snapshot, same_rows
+from backfill_assets.storage.swap_numbers import Fate, counted, fate_of, numbers
 from backfill_assets.storage.table import Change, Commit, Table
 
 Names = frozenset[tuple[str, int]]
@@ -36,9 +38,9 @@ DaysRefused = Callable[[str, Collection[date], str], Refused]
 class Manifest:
     """The complete add actions of both sides of one swap, before it is committed.
 
-    ``swap_count`` is the number that this swap writes under ``app_id``; it counts every cut over and roll back of the
-    correction. ``retired`` leave live, ``arriving`` enter it; all paths are as seen from the live root. ``around`` is
-    what else has to be so in live.
+    ``swap_count`` is the number that this swap writes into the table's log; it counts every cut over and roll back of
+    the correction. ``retired`` leave live, ``arriving`` enter it; all paths are as seen from the live root.
+    ``around`` is what else has to be so in live.
     """
 
     correction: str
@@ -74,11 +76,6 @@ class Manifest:
             arriving=tuple(DataFile.from_json(file) for file in arriving),
             around=decoded(Around, fields["around"]) if "around" in fields else None,
         )
-
-
-def app_id(correction: str) -> str:
-    """The application under which the swaps of a correction are numbered in the live table's log."""
-    return f"correction/{correction}"
 
 
 def plan_cut_over(  # both sides and both certificates, all named
@@ -118,6 +115,7 @@ def cut_over(live: Table, manifest: Manifest, *, metadata: Mapping[str, Any] | N
         LiveDaysMoved: naming days that live holds other files of than the manifest retires.
         StagedFilesMissing: naming days of which a file is gone.
         SwapNumberTaken: when another swap of the correction was committed under this number.
+        SwapNumberBurnt: when it was settled that this one will not be committed.
         SwapUnverified: when live does not hold what was planned after the commit.
     """
     return _swap(live, manifest, metadata or {}, moved=LiveDaysMoved, missing=StagedFilesMissing)
@@ -142,8 +140,7 @@ def plan_roll_back(
         DaysRewritten: naming days that hold other rows than the correction swapped in.
         RetiredFilesMissing: naming days of which a file to bring back is gone.
     """
-    reached = live.transaction_version(app_id(correction))
-    swapped = after_swaps([swap for swap in swaps if swap.swap_count <= reached])
+    swapped = after_swaps([swap for swap in swaps if fate_of(live, correction, swap.swap_count) is Fate.SWAPPED])
     absent = set(days or ()) - swapped.keys()
     if absent:
         raise NothingSwapped(correction, absent, live.partition.grain.value)
@@ -165,6 +162,7 @@ def roll_back(live: Table, manifest: Manifest, *, metadata: Mapping[str, Any] | 
         RollBackOvertaken: naming days that were written since the plan.
         RetiredFilesMissing: naming days of which a file to bring back is gone.
         SwapNumberTaken: when another swap of the correction was committed under this number.
+        SwapNumberBurnt: when it was settled that this one will not be committed.
         SwapUnverified: when live does not hold what was planned after the commit.
     """
     return _swap(live, manifest, metadata or {}, moved=RollBackOvertaken, missing=RetiredFilesMissing)
@@ -178,10 +176,11 @@ def _swap(
     planned = {day: names_of(after.get(day, ())) for day in manifest.days}
 
     def decide(snapshot: Snapshot) -> Change | None:
-        reached = snapshot.transaction_version(app_id(manifest.correction))
-        if reached >= manifest.swap_count:
+        if (fate := fate_of(snapshot, manifest.correction, manifest.swap_count)) is Fate.BURNT:
+            raise SwapNumberBurnt(manifest.correction, manifest.swap_count)
+        if fate is Fate.SWAPPED:
             undone = [day for day in manifest.days if held[day] != planned[day] and snapshot.names(day) == held[day]]
-            if reached == manifest.swap_count and undone:
+            if counted(snapshot, manifest.correction) == manifest.swap_count and undone:
                 noun = snapshot.partition.grain.value
                 raise SwapNumberTaken(manifest.correction, manifest.swap_count, undone, noun)
             return None
@@ -218,7 +217,7 @@ def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
     return Change(
         adds=tuple(file for file in manifest.arriving if (file.path, file.size) not in leaving),
         removes=tuple(file for file in manifest.retired if (file.path, file.size) not in entering),
-        app=(app_id(manifest.correction), manifest.swap_count),
+        apps=numbers(manifest.correction, manifest.swap_count, Fate.SWAPPED),
         metadata={
             "backfill_assets/correction": manifest.correction,
             "backfill_assets/swap": str(manifest.swap_count),

@@ -30,7 +30,6 @@ from backfill_assets.storage.commits import (
     pause,
 )
 from backfill_assets.storage.entries import newest_entry, refuse_lost
-from backfill_assets.storage.features import refuse_unsafe
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
 from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
@@ -126,13 +125,19 @@ class Table:
         return Snapshot(open_table(self.folder, commit), self.folder, self.schema, self.partition or BY_DAY)
 
     def commit(
-        self, decide: Callable[[Snapshot], Change | None], *, deadline_seconds: float = DEADLINE_SECONDS
+        self,
+        decide: Callable[[Snapshot], Change | None],
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        touches_files: bool = True,
     ) -> Commit | None:
         """Make one commit of what is decided over the newest one; None when there was nothing to do.
 
         ``decide`` raises to refuse, and returns None when there is nothing to do. See :meth:`commit_decided`.
         """
-        done = self.commit_decided(lambda there: Decision(decide(there), None), deadline_seconds=deadline_seconds)
+        done = self.commit_decided(
+            lambda there: Decision(decide(there), None), deadline_seconds=deadline_seconds, touches_files=touches_files
+        )
         return done.commit
 
     def commit_decided(
@@ -140,11 +145,12 @@ class Table:
         decide: Callable[[Snapshot], Decision[Change | None, Result]],
         *,
         deadline_seconds: float = DEADLINE_SECONDS,
+        touches_files: bool = True,
     ) -> Committed[Result]:
         """Read the newest commit, decide on it, and commit from that very handle; when refused, all of it again.
 
         ``decide`` raises to refuse. It may be called many times; the result is that of its last call.
-        A column that the table lacks is added first, by a commit of its own.
+        A column that it lacks is added first, by a commit of its own, unless a change only counts (``touches_files``).
 
         Raises:
             CommitContended: when others came first every time until the deadline.
@@ -154,8 +160,7 @@ class Table:
         started = time.monotonic()
         for refused in count():
             snapshot = self.snapshot()
-            refuse_unsafe(self.uri, snapshot.handle)
-            lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
+            lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition) if touches_files else []
             decision = decide(snapshot)
             if decision.write is None:
                 # What is already there is declared as well.
@@ -182,7 +187,6 @@ class Table:
         started = time.monotonic()
         for refused in count():
             snapshot = self.snapshot()
-            refuse_unsafe(self.uri, snapshot.handle)
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
             if not lacking:
                 return

@@ -19,7 +19,8 @@ from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUns
 from backfill_assets.storage.completeness import Basis, Completeness
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
-from backfill_assets.storage.swap import app_id, cut_over, plan_cut_over, plan_roll_back, roll_back
+from backfill_assets.storage.swap import cut_over, plan_cut_over, plan_roll_back, roll_back
+from backfill_assets.storage.swap_numbers import app_id
 
 NEW_YEAR = date(2025, 12, 29)
 NIGHT = Hour.of(datetime(2026, 10, 24, 22, tzinfo=UTC))

@@ -154,7 +154,7 @@ def test_a_refusal_that_staging_again_cannot_mend_is_told_once_and_waits(
         if uri == world.live.uri:
             raise FeatureUnsupported(uri, ["deletionVectors"])
 
-    monkeypatch.setattr("backfill_assets.storage.table.refuse_unsafe", refuse)
+    monkeypatch.setattr("backfill_assets.storage.schema.refuse_unsafe", refuse)
     ended = world.drive(correction)
 
     assert isinstance(ended, Stuck)

@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from backfill_assets.storage.layout import staged_folder
-from backfill_assets.storage.swap import Manifest, app_id, cut_over, plan_cut_over, plan_roll_back, roll_back
+from backfill_assets.storage.swap import Manifest, cut_over, plan_cut_over, plan_roll_back, roll_back
+from backfill_assets.storage.swap_numbers import app_id
 from backfill_assets.storage.table import Table
 
 SCHEMA = pl.Schema(

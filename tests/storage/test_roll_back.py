@@ -12,7 +12,8 @@ from backfill_assets.errors.swaps import (
     RollBackOvertaken,
 )
 from backfill_assets.storage.retention import decommission
-from backfill_assets.storage.swap import app_id, plan_roll_back, roll_back
+from backfill_assets.storage.swap import plan_roll_back, roll_back
+from backfill_assets.storage.swap_numbers import app_id
 from tests.profiles import share_of_examples
 from tests.storage.lakes import (
     content,

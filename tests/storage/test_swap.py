@@ -17,7 +17,8 @@ from backfill_assets.errors.swaps import (
     SwapUnverified,
 )
 from backfill_assets.storage.layout import staged_folder
-from backfill_assets.storage.swap import Manifest, app_id, cut_over, plan_cut_over
+from backfill_assets.storage.swap import Manifest, cut_over, plan_cut_over
+from backfill_assets.storage.swap_numbers import app_id
 from backfill_assets.storage.table import Change, Snapshot, Table
 from tests.storage.lakes import (
     SMALL,
