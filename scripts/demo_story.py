@@ -5,7 +5,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import demo_clock
 import demo_data
 import polars as pl
 from rich.console import Console
@@ -21,22 +22,31 @@ from rich.panel import Panel
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from backfill_assets import now_utc
 from backfill_assets.command_line import app
-from backfill_assets.command_line.session import prepare_home
-from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.command_line.session import Session, prepare_home
+from backfill_assets.command_line.work import step_context_of
+from backfill_assets.core.day_comparison import Sums
+from backfill_assets.core.events import last_of
+from backfill_assets.core.facts import Validated
+from backfill_assets.core.figures import Line
 from backfill_assets.orchestration.asset.siblings import correctable_asset
+from backfill_assets.orchestration.asset.surroundings import console_address
 from backfill_assets.orchestration.asset.table_definition import tables_in
 from backfill_assets.orchestration.build import build_correction_definitions
-from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import Nightly, NightlyRun
+from backfill_assets.pages.formats import signed
 from backfill_assets.revenue import transforms
 from backfill_assets.revenue.assets import revenue_assets
 from backfill_assets.revenue.definitions import LAKE, load_definitions
 from backfill_assets.revenue.fixings import fixings_known
 from backfill_assets.revenue.pipeline import days_now
+from backfill_assets.revenue.printing_pdf import browser
 from backfill_assets.revenue.schemas import FctDailyRevenue
+from backfill_assets.runbook.differing import Difference, difference
+from backfill_assets.storage.findings import Findings
 
 CORRECTION = "20260123"
 BUG_SINCE, LAST = date(2025, 10, 25), demo_data.LAST
@@ -80,13 +90,17 @@ def main() -> None:
     """Tell the story from the beginning."""
     started = time.monotonic()
     _start_anew()
+    demo_clock.comes_to(6)
     console.print(Panel("Months of wrong revenue, made right", subtitle="backfill_assets", style="bold"))
+    if browser() is None:
+        told = "No browser is found that prints, so board packs have no PDF. BACKFILL_CHROMIUM may name one."
+        console.print(told, style="dim", soft_wrap=True)
     with _said("206 days of transactions in eight currencies land, and the ECB's rates"):
         demo_data.write_landing(Path(os.environ["BACKFILL_LANDING"]))
     _publish_history()
     _correct()
-    _show(_measured())
     _there_and_back()
+    demo_clock.keep(Path(os.environ["BACKFILL_LAKE"]).parent / "clock")
     _say_where_to_look(time.monotonic() - started)
 
 
@@ -125,29 +139,45 @@ def _publish_history() -> None:
 
 
 def _correct() -> None:
+    _act(7, "Every morning live is compared with finance's ledger. Something is wrong.")
+    _command("reconcile", expect=5)
     request = Path(os.environ["BACKFILL_LAKE"]).parent / "correction.yaml"
     request.write_text(REQUEST, encoding="utf-8")
-    console.print()
+    _act(7, "Ada finds the cause, repairs the code, and asks for the days to be computed again.", minute=40)
     console.print(Panel(escape(REQUEST.strip()), title="correction.yaml", title_align="left", expand=False))
     _command("plan", str(request))
     _command("open", str(request), "--by", "Ada (data engineering)")
     _command("run", CORRECTION, expect=3)
+    _act(9, "Grace reads what it would change. Readers still see the old numbers.", minute=30)
+    _show(_measured())
+    _command("diff", CORRECTION, "--by", "currency")
     _command("approve", CORRECTION, "--by", "Grace (finance)", "--note", "Looked at all 90 days.")
     _command("run", CORRECTION)
+    _command("reconcile")
 
 
 def _there_and_back() -> None:
-    console.print("\n[bold]There is a way back[/], for two weeks:")
+    _act(11, "There is a way back, for two weeks.")
     _command("roll-back", CORRECTION, "--all", "--by", "Grace (finance)", "--note", "Showing that it works.", expect=0)
-    console.print(f"  live is the old {_live_total():,.4f} USD again. And once more forward:", highlight=False)
+    console.print(f"  live is the old {_live_total():,.2f} USD again.", highlight=False)
+    _act(11, "And once more forward.", minute=30)
     _command("approve", CORRECTION, "--by", "Grace (finance)", "--note", "Again.")
     _command("run", CORRECTION)
-    console.print(f"  live is {_live_total():,.4f} USD.", highlight=False)
+    console.print(f"  live is {_live_total():,.2f} USD.", highlight=False)
+
+
+def _act(hour: int, told: str, minute: int = 0) -> None:
+    """What happens next, and at what time of the story's day."""
+    demo_clock.comes_to(hour, minute)
+    console.print()
+    console.rule(style="dim")
+    console.print(f"[bold]{now_utc():%H:%M}[/]  {told}", highlight=False)
 
 
 def _command(*words: str, expect: int = 0) -> None:
     shown = shlex.join(Path(word).name if word.startswith("/") else word for word in words)
-    console.print(f"\n[bold cyan]$ backfill-assets {escape(shown)}[/]", highlight=False, soft_wrap=True)
+    at = f"[dim]{now_utc():%H:%M:%S}[/]"
+    console.print(f"\n{at} [bold cyan]$ backfill-assets {escape(shown)}[/]", highlight=False, soft_wrap=True)
     ended = app(list(words), standalone_mode=False) or 0
     if ended != expect:
         console.print(f"[red]That ended with {ended}, and {expect} was expected.[/]")
@@ -166,57 +196,75 @@ def _live_total() -> Decimal:
     return live.filter(pl.col("day").is_between(BUG_SINCE, LAST)).select(pl.col("revenue_usd").sum()).collect().item()
 
 
-def _measured() -> dict[str, Any]:
-    """What the ledger and Dagster measured."""
-    records = LAKE.records()
-    events = {(event.step, event.outcome): event.detail for event in records.ledger.events(CORRECTION)}
-    first_swap = next(
-        event for event in records.ledger.events(CORRECTION) if event.step == "cut_over" and "commit" in event.detail
-    )
-    runs = dg.DagsterInstance.get().get_run_records(dg.RunsFilter(tags={tags.CORRECTION: CORRECTION}))
-    staged_key = dg.AssetKey(["backfill", "fct_daily_revenue"])
-    staged = [run for run in runs if staged_key in (run.dagster_run.asset_selection or ())]
-    return {
-        "validated": events[Step.VALIDATE, Outcome.DONE],
-        "swap": first_swap.detail,
-        "staging": max(run.end_time or 0 for run in staged) - min(run.start_time or 0 for run in staged),
-        "waves": len(staged),
-    }
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What the correction would change: as finance's ledger shows, as was validated, and by the files of both sides."""
+
+    validated: Validated
+    found: Difference
+    finding: Mapping[str, Any]
+
+    def of(self, line: Line) -> Sums:
+        """The revenue of a day, or of all."""
+        return line.sums["revenue_usd"]
+
+    @property
+    def largest(self) -> Line:
+        """The day that is most wrong."""
+        return max(self.found.by_day, key=lambda day: abs(self.of(day).change))
 
 
-def _show(found: dict[str, Any]) -> None:
-    validated, swap = found["validated"], found["swap"]
-    sums = validated["totals"]["revenue_usd"]
-    change = Decimal(sums["new"]) - Decimal(sums["old"])
-    table = Table(title="What the correction did", show_header=False, title_justify="left")
+def _measured() -> Measured:
+    ctx = step_context_of(Session(), "fct_daily_revenue")
+    validated = last_of(ctx.records.ledger.events(CORRECTION), Validated)
+    if validated is None:
+        raise SystemExit(1)
+    (finding,) = Findings(LAKE.lake()).open("fct_daily_revenue")
+    return Measured(validated, difference(ctx, CORRECTION), finding.detail)
+
+
+def _show(measured: Measured) -> None:
+    """The reconciliation, as it is before anybody has approved it."""
+    found, total = measured.found, measured.of(measured.found.total)
+    day, finding = measured.largest, measured.finding
+    ledger = next(check.sentence for check in measured.validated.checks if check.name == "closer_to_ledger")
+    table = Table(title="The reconciliation of live with what is staged", show_header=False, title_justify="left")
     for name, value in (
-        ("days in the window", f"{validated['days_changed'] + validated['days_unchanged']}"),
-        ("days changed", f"{validated['days_changed']}"),
-        ("days equal already, left alone", f"{validated['days_unchanged']}"),
-        ("old total", f"{Decimal(sums['old']):,.4f} USD"),
-        ("new total", f"{Decimal(sums['new']):,.4f} USD ({change:+,.4f})"),
-        ("largest day", validated["largest_day"]),
-        ("staging", f"{found['waves']} waves, {found['staging']:.1f} s"),
-        ("cut over", f"one commit, {swap['milliseconds']} ms"),
+        ("days in the window", f"{len(found.comparison.days)}"),
+        ("days that change", f"{len(found.by_day)}"),
+        ("wrong in all", f"{Decimal(finding['difference']):,.2f} USD, beside finance's ledger"),
+        ("net", f"{signed(f'{total.change:.2f}')} USD"),
+        ("old total", f"{total.old:,.2f} USD"),
+        ("new total", f"{total.new:,.2f} USD"),
+        ("most wrong", f"{day.name}, by {signed(f'{measured.of(day).change:.2f}')} USD"),
+        ("first day", f"{finding['since']}"),
+        ("once approved", ledger),
+        ("checks", f"{len(measured.validated.checks)}, {'all passed' if measured.validated.passed else 'some failed'}"),
     ):
         table.add_row(name, value)
-    console.print()
     console.print(table)
 
 
 def _say_where_to_look(seconds: float) -> None:
     published = Path(os.environ["BACKFILL_PUBLISHED"])
+    enter = ". scripts/demo_environment && .venv/bin/backfill-assets"
     console.print(f"\n[bold green]Done in {seconds:.0f} s.[/] Look at")
     for what, where in (
         ("the pages", published / "index.html"),
+        ("the board pack", published / "board_pack" / f"2026-01.{'html' if browser() is None else 'pdf'}"),
         ("the notices", published / "notices"),
         ("the lake", os.environ["BACKFILL_LAKE"]),
-        ("the whole story", f". scripts/demo_environment && .venv/bin/backfill-assets status {CORRECTION}"),
-        ("the difference", f". scripts/demo_environment && .venv/bin/backfill-assets diff {CORRECTION} --rows"),
-        ("the console", f"scripts/dev, then {os.environ['BACKFILL_CONSOLE']}/corrections/{CORRECTION}/"),
+        ("the whole story", f"{enter} status {CORRECTION}"),
+        ("the difference", f"{enter} diff {CORRECTION} --rows"),
+        ("the console", f"scripts/dev, then {console_address(CORRECTION)}"),
         ("the Dagster UI", "scripts/dev, then http://127.0.0.1:3000, Jobs, fct_daily_revenue__correction"),
     ):
         console.print(f"  {what:<15}  [cyan]{escape(str(where))}[/]", highlight=False, soft_wrap=True)
+    console.print(
+        "\nTry it yourself. In the console, roll back one day of the correction with your own name, and watch it go."
+        " In the Dagster UI, launch some days of backfill/fct_daily_revenue, and see that nothing published moves."
+        " Both, click by click, are in docs/tomorrow-morning.md."
+    )
 
 
 @contextmanager

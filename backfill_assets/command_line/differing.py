@@ -94,25 +94,26 @@ def _print(console: Console, told: Mapping[str, Any], grain: "Grain") -> None:
 
 
 def _table(told: Mapping[str, Any], named: str) -> Table:
-    """A line for each that differs, with before, now and change of every measure, and the total below."""
+    """A line for each that differs, with before, now and change of every measure that moves, and the total below."""
     lines: Sequence[Mapping[str, Any]] = [*told["lines"], told["total"]]
+    measures = [*told["total"]["sums"]]
+    moving = [name for name in measures if any(Decimal(line["sums"][name]["change"]) for line in lines)] or measures
     table = Table(named, box=None)
-    for name in [*told["total"]["sums"]] or ["rows"]:
+    for name in moving or ["rows"]:
         for heading in (f"{name} before", "now", "change"):
             table.add_column(heading, justify="right")
     for line in lines:
-        table.add_row(line["name"], *_cells(line))
+        table.add_row(line["name"], *_cells(line, moving))
     return table
 
 
-def _cells(line: Mapping[str, Any]) -> list[str]:
-    sums = line["sums"].values()
-    if not sums:
+def _cells(line: Mapping[str, Any], measures: Sequence[str]) -> list[str]:
+    if not measures:
         before, now = line["rows_before"], line["rows_now"]
         return [f"{before:,}", f"{now:,}", signed(str(now - before))]
     return [
         text
-        for one in sums
+        for one in (line["sums"][name] for name in measures)
         for text in (amount(Decimal(one["before"])), amount(Decimal(one["now"])), signed(one["change"]))
     ]
 
@@ -132,5 +133,5 @@ def _events(standing: "Standing") -> list[dict[str, str]]:
 
 def _print_history(console: Console, told: Mapping[str, Any]) -> None:
     for event in told["events"]:
-        at = event["at"][:16].replace("T", " ")
+        at = event["at"][:19].replace("T", " ")
         console.print(f"{at}  {event['told']} ({event['by']})", soft_wrap=True)

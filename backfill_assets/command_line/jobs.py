@@ -1,6 +1,7 @@
 """The commands ``reconcile``, ``audit`` and ``maintain``: jobs that are run here and seen in the UI."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -88,7 +89,7 @@ def _print_findings(console: Console, told: dict[str, Any]) -> None:
                 found["cause"],
                 named,
                 str(found["days"]),
-                found["difference"],
+                f"{Decimal(found['difference']):,}",
                 sure,
             )
             table.add_row(*cells)
