@@ -5,34 +5,39 @@ Usage: scripts/pictures.py DAGSTER CONSOLE FOLDER    the addresses of both, and 
 
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 from backfill_assets.revenue.printing_pdf import browser
 
 CORRECTION, TABLE = "20260123", "fct_daily_revenue"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-UP_WITHIN, PATIENCE = 180.0, 60_000
+UP_WITHIN, PATIENCE, SETTLES = 180.0, 60_000, 3000
 MOST_BYTES = 150_000
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is seen at a path of Dagster or of the console, once a text is there, at a size in CSS pixels."""
+    """What is seen at a path of Dagster or of the console, once a button is pressed and a text is there, in pixels."""
 
     path: str
     shows: str
     width: int
     height: int
+    press: str = ""
     in_dagster: bool = False
 
 
 PICTURES: dict[str, Picture] = {
-    "board": Picture(f"/locations/backfill_assets/jobs/{TABLE}__correction/partitions", CORRECTION, 1280, 800, True),
+    "board": Picture(
+        f"/locations/backfill_assets/jobs/{TABLE}__correction/partitions",
+        "freeze_reports",
+        *(1280, 720),
+        press="Show per-asset status",
+        in_dagster=True,
+    ),
     "correction": Picture(f"/corrections/{CORRECTION}/", CORRECTION, 1000, 900),
 }
 
@@ -40,36 +45,41 @@ PICTURES: dict[str, Picture] = {
 def main(dagster: str, console: str, folder: Path) -> None:
     """Take every picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    for address in (dagster, console):
-        _wait_for(address)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser(), args=[*FLAGS])
         for name, picture in PICTURES.items():
             page = chromium.new_page(viewport={"width": picture.width, "height": picture.height})
             page.set_default_timeout(PATIENCE)
-            _take(page, picture, dagster if picture.in_dagster else console, folder / f"{name}.png")
+            _open(page, f"{dagster if picture.in_dagster else console}{picture.path}")
+            _take(page, picture, folder / f"{name}.png")
             page.close()
         chromium.close()
 
 
-def _take(page: Page, picture: Picture, address: str, file: Path) -> None:
-    page.goto(f"{address}{picture.path}")
-    page.get_by_text(picture.shows).first.wait_for()
-    page.wait_for_timeout(3000)
-    page.screenshot(path=file, animations="disabled")
-    print(f"{file} {file.stat().st_size:,} bytes")
-
-
-def _wait_for(address: str) -> None:
+def _open(page: Page, address: str) -> None:
+    """Open a page of what may still be starting."""
     until = time.monotonic() + UP_WITHIN
     while True:
         try:
-            with urllib.request.urlopen(address, timeout=10):
-                return
-        except (urllib.error.URLError, OSError):
+            page.goto(address)
+        except Error:
             if time.monotonic() > until:
                 raise
             time.sleep(0.5)
+        else:
+            return
+
+
+def _take(page: Page, picture: Picture, file: Path) -> None:
+    if picture.press:
+        page.get_by_role("button", name=picture.press).click()
+    page.get_by_text(picture.shows).first.wait_for()
+    page.wait_for_timeout(SETTLES)
+    page.screenshot(path=file, animations="disabled")
+    size = file.stat().st_size
+    print(f"{file} {size:,} bytes")
+    if size > MOST_BYTES:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

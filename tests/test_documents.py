@@ -59,6 +59,21 @@ def test_the_readme_and_the_runbook_name_every_step() -> None:
         assert f"\n## {step}\n" in runbook
 
 
+PICTURE = re.compile(r"!\[[^\]]+\]\(([^)]+\.png)\)")
+SHOWN = {(ROOT / name).parent / link for name in DOCUMENTS for link in PICTURE.findall((ROOT / name).read_text())}
+
+
+def test_every_picture_that_a_document_shows_is_made_by_the_script_and_small() -> None:
+    made = re.findall(r'^    "(\w+)": Picture\(', (ROOT / "scripts/pictures.py").read_text(), re.MULTILINE)
+    most = int(re.findall(r"MOST_BYTES = (\S+)", (ROOT / "scripts/pictures.py").read_text())[0])
+
+    assert {picture.name for picture in SHOWN} == {f"{name}.png" for name in made}
+    assert {picture.resolve() for picture in SHOWN} == {*(ROOT / "docs/pictures").resolve().iterdir()}
+    for picture in SHOWN:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size <= most
+
+
 @pytest.mark.dagster
 def test_the_code_location_in_the_readme_corrects_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the README's own lines: publish two weeks, stage four days of them, and nothing live moves."""

@@ -107,7 +107,7 @@ def test_a_browser_that_is_missing_is_told_once(told: str) -> None:
 
 
 def test_what_the_readme_shows_is_printed_in_that_order(told: str) -> None:
-    (shown,) = re.findall(r"```\n(\$ backfill-assets run .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (shown,) = re.findall(r"```\n(\$ backfill-assets .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     parts = [part for line in shown.splitlines() for part in re.split(r" {2,}| ━+ ", line.strip()) if part]
     printed = DATE.sub("a day", told.replace("'", '"'))
     assert len(parts) > 10
