@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -161,6 +162,27 @@ def test_a_gap_that_a_roll_back_leaves_is_published_again(published: House, tmp_
 
     assert answered.told["published"] == [str(gap)]
     assert house.live().days == frozenset(PUBLISHED)
+
+
+def test_a_partition_of_a_report_that_was_written_and_not_recorded_is_built_again(published: House, tmp_path: Path):
+    """A nightly was killed between the two, and live has changed since."""
+    house = published.copy(tmp_path / "house")
+    lake = house.records.lake
+    right = {report: house.records.snapshot(report).scan().collect() for report in REPORTS}
+    for report in REPORTS:
+        DeltaTable(lake.control_uri("completeness")).delete(f"report = '{report}'")
+        DeltaTable(lake.table_uri(report)).update(updates=dict.fromkeys(amounts_of(right[report]), "0"))
+        assert not house.records.snapshot(report).scan().collect().equals(right[report])
+
+    assert house.run("nightly", "--through", str(LATEST)).code == 0
+
+    for report in REPORTS:
+        there = house.records.snapshot(report).scan().collect()
+        assert there.sort(pl.all()).equals(right[report].sort(pl.all())), report
+
+
+def amounts_of(frame: pl.DataFrame) -> list[str]:
+    return [name for name, kind in frame.schema.items() if kind.is_decimal()]
 
 
 def test_an_earlier_day_never_moves_the_mark_back(published: House, tmp_path: Path):

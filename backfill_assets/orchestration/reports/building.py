@@ -58,13 +58,15 @@ class Builder:
         return frozenset(key for key, one in built.items() if one.is_of(live))
 
     def behind(self, report: Report, keys: Collection[str], table: str) -> set[str]:
-        """Those of some partitions that are not there, or were built from other files than live has."""
-        live, built = self.records.snapshot(table), self.records.completeness.of_report(report.name, table)
+        """Those of some partitions that are not there, or are not known to be built from the files that live has.
+
+        One that was written and not recorded is behind: whoever wrote it may have been killed long ago.
+        """
+        known = self.built_of_live(report, table)
         there = frozenset[Slot]() if report.is_whole else self.records.days(report.name)
         begin = {} if report.is_whole else slots_of(report.name, report.partitions_def, keys)
         # A report that keeps no table of its own is known by its completeness alone.
-        lost = {key for key in keys if begin.get(key) not in there and (there or key not in built)}
-        return lost | {key for key in keys if key in built and not built[key].is_of(live)}
+        return {key for key in keys if key not in known or (there and begin.get(key) not in there)}
 
     def _run(self, report: Report, ends: tuple[str, str], marks: Mapping[str, str]) -> RunResult:
         if report.is_whole:
