@@ -11,6 +11,7 @@ from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
 from backfill_assets.command_line.differing import diff, history
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
+from backfill_assets.command_line.preview import preview
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
 from backfill_assets.command_line.serve import serve
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Commands, Json, Session
@@ -37,6 +38,7 @@ app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(re
 app.command(epilog="Example: backfill-assets adopt orders --check --day order_date --key id")(adopt)
 app.command(epilog="Example: backfill-assets maintain")(maintain)
 app.command(epilog="Example: backfill-assets serve")(serve)
+app.command(epilog="Example: backfill-assets preview correction.yaml, or preview --table orders --markdown")(preview)
 app.command(epilog="Example: backfill-assets diff 20260123 --day 2026-01-05 --rows")(diff)
 app.command(epilog="Example: backfill-assets history 20260123")(history)
 app.add_typer(watermarks, name="watermarks")

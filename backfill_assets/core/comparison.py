@@ -7,13 +7,13 @@ go through the join, the other columns are gathered. Amounts are subtracted and 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from math import ceil
 from typing import Any, Literal
 
 import polars as pl
 
 from backfill_assets.core.day_comparison import KINDS, Cells, DayComparison, Sums
+from backfill_assets.core.exact import from_units
 from backfill_assets.core.partition_column import SLOT_TYPES, slots_in
 from backfill_assets.core.reconciliation import ROW_KIND, Comparison
 from backfill_assets.errors.validation import (
@@ -212,16 +212,11 @@ def _differs(name: str) -> pl.Expr:
     return (pl.col(ROW_KIND) == "changed") & pl.col(f"old {name}").ne_missing(pl.col(f"new {name}"))
 
 
-def _decimal(units: int, places: int) -> Decimal:
-    """Units of the last decimal place as a decimal; Decimal.scaleb would round to 28 digits."""
-    return Decimal((int(units < 0), tuple(map(int, str(abs(units)))), -places))
-
-
 def _sums(frame: pl.DataFrame, side: Literal["old", "new"], shape: _Shape) -> list[DayComparison]:
     sums = [_exact(name).sum().alias(name) for name in shape.measures]
     days: list[DayComparison] = []
     for row in frame.group_by(shape.by).agg(pl.len().alias(_ROW), *sums).iter_rows(named=True):
-        amounts = {name: _decimal(row[name], shape.places[name]) for name in shape.measures}
+        amounts = {name: from_units(row[name], shape.places[name]) for name in shape.measures}
         held = {name: Sums(**{side: amount}) for name, amount in amounts.items()}
         days.append(DayComparison(row[shape.by], sums=held, **{f"rows_{side}": row[_ROW]}))
     return days
@@ -242,7 +237,7 @@ def _difference(row: dict[str, Any], shape: _Shape) -> DayComparison:
     cells: dict[str, Cells] = {}
     for name in (name for name in shape.columns if row[f"count {name}"]):
         units = [row[f"{word} {name}"] for word in ("total", "largest") if name in shape.places]
-        cells[name] = Cells(row[f"count {name}"], *(_decimal(amount, shape.places[name]) for amount in units))
+        cells[name] = Cells(row[f"count {name}"], *(from_units(amount, shape.places[name]) for amount in units))
     return DayComparison(
         row[shape.by], only_old=row["only old"], only_new=row["only new"], differing=row["changed"], cells=cells
     )

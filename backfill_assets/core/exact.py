@@ -43,6 +43,15 @@ def is_exact(kind: pl.DataType) -> bool:
     return kind.is_decimal() or kind.is_integer()
 
 
+def from_units(units: int, places: int) -> Decimal:
+    """Units of the last decimal place as a decimal; ``Decimal.scaleb`` would round to 28 digits.
+
+    >>> from_units(-1205, 2)
+    Decimal('-12.05')
+    """
+    return Decimal((int(units < 0), tuple(map(int, str(abs(units)))), -places))
+
+
 EVERY = "*"
 MOST_PADDED = 30
 """Of so many figures with decimals one ends in a zero, unless such zeros are left out: the chance is 24 in 25."""

@@ -58,6 +58,16 @@ def plan_chain(ctx: StepContext, request: Request) -> tuple[Plan, ...]:
     return _placed(_drafts(ctx, request), ctx.records.ledger.histories())
 
 
+def drafted(ctx: StepContext, request: Request) -> Plan:
+    """The plan of a request as far as it does not depend on other corrections: it has no id, and claims nothing.
+
+    Raises:
+        TableUnknown, WindowOutsideData: when it could never be opened.
+        BadInput: what :func:`refuse_unfit` refuses.
+    """
+    return _drafts(ctx, request)[0]
+
+
 def open_correction(ctx: StepContext, request: Request) -> Plan:
     """Open a correction: claim its days and create its empty staged version.
 
