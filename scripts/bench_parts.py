@@ -37,8 +37,8 @@ console = Console()
 
 def main() -> None:
     """Run the parts asked for, or all."""
-    for part in sys.argv[1:] or ["swap", "staging", "nightly", "daemon", "hourly", "comparison", "adopting"]:
-        if part in {"comparison", "adopting"}:
+    for part in sys.argv[1:] or ["swap", "staging", "nightly", "daemon", "hourly", "comparison", "adopting", "syncing"]:
+        if part in {"comparison", "adopting", "syncing"}:
             subprocess.run([sys.executable, str(ROOT / f"scripts/bench_{part}.py")], check=False)
             continue
         # A file in each of thousands of folders costs what the disk takes for it, so hours are measured in memory.

@@ -66,7 +66,10 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A code version as lineage knows it: when it first published anything, and the days that are live from it."""
+    """A code version as lineage knows it: the days that are live from it, and ``since``, the place of its first build.
+
+    Places are texts that sort in the order in which builds were written down.
+    """
 
     name: str
     since: str
@@ -224,7 +227,7 @@ def seed_of(given: str, today: date) -> str:
 
 
 def versions_of(builds: Mapping[date, tuple[str, str]]) -> tuple[Version, ...]:
-    """The code versions behind live days, from day to version and time of its build (ISO)."""
+    """The code versions behind live days, from day to version and place of its build."""
     days: dict[str, list[date]] = {}
     since: dict[str, str] = {}
     for day, (version, at) in builds.items():

@@ -8,7 +8,7 @@ from backfill_assets import validated
 from backfill_assets.lake import Records
 from backfill_assets.revenue.landing_checks import LANDED, as_landed
 from backfill_assets.revenue.schemas import RawTransactions
-from backfill_assets.sources import MANIFEST, ControlTotals, RawLog, arrived
+from backfill_assets.sources import ControlTotals, RawLog, arrived, raw_manifest
 
 RAW, FIXINGS = "raw_transactions", "raw_fixings"
 TRANSACTIONS = RawLog(
@@ -27,6 +27,6 @@ TRANSACTIONS = RawLog(
 def notes(records: Records) -> Mapping[str, str]:
     """What a person should know of what arrived, transactions and fixings, by data file, oldest first."""
     there = [source for source in (RAW, FIXINGS) if records.exists(source)]
-    rows = [arrived(records, records.snapshot(source), source) for source in there]
-    told = pl.concat([MANIFEST.to_frame(), *rows]).filter(pl.col("note").is_not_null())
-    return dict(told.sort("at", "file").select("file", "note").iter_rows())
+    visible = [file for source in there for file in arrived(records, records.snapshot(source), source)["file"]]
+    told = raw_manifest(records).rows().filter(pl.col("note").is_not_null(), pl.col("file").is_in(visible))
+    return dict(told.select("file", "note").iter_rows())

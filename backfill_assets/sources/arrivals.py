@@ -33,10 +33,12 @@ MANIFEST = pl.Schema(
         "withdrawn": pl.Int64(),
         "standing": pl.Int64(),
         "note": pl.String(),
+        "stamp": pl.String(),
     }
 )
 """``rows`` and ``totals`` are what the file holds, ``withdrawn`` what it took back; ``standing`` is the number of the
-day's rows that count after it, ``note`` what a person should know of it. The last four are null in old rows."""
+day's rows that count after it, ``note`` what a person should know of it, ``stamp`` what the file system said of the
+file when it was read. The last five are null in old rows."""
 
 
 def raw_manifest(records: Records) -> ControlTable:
@@ -100,4 +102,5 @@ class Arrival:
             "withdrawn": self.withdrawn.height,
             "standing": self.standing,
             "note": self.note,
+            "stamp": self.landed.stamp,
         }

@@ -42,13 +42,15 @@ rows in the declared columns, and everything that is wrong with them. The rows a
 class LandedFile:
     """One landed file of one day, checked; ``path`` is relative to the landing's root, ``sha256`` the file's.
 
-    ``frame`` has the columns of the file, personal ones still in clear.
+    ``frame`` has the columns of the file, personal ones still in clear. ``stamp`` is what the file system said of the
+    file before it was read; where it says the same the file was not touched since, whatever any clock shows.
     """
 
     day: date
     path: str
     sha256: str
     frame: pl.DataFrame = field(compare=False, repr=False)
+    stamp: str = field(default="", compare=False)
 
     @property
     def rows(self) -> int:
@@ -60,6 +62,12 @@ def files_of(landing: Path, folder: str, day: date) -> list[Path]:
     """The files that landed for a day, one for each format."""
     candidates = [landing / folder / f"{day}{suffix}" for suffix in PARSERS]
     return [file for file in candidates if file.is_file()]
+
+
+def stamp_of(file: Path) -> str:
+    """What the file system says of a file: its size, and its times to the nanosecond."""
+    status = file.stat()
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def landed_days(landing: Path, folder: str) -> frozenset[date]:
@@ -90,7 +98,7 @@ def read_landed(landing: Path, folder: str, day: date, as_landed: AsLanded, numb
         raise MissingDays(folder, [day])
     if len(files) > 1:
         raise AmbiguousDay(day, [file.name for file in files])
-    path, content = files[0].relative_to(landing).as_posix(), files[0].read_bytes()
+    path, stamp, content = files[0].relative_to(landing).as_posix(), stamp_of(files[0]), files[0].read_bytes()
     parsed = PARSERS[files[0].suffix](content, numbers)
     if parsed.frame is None:
         raise UnreadableFile(path, day, parsed.damaged)
@@ -99,7 +107,7 @@ def read_landed(landing: Path, folder: str, day: date, as_landed: AsLanded, numb
         problems = (UnreadableFile(path, day, parsed.damaged), *problems)
     if problems:
         raise problems[0] if len(problems) == 1 else SeveralProblems(problems)
-    return LandedFile(day, path, hashlib.sha256(content).hexdigest(), frame)
+    return LandedFile(day, path, hashlib.sha256(content).hexdigest(), frame, stamp)
 
 
 @dataclass(frozen=True)

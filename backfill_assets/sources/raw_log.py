@@ -21,7 +21,7 @@ from backfill_assets.sources.ingestion import (
     read_one,
     standing_on,
 )
-from backfill_assets.sources.landed import files_of, landed_days
+from backfill_assets.sources.landed import files_of, landed_days, stamp_of
 from backfill_assets.sources.log_rows import LogRows
 from backfill_assets.sources.verifying import Verified, stated_totals, verified
 from backfill_assets.sources.withdrawals import WHOLE_DAY, Declaration, WaitingFile, WithdrawalDecisions
@@ -103,7 +103,10 @@ class RawLog(LogRows):
 
     def notes(self, records: Records) -> Mapping[str, str]:
         """What a person should know of what arrived, by data file, oldest first."""
-        told = self.arrivals(records).filter(pl.col("note").is_not_null()).sort("at", "file")
+        if not records.exists(self.table):
+            return {}
+        found = arrived(records, records.snapshot(self.table), self.table)
+        told = found.filter(pl.col("note").is_not_null())
         return dict(told.select("file", "note").iter_rows())
 
     def moved(self, records: Records, landing: Path, days: Collection[date]) -> frozenset[date]:
@@ -179,8 +182,7 @@ class RawLog(LogRows):
 
 def _changed_to(file: Path, known: Mapping[str, Any]) -> str:
     """The SHA-256 of a file that is not the one that arrived last; nothing where it is, or was not touched since."""
-    stat = file.stat()
-    if max(stat.st_mtime, stat.st_ctime) <= known["at"].timestamp():
+    if known["stamp"] == stamp_of(file):
         return ""
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     return "" if found == known["sha256"] else found

@@ -7,6 +7,7 @@ somebody else. Rows are found by file name, which no two files share, so lineage
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from operator import itemgetter
 
 import polars as pl
 
@@ -55,30 +56,31 @@ class Builds:
         self._rows.append(_of_file(file, build) for file, build in builds)
 
     def past_runs(self, table: str) -> list[PastRun]:
-        """The runs that computed days of a table, staged or live, oldest first."""
+        """The runs that computed days of a table, staged or live, in the order in which they wrote last."""
         return _past_runs(self._rows.rows().filter(pl.col("table") == table))
 
     def of_days(
         self, table: str, files: Mapping[date, Iterable[DataFile]] | Mapping[date | None, Iterable[DataFile]]
     ) -> dict[date, Build]:
-        """The build of each day whose files are all ours; of several files of a day, the newest.
+        """The build of each day whose files are all ours; of several files of a day, the one written down last.
 
-        Days that hold a file nobody here wrote are left out.
+        Days that hold a file nobody here wrote are left out. The others come in the order of their builds.
         """
         rows = self._rows.rows().filter(pl.col("table") == table)
-        known = {build.file: build for build in values_of(Build, rows)}
-        found: dict[date, Build] = {}
+        known = {build.file: (place, build) for place, build in enumerate(values_of(Build, rows))}
+        found: list[tuple[int, date, Build]] = []
         for day, of_day in files.items():
             builds = [known.get(_name(file.path)) for file in of_day]
             ours = [build for build in builds if build is not None]
             if day is not None and builds and len(ours) == len(builds):
-                found[day] = max(ours, key=lambda build: build.at)
-        return found
+                place, newest = max(ours, key=itemgetter(0))
+                found.append((place, day, newest))
+        return {day: build for _, day, build in sorted(found, key=itemgetter(0))}
 
 
 def _past_runs(rows: pl.DataFrame) -> list[PastRun]:
-    timed = rows.filter((pl.col("seconds") > 0) & (pl.col("run_id") != ""))
-    runs = timed.group_by("run_id").agg(pl.len(), pl.col("seconds").sum(), pl.col("at").max()).sort("at", "run_id")
+    timed = rows.with_row_index("place").filter((pl.col("seconds") > 0) & (pl.col("run_id") != ""))
+    runs = timed.group_by("run_id").agg(pl.len(), pl.col("seconds").sum(), pl.col("place").max()).sort("place")
     return [PastRun(row["len"], row["seconds"]) for row in runs.iter_rows(named=True)]
 
 

@@ -75,7 +75,7 @@ class Completeness:
 
 
 class BuiltReports:
-    """Every build of every report partition; the newest counts."""
+    """Every build of every report partition; the one that was written down last counts."""
 
     def __init__(self, lake: Lake) -> None:
         self._rows = RowTable(lake, "completeness", Completeness)
@@ -90,11 +90,11 @@ class BuiltReports:
         return tuple(sorted(set(rows.filter(pl.col("report") == report)["table"])))
 
     def of_report(self, report: str, table: str | None = None) -> dict[str, Completeness]:
-        """The newest build of each partition of a report, by partition key; from one table, when named."""
+        """The last build of each partition of a report, by partition key; from one table, when named."""
         rows = self._rows.rows().filter(pl.col("report") == report)
         if table is not None:
             rows = rows.filter(pl.col("table") == table)
-        newest = rows.sort("built_at", "commit").unique("partition", keep="last", maintain_order=True)
+        newest = rows.unique("partition", keep="last", maintain_order=True)
         return {one.partition: one for one in values_of(Completeness, newest.sort("partition"))}
 
 

@@ -1,4 +1,8 @@
-"""Control tables: small append-only Delta tables under ``_control/``, appended by compare and swap."""
+"""Control tables: small append-only Delta tables under ``_control/``, appended by compare and swap.
+
+Rows are numbered by the commits that wrote them, and read in that order: which of two facts is the newer one must not
+depend on the clocks of two hosts.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,6 +18,9 @@ from backfill_assets.storage.table import PROPERTIES, Snapshot, Table
 MOST_FILES = 24
 # Many small commits: without a checkpoint every few, opening the table takes longer than anything else.
 COMMITS_PER_CHECKPOINT = "10"
+# The number of a row in its table, from 1. Rows of before there were numbers have none: they are older than all others,
+# and among themselves in the order of the clocks that wrote them.
+ROW_NUMBER = "row_number"
 
 Made = TypeVar("Made")
 Result = TypeVar("Result")
@@ -28,16 +35,17 @@ class ControlTable:
 
     def __init__(self, lake: Lake, name: str, schema: pl.Schema) -> None:
         self.schema = schema
+        self._order = [ROW_NUMBER, *(name for name, kind in schema.items() if isinstance(kind, pl.Datetime))]
         self._table = Table(
             lake.control_uri(name),
-            schema,
+            pl.Schema({**schema, ROW_NUMBER: pl.Int64()}),
             partition=None,
             storage_options=lake.storage_options,
             properties={**PROPERTIES, "delta.checkpointInterval": COMMITS_PER_CHECKPOINT},
         )
 
     def rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """All rows, in no order; none when nothing was ever written."""
+        """All rows, in the order in which they were written; none when nothing was ever written."""
         return self._rows_of(self._latest(), columns or [*self.schema])
 
     def made_of_rows(self, columns: Sequence[str], make: Callable[[pl.DataFrame], Made]) -> Made:
@@ -82,7 +90,9 @@ class ControlTable:
             return Decision(None, (decision.result, None))
         all_rows = pl.concat([rows, new.select(rows.columns)], how="vertical_relaxed")
         folds = len(snapshot.names(None)) >= MOST_FILES
-        adds = tuple(self._table.write_files({None: all_rows if folds else new}).values())
+        numbered = all_rows.with_row_index(ROW_NUMBER, offset=1).cast({ROW_NUMBER: pl.Int64})
+        written = numbered.slice(0 if folds else rows.height)
+        adds = tuple(self._table.write_files({None: written}).values())
         change = Change(adds, removes=snapshot.files.get(None, ()) if folds else ())
         return Decision(change, (decision.result, all_rows if all_rows.schema == self.schema else None))
 
@@ -118,5 +128,6 @@ class ControlTable:
 
     def _read(self, snapshot: Snapshot, columns: Sequence[str]) -> pl.DataFrame:
         # With the code's schema: a column that the table does not have yet reads as null.
-        frame: pl.DataFrame = replace(snapshot, schema=self.schema).scan().select(columns).collect()
-        return frame
+        read = replace(snapshot, schema=self._table.schema).scan().select([*dict.fromkeys([*columns, *self._order])])
+        frame: pl.DataFrame = read.sort(self._order, nulls_last=False, maintain_order=True).collect()
+        return frame.select(columns)

@@ -83,9 +83,7 @@ def _is_news(seen: tuple[str, date, date, Mapping[str, Any]], standing: Mapping[
 
 
 def _latest(rows: pl.DataFrame, table: str) -> tuple[Stored, ...]:
-    """By time; of two rows of one moment the closing one stands."""
-    ordered = rows.filter(pl.col("table") == table).sort("at", pl.col("state") == CLOSED)
-    found = {one.finding: one for one in values_of(Stored, ordered)}
+    found = {one.finding: one for one in values_of(Stored, rows.filter(pl.col("table") == table))}
     return tuple(sorted(found.values(), key=lambda one: (_order(one.since), one.finding)))
 
 

@@ -77,11 +77,11 @@ class Ledger:
         self._rows = RowTable(lake, "ledger", Entry)
 
     def histories(self) -> Histories:
-        """The events of every correction, by id, each in sequence."""
+        """The events of every correction, by id, in the order in which they were opened, each in sequence."""
         return self._rows.made_of_rows(WITHOUT_MANIFEST, _histories)
 
     def all_progress(self) -> Mapping[str, Progress]:
-        """Where every correction stands, by id."""
+        """Where every correction stands, by id, in the order in which they were opened."""
         return self._rows.made_of_rows(WITHOUT_MANIFEST, _progress_by_correction)
 
     def progress(self, correction: str) -> Progress:
@@ -153,10 +153,12 @@ def _progress_by_correction(rows: pl.DataFrame) -> dict[str, Progress]:
 
 def _histories(rows: pl.DataFrame) -> dict[str, tuple[Event, ...]]:
     histories: dict[str, list[Event]] = {}
-    for row in rows.select(EVENT).sort("correction", "sequence").iter_rows():
+    for row in rows.select(EVENT).iter_rows():
         event = _event(row)
         histories.setdefault(event.correction, []).append(event)
-    return {correction: tuple(events) for correction, events in histories.items()}
+    return {
+        correction: tuple(sorted(events, key=lambda event: event.sequence)) for correction, events in histories.items()
+    }
 
 
 @lru_cache(maxsize=1 << 12)

@@ -102,17 +102,13 @@ class Outbox:
         if correction:
             rows = rows.filter(pl.col("correction") == correction)
         found: dict[tuple[str, str], list[Sending]] = {}
-        for one in values_of(Sending, rows.sort("at", maintain_order=True)):
+        for one in values_of(Sending, rows):
             found.setdefault((one.message_id, one.channel), []).append(one)
-        return tuple(sorted((_delivery(of_one) for of_one in found.values()), key=_order))
+        return tuple(_delivery(of_one) for of_one in found.values())
 
     def pending(self) -> tuple[Delivery, ...]:
         """What is still to be sent, oldest first."""
         return tuple(delivery for delivery in self.deliveries() if delivery.is_pending)
-
-
-def _order(delivery: Delivery) -> tuple[datetime, str, str]:
-    return (delivery.recorded_at, delivery.notice.name, delivery.channel)
 
 
 def _delivery(sendings: Sequence[Sending]) -> Delivery:
@@ -122,7 +118,7 @@ def _delivery(sendings: Sequence[Sending]) -> Delivery:
         notice=first.notice,
         channel=first.channel,
         recorded_at=first.at,
-        sent_at=min((one.at for one in sendings if one.state == SENT), default=None),
+        sent_at=next((one.at for one in sendings if one.state == SENT), None),
         failures=len(failed),
         why=failed[-1].why if failed else "",
     )

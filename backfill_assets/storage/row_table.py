@@ -51,7 +51,7 @@ class RowTable(Generic[Row]):
         self._frames = ControlTable(lake, name, row_schema(kind))
 
     def rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """All rows as they are stored, in no order, to select from before :func:`values_of` reads them."""
+        """All rows as they are stored, in the order in which they were written, for :func:`values_of` to read."""
         return self._frames.rows(columns)
 
     def made_of_rows(self, columns: Sequence[str], make: Callable[[pl.DataFrame], Made]) -> Made:

@@ -9,7 +9,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.given import SwitchUnknown
 from backfill_assets.errors.lake import CommitUnknown
 from backfill_assets.storage.entries import reaching
-from backfill_assets.storage.files import Folder, in_threads
+from backfill_assets.storage.files import MOST_THREADS, Folder, in_threads
 from backfill_assets.storage.layout import LOG
 
 SWITCH, STATES = "BACKFILL_SYNC", ("on", "off")
@@ -26,6 +26,7 @@ SWITCH, STATES = "BACKFILL_SYNC", ("on", "off")
 ENTRIES_OF_OTHERS = 10
 # What a file system says that forces the names in a folder by itself, or not at all.
 NOT_FOR_FOLDERS = {errno.EINVAL, errno.ENOTSUP}
+FEW = 8
 LAST_CHECKPOINT = f"{LOG}/_last_checkpoint"
 
 # By table, the newest entry that this process knows to be on disk.
@@ -51,8 +52,8 @@ def force(paths: Iterable[Path], *, if_there: Iterable[Path] = ()) -> None:
         OSError: when one cannot be.
     """
     if is_on():
-        in_threads(_force, [*dict.fromkeys(paths)])
-        in_threads(_force_if_there, [*dict.fromkeys(if_there)])
+        _force_all(_force, [*dict.fromkeys(paths)])
+        _force_all(_force_if_there, [*dict.fromkeys(if_there)])
 
 
 def force_read(folder: Folder, commit: int, files: Collection[str] = ()) -> None:
@@ -143,6 +144,17 @@ def _folders_of_log(root: Path, known: int | None) -> list[Path]:
     device = root.stat().st_dev
     above = [parent for parent in root.parents if os.access(parent, os.R_OK) and parent.stat().st_dev == device]
     return [root / LOG, root, *above]
+
+
+def _force_all(force_one: Callable[[Path], None], paths: Sequence[Path]) -> None:
+    """Force paths, each thread its share of them; of a few, a thread takes longer to begin than the disk to answer."""
+
+    def force_share(share: Sequence[Path]) -> None:
+        for path in share:
+            force_one(path)
+
+    threads = MOST_THREADS if len(paths) > FEW else 1
+    in_threads(force_share, [paths[number::threads] for number in range(threads)])
 
 
 def _force(path: Path) -> None:

@@ -74,6 +74,14 @@ def test_a_correction_goes_to_its_gate_and_through_and_back_and_again(lake: Test
     assert correction.next_step == Finished("decommissioned")
 
 
+def test_a_correction_is_rebuilt_by_a_host_whose_clock_is_an_hour_behind(lake: TestLake):
+    lake.later(-1 / 24)
+    lake.correct(FORTNIGHT[0], FORTNIGHT[6], reason="Counted twice.").through()
+    assert lake.rows("weekly_orders")["revenue"].to_list() == [1400, 1400]
+    built = lake.records.completeness.of_report("weekly_orders", "daily_orders")
+    assert all(one.is_of(lake.snapshot("daily_orders")) for one in built.values())
+
+
 def test_what_is_refused_is_raised_as_it_is(lake: TestLake):
     with pytest.raises(LiveWriteRefused):
         lake.publish(FORTNIGHT[0], FORTNIGHT[1])

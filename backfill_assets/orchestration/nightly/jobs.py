@@ -176,7 +176,7 @@ _DELETED_WITHOUT_WINDOW = {
 
 def due(ctx: StepContext) -> Iterator[tuple[Progress, str]]:
     """The corrections of the table whose files may go, and why, oldest first."""
-    for _, progress in sorted(ctx.records.ledger.all_progress().items()):
+    for progress in ctx.records.ledger.all_progress().values():
         if progress.plan.table != ctx.table.name:
             continue
         decided = next_step(looked(ctx.records, progress), ctx.now, chain=chain_of(ctx.records, progress))

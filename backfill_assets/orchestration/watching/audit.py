@@ -81,7 +81,7 @@ def audit_table(
     claimed = {day for of_correction in claims(records, compute_spec.table).values() for day in of_correction}
     published = live.days - claimed
     builds = records.builds.of_days(compute_spec.table, {**live.files_of(published)})
-    versions = versions_of({day: (build.code_version, build.at.isoformat()) for day, build in builds.items()})
+    versions = versions_of({day: (one.code_version, f"{place:012}") for place, (day, one) in enumerate(builds.items())})
     chosen = days_to_replay(published, days, seed, versions)
     beside = {grain.after(day, offset) for day in chosen for offset in (-1, 0, 1)} & published
     # Where state is carried each day is computed from the one before it that is live, also beside others.

@@ -32,7 +32,7 @@ class Looks:
 
     def last(self, lake: Lake, table: str) -> tuple[datetime, Mapping[str, Any]] | None:
         """When the last one was taken, and what it found; None when there was none."""
-        rows = self._rows(lake).rows().filter(pl.col("table") == table).sort("at")
+        rows = self._rows(lake).rows().filter(pl.col("table") == table)
         return (rows["at"][-1], json.loads(rows[self.column][-1])) if rows.height else None
 
     @property

@@ -96,11 +96,12 @@ def basis_of(state: State, expected: Iterable[date]) -> Basis:
 def _half(state: State, present: Collection[date], by: dict[date, str]) -> tuple[str, ...]:
     """Corrections of which some changed days are on the page and others are not, by the files that are live."""
     half: list[str] = []
+    order = [*state.corrections]
     for name, progress in state.corrections.items():
         changed = progress.gate.changed & set(present)
         if not progress.publication.swap_count or not changed:
             continue
-        later = {other for other, one in state.corrections.items() if one.plan.opened_at > progress.plan.opened_at}
+        later = order[order.index(name) + 1 :]
         done = {day for day in changed if by.get(day) == name or by.get(day) in later}
         if done and done != changed:
             half.append(name)

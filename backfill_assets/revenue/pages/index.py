@@ -21,7 +21,7 @@ def render_index(
 ) -> str:
     """The page, as one document; ``files`` are the paths that may be linked, relative to it."""
     days = state.dashboard.days
-    newest_first = sorted(state.corrections.values(), key=lambda one: one.plan.opened_at, reverse=True)
+    newest_first = [*reversed(state.corrections.values())]
     told = [(one.is_closed, _correction(one, state, deliveries)) for one in newest_first]
     return rendered_report(
         "index.html",

@@ -102,10 +102,9 @@ class State:
 
     @cached_property
     def corrections(self) -> dict[str, Progress]:
-        """Where every correction of the fact stands, oldest first."""
+        """Where every correction of the fact stands, in the order in which they were opened."""
         folded = [looked(self.records, history(events)) for events in self.histories.values()]
-        ours = sorted((one for one in folded if one.plan.table == FACT), key=lambda one: one.plan.opened_at)
-        return {one.plan.correction: one for one in ours}
+        return {one.plan.correction: one for one in folded if one.plan.table == FACT}
 
     @cached_property
     def dashboard(self) -> Shown:
