@@ -17,7 +17,7 @@ from backfill_assets.runbook.correctable_table import Problem
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.notify import notify_watchers
 from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
-from backfill_assets.runbook.readers import internal_holders, register_declared
+from backfill_assets.runbook.readers import internal_holders, register_declared, release_left
 from backfill_assets.storage.snapshot import Snapshot
 
 # How long a person usually takes to look at a validated correction.
@@ -123,7 +123,9 @@ def reset_watermarks(ctx: StepContext, correction: str) -> Event:
         effective={name: holder.effective for name, holder in holders.items()},
         external=tuple(name for name, holder in holders.items() if holder.external),
     )
-    return ctx.record(correction, fact)
+    event = ctx.record(correction, fact)
+    release_left(ctx)
+    return event
 
 
 def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:

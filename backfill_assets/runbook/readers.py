@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
+from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
 from backfill_assets.runbook.context import StepContext
 
@@ -43,3 +44,19 @@ def rewind_readers(ctx: StepContext, correction: str, window: Window, days: Coll
     watermarks.hold(correction, table, internal_holders(ctx), window, by=ctx.actor, at=ctx.now)
     spanned = Window.spanning(days, ctx.table.partition.grain)
     return [*watermarks.rewind(correction, table, spanned, by=ctx.actor, at=ctx.now, commit=commit)]
+
+
+def release_left(ctx: StepContext) -> None:
+    """Let go of our own holders that a process holds back which came too late.
+
+    It stopped between its swap, or its decision, and the ledger, and another one has brought the correction further.
+    """
+
+    def is_over(correction: str) -> bool:
+        progress = ctx.records.ledger.all_progress().get(correction)
+        if progress is None or progress.publication.planned is not None:
+            return False
+        is_abandoned = progress.publication.ending is Ending.ABANDONED
+        return is_abandoned or Step.REBUILD_DOWNSTREAM in progress.done
+
+    ctx.records.watermarks.release_over(ctx.table.name, is_over, by=ctx.actor, at=ctx.now)

@@ -22,7 +22,7 @@ from backfill_assets.runbook.carrying import extension, stale_after
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.gate import with_days_let_go
 from backfill_assets.runbook.notify import measured_sums
-from backfill_assets.runbook.readers import rewind_readers
+from backfill_assets.runbook.readers import release_left, rewind_readers
 from backfill_assets.storage import swap
 from backfill_assets.storage.opening import commit_with
 from backfill_assets.storage.snapshot import Snapshot
@@ -154,6 +154,8 @@ def _tell_swapped(ctx: StepContext, manifest: Manifest, fact: Swapped) -> Event:
     """
     correction, number = manifest.correction, manifest.swap_count
     told = ctx.record_if(correction, fact, SwapIsOpen(correction, fact.step, number))
+    if told is None:
+        release_left(ctx)
     return told or told_of(ctx, correction, number)
 
 

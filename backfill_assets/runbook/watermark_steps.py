@@ -21,7 +21,7 @@ from backfill_assets.errors.watermarks import (
 )
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.opening import open_corrections
-from backfill_assets.runbook.readers import NIGHTLY, internal_holders, register_declared
+from backfill_assets.runbook.readers import NIGHTLY, internal_holders, register_declared, release_left
 from backfill_assets.storage.completeness import proven_through
 
 LONGEST_NAME = 100
@@ -129,8 +129,11 @@ def waive_holder(ctx: StepContext, correction: str, holder: str, note: str) -> N
 def note_advanced(ctx: StepContext) -> None:
     """Write down, for every open correction of the table, which awaited holders have read again since.
 
+    What is left of holds that are over is let go of.
+
     The watermarks alone decide; a crash between them and the ledger is caught up by calling this again.
     """
+    release_left(ctx)
     table = ctx.table.name
     waiting = {
         name: progress

@@ -163,6 +163,23 @@ class Watermarks:
 
         self._append(table, decide)
 
+    def release_over(self, table: str, is_over: Callable[[str], bool], *, by: str, at: datetime) -> None:
+        """Let go of the internal holders that corrections hold which have no use for it any more.
+
+        ``is_over`` is asked by id after the holds were read, and nothing is written when one was added since.
+        """
+
+        def decide(known: Marks) -> Decision[Sequence[Entry], None]:
+            held_by = {name: [*holder.holds] for name, holder in known.holders.items() if not holder.external}
+            over = {correction for names in held_by.values() for correction in names if is_over(correction)}
+            row = partial(Entry, table=table, fact=Fact.RELEASE, by=by, at=at)
+            released = [
+                row(holder=name, correction=one) for name, names in held_by.items() for one in names if one in over
+            ]
+            return Decision(released, None)
+
+        self._append(table, decide)
+
     def waive(self, correction: str, table: str, holder: str, *, by: str, note: str, at: datetime) -> bool:
         """Stop waiting for a holder to read again, by name and reason; returns whether it was waited for."""
         entry = Entry(holder=holder, table=table, fact=Fact.WAIVED, by=by, at=at, correction=correction, note=note)

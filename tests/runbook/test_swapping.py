@@ -144,6 +144,23 @@ def test_a_staged_day_that_was_written_after_validation_is_not_swapped_in(tmp_pa
     assert world.content() == world.right
 
 
+def test_a_staged_file_that_was_altered_in_place_is_not_what_was_certified(tmp_path: Path):
+    """Of the same name and size, so that only the content says so."""
+    world, correction = prepared(tmp_path)
+    file = next((tmp_path / f"sales/_backfill_{correction}/day=2026-01-07").glob("*.parquet"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+    with pytest.raises(CertificateOutdated, match="2026-01-07"):
+        cut_over(world.step_context(), correction)
+
+    assert not world.swaps()
+    assert isinstance(world.drive(correction), WaitUntil)
+    assert world.content() == world.right
+    assert world.swaps()[0]["backfill_assets/swap"] == "1"
+
+
 def test_a_refusal_that_staging_again_cannot_mend_is_told_once_and_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
