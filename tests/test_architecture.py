@@ -277,6 +277,7 @@ ROWS_AND_REQUESTS = {
     "storage/completeness.py Completeness",
     "storage/ledger.py Entry",
     "storage/outbox.py Sending",
+    "storage/reported.py Row",
     "storage/marks.py Entry",
 }
 # What a user writes once, by keyword, each with one meaning.

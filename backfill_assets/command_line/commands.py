@@ -9,6 +9,7 @@ import typer
 
 from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
+from backfill_assets.command_line.as_reported import as_reported
 from backfill_assets.command_line.differing import diff, history
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
 from backfill_assets.command_line.preview import preview
@@ -41,6 +42,7 @@ app.command(epilog="Example: backfill-assets serve")(serve)
 app.command(epilog="Example: backfill-assets preview correction.yaml, or preview --table orders --markdown")(preview)
 app.command(epilog="Example: backfill-assets diff 20260123 --day 2026-01-05 --rows")(diff)
 app.command(epilog="Example: backfill-assets history 20260123")(history)
+app.command("as-reported", epilog="Example: backfill-assets as-reported daily_orders --at 2026-01-15")(as_reported)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)

@@ -8,6 +8,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
+from backfill_assets.runbook.as_reported import keep_reported
 from backfill_assets.runbook.chains import linked, refuse_follower
 from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.failing import stuck_when_unusable
@@ -106,6 +107,8 @@ def _decommissioned(ctx: StepContext, correction: str, *, now: bool) -> Event:
         if ctx.record_next(progress, DecommissionStarted(now)):
             break
     plan = progress.plan
+    if progress.publication.swap_count:
+        keep_reported(ctx, scan=True)
     proof = delete_retired(
         ctx.records.table(plan.table),
         correction=correction,

@@ -7,6 +7,7 @@ from typing import Any
 
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending
+from backfill_assets.runbook.as_reported import keep_reported
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.retention import clean_log, maintain
 from backfill_assets.storage.table import Table
@@ -53,6 +54,7 @@ def maintain_all(ctx: StepContext, retention_days: int = RETENTION_DAYS) -> list
     retention = timedelta(days=max(retention_days, table.rollback_days + 1))
     all_progress = [*records.ledger.all_progress().values()]
     before = min([ctx.now - retention, *(one.plan.opened_at for one in all_progress if not one.is_closed)])
+    keep_reported(ctx, scan=True)
     done: list[Maintained] = []
     for name in dict.fromkeys((table.name, *table.consumers.reports, *table.sources.names)):
         if records.exists(name):

@@ -4,13 +4,16 @@ A row is written before the commit that makes its file visible, so a visible fil
 somebody else. Rows are found by file name, which no two files share, so lineage survives swap and roll back.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from operator import itemgetter
 
 import polars as pl
 
+from backfill_assets.core.reported import Amounts
 from backfill_assets.core.waves import PastRun
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import Lake
@@ -23,7 +26,8 @@ class Build:
 
     ``seconds`` are the day's share of the time that its run took to compute and write; 0 when it was not measured.
     ``file`` is the name of the file that was built. Of a table that carries state the inputs hold, under its own name,
-    the content of the day before, and ``content`` is the day's own.
+    the content of the day before, and ``content`` is the day's own. ``rows`` and ``sums``, of each measure, are what
+    the file adds to its day; from before they were recorded there are none.
     """
 
     table: str
@@ -37,6 +41,8 @@ class Build:
     at: datetime
     seconds: float = 0.0
     content: str = ""
+    rows: int | None = None
+    sums: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def same_inputs(one: Build, other: Build, besides: Collection[str] = ()) -> bool:
@@ -59,6 +65,15 @@ class Builds:
         """The runs that computed days of a table, staged or live, in the order in which they wrote last."""
         return _past_runs(self._rows.rows().filter(pl.col("table") == table))
 
+    def amounts(self, table: str) -> dict[str, Amounts]:
+        """What each file of a table adds to its day, by the file's name, as far as that was recorded."""
+        rows = self._rows.rows(["table", "file", "rows", "sums"])
+        known = rows.filter((pl.col("table") == table) & pl.col("rows").is_not_null())
+        return {
+            file: Amounts(number, {name: Decimal(value) for name, value in json.loads(sums or "{}").items()})
+            for file, number, sums in known.select("file", "rows", "sums").iter_rows()
+        }
+
     def of_days(
         self, table: str, files: Mapping[date, Iterable[DataFile]] | Mapping[date | None, Iterable[DataFile]]
     ) -> dict[date, Build]:
@@ -70,7 +85,7 @@ class Builds:
         known = {build.file: (place, build) for place, build in enumerate(values_of(Build, rows))}
         found: list[tuple[int, date, Build]] = []
         for day, of_day in files.items():
-            builds = [known.get(_name(file.path)) for file in of_day]
+            builds = [known.get(name_of_file(file.path)) for file in of_day]
             ours = [build for build in builds if build is not None]
             if day is not None and builds and len(ours) == len(builds):
                 place, newest = max(ours, key=itemgetter(0))
@@ -85,8 +100,9 @@ def _past_runs(rows: pl.DataFrame) -> list[PastRun]:
 
 
 def _of_file(file: DataFile, build: Build) -> Build:
-    return replace(build, file=_name(file.path), inputs=dict(sorted(build.inputs.items())))
+    return replace(build, file=name_of_file(file.path), inputs=dict(sorted(build.inputs.items())))
 
 
-def _name(path: str) -> str:
+def name_of_file(path: str) -> str:
+    """By what a file is known wherever it lies."""
     return path.rsplit("/", 1)[-1]

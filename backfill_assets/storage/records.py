@@ -24,6 +24,7 @@ from backfill_assets.storage.outbox import Outbox
 from backfill_assets.storage.outside import Outside
 from backfill_assets.storage.overlaid import Overlaid, Overlay
 from backfill_assets.storage.proofs import Certificates
+from backfill_assets.storage.reported import Reported
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
 from backfill_assets.storage.watermarks import Watermarks
@@ -81,6 +82,11 @@ class Records:
     def completeness(self) -> BuiltReports:
         """Of which days each report partition was built."""
         return BuiltReports(self.lake)
+
+    @cached_property
+    def reported(self) -> Reported:
+        """What each state of each table was."""
+        return Reported(self.lake)
 
     @cached_property
     def certificates(self) -> Certificates:

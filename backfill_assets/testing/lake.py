@@ -130,7 +130,7 @@ class TestLake(Place):
 
     def _planted(self, definition: TableDefinition, builds: Mapping[Slot, Build], live: Snapshot) -> dict[Slot, Build]:
         """The lineage of planted days; where state is carried each is made of the one before it as that is now."""
-        told = {day: replace(build, code_version="planted") for day, build in builds.items()}
+        told = {day: replace(build, code_version="planted", rows=None, sums={}) for day, build in builds.items()}
         if (carried := definition.compute_spec.read.carried) is None:
             return told
         table, begun = definition.table, begins(self.records, definition.table)

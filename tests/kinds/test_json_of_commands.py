@@ -50,6 +50,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "decommission": ([ID, "--now", *ADA[:2]], 0),
     "pages": ([], 0),
     "maintain": ([], 0),
+    "as-reported": (["fct_daily_revenue", "--at", "2026-01-24"], 0),
     "adopt": (["fct_daily_revenue", "--check"], 0),
     "serve": ([], 0),
 }
@@ -70,6 +71,7 @@ REFUSED: dict[str, list[str]] = {
     "watermarks waive": ["20991231", "billing", *ADA],
     "pages": ["too", "much"],
     "maintain": ["--retention-days", "-1"],
+    "as-reported": ["fct_daily_revenue", "--at", "yesterday"],
     "adopt": ["nowhere", "--check"],
     "serve": ["--host", "0.0.0.0"],
     **{

@@ -16,10 +16,14 @@ LOOK_BACK_DAYS = 3
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What the writer of a wave has to look at: nightly's look-back, and of a table that carries state its rows."""
+    """What the writer of a wave has to look at: nightly's look-back, and of a table that carries state its rows.
+
+    ``measures`` are the columns of which it writes down the sums.
+    """
 
     look_back_days: int = LOOK_BACK_DAYS
     carried: CarriedRows | None = None
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

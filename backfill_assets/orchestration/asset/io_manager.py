@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
 import dagster as dg
@@ -166,6 +167,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             at=self.lake.now(),
             seconds=wave.seconds_per_day,
             content=carried.contents[day] if (carried := wave.guarded.carried) else "",
+            rows=file.rows,
+            sums={name: f"{Decimal(wave.frames[day][name].sum() or 0):f}" for name in wave.guarded.measures},
         )
 
     def _commit_metadata(self, wave: Wave, run_id: str) -> dict[str, str]:

@@ -127,7 +127,7 @@ class ComputeSpec:
         reasons = self._absent(snapshots, days)
         live, given = records.spelling_of(self.table, self.columns.partition), given or {}
         read, carried = {self.sources[name]: snapshot for name, snapshot in snapshots.items()}, self.read.carried
-        guarded = Guarded(self.look_back_days)
+        guarded = Guarded(self.look_back_days, measures=self.columns.measures)
         if carried is None:
             frames = self._together(snapshots, days, given, live, reasons)
             inputs = {day: self.fingerprints(read, day) for day in frames}
@@ -136,7 +136,7 @@ class ComputeSpec:
             frames = self._in_order(snapshots, days, given, before, reasons)
             inputs = {day: {**self.fingerprints(read, day), self.table: before.links[day].before} for day in frames}
             contents = {day: before.links[day].content for day in frames}
-            guarded = Guarded(self.look_back_days, CarriedRows(contents, before.read))
+            guarded = replace(guarded, carried=CarriedRows(contents, before.read))
         column = next((spelled_in(frame, self.table, live) for frame in frames.values()), live)
         return Wave(self.table, frames, reasons, inputs, self.code_version, correction, guarded, column, started)
 

@@ -26,6 +26,7 @@ from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
 from backfill_assets.orchestration.reports.building import Builder, keys_between, runs_of_keys
 from backfill_assets.orchestration.reports.freeze import Freezer
 from backfill_assets.orchestration.reports.reach import Report
+from backfill_assets.runbook.as_reported import keep_reported_quietly
 from backfill_assets.runbook.readers import NIGHTLY
 from backfill_assets.runbook.watermark_steps import note_advanced
 from backfill_assets.storage.records import Records
@@ -104,7 +105,9 @@ class NightlyRun:
         rebuilt = self._rebuild(due)
         frozen = self._build_reports(records, {*published, *rebuilt})
         self._advance(records, window)
-        note_advanced(definition.step_context(self.lake, NIGHTLY))
+        ctx = definition.step_context(self.lake, NIGHTLY)
+        note_advanced(ctx)
+        keep_reported_quietly(ctx)
         readers_wait = tuple(definition.refresh_outputs(records))
         late = [day for day in stale if day not in {*due, *to_be_staged(records, definition.table, stale)}]
         self.runner.instance.report_runless_asset_event(lateness(definition, late))
