@@ -74,7 +74,7 @@ def propose_stale(session: Session, table: str, answer: Answer) -> None:
     definition = definition_of(session, table)
     days = waiting_days(definition, session.lake.records())
     if not days:
-        raise NothingStale(table)
+        raise NothingStale(table, definition.slots.grain.value)
     window = Window.spanning(days, definition.slots.grain)
     many = counted(len(days), window.grain.value)
     fields = {

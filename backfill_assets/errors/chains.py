@@ -19,11 +19,13 @@ class TablesReadEachOther(BadInput):
 class ReadersCorrected(Refused):
     """Days are to be rolled back from which another table's corrected days were computed."""
 
-    def __init__(self, correction: str, table: str, days: Collection[date], readers: Collection[str]) -> None:
+    def __init__(
+        self, correction: str, table: str, days: Collection[date], readers: Collection[str], noun: str = "day"
+    ) -> None:
         calls = " and ".join(f"backfill-assets roll-back {one} --all" for one in sorted(readers))
         super().__init__(
             f"Correction {correction} cannot be rolled back, because {verb(len(readers), 'correction', 'corrections')} "
-            f"{listed(readers)} of {table} computed {days_listed(days)} from what it brought. "
+            f"{listed(readers)} of {table} computed {days_listed(days, noun=noun)} from what it brought. "
             f"Nothing was written. Call {calls} first, or correct {table} again afterwards."
         )
 
@@ -31,10 +33,10 @@ class ReadersCorrected(Refused):
 class NothingStale(BadInput):
     """A request is asked for the stale days of a table that has none."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, noun: str = "day") -> None:
         super().__init__(
-            f"Every published day of {table} was computed from what its sources hold now. Nothing was opened. "
-            "Name the days yourself, in a request of your own."
+            f"Every published {noun} of {table} was computed from what its sources hold now. Nothing was opened. "
+            f"Name the {noun}s yourself, in a request of your own."
         )
 
 
@@ -111,8 +113,8 @@ class UpstreamNotValidated(Refused):
 class InputsStagedAgain(Refused):
     """Staged days were computed from days of another table that were staged again since."""
 
-    def __init__(self, correction: str, table: str, days: Collection[date]) -> None:
+    def __init__(self, correction: str, table: str, days: Collection[date], noun: str = "day") -> None:
         super().__init__(
-            f"What {days_listed(days)} of {table} were staged from in correction {correction} was staged again since. "
-            "Live is untouched. They are staged again by themselves, and validated after that."
+            f"What {days_listed(days, noun=noun)} of {table} were staged from in correction {correction} was staged "
+            "again since. Live is untouched. They are staged again by themselves, and validated after that."
         )

@@ -25,20 +25,21 @@ class NameNeeded(BadInput):
 class ExtentUnsaid(BadInput):
     """A roll back says neither which days nor that it means all."""
 
-    def __init__(self, correction: str) -> None:
+    def __init__(self, correction: str, noun: str = "day") -> None:
         super().__init__(
-            f"It is not stated which days of correction {correction} are to be rolled back. Nothing was changed. "
-            "Name the days, or say all of them, by all_days in the form or --all on the command line."
+            f"It is not stated which {noun}s of correction {correction} are to be rolled back. Nothing was changed. "
+            f"Name the {noun}s, or say all of them, by all_days in the form or --all on the command line."
         )
 
 
 class ExtentContradictory(BadInput):
     """A roll back names days and says all."""
 
-    def __init__(self, correction: str, days: Collection[date]) -> None:
+    def __init__(self, correction: str, days: Collection[date], noun: str = "day") -> None:
+        told = days_listed(days, noun=noun)
         super().__init__(
-            f"Correction {correction} is asked to roll back all days and also {days_listed(days)} by name. "
-            "Nothing was changed. Name the days or say all of them, not both."
+            f"Correction {correction} is asked to roll back all {noun}s and also {told} by name. "
+            f"Nothing was changed. Name the {noun}s or say all of them, not both."
         )
 
 

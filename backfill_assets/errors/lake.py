@@ -159,6 +159,17 @@ class FrameUnfit(BadInput):
         )
 
 
+class NothingBesideSlots(BadInput):
+    """A table would have no column but the one of its partitions."""
+
+    def __init__(self, uri: str, column: str) -> None:
+        there = f"but {column}, which it keeps in the names of its folders" if column else "at all"
+        super().__init__(
+            f"The table {uri} would have no column {there}. Nothing was written. "
+            "Return another column with it, such as a count of rows."
+        )
+
+
 class RowsOfOtherDays(BadInput):
     """A frame carries rows of another day than the one it was to be written to."""
 

@@ -88,9 +88,12 @@ class NothingToPublish(BackfillAssetsError):
 class SourceNotFree(Refused):
     """Days were launched that a source does not bear now."""
 
-    def __init__(self, correction: str, days: Collection[date], source: str, days_per_minute: float) -> None:
+    def __init__(
+        self, correction: str, days: Collection[date], source: str, days_per_minute: float, noun: str = "day"
+    ) -> None:
+        told, rate = days_listed(days, noun=noun), at_rate(source, days_per_minute, noun)
         super().__init__(
-            f"The launch of {days_listed(days)} is too much now for {at_rate(source, days_per_minute)}. "
+            f"The launch of {told} is too much now for {rate}. "
             "Nothing was read or staged. "
             f"The driver stages {verb(len(days), 'it', 'them')} by itself for correction {correction}, as does "
             f"`backfill-assets run {correction}`; nothing has to be launched again."

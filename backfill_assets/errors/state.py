@@ -9,9 +9,9 @@ from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, 
 class LaterSlotsCarry(Refused):
     """A run wanted to write a live slot whose state later published ones carry on."""
 
-    def __init__(self, table: str, first: date, later: Collection[date]) -> None:
+    def __init__(self, table: str, first: date, later: Collection[date], noun: str = "day") -> None:
         super().__init__(
-            f"This run would write {first} of {table}, whose state {days_listed(later)} that "
+            f"This run would write {first} of {table}, whose state {days_listed(later, noun=noun)} that "
             f"{verb(len(later), 'is', 'are')} published already {verb(len(later), 'carries', 'carry')} on. "
             "Nothing was written, and live is untouched. "
             f"To recompute history, launch {first} and everything after it on backfill/{table}."
@@ -82,11 +82,11 @@ class StateOutOfOrder(Refused):
 class LaterSlotsPublished(Refused):
     """Slots were published after a correction was staged, computed from what it is about to replace."""
 
-    def __init__(self, correction: str, slots: Collection[date]) -> None:
+    def __init__(self, correction: str, slots: Collection[date], noun: str = "day") -> None:
         were = verb(len(slots), "was", "were")
         super().__init__(
-            f"{days_listed(slots)} {were} published after correction {correction} was staged, computed from what it "
-            f"replaces. Live is untouched. Run {correction}, which stages and validates "
+            f"{days_listed(slots, noun=noun)} {were} published after correction {correction} was staged, computed from "
+            f"what it replaces. Live is untouched. Run {correction}, which stages and validates "
             f"{verb(len(slots), 'it', 'them')} as well before it is cut over."
         )
 
@@ -94,9 +94,9 @@ class LaterSlotsPublished(Refused):
 class LaterSlotsLeft(Refused):
     """A roll back would leave slots live that were computed from what it takes back."""
 
-    def __init__(self, correction: str, left: Collection[date], first: date, last: date) -> None:
+    def __init__(self, correction: str, left: Collection[date], first: date, last: date, noun: str = "day") -> None:
         super().__init__(
             f"A roll back of correction {correction} reaches from a slot to the end, because each is computed from the "
-            f"one before it, and {days_listed(left)} would stay. Nothing was changed. "
+            f"one before it, and {days_listed(left, noun=noun)} would stay. Nothing was changed. "
             f"Call roll-back {correction} --day {first}..{last}."
         )

@@ -70,13 +70,15 @@ class ColumnsNotReturned(BadInput):
 class RowsOfOtherDays(BadInput):
     """A transform returned rows of days that its run is not about, or ``unread`` rows of no day, as ``example``."""
 
-    def __init__(self, table: str, column: str, days: Collection[object], example: object, unread: int) -> None:
+    def __init__(
+        self, table: str, column: str, days: Collection[object], example: object, unread: int, noun: str = "day"
+    ) -> None:
         value = as_words(str(example))
         found = [f"of {listed(days)}"] if days else []
         found += [f"whose {column} is {value}, which is the beginning of none"] if unread else []
         super().__init__(
-            f"The transform of {table} returned rows {' and rows '.join(found)}, and this run is about other days. "
-            f"None of the days it was run with was written. Return rows of the days that were given, with the "
+            f"The transform of {table} returned rows {' and rows '.join(found)}, and this run is about other {noun}s. "
+            f"None of the {noun}s it was run with was written. Return rows of the {noun}s that were given, with the "
             f"beginning of each in {column}."
         )
 
@@ -84,9 +86,9 @@ class RowsOfOtherDays(BadInput):
 class AuditImpossible(BadInput):
     """A transform takes Dagster's context, which an audit does not have."""
 
-    def __init__(self, table: str, parameter: str) -> None:
+    def __init__(self, table: str, parameter: str, noun: str = "day") -> None:
         super().__init__(
-            f"An audit of {table} cannot recompute its days, because the transform takes {parameter}, and an audit is "
-            "not a run of the asset. Nothing was loaded. Take what it needs from a config or a resource, or leave "
+            f"An audit of {table} cannot recompute its {noun}s, because the transform takes {parameter}, and an audit "
+            "is not a run of the asset. Nothing was loaded. Take what it needs from a config or a resource, or leave "
             "audit() out."
         )

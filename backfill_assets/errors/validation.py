@@ -6,7 +6,7 @@ A side is "old" (what readers see) or "new" (what was staged).
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from backfill_assets.errors.base import BadInput, Refused, counted, days_listed, listed
+from backfill_assets.errors.base import BadInput, Refused, counted, listed
 from backfill_assets.errors.request import Window
 
 Row = Mapping[str, object]
@@ -183,8 +183,8 @@ class EstimateOutsideWindow(BadInput):
 
     def __init__(self, days: Collection[date]) -> None:
         super().__init__(
-            f"The clause estimate predicts changes of {days_listed(days)} outside the window. Nothing was "
-            "opened or written. Widen the window, or leave these days out."
+            f"The clause estimate predicts changes of {listed(days)} outside the window. Nothing was "
+            "opened or written. Widen the window, or leave these out."
         )
 
 

@@ -58,7 +58,8 @@ def refuse_middle(progress: Progress, wanted: Collection[Slot]) -> None:
     live = progress.publication.swapped | progress.publication.moved
     left = and_later(wanted, live) - frozenset(wanted)
     if progress.plan.carries_state and left:
-        raise LaterSlotsLeft(progress.plan.correction, left, min(wanted), max(live))
+        noun = progress.plan.window.grain.value
+        raise LaterSlotsLeft(progress.plan.correction, left, min(wanted), max(live), noun)
 
 
 def stale_after(ctx: StepContext, plan: Plan, back: Collection[Slot]) -> tuple[Slot, ...]:

@@ -152,7 +152,7 @@ def refuse_other_inputs(ctx: StepContext, plan: Plan, staged: Snapshot) -> None:
         InputsStagedAgain: naming them.
     """
     if other := staged_from_others(ctx, plan, staged):
-        error = InputsStagedAgain(plan.correction, plan.table, other)
+        error = InputsStagedAgain(plan.correction, plan.table, other, plan.window.grain.value)
         ctx.record(plan.correction, DaysToRestage(other, str(error)))
         raise error
 
@@ -185,7 +185,7 @@ def restage_after(ctx: StepContext, progress: Progress) -> None:
         except UpstreamNotValidated:
             continue
         if other := staged_from_others(reading, plan, records.staged(plan.table, plan.correction).snapshot()):
-            reason = str(InputsStagedAgain(plan.correction, plan.table, other))
+            reason = str(InputsStagedAgain(plan.correction, plan.table, other, plan.window.grain.value))
             one.ctx.record(plan.correction, DaysToRestage(other, reason))
 
 

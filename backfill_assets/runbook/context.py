@@ -135,13 +135,14 @@ def refuse_nameless(ctx: StepContext, what: str, correction: str) -> None:
     refuse_unsigned(ctx.actor, f"{what} correction {correction}")
 
 
-def refuse_without_extent(correction: str, days: Collection[date], *, all_days: bool) -> None:
+def refuse_without_extent(progress: Progress, days: Collection[date], *, all_days: bool) -> None:
     """Refuse a roll back that does not say what it is of: some days by name, or all of them.
 
     Raises:
         ExtentUnsaid, ExtentContradictory: when neither is said, or both.
     """
+    correction, noun = progress.plan.correction, progress.plan.window.grain.value
     if not days and not all_days:
-        raise ExtentUnsaid(correction)
+        raise ExtentUnsaid(correction, noun)
     if days and all_days:
-        raise ExtentContradictory(correction, days)
+        raise ExtentContradictory(correction, days, noun)

@@ -194,7 +194,7 @@ def _refuse_published_since(ctx: StepContext, progress: Progress, live: Snapshot
     later = [day for day in live.days if day > progress.plan.window.last]
     correction = progress.plan.correction
     noun = progress.plan.window.grain.value
-    error = LaterSlotsPublished(correction, later) if later else CertificateOutdated(correction, again, noun)
+    error = LaterSlotsPublished(correction, later, noun) if later else CertificateOutdated(correction, again, noun)
     restage = tuple(sorted(again))
     ctx.record_next(progress, SwapRefused(Step.CUT_OVER, str(error), restage, extended))
     raise error

@@ -49,5 +49,5 @@ def ask_for_launched(
     if pending is None:
         source, rate = min(plan.rates.items(), key=lambda limit: limit[1])
         ctx.record(plan.correction, LaunchPostponed(days, source, rate))
-        raise SourceNotFree(plan.correction, days, source, rate)
+        raise SourceNotFree(plan.correction, days, source, rate, plan.window.grain.value)
     return pending

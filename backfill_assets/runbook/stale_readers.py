@@ -116,7 +116,8 @@ def refuse_corrected_readers(ctx: StepContext, progress: Progress, slots: Collec
         }
         if above:
             days = {day for hit in above.values() for day in hit}
-            raise ReadersCorrected(progress.plan.correction, reader.table.name, days, above)
+            noun = reader.table.partition.grain.value
+            raise ReadersCorrected(progress.plan.correction, reader.table.name, days, above, noun)
 
 
 def _reached(ctx: StepContext, slots: Collection[Slot], passed: set[str], *, is_now: bool) -> dict[str, StaleReader]:

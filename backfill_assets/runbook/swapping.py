@@ -66,7 +66,7 @@ def roll_back(
     if not days and not all_days and ctx.progress(correction).publication.planned is Step.ROLL_BACK:
         number = ctx.records.ledger.manifests(correction)[correction][-1].swap_count
         return settle(ctx, correction) or told_of(ctx, correction, number)
-    refuse_without_extent(correction, days, all_days=all_days)
+    refuse_without_extent(ctx.records.ledger.progress(correction), days, all_days=all_days)
     refuse_nameless(ctx, "roll back", correction)
     settled: Event | None = None
     while True:

@@ -10,7 +10,7 @@ from deltalake.schema import Field, PrimitiveType
 
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
-from backfill_assets.errors.lake import FrameUnfit, RowsOfOtherDays, SchemasDiffer
+from backfill_assets.errors.lake import FrameUnfit, NothingBesideSlots, RowsOfOtherDays, SchemasDiffer
 from backfill_assets.storage.features import refuse_unsafe
 
 Day = TypeVar("Day", Slot, Slot | None)
@@ -29,12 +29,15 @@ DELTA_NAMES: dict[type[pl.DataType], str] = {
 }
 
 
-def delta_schema(uri: str, schema: pl.Schema) -> DeltaSchema:
-    """The Delta schema of a Polars schema, every column nullable.
+def delta_schema(uri: str, schema: pl.Schema, slots: str = "") -> DeltaSchema:
+    """The Delta schema of a Polars schema, every column nullable; ``slots`` is the column of its partitions.
 
     Raises:
         FrameUnfit: naming the columns whose type a table of the lake cannot hold.
+        NothingBesideSlots: when it has no other column than that of its partitions.
     """
+    if not set(schema) - {slots}:
+        raise NothingBesideSlots(uri, slots)
     if unfit := unstageable(schema):
         raise FrameUnfit(uri, unfit)
     return DeltaSchema([Field(name, PrimitiveType(cast("str", _delta_name(kind)))) for name, kind in schema.items()])

@@ -206,7 +206,7 @@ def _refuse_moved_around(manifest: Manifest, live: Snapshot) -> None:
     if manifest.around is None:
         return
     if later := manifest.around.later(live.days):
-        raise LaterSlotsPublished(manifest.correction, later)
+        raise LaterSlotsPublished(manifest.correction, later, live.partition.grain.value)
     if moved := manifest.around.moved(live.fingerprint):
         raise LiveDaysMoved(manifest.correction, moved, live.partition.grain.value)
 

@@ -93,7 +93,7 @@ class Table:
 
         Any number of creators may call this at once.
         """
-        schema = delta_schema(self.uri, self.schema)
+        schema = delta_schema(self.uri, self.schema, self.partition.name if self.partition else "")
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not self.exists():
             try:

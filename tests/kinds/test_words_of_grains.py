@@ -281,19 +281,53 @@ def _without_what_is_right(sentence: str) -> str:
     return sentence
 
 
-def errors_of_slots() -> dict[str, type[BackfillAssetsError]]:
+def _is_told_the_noun(error: type[BackfillAssetsError]) -> bool:
+    return "noun" in getattr(error.__init__, "__annotations__", {})
+
+
+def errors_of_slots(
+    wanted: Callable[[type[BackfillAssetsError]], bool] = _is_told_the_noun,
+) -> dict[str, type[BackfillAssetsError]]:
     """Every refusal that is told what the slots of its table are called."""
     modules = [import_module(f"{errors.__name__}.{module.name}") for module in iter_modules(errors.__path__)]
     known = {name: one for module in modules for name, one in vars(module).items() if isinstance(one, type)}
     refusals = {name: one for name, one in known.items() if issubclass(one, BackfillAssetsError)}
-    return {name: one for name, one in refusals.items() if "noun" in getattr(one.__init__, "__annotations__", {})}
+    return {name: one for name, one in refusals.items() if "__init__" in vars(one) and wanted(one)}
+
+
+LANDED_BY_DAY = {"MissingDays"}
+"""What is said of the files of days, which land by day."""
+
+
+def errors_of_dates() -> set[str]:
+    """Every refusal that is given slots of a table."""
+    of_slots = re.compile(r"Collection\[(datetime\.)?date\]")
+    every = errors_of_slots(wanted=lambda one: of_slots.search(str(signature(one))) is not None)
+    return {name for name, one in every.items() if FORBIDDEN.search(str(one(**told_by(one))))}
+
+
+def test_every_refusal_of_slots_is_told_what_they_are_called() -> None:
+    assert errors_of_dates() - {*errors_of_slots()} == LANDED_BY_DAY
+
+
+def told_by(error: type[BackfillAssetsError]) -> dict[str, Any]:
+    """Something to tell a refusal by."""
+    return {one.name: told_of(one) for one in signature(error).parameters.values()}
 
 
 def told_of(parameter: Parameter) -> Any:
     """Something that a refusal can be told by a parameter."""
     weeks = [date(2026, 1, 5), date(2026, 1, 12)]
     by_name = {"noun": "week", "problems": {"a file is gone": weeks}, "reasons": dict.fromkeys(weeks, "E")}
-    by_kind = {str: "one", int: 2, date: weeks[0], datetime: NOW, bool: True, object: "2026-01-05..2026-01-12"}
+    by_kind = {
+        str: "one",
+        int: 2,
+        float: 2.5,
+        date: weeks[0],
+        datetime: NOW,
+        bool: True,
+        object: "2026-01-05..2026-01-12",
+    }
     if parameter.name in by_name or parameter.annotation in by_kind:
         return by_name.get(parameter.name, by_kind.get(parameter.annotation))
     kind, of = get_origin(parameter.annotation), get_args(parameter.annotation)
@@ -305,7 +339,7 @@ def told_of(parameter: Parameter) -> Any:
 @pytest.mark.parametrize("name", errors_of_slots())
 def test_a_refusal_calls_slots_what_they_are(name: str) -> None:
     error = errors_of_slots()[name]
-    sentence = str(error(**{one.name: told_of(one) for one in signature(error).parameters.values()}))
+    sentence = str(error(**told_by(error)))
 
     assert not FORBIDDEN.search(sentence.replace("--day", "")), sentence
     assert re.search(r"\bweeks?\b", sentence), sentence

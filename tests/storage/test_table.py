@@ -11,8 +11,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from backfill_assets.errors.base import Refused
-from backfill_assets.errors.lake import CommitContended, CommitUnknown, TableMissing
+from backfill_assets.errors.lake import CommitContended, CommitUnknown, NothingBesideSlots, TableMissing
 from backfill_assets.storage.table import Change, Snapshot, Table
+from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.storage.lakes import SCHEMA, SMALL, content, created, day, days, live_with, rows, worth
 
 
@@ -233,3 +234,11 @@ def test_a_root_with_spaces_and_accents_and_equal_signs_is_read(tmp_path):
     live = live_with(tmp_path / "my lake é" / "env=prod" / "[t] *", {day(0): [1], day(1): [2]})
     assert content(live) == {day(0): [1], day(1): [2]}
     assert (tmp_path / "my lake é" / "env=prod" / "[t] *" / "day=2026-01-01").is_dir()
+
+
+@pytest.mark.parametrize("schema", [{"day": pl.Date()}, {}])
+def test_a_table_with_no_column_but_that_of_its_days_is_refused(tmp_path, schema):
+    with pytest.raises(NothingBesideSlots) as refused:
+        created(tmp_path / "t", pl.Schema(schema))
+    assert_in_three_sentences(str(refused.value))
+    assert not [*tmp_path.iterdir()]

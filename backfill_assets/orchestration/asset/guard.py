@@ -52,7 +52,7 @@ class Guard:
         self._refuse_rewriting(set(days) & set(published))
         later = {day for day in published if self.carries_state and day > min(days)} - set(days)
         if later:
-            raise LaterSlotsCarry(self.table, min(days), later)
+            raise LaterSlotsCarry(self.table, min(days), later, self.grain.value)
 
     def _refuse_rewriting(self, rewritten: Collection[date]) -> None:
         if not rewritten:

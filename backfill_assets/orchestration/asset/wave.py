@@ -262,7 +262,8 @@ def split_days(
     if strange := parts.keys() - set(days):
         unread = frame.filter(column.slots(pl.col(column.name)).is_null()) if None in strange else frame.clear()
         example = next(iter(unread[column.name]), None)
-        raise RowsOfOtherDays(table, column.name, [day for day in strange if day is not None], example, unread.height)
+        others = [day for day in strange if day is not None]
+        raise RowsOfOtherDays(table, column.name, others, example, unread.height, column.grain.value)
     return {day: parts.get(day, frame.clear()) for day in days}
 
 

@@ -59,6 +59,6 @@ def refuse_incomplete(progress: Progress, step: str, config: Mapping[str, Any]) 
     if is_settled or (step == Step.DECOMMISSION and not config.get("now")):
         return
     if is_back:
-        refuse_without_extent(correction, days, all_days=every)
+        refuse_without_extent(progress, days, all_days=every)
     what = "override the checks of" if config.get("override") else SIGNED[Step(step)]
     refuse_unsigned(by, f"{what} correction {correction}")

@@ -147,7 +147,7 @@ def _replay(
 def _job(definition: TableDefinition) -> dg.JobDefinition:
     name, taken, grain = audit_job_name(definition.table), definition.compute_spec.taken, definition.slots.grain
     if taken.context:
-        raise AuditImpossible(definition.table, taken.context)
+        raise AuditImpossible(definition.table, taken.context, grain.value)
 
     @dg.op(name=f"{name}_days", required_resource_keys={"lake", *taken.resources})
     @told_in(grain)
