@@ -30,7 +30,10 @@ class FixedResource(dg.ConfigurableResource):
     def get_resource_definition(self) -> Any:
         """What Dagster makes of it, with all fields bound."""
         if self._fixed is None:
-            self._fixed = super().get_resource_definition().configured({}, {})
+            made = super().get_resource_definition()
+            # Said once more: inside another resource Dagster takes what is bound here, and no default.
+            bound = made.config_schema.default_value if made.config_schema.default_provided else {}
+            self._fixed = made.configured(bound, {})
         return self._fixed
 
 
