@@ -3,17 +3,6 @@
 from backfill_assets.errors.base import BadInput, Refused
 
 
-class PreviewImpossible(BadInput):
-    """A transform takes what only a run of the asset has."""
-
-    def __init__(self, table: str, parameter: str) -> None:
-        super().__init__(
-            f"A preview of {table} cannot compute its slots, because the transform takes {parameter}, which only a run "
-            "of the asset has. Nothing was computed and nothing was opened. "
-            "Give the fields of its config defaults, or take what it needs from a resource."
-        )
-
-
 class NothingToPreview(BadInput):
     """There are no live slots in the window of a preview."""
 

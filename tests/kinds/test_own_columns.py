@@ -3,6 +3,7 @@
 Through Dagster in process, with a source and a report of the same column. The next table is one line.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,11 @@ from backfill_assets import (
     build_correction_definitions,
     correctable_asset,
 )
+from backfill_assets.command_line.preview_text import details, lead
 from backfill_assets.core.plan import Request
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import Window
+from backfill_assets.orchestration.asset.scratch import scratch_of
 from backfill_assets.orchestration.asset.siblings import declaration_of
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
 from backfill_assets.orchestration.driving.in_process import Driver
@@ -31,6 +35,7 @@ from backfill_assets.orchestration.nightly.jobs import nightlies_in
 from backfill_assets.orchestration.nightly.publish import NightlyRun
 from backfill_assets.orchestration.watching.watches import Watch
 from backfill_assets.runbook import approve, open_correction, roll_back
+from backfill_assets.runbook.previewing import Asked, preview
 from backfill_assets.watch import audit, freshness
 
 NOW = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
@@ -140,6 +145,18 @@ def plant(lake: LakeResource, definition: TableDefinition, window: Window) -> No
     records.table("orders").replace_days({slot: part for slot, part in parts.items() if slot is not None})
 
 
+def assert_previewed(definition: TableDefinition, lake: LakeResource, window: Window) -> None:
+    """A preview computes slots of any column, and calls them what they are."""
+    ctx = definition.step_context(lake, "Ada")
+    with scratch_of(definition.compute_spec, ctx.records, {}) as scratch:
+        few, whole = (preview(ctx, scratch, Asked(window.days, count=count)) for count in (2, len(window)))
+    assert (len(few.changed), len(whole.changed)) == (2, len(window))
+    assert whole.main.net.total == -len(window)
+    told = " ".join([*lead(few), *details(few)])
+    assert f"2 of {len(window)} {window.grain.value}s of orders" in told
+    assert window.grain is Grain.DAY or not re.search(r"\bdays?\b", told)
+
+
 @pytest.mark.dagster
 @pytest.mark.parametrize("name", KINDS)
 def test_a_table_of_any_column_is_published_corrected_and_taken_back(name: str, lake: LakeResource) -> None:
@@ -161,6 +178,7 @@ def test_a_table_of_any_column_is_published_corrected_and_taken_back(name: str, 
         wrong = rows_of(lake, "orders", kind)
         assert wrong.schema == right.schema
         assert not wrong.equals(right)
+        assert_previewed(definition, lake, window)
         ctx = definition.step_context(lake, "Ada")
         plan = open_correction(ctx, Request("orders", window, "One too much."))
         driver = Driver(definition, runner, lake, "Ada", lambda _step, _ctx: None)

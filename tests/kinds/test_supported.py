@@ -74,6 +74,8 @@ VERDICTS: dict[str, Verdict] = {
     "test_carried_state::GRAINS": accepted,
     "test_carried_state::WAYS": accepted,
     "test_carried_state::WINDOWS": refused,
+    "test_previewed::KINDS": accepted,
+    "test_previewed::REFUSED": refused,
     "test_adopting::CASES": as_looked_at,
 }
 

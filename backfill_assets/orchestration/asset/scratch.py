@@ -8,12 +8,10 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-from pydantic import ValidationError
 
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
-from backfill_assets.errors.previewing import PreviewImpossible
 from backfill_assets.orchestration.asset.transform import Compute
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Wave
 from backfill_assets.runbook.previewing import InMemory
@@ -89,19 +87,14 @@ class WaveScratch:
 def scratch_of(spec: ComputeSpec, records: Records, resources: Mapping[str, Any]) -> Iterator[WaveScratch]:
     """Computes slots of a table beside any run; its resources are there meanwhile, in an instance of their own.
 
-    Raises:
-        PreviewImpossible: when the transform takes what only a run has.
+    Where the transform takes Dagster's context, it is given one that knows of no run and of no partitions.
     """
     taken = spec.taken
-    if taken.context:
-        raise PreviewImpossible(spec.table, taken.context)
     wanted = {name: resources[name] for name in taken.resources if name in resources}
     with dg.build_resources(wanted) as there:
-        try:
-            given = taken.given_without_run(there)
-        except ValidationError as error:
-            raise PreviewImpossible(spec.table, f"{taken.config} with fields that have no defaults") from error
-        yield WaveScratch(spec, records, given)
+        given = taken.given_without_run(there)
+        context = {taken.context: dg.build_asset_context()} if taken.context else {}
+        yield WaveScratch(spec, records, {**given, **context})
 
 
 @dataclass
