@@ -6,7 +6,7 @@ from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.records import Records
-from backfill_assets.storage.replacing import replace_files, replace_text
+from backfill_assets.storage.replacing import create_text, replace_files, replace_text
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.table import Change, Table
@@ -22,6 +22,7 @@ __all__ = [
     "Records",
     "Snapshot",
     "Table",
+    "create_text",
     "in_threads",
     "replace_files",
     "replace_text",

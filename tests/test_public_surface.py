@@ -96,6 +96,7 @@ PUBLIC = {
         "Snapshot",
         "Table",
         "in_threads",
+        "create_text",
         "replace_files",
         "replace_text",
     },

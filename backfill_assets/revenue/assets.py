@@ -23,6 +23,7 @@ from backfill_assets import (
     source_version,
     validated,
 )
+from backfill_assets.lake import create_text
 from backfill_assets.revenue import fixing_log, fixings, landing, reports, transforms
 from backfill_assets.revenue.partitions import days_since, months_since
 from backfill_assets.revenue.raw_log import RAW, TRANSACTIONS
@@ -78,12 +79,8 @@ class LandingResource(FixedResource):
         if told:
             return told.encode()
         kept = Path(os.environ.get("DAGSTER_HOME", "data/dagster_home")).absolute() / "token.key"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-                file.write(secrets.token_hex(32))
-        except FileExistsError:
-            pass
+        if not kept.exists():
+            create_text(kept, secrets.token_hex(32))
         return kept.read_text("utf-8").encode()
 
 

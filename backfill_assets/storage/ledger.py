@@ -84,6 +84,10 @@ class Ledger:
         """Where every correction stands, by id, in the order in which they were opened."""
         return self._rows.made_of_rows(WITHOUT_MANIFEST, _progress_by_correction)
 
+    def places(self) -> Mapping[tuple[str, int], int]:
+        """The place of each event among those of all corrections, by its correction and sequence."""
+        return self._rows.made_of_rows(["correction", "sequence"], _places)
+
     def progress(self, correction: str) -> Progress:
         """Where one correction stands.
 
@@ -145,6 +149,10 @@ class Ledger:
             read = Manifest.from_json(json.loads(row["manifest"]))
             manifests[row["correction"]] = (*manifests.get(row["correction"], ()), read)
         return manifests
+
+
+def _places(rows: pl.DataFrame) -> dict[tuple[str, int], int]:
+    return {event: place for place, event in enumerate(rows.select("correction", "sequence").iter_rows())}
 
 
 def _progress_by_correction(rows: pl.DataFrame) -> dict[str, Progress]:

@@ -3,6 +3,7 @@
 Each is forced to disk before it takes the place of the old one, and then its name, so that a power cut leaves either.
 """
 
+import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,6 +43,25 @@ def replace_files(contents: Mapping[Path, bytes | None]) -> None:
         for draft in drafts.values():
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+
+def create_text(target: Path, text: str) -> None:
+    """Write a text that only its owner may read, where there is none yet; of two who come at once one is too late.
+
+    Raises:
+        OSError: when it cannot be written; then there is no such file.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.draft")
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(text)
+        force([draft])
+        with suppress(FileExistsError):
+            target.hardlink_to(draft)
+        force([target.parent, target.parent.parent])
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _write(draft: Path, content: bytes) -> None:

@@ -139,7 +139,8 @@ def ledger_in_order(hosts: Hosts) -> object:
     for correction, at in (("z", hosts.first), ("a", hosts.second), ("z", hosts.second)):
         told = fact_of(Step.STAGE, Outcome.PROGRESSED, {"days": [at.isoformat()]})
         hosts.records.ledger.append(Event(correction, told, at, "ada", "run"), table="fct")
-    return {name: [event.sequence for event in events] for name, events in hosts.records.ledger.histories().items()}
+    ledger = hosts.records.ledger
+    return {name: [event.sequence for event in events] for name, events in ledger.histories().items()}, ledger.places()
 
 
 def last_look(hosts: Hosts) -> object:
@@ -223,7 +224,10 @@ FACTS: dict[str, tuple[Callable[[Hosts], object], object]] = {
     "a cursor that was rewound": (read_again, (date(2025, 12, 31), {})),
     "a month that was opened again": (month_reopened, frozenset()),
     "the first day of a table": (first_day, DAY),
-    "corrections and their events": (ledger_in_order, {"z": [1, 2], "a": [1]}),
+    "corrections, their events, and which of two froze a report first": (
+        ledger_in_order,
+        ({"z": [1, 2], "a": [1]}, {("z", 1): 0, ("a", 1): 1, ("z", 2): 2}),
+    ),
     "the last look of a watch": (last_look, {"number": 1}),
     "a day of two files": (build_of_two_files, "run b"),
     "which code came after which": (versions_in_order, ["v1", "v2"]),

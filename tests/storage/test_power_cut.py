@@ -17,7 +17,7 @@ from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.foreign import ForeignTable
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.replacing import replace_files, replace_text
+from backfill_assets.storage.replacing import create_text, replace_files, replace_text
 from backfill_assets.storage.retention import clean_log, decommission, maintain
 from backfill_assets.storage.table import Table
 from tests.forgetting_disk import forgetting
@@ -166,6 +166,17 @@ def test_what_readers_see_is_the_old_or_the_new_of_it_whenever_the_power_is_cut(
     assert states[0] == [b"old", b"told"]
     assert states[-1] == [b"new", b"told"]
     assert all(state in (states[0], states[-1]) for state in states)
+
+
+def test_a_secret_is_made_once_and_outlives_a_power_cut(tmp_path: Path):
+    (home := tmp_path / "home").mkdir()
+    with forgetting(home) as disk:
+        create_text(home / "kept" / "token.key", "first")
+        create_text(home / "kept" / "token.key", "second")
+        cut = disk.after_cut(tmp_path / "cut")
+    assert (cut / "kept" / "token.key").read_text() == "first"
+    assert [file.name for file in (home / "kept").iterdir()] == ["token.key"]
+    assert (home / "kept" / "token.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_disk_that_refuses_is_told_of_and_the_commit_is_not_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -36,7 +36,8 @@ THAWING = (ReportsRebuilt, Abandoned)
 class Hold:
     """What holds a report: since when, why, until when as far as is known, and at which commits of report and fact.
 
-    ``correction`` came first, and pinned the commits; ``corrections`` are all that hold it now.
+    ``correction`` came first, and pinned the commits; ``corrections`` are all that hold it now. ``place`` is that of
+    its event in the ledger, by which it is known who came first.
     """
 
     corrections: tuple[str, ...]
@@ -45,6 +46,7 @@ class Hold:
     until: datetime | None
     commit: int | None
     fact_commit: int | None
+    place: int
 
     @property
     def correction(self) -> str:
@@ -58,7 +60,7 @@ class Hold:
 
     def beside(self, other: "Hold") -> "Hold":
         """Both together: what is shown is the state of the first, until the last lets go."""
-        first, second = sorted((self, other), key=lambda hold: hold.since)
+        first, second = sorted((self, other), key=lambda hold: hold.place)
         ends = [hold.until for hold in (self, other) if hold.until]
         why = first.why if first.why == second.why else f"{first.reason} {second.why}"
         return replace(
@@ -124,7 +126,7 @@ class State:
     @cached_property
     def fact(self) -> Shown:
         """The fact that the reports are built from, as it was when they were frozen."""
-        hold = min(self.holds.values(), key=lambda hold: hold.since, default=None)
+        hold = min(self.holds.values(), key=lambda hold: hold.place, default=None)
         if not self.records.exists(FACT):
             return Shown(FACT, None, hold)
         return Shown(FACT, self.records.snapshot(FACT, hold.fact_commit if hold else None), hold)
@@ -142,6 +144,14 @@ class State:
         shown = pl.DataFrame(visible, schema={"correction": pl.String, "version": pl.Int64}, orient="row")
         return Journal(self.records, FACT).rows().join(shown, on=["correction", "version"], how="semi").sort(ORDER)
 
+    def place_of(self, event: Event) -> int:
+        """The place of an event in the ledger; one that is about to be written comes after all others."""
+        return self._places.get((event.correction, event.sequence), len(self._places))
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[str, int], int]:
+        return self.records.ledger.places()
+
     def _visible(self, correction: str) -> list[tuple[str, int]]:
         """The swaps that the reports were rebuilt after, and before another correction froze them."""
         hold = self.export.hold
@@ -150,7 +160,7 @@ class State:
         for event in self.histories[correction]:
             if isinstance(fact := event.fact, Swapped):
                 swaps.append((correction, fact.swap.swap_count))
-            elif _rebuilt(event) and (hold is None or event.at <= hold.since):
+            elif _rebuilt(event) and (hold is None or self.place_of(event) < hold.place):
                 visible = list(swaps)
         return visible
 
@@ -179,12 +189,12 @@ def _holds(state: State) -> dict[str, Hold]:
         if frozen is None:
             continue
         for report in progress.downstream.frozen:
-            hold = _hold(name, *frozen, report)
+            hold = _hold(name, *frozen, report, state.place_of(frozen[0]))
             holds[report] = holds[report].beside(hold) if report in holds else hold
     return holds
 
 
-def _hold(correction: str, frozen: Event, fact: ReportsFrozen, report: str) -> Hold:
+def _hold(correction: str, frozen: Event, fact: ReportsFrozen, report: str, place: int) -> Hold:
     return Hold(
         corrections=(correction,),
         since=frozen.at,
@@ -192,6 +202,7 @@ def _hold(correction: str, frozen: Event, fact: ReportsFrozen, report: str) -> H
         until=fact.until,
         commit=fact.pinned.get(report),
         fact_commit=fact.pinned_table,
+        place=place,
     )
 
 
