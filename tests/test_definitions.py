@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from backfill_assets.core.board import BOARD
 from backfill_assets.core.steps import NINE_STEPS, Step
 from backfill_assets.orchestration.correction.steps import job_name, step_key
 from backfill_assets.orchestration.driving.sensor import SECONDS, driver_name
@@ -32,7 +33,7 @@ def test_the_fact_has_a_sibling_and_nine_steps():
 
 def test_the_job_of_the_steps_has_a_row_a_step():
     job = DEFS.resolve_job_def(job_name(FACT))
-    assert job.asset_layer.selected_asset_keys == {step_key(FACT, step) for step in NINE_STEPS}
+    assert job.asset_layer.selected_asset_keys == {step_key(FACT, step) for step in BOARD}
 
 
 def test_what_a_person_does_by_hand_is_a_job_of_that_name():

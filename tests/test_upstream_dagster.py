@@ -268,6 +268,41 @@ def test_events_of_one_batch_are_handed_over_together_where_the_instance_takes_b
     assert stored == [2]
 
 
+def test_a_storage_forgets_an_asset_as_a_whole_and_what_is_told_afterwards_is_known(tmp_path):
+    """So the board wipes a row and tells the other corrections again."""
+    key = dg.AssetKey("step")
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for name in ("a", "b"):
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=name))
+        with pytest.raises(NotImplementedError):
+            instance.wipe_asset_partitions(key, ["a"])
+        instance.wipe_assets([key])
+        assert instance.get_materialized_partitions(key) == set()
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="b"))
+        assert instance.get_materialized_partitions(key) == {"b"}
+
+
+def test_a_config_mapping_is_refused_for_a_partitioned_job():
+    """Else a form could be flat, and refuse a date before there is a run."""
+
+    class Flat(dg.Config):
+        by: str = ""
+
+    @dg.config_mapping
+    def flat(given: Flat) -> dg.RunConfig:
+        return dg.RunConfig()
+
+    @dg.op
+    def act() -> None: ...
+
+    @dg.job(config=flat, partitions_def=dg.DynamicPartitionsDefinition(name="corrections"))
+    def decide() -> None:
+        act()
+
+    with pytest.raises(Exception, match="Can't supply a ConfigMapping"):
+        assert decide.partitions_def
+
+
 def test_the_function_of_a_finished_asset_can_be_replaced_and_is_the_one_that_runs():
     told: list[str] = []
 

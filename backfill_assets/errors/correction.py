@@ -122,6 +122,16 @@ class NotApproved(Refused):
         )
 
 
+class GateClosed(Refused):
+    """The row of the gate was launched, and nobody has approved the correction."""
+
+    def __init__(self, correction: str, table: str) -> None:
+        super().__init__(
+            f"Correction {correction} is not approved. A launch of this row only looks, and changed nothing. "
+            f"Approve {correction} by the job {table}__decide_approve, in the console or by backfill-assets approve."
+        )
+
+
 class ApprovalPremature(Refused):
     """There is nothing to approve yet, or what there is has failed."""
 

@@ -11,7 +11,7 @@ import dagster as dg
 import yaml
 
 from backfill_assets.core.audiences import Audience
-from backfill_assets.core.steps import NINE_STEPS
+from backfill_assets.core.board import BOARD
 from backfill_assets.errors.setup import ArgumentUnusable, SourcesUnknown
 from backfill_assets.orchestration.asset.arguments import (
     MADE_HERE,
@@ -32,6 +32,7 @@ from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
 from backfill_assets.orchestration.asset.surroundings import Render
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, link_tables, linked
+from backfill_assets.orchestration.correction.board import closed_asset
 from backfill_assets.orchestration.correction.manual_jobs import manual_jobs
 from backfill_assets.orchestration.correction.opening import opening_asset
 from backfill_assets.orchestration.correction.steps import job_name, step_assets, step_key
@@ -136,6 +137,7 @@ def correction_definitions(definition: TableDefinition) -> dg.Definitions:
             staged_sibling(definition),
             opening_asset(definition),
             *steps,
+            closed_asset(definition.table),
             *definition.reports.made,
         ],
         jobs=[*jobs, *by_hand],
@@ -150,7 +152,7 @@ def _asset_jobs(definition: TableDefinition) -> list[Any]:
     return [
         dg.define_asset_job(
             job_name(table),
-            selection=[step_key(table, step) for step in NINE_STEPS],
+            selection=[step_key(table, step) for step in BOARD],
             description=f"The board of {table}. Its partitions show a row a step and a column an open correction.",
             tags=tags.BOARD,
         ),

@@ -22,13 +22,13 @@ def metered(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFra
     return pl.DataFrame({"hour": context.partition_keys, "price": 1})
 
 
-@correctable_asset(name="Orders2", partitions_def=DAYS, keys=["day"], measures=["price"])
-def orders(sold: pl.LazyFrame) -> pl.LazyFrame:
+@correctable_asset(name="sales", partitions_def=DAYS, keys=["day"], measures=["price"])
+def sales(sold: pl.LazyFrame) -> pl.LazyFrame:
     """By day."""
     return sold.group_by("day").agg(pl.col("price").sum())
 
 
-@correctable_asset(key=["finance", "eu", "by_hour"], partitions_def=HOURS, keys=["hour"], measures=["price"])
+@correctable_asset(key=["Finance", "eu", "by_hour"], partitions_def=HOURS, keys=["hour"], measures=["price"])
 def by_hour(metered: pl.LazyFrame) -> pl.LazyFrame:
     """By hour."""
     return metered.group_by("hour").agg(pl.col("price").sum())
@@ -36,6 +36,6 @@ def by_hour(metered: pl.LazyFrame) -> pl.LazyFrame:
 
 defs = dg.Definitions.merge(
     dg.Definitions(assets=[sold, metered], resources=lake_resources()),
-    build_correction_definitions(orders, sources=[sold], nightly=NightlySpec(), watch=[audit(), freshness()]),
+    build_correction_definitions(sales, sources=[sold], nightly=NightlySpec(), watch=[audit(), freshness()]),
     build_correction_definitions(by_hour, sources=[metered], watch=[audit()]),
 )

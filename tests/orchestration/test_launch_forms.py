@@ -17,7 +17,7 @@ pytestmark = pytest.mark.dagster
 # The next code location is one line: its module, the tables whose corrections it has, what is no table's.
 LOCATIONS = {
     "the example": ("backfill_assets.revenue.definitions", ("fct_daily_revenue",)),
-    "tables of others": ("tests.orchestration.others", ("Orders2", "finance__eu__by_hour")),
+    "tables of others": ("tests.orchestration.others", ("sales", "Finance__eu__by_hour")),
 }
 # Values that are wrong whatever the ledger says: the form of which job, the field, what was typed.
 WRONG = {

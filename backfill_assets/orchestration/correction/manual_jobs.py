@@ -18,6 +18,7 @@ from backfill_assets.errors.given import CorrectionUnnamed, OtherCorrectionMeant
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.correction.board import show_on_board
 from backfill_assets.orchestration.correction.steps import tell_changed
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import told_in
@@ -116,6 +117,8 @@ def _launched(
         if meant and meant != correction:
             raise OtherCorrectionMeant(what, correction, meant)
         yield correction
+        lake: LakeResource = context.resources.lake
+        show_on_board(context.instance, definition.table, lake.records().ledger, lake.now())
         for sentence in _decided(context, definition, correction):
             context.log.info("%s", sentence)
 

@@ -68,6 +68,14 @@ def _page_metadata(correction: str) -> Shown:
     return {"page": dg.MetadataValue.path(str(page))} if page.exists() else {}
 
 
+def approval_metadata(progress: Progress) -> Shown:
+    """Who has let the correction through, and why."""
+    approval = progress.gate.approval
+    if approval is None:
+        return metadata_of({"by": "the expectation, which was met"})
+    return metadata_of({"by": approval.by, "note": approval.note, "override": approval.override or None})
+
+
 def notices_metadata(fact: Notified) -> Shown:
     """The notices that went out: each as it reads, and where it lies."""
     told = metadata_of({"event": str(fact.kind), "events": [str(kind) for kind in fact.told_of]})

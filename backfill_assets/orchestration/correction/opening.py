@@ -82,10 +82,10 @@ class ExpectConfig(dg.Config):
 class OpenConfig(dg.Config):
     """A request for a correction."""
 
-    first: str = Field(default="", description="The first day to correct, YYYY-MM-DD.")
-    last: str = Field(default="", description="The last day to correct, included, YYYY-MM-DD.")
+    first: str = Field(default="", description="The first day to correct, needed, YYYY-MM-DD.")
+    last: str = Field(default="", description="The last day to correct, included, needed, YYYY-MM-DD.")
     reason: str = Field(
-        default="", description="What was wrong, in a sentence; it goes into the ledger and every notice."
+        default="", description="What was wrong, needed, in a sentence; it goes into the ledger and every notice."
     )
     watchers: list[str] = Field(default=[], description="Who is notified, audience by audience.")
     expect: ExpectConfig = Field(default=ExpectConfig(), description="What may differ; empty declares nothing.")
@@ -108,7 +108,7 @@ def opening_asset(definition: TableDefinition) -> dg.AssetsDefinition:
     @dg.asset(
         key=opening_key(definition.table),
         group_name=job_name(definition.table),
-        description=f"Opens a correction of {definition.table}: shift-click Materialize and fill in the request.",
+        description=f"Opens a correction of {definition.table}. Hold Shift, press Materialize, fill in the request.",
         required_resource_keys={"lake"},
         kinds={"correction"},
     )

@@ -1,15 +1,18 @@
 """The nine steps as assets, one partition a correction, each with what a person wants to see of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, assert_never
 
 import dagster as dg
 
 from backfill_assets import runbook
+from backfill_assets.core.board import BOARD, holding
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Notified, ReportsRebuilt, Swapped
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import LANES, NINE_STEPS, Ending, Step
+from backfill_assets.core.steps import LANES, Ending, Lane, Step
+from backfill_assets.errors.correction import GateClosed
 from backfill_assets.errors.runs import StepClosed
 from backfill_assets.orchestration.asset.lateness import told_of_tables
 from backfill_assets.orchestration.asset.own_checks import checks_not_asked, own_checks
@@ -19,6 +22,7 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.checks import check_results, check_specs
 from backfill_assets.orchestration.correction.metadata import (
     Shown,
+    approval_metadata,
     metadata_of,
     notices_metadata,
     progress_metadata,
@@ -38,6 +42,8 @@ ABOUT: dict[Step, str] = {
     Step.RESET_WATERMARKS: "Every registered holder of a watermark is set back before the window.",
     Step.STAGE: "Every day of the plan is in the staged version.",
     Step.VALIDATE: "Staged days are compared with live day by day, and with the expectation and the source.",
+    Step.APPROVE: "The gate. Somebody who answers for the numbers has approved what was validated. It is decided on "
+    "elsewhere; a launch here only looks whether it is.",
     Step.CUT_OVER: "One atomic commit swaps exactly the changed days; no data is moved.",
     Step.REBUILD_DOWNSTREAM: "Exactly the report partitions that the change reaches are rebuilt; reports thaw.",
     Step.COMMUNICATE: "The watchers get the measured summary.",
@@ -56,16 +62,18 @@ def job_name(table: str) -> str:
 
 
 def step_assets(definition: TableDefinition) -> list[dg.AssetsDefinition]:
-    """The nine steps, each depending on the one before."""
+    """The nine steps and the gate, each depending on the one before."""
     partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
-    before = dict(zip(NINE_STEPS, (None, *NINE_STEPS), strict=False))
-    return [_step_asset(definition, step, before[step], partitions) for step in NINE_STEPS]
+    before: dict[Step, tuple[Step, ...]] = {step: (one,) for one, step in pairwise(BOARD)}
+    # A run of both has no gate in it: the validation itself lets it through.
+    before[Step.CUT_OVER] = (Step.VALIDATE, Step.APPROVE)
+    return [_step_asset(definition, step, before.get(step, ()), partitions) for step in BOARD]
 
 
 def _step_asset(
-    definition: TableDefinition, step: Step, before: Step | None, partitions: dg.DynamicPartitionsDefinition
+    definition: TableDefinition, step: Step, before: Collection[Step], partitions: dg.DynamicPartitionsDefinition
 ) -> dg.AssetsDefinition:
-    upstream = [] if before is None else [dg.AssetDep(step_key(definition.table, before))]
+    upstream = [dg.AssetDep(step_key(definition.table, one)) for one in before]
     if step is Step.STAGE:
         # By day on one side, by correction on the other: which days a correction has is the ledger's to say.
         upstream.append(dg.AssetDep(definition.staged_key, partition_mapping=dg.AllPartitionMapping()))
@@ -77,7 +85,7 @@ def _step_asset(
         deps=upstream,
         partitions_def=partitions,
         group_name=job_name(definition.table),
-        tags={tags.LANE: str(LANES[step])},
+        tags={tags.LANE: str(LANES.get(step, Lane.COMMUNICATION))},
         description=grain.worded(ABOUT[step]),
         required_resource_keys={"lake"},
         hooks={recording_failure(definition)},
@@ -87,7 +95,9 @@ def _step_asset(
     def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         ctx, correction = definition.step_context_of(context), context.partition_key
         with refreshing_outputs(context, definition):
-            if step is Step.VALIDATE:
+            if step is Step.APPROVE:
+                yield dg.MaterializeResult(metadata=_passed(definition, ctx, correction))
+            elif step is Step.VALIDATE:
                 yield from _validate(context, definition, ctx, correction)
             elif (
                 step is Step.CUT_OVER and (progress := ctx.progress(correction)).publication.ending is Ending.UNCHANGED
@@ -98,6 +108,18 @@ def _step_asset(
                 yield dg.MaterializeResult(metadata=take_step(context, definition, ctx, step, correction))
 
     return take
+
+
+def _passed(definition: TableDefinition, ctx: StepContext, correction: str) -> Shown:
+    """Who has let the correction through.
+
+    Raises:
+        GateClosed: when nobody has.
+    """
+    progress = ctx.progress(correction)
+    if Step.APPROVE not in holding(progress):
+        raise GateClosed(correction, definition.table)
+    return {**progress_metadata(progress), **approval_metadata(progress)}
 
 
 def take_step(

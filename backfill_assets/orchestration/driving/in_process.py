@@ -16,6 +16,7 @@ from backfill_assets.core.steps import Step, WorkItem
 from backfill_assets.errors.correction import RunFailed
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_around
+from backfill_assets.orchestration.correction.board import show_on_board
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.driving.run_requests import (
@@ -65,6 +66,8 @@ class Driver:
             decided = {name: driver.advance(name) for name, driver in drivers.items()}
             if not chain or self._written(drivers) == before:
                 break
+        for driver in drivers.values():
+            show_on_board(self.runner.instance, driver.definition.table, self.lake.records().ledger, self.now())
         urgent = [one for kind in (Stuck, WaitForPerson) for one in decided.values() if isinstance(one, kind)]
         return (urgent or [decided[correction]])[0]
 

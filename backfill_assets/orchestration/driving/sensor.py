@@ -22,9 +22,9 @@ from backfill_assets.core.steps import Ending, Step, WorkItem
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.own_checks import checks_not_asked, own_checks
-from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.correction.board import show_on_board
 from backfill_assets.orchestration.correction.checks import check_keys
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import job_name, step_key
@@ -77,13 +77,9 @@ def driver_sensor(definition: TableDefinition, jobs: Sequence[Any]) -> dg.Sensor
             graph = context.repository_def.asset_graph
             for sentence in checks_not_asked(graph, definition.asset.key, definition.prove):
                 context.log.warning("%s", sentence)
-        known = set(context.instance.get_dynamic_partitions(partitions_name(definition.table)))
-        partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
-        new = [name for name in result.corrections if name not in known]
         return dg.SensorResult(
             run_requests=list(result.requests),
             skip_reason=None if result.requests else dg.SkipReason(result.sentence),
-            dynamic_partitions_requests=[partitions.build_add_request(new)] if new else None,
         )
 
     return drive
@@ -116,6 +112,7 @@ def tick(definition: TableDefinition, instance: dg.DagsterInstance, ctx: StepCon
         for name, progress in ours.items()
         if progress.publication.ending is not Ending.DECOMMISSIONED
     }
+    show_on_board(instance, definition.table, ctx.records.ledger, ctx.now)
     sentences = tuple(sentence_of(name, one) for name, one in decided.items())
     return TickResult(tuple(launcher.requests), tuple(ours), sentences)
 
