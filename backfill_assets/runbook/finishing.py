@@ -1,6 +1,7 @@
 """Steps 7 to 9: rebuild downstream, communicate, decommission."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Decommissioned, DecommissionStarted, Notified, ReportOwed, ReportsRebuilt
@@ -8,6 +9,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.errors.base import listed
 from backfill_assets.errors.correction import RebuildIncomplete, RetirementPremature
+from backfill_assets.errors.lake import CommitGone
 from backfill_assets.runbook.as_reported import keep_reported
 from backfill_assets.runbook.chains import linked, refuse_follower
 from backfill_assets.runbook.context import StepContext, refuse_nameless
@@ -114,6 +116,7 @@ def _decommissioned(ctx: StepContext, correction: str, *, now: bool) -> Event:
         correction=correction,
         own_manifests=ctx.records.ledger.manifests(correction).get(correction, ()),
         other_manifests=_other_manifests(ctx, correction),
+        pinned=_pinned(ctx, correction),
     )
     if progress.was_announced and progress.publication.ending is not Ending.UNCHANGED:
         notify_watchers(ctx, progress, NoticeKind.DECOMMISSIONED)
@@ -133,6 +136,20 @@ def _other_manifests(ctx: StepContext, correction: str) -> Iterator[Manifest]:
         ours = progress is None or progress.plan.table == ctx.table.name
         if other != correction and ours and not (progress and progress.publication.ending is Ending.DECOMMISSIONED):
             yield from manifests
+
+
+def _pinned(ctx: StepContext, correction: str) -> Iterator[tuple[str, str]]:
+    """The files of the table that other open corrections, of any table, are staged from, with the id of each.
+
+    A commit that cannot be opened any more names none: whoever is pinned to it is told so by its own steps.
+    """
+    table = ctx.table.name
+    for other, progress in ctx.records.ledger.all_progress().items():
+        if other == correction or progress.is_closed or table not in progress.plan.pins:
+            continue
+        with suppress(CommitGone):
+            there = ctx.records.snapshot(table, progress.plan.pins[table])
+            yield from ((other, path) for slot in there.files for path, _ in there.names(slot))
 
 
 def _refuse_premature(ctx: StepContext, progress: Progress, *, now: bool) -> None:

@@ -1,6 +1,6 @@
 """Steps 1 to 3: freeze the reports, verify the source, reset the watermarks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
 from backfill_assets.core import facts as core_facts
@@ -19,6 +19,7 @@ from backfill_assets.runbook.notify import notify_watchers
 from backfill_assets.runbook.planning import pinned, refuse_rows_without_day
 from backfill_assets.runbook.readers import internal_holders, register_declared, release_left
 from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.swap import days_missing
 
 # How long a person usually takes to look at a validated correction.
 APPROVAL_TAKES = timedelta(days=1)
@@ -129,14 +130,24 @@ def reset_watermarks(ctx: StepContext, correction: str) -> Event:
 
 
 def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
-    """Days that a source lacks at the commit that the correction is staged from."""
+    """Days that a source lacks at the commit that the correction is staged from, or that have lost a file."""
     problems: list[Problem] = []
     for source in ctx.table.sources.names:
         snapshot = ctx.records.snapshot(source, plan.pins[source])
         reads = ctx.table.sources.read_of(source)
         lacking = {day: snapshot.lacking(reads.needed(day)) for day in plan.days}
         problems += [Problem(day, _lacks(snapshot, source, day, absent)) for day, absent in lacking.items() if absent]
+        lost = _lost(snapshot, reads.of(plan.days)) if source not in ctx.records.outside else frozenset[Slot]()
+        problems += [Problem(day, f"{source} has lost a file") for day in plan.days if lost & {*reads.of([day])}]
     return problems
+
+
+def _lost(snapshot: Snapshot, slots: Collection[Slot]) -> frozenset[Slot]:
+    """The slots of which a file is gone that the table's log names; all where files are not of slots."""
+    if not snapshot.by_day:
+        missing = snapshot.folder.missing(path for path, _ in snapshot.names(None))
+        return frozenset(slots) if missing else frozenset()
+    return frozenset(days_missing(snapshot, [file for of in snapshot.files_of(slots).values() for file in of]))
 
 
 def _lacks(snapshot: Snapshot, source: str, day: Slot, absent: Sequence[Slot]) -> str:

@@ -23,6 +23,8 @@ LIVE = "live"
 OUTSIDE = "not below the table's root"
 # A file that no commit names yet may be one that a writer is about to commit.
 LONGEST_WRITE = timedelta(days=1)
+# A correction, and the path of a file that it is staged from.
+Pinned = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,18 @@ class Deletion:
 
 
 def plan_decommission(
-    live: Snapshot, *, correction: str, own_manifests: Iterable[Manifest], other_manifests: Iterable[Manifest]
+    live: Snapshot,
+    *,
+    correction: str,
+    own_manifests: Iterable[Manifest],
+    other_manifests: Iterable[Manifest],
+    pinned: Iterable[Pinned] = (),
 ) -> Deletion:
     """Judge every file that the correction staged or retired and that still exists.
 
     ``other_manifests`` are those of every other correction of the table that is not decommissioned, planned ones too.
-    A file goes only when neither live's commit nor any of them names it.
+    ``pinned`` are the files that open corrections of any table are staged from. A file goes only when neither live's
+    commit nor any of them names it.
     """
     folder = staged_folder(correction)
     leftover = live.folder.listing(folder)
@@ -90,6 +98,7 @@ def plan_decommission(
     inside = [path for path in reasons if _is_inside(path)]
     sizes = {found.path: found.size for found in (*leftover, *live.folder.find(inside))}
     needed = {file.path: f"named by correction {swap.correction}" for swap in other_manifests for file in _both(swap)}
+    needed |= {path: f"read by correction {reader}" for reader, path in pinned}
     needed |= {path: LIVE for day in live.files for path, _ in live.names(day)}
     asked = len(needed)
     needed |= {path: OUTSIDE for path in reasons if path not in inside}
@@ -105,7 +114,12 @@ def plan_decommission(
 
 
 def decommission(
-    live: Table, *, correction: str, own_manifests: Iterable[Manifest], other_manifests: Iterable[Manifest]
+    live: Table,
+    *,
+    correction: str,
+    own_manifests: Iterable[Manifest],
+    other_manifests: Iterable[Manifest],
+    pinned: Iterable[Pinned] = (),
 ) -> Deletion:
     """Delete what ``plan_decommission`` allows, then the staged log; returns what was deleted and kept.
 
@@ -114,7 +128,7 @@ def decommission(
     """
     snapshot = live.snapshot()
     plan = plan_decommission(
-        snapshot, correction=correction, own_manifests=own_manifests, other_manifests=other_manifests
+        snapshot, correction=correction, own_manifests=own_manifests, other_manifests=other_manifests, pinned=pinned
     )
     # A power cut must not bring back a commit that names what is deleted.
     force_read(live.folder, snapshot.commit)
