@@ -44,10 +44,11 @@ def as_markdown(found: Preview, request: str, *, of_code: bool) -> str:
     what = f"History of `{found.table}` {would}" if of_code else f"The correction of `{found.table}` {would} it"
     parts = [f"### {what}", " ".join(lead(found))]
     parts += [_as_markdown(table) for table in (_effects(found), _reports(found), _drawn(found)) if len(table) > 1]
-    parts.append(" ".join(details(found)))
+    parts.append("\n".join(f"- {sentence}" for sentence in details(found)))
     if request:
         told = f"```yaml\n{request}\n```"
-        parts.append(f"<details><summary>The request that would correct it</summary>\n\n{told}\n\n</details>")
+        summary = "The request that would correct it" if of_code else "The request with measured limits"
+        parts.append(f"<details><summary>{summary}</summary>\n\n{told}\n\n</details>")
     return "\n\n".join(parts)
 
 
@@ -85,7 +86,7 @@ def details(found: Preview) -> list[str]:
     told += [
         f"{days_listed(slots, noun=noun)} cannot be computed. {found.unable[slots[0]]}" for slots in alike.values()
     ]
-    told += [f"Already fails what the request expects. {sentence}" for sentence in found.failing]
+    told += [f"Not as expected. {sentence}" for sentence in found.failing]
     cost = found.cost
     told.append(
         f"Staging {counted(found.slots, noun)} takes about {_took(cost.seconds)}, {_took(cost.run_seconds)} of runs, "
@@ -104,7 +105,7 @@ def _how_drawn(found: Preview, noun: str) -> str:
     names = listed([one.name for one in foretold])
     return (
         f"Thin slices of every {noun} foretold the change of {names} ({max(one.trust for one in foretold):.0%} alike), "
-        f"so {noun}s with a large one were drawn likelier. The estimates have no bias whether they were right or not."
+        f"so {noun}s with a large one were drawn likelier. The estimates have no bias, whether that was right or not."
     )
 
 

@@ -1,6 +1,6 @@
 """Refusals of a preview: what cannot be computed in memory, beside a run."""
 
-from backfill_assets.errors.base import BadInput, Refused
+from backfill_assets.errors.base import BadInput, Refused, at_rate, counted
 
 
 class NothingToPreview(BadInput):
@@ -27,6 +27,17 @@ class NothingRecomputed(Refused):
             f"{which} of {table} that {'was' if drawn == 1 else 'were'} drawn {could} be computed ({why}). "
             "Nothing is said of the others, and nothing was opened. "
             "Repair the cause, or draw others by --seed."
+        )
+
+
+class SourceBearsFewer(BadInput):
+    """More slots are asked for than a source with a limit bears in a minute."""
+
+    def __init__(self, table: str, source: str, days_per_minute: float, asked: int, noun: str) -> None:
+        super().__init__(
+            f"A preview of {counted(asked, noun)} of {table} would read more at once of "
+            f"{at_rate(source, days_per_minute, noun)}. Nothing was computed. "
+            f"Ask for fewer by --days {max(1, int(days_per_minute))}."
         )
 
 

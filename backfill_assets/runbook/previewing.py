@@ -18,7 +18,7 @@ from backfill_assets.core.slots import Slot
 from backfill_assets.core.validation import validate_days
 from backfill_assets.core.waves import PastRun, WavePolicy, estimate, in_order, ordered_waves, within_rate
 from backfill_assets.core.window import Window
-from backfill_assets.errors.previewing import NothingRecomputed, NothingToPreview, StateNeedsWhole
+from backfill_assets.errors.previewing import NothingRecomputed, NothingToPreview, SourceBearsFewer, StateNeedsWhole
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.reached import LiveSums, live_sums, reached_reports
 from backfill_assets.storage.schema import fitted
@@ -58,14 +58,12 @@ class Scratch(Protocol):
 class Asked:
     """What to preview: which slots, how many of them, drawn by which seed, and what is expected of them.
 
-    ``sliced`` is whether thin slices of every slot are computed first. ``policy`` are the waves in which all would be
-    staged.
+    ``policy`` are the waves in which all would be staged.
     """
 
     slots: tuple[Slot, ...]
     count: int = HANDFUL
     seed: str = "0"
-    sliced: bool = True
     expectation: Expectation = field(default_factory=Expectation)
     policy: WavePolicy = field(default_factory=WavePolicy)
 
@@ -77,6 +75,7 @@ def preview(ctx: StepContext, scratch: Scratch, asked: Asked) -> Preview:
 
     Raises:
         StateNeedsWhole: when the table carries state and not all of its slots are asked for.
+        SourceBearsFewer: when a source with a limit does not bear so many at once.
         NothingRecomputed: when none of the drawn slots can be computed.
     """
     grain, live = ctx.table.partition.grain, ctx.records.snapshot(ctx.table.name)
@@ -84,9 +83,10 @@ def preview(ctx: StepContext, scratch: Scratch, asked: Asked) -> Preview:
     able = tuple(slot for slot in asked.slots if slot not in unable)
     if not able:
         raise NothingRecomputed(ctx.table.name, len(asked.slots), grain.value, next(iter(unable.values())))
-    if ctx.table.sources.carried is not None and asked.count < len(asked.slots):
-        raise StateNeedsWhole(ctx.table.name, len(asked.slots), grain.value)
-    drawing = drawing_of(ctx, scratch, able, sliced=asked.sliced and asked.count < len(able))
+    _refuse_count(ctx, asked)
+    # Slices read of every slot, which a source with a limit does not bear.
+    is_sliced = asked.count < len(able) and not ctx.table.sources.rates
+    drawing = drawing_of(ctx, scratch, able, sliced=is_sliced)
     drawn = draw(drawing.sizes, asked.count, asked.seed)
     computed = _Computed(ctx, live, asked.expectation)
     for at in range(0, len(drawn), TOGETHER):
@@ -221,6 +221,15 @@ def _foreseen(
     old = live.partition.as_slots(live.scan(slots)).select(floats)
     rows = beside_live(old, (halves[0].select(floats), halves[1].select(floats)), keys).collect(engine="streaming")
     return foresee(Sliced(by, table.keys, table.measures, rows, sums.volumes_frame))
+
+
+def _refuse_count(ctx: StepContext, asked: Asked) -> None:
+    table, noun, wanted = ctx.table, ctx.table.partition.grain.value, min(asked.count, len(asked.slots))
+    if table.sources.carried is not None and wanted < len(asked.slots):
+        raise StateNeedsWhole(table.name, len(asked.slots), noun)
+    for source, rate in table.sources.rates.items():
+        if wanted > max(1, rate):
+            raise SourceBearsFewer(table.name, source, rate, wanted, noun)
 
 
 def _cost(ctx: StepContext, asked: Asked, computed: _Computed) -> Cost:

@@ -11,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from backfill_assets.command_line import app
+from backfill_assets.errors.request import RequestFieldInvalid
 from backfill_assets.runbook.request import read_request
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.kinds.stranger import FACTOR, TABLE, Stranger, days, location, orders, stranger_at
@@ -128,6 +129,9 @@ def test_the_code_as_it_is_now_is_flagged_before_it_is_merged(stranger: Stranger
     finally:
         FACTOR[0] = 1
     assert (answered.code, len(answered.told["changed"])) == (5, 4)
+    with pytest.raises(RequestFieldInvalid):  # the reason is for a person to write
+        read_request(answered.told["request"])
+    assert read_request(answered.told["request"].replace("…", "it tripled")).window.first == DAYS[6]
     assert "### History of `daily_orders` would change" in comment
     assert "| revenue, net | +1,600 | +200.00% |" in comment
     assert "```yaml\n# The limits" in comment

@@ -22,6 +22,7 @@ from backfill_assets.orchestration.driving.sensor import TickResult, tick
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.runbook import open_correction
+from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.kinds.stranger import DAYS, NOW, SOURCE, TABLE, Stranger, days, orders, stranger_at
 
 pytestmark = pytest.mark.dagster
@@ -265,3 +266,13 @@ def test_the_command_line_sleeps_until_then_and_goes_on(quick):
             starts = [event.at - timedelta(seconds=event.fact.seconds) for event in staged]
             assert all((after - before).total_seconds() >= 0.49 for before, after in pairwise(starts))
             assert abs(starts[0] - datetime.now(UTC)) < timedelta(minutes=10)
+
+
+def test_a_preview_reads_no_more_of_a_limited_source_than_it_bears(four_a_minute: Stranger):
+    refused = four_a_minute.house.run("preview", "--table", TABLE)
+    assert (refused.code, refused.told["error"]) == (2, "SourceBearsFewer")
+    assert_in_three_sentences(refused.told["message"])
+
+    told = four_a_minute.house.run("preview", "--table", TABLE, "--days", "4").told
+    assert len(told["drawn"]) == 4
+    assert not any(one["foretold"] for one in told["effects"])

@@ -1,5 +1,6 @@
 """A preview of the planted fault on the real data: five days of ninety say what the correction does, net and gross."""
 
+import time
 from dataclasses import dataclass
 from datetime import date
 from statistics import mean, stdev
@@ -93,3 +94,22 @@ def test_what_did_not_change_is_estimated_to_be_nothing(studied: Studied):
     assert ones["amount"].gross.is_nothing
     assert ones["transactions"].gross.is_nothing
     assert ones["rows"].net.is_nothing
+
+
+def test_a_preview_takes_a_moment_and_carries_the_result_through_the_reports(studied: Studied, lake: SmallLake):
+    ctx = lake.step_context()
+    began = time.process_time()
+    found = preview(ctx, WaveScratch(DAILY_REVENUE.compute_spec, ctx.records, {}), Asked(WINDOW.days, seed="1"))
+    took = time.process_time() - began
+
+    assert took < 5
+    assert {one.report: one.partitions for one in found.reports} == {
+        "executive_dashboard": 92,
+        "finance_reconciliation_export": 90,
+        "board_pack": 3,
+    }
+    pack = next(one for one in found.reports if one.report == "board_pack")
+    true = {one.key: one.share for one in next(r for r in studied.whole.reports if r.report == "board_pack").largest}
+    for one in pack.largest:
+        assert one.half_width is not None
+        assert abs(one.share - true[one.key]) <= one.half_width
