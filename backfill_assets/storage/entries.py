@@ -18,6 +18,7 @@ from backfill_assets.storage.layout import LOG, STAGED_PREFIX
 
 ENTRY = re.compile(rf"{LOG}/(\d{{20}})\.json")
 CHECKPOINT = re.compile(rf"{LOG}/(\d{{20}})\.checkpoint(?:\.[^/]+)?\.parquet")
+LAST_CHECKPOINT = f"{LOG}/_last_checkpoint"
 # How many files a commit of ours adds and removes, in its info.
 ACTIONS = "backfill_assets/actions"
 FILE_ACTIONS = (b'{"add"', b'{"remove"')
@@ -36,8 +37,8 @@ class Log:
 
     @classmethod
     def of(cls, files: Iterable[Found]) -> "Log":
-        """The log that consists of these files."""
-        found = list(files)
+        """The log that consists of these files; an empty checkpoint is none."""
+        found = [file for file in files if file.size or not CHECKPOINT.fullmatch(file.path)]
         return cls(_numbered(found, ENTRY), frozenset(_numbered(found, CHECKPOINT)))
 
     @property
@@ -131,6 +132,26 @@ def refuse_damaged(folder: Folder, commit: int) -> None:
     if whole:
         # Only all of them together: after a refusal the next read looks at as much again.
         _whole[key] = known | whole
+
+
+def drop_false_hint(folder: Folder) -> bool:
+    """Delete the hint at a checkpoint that is not there or is empty, where the log needs none; whether there was one.
+
+    A power cut in the moment between the two files leaves that. Readers do without a hint, and not with a false one.
+
+    Raises:
+        LakeUnreachable: when the log cannot be read.
+    """
+    try:
+        hinted = json.loads(folder.read(LAST_CHECKPOINT))["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    log = whole_log(folder)
+    if hinted in log.checkpoints or log.lacks(log.newest):
+        return False
+    with reaching(folder):
+        folder.delete([LAST_CHECKPOINT])
+    return True
 
 
 def flaw_of(content: bytes, *, every_line: bool = False) -> str | None:

@@ -18,7 +18,14 @@ from deltalake.exceptions import DeltaError
 
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
 from backfill_assets.errors.lake import CommitGone, FeatureUnsupported, LogDamaged, PartitionUnfit, TableMissing
-from backfill_assets.storage.entries import flaw_in, newest_entry, refuse_damaged, refuse_lost, whole_log
+from backfill_assets.storage.entries import (
+    drop_false_hint,
+    flaw_in,
+    newest_entry,
+    refuse_damaged,
+    refuse_lost,
+    whole_log,
+)
 from backfill_assets.storage.features import refuse_unreadable
 from backfill_assets.storage.files import Folder, Found
 from backfill_assets.storage.schema import DELTA_NAMES
@@ -56,6 +63,8 @@ def open_any(folder: Folder, commit: int | None = None) -> DeltaTable:
     try:
         handle = DeltaTable(folder.uri, version=commit, storage_options=folder.storage_options)
     except (DeltaError, OSError) as error:
+        if drop_false_hint(folder):
+            return open_any(folder, commit)
         raise explained(folder, commit, error) from error
     refuse_damaged(folder, handle.version())
     return handle

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.given import SwitchUnknown
 from backfill_assets.errors.lake import CommitUnknown
-from backfill_assets.storage.entries import reaching
+from backfill_assets.storage.entries import LAST_CHECKPOINT, reaching
 from backfill_assets.storage.files import MOST_THREADS, Folder, in_threads
 from backfill_assets.storage.layout import LOG
 
@@ -27,7 +27,6 @@ ENTRIES_OF_OTHERS = 10
 # What a file system says that forces the names in a folder by itself, or not at all.
 NOT_FOR_FOLDERS = {errno.EINVAL, errno.ENOTSUP}
 FEW = 8
-LAST_CHECKPOINT = f"{LOG}/_last_checkpoint"
 
 # By table, the newest entry that this process knows to be on disk.
 _forced: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.errors.given import SwitchUnknown
-from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
+from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable, LogDamaged
 from backfill_assets.storage import syncing
 from backfill_assets.storage.adopting import Rewrite, rewrite, take_back
 from backfill_assets.storage.control import ControlTable
@@ -144,6 +145,31 @@ def test_what_was_declared_outlives_a_power_cut(write: Callable[[Path], None], l
     before = {table.relative_to(lake): held(table) for table in tables_below(lake)}
     assert before
     assert {table.relative_to(cut): held(table) for table in tables_below(cut)}.items() >= before.items()
+
+
+def without(root: Path, into: Path, *gone: str, empty: str = "") -> ControlTable:
+    """A copy of a lake with a control table, without some files of its log."""
+    log = shutil.copytree(root, into) / "_control" / "numbers" / "_delta_log"
+    for name in gone:
+        (log / name).unlink()
+    if empty:
+        (log / empty).write_bytes(b"")
+    return ControlTable(Lake(str(into)), "numbers", NUMBERS)
+
+
+def test_a_hint_that_outlived_its_checkpoint_is_dropped_where_the_log_needs_none(tmp_path: Path):
+    """What a cut between the writes of the two may leave: the second is on disk, the first is not."""
+    noted(root := tmp_path / "lake")
+    entry, checkpoint = f"{3:020}.json", f"{9:020}.checkpoint.parquet"
+    for name, rows in {
+        "gone": without(root, tmp_path / "gone", checkpoint),
+        "empty": without(root, tmp_path / "empty", empty=checkpoint),
+    }.items():
+        assert rows.rows()["number"].to_list() == list(range(12)), name
+        assert not list((tmp_path / name).rglob("_last_checkpoint")), name
+    with pytest.raises(LogDamaged, match="commit 3 is missing"):
+        without(root, tmp_path / "needed", checkpoint, entry).rows()
+    assert list((tmp_path / "needed").rglob("_last_checkpoint"))
 
 
 @pytest.mark.parametrize("left", ["nothing", "names"])
