@@ -165,7 +165,7 @@ def test_the_example_takes_only_the_parts_of_pages_that_are_for_everybody() -> N
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("backfill_assets.pages")
     }
 
-    assert imported == {"charts", "formats", "shell", "words"}
+    assert imported == {"charts", "formats", "listing", "shell", "words"}
 
 
 def _html_outside_markup(module: Path) -> Iterator[str]:

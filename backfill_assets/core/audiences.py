@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from backfill_assets.core.formats import month_told, slot_told, span_told
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.slots import Grain, read_slot
 from backfill_assets.core.steps import NoticeKind as Kind
@@ -81,17 +82,17 @@ def days_named(days: Collection[date], grain: Grain = Grain.DAY) -> str:
     """Days as they fit into a sentence: each run of them, or how many and from when to when.
 
     >>> days_named([date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 9)])
-    '2026-01-05..2026-01-06 and 2026-01-09'
+    '5 to 6 January 2026 and 9 January 2026'
     """
     runs = runs_named(days, grain)
     if len(runs) > MOST_RUNS:
-        return f"{len(days)} {grain.value}s between {min(days)} and {max(days)}"
+        return f"{len(days)} {grain.value}s between {slot_told(min(days))} and {slot_told(max(days))}"
     return " and ".join(filter(None, [", ".join(runs[:-1]), runs[-1]]))
 
 
 def runs_named(days: Collection[date], grain: Grain = Grain.DAY) -> list[str]:
     """Each run of neighbouring days, oldest first; a day alone is a run."""
-    return [str(run.first) if len(run) == 1 else str(run) for run in contiguous(days, grain=grain)]
+    return [span_told(run.days) for run in contiguous(days, grain=grain)]
 
 
 def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str, Any]) -> list[str]:
@@ -100,12 +101,14 @@ def moves_for(audience: Audience, event: Kind, plan: Plan, figures: Mapping[str,
     nothing_stays = event is Kind.DECOMMISSIONED and not figures.get("days", plan.days)
     kind = Kind.ABANDONED if nothing_stays else event
     grain = plan.window.grain
-    named = days_named(days, grain) if is_part(figures) else str(plan.window)
+    named = days_named(days, grain) if is_part(figures) else span_told(plan.days)
     # Whoever has words of his own chose them for his table.
     is_own = audience is not ANYONE and kind in audience.moves
     told = audience.moves[kind] if is_own else grain.worded(ANYONE.moves[kind])
-    moves = [told.format(months=", ".join(months_of(days)), days=named, correction=plan.correction)]
+    moves = [told.format(months=", ".join(map(month_told, months_of(days))), days=named, correction=plan.correction)]
     closed = figures.get("closed_months", ())
     if closed and event in audience.closed:
-        moves.append(f"{', '.join(closed)} {verb(len(closed), 'is', 'are')} closed. {audience.closed[event]}")
+        moves.append(
+            f"{', '.join(map(month_told, closed))} {verb(len(closed), 'is', 'are')} closed. {audience.closed[event]}"
+        )
     return moves

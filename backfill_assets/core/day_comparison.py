@@ -170,7 +170,8 @@ class ChangedRow:
 
     def __str__(self) -> str:
         key = " ".join(f"{name} {value}" for name, value in self.key.items())
-        values = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in self.values.items())
+        told = {name: ["nothing" if side is None else side for side in pair] for name, pair in self.values.items()}
+        values = ", ".join(f"{name} {old} to {new}" for name, (old, new) in told.items())
         return f"{key} ({self.kind}) {values}".rstrip()
 
 

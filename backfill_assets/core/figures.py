@@ -1,7 +1,7 @@
 """The figures of a correction for people: old against new per day, month and quarter, and per value of each key."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -16,6 +16,7 @@ from backfill_assets.core.partition_column import as_slot
 
 MOST_VALUES = 60
 OTHERS = "all others"
+ROWS_AT_ONCE = 4_000_000
 # What a table without measures is told by.
 ROWS = "rows"
 # A mean has no last digit; whatever the process has set, it is told to so many.
@@ -51,11 +52,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Old against new of every planned day, and per value of each key column."""
+    """Old against new of every planned day, and per value of each key column.
+
+    ``wrong`` adds up by how much each measure of each row moves, whichever way.
+    """
 
     measures: tuple[str, ...]
     days: tuple[Line, ...]
     keys: Mapping[str, tuple[Line, ...]]
+    wrong: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+
+    def gross(self, measure: str | None) -> Decimal:
+        """How much was wrong, either way, row by row; day by day in figures of before that was measured."""
+        by_day = sum((abs(day.of(measure).change) for day in self.days), NOTHING)
+        return by_day if measure is None else self.wrong.get(measure, by_day)
 
     @property
     def months(self) -> tuple[Line, ...]:
@@ -97,6 +107,7 @@ class Figures:
             "measures": list(self.measures),
             "days": [_as_list(line) for line in self.days],
             "keys": {name: [_as_list(line) for line in lines] for name, lines in self.keys.items()},
+            "wrong": {name: f"{found:f}" for name, found in self.wrong.items()},
         }
 
     @classmethod
@@ -104,7 +115,8 @@ class Figures:
         """Read what ``as_json`` wrote."""
         measures = tuple(stored["measures"])
         keys = {name: tuple(_from_list(line, measures) for line in lines) for name, lines in stored["keys"].items()}
-        return cls(measures, tuple(_from_list(line, measures) for line in stored["days"]), keys)
+        wrong = {name: Decimal(found) for name, found in stored.get("wrong", {}).items()}
+        return cls(measures, tuple(_from_list(line, measures) for line in stored["days"]), keys, wrong)
 
 
 def figures(
@@ -123,7 +135,45 @@ def figures(
     by_day = _lines(old, new, by, measures)
     nothing = dict.fromkeys(measures, Sums())
     lines = tuple(by_day.get(str(day), Line(str(day), 0, 0, nothing)) for day in sorted(days))
-    return Figures(tuple(measures), lines, {key: lines_by(key, old, new, measures) for key in keys})
+    wrong = _wrong(old, new, list(dict.fromkeys((by, *keys))), lines)
+    return Figures(tuple(measures), lines, {key: lines_by(key, old, new, measures) for key in keys}, wrong)
+
+
+@exactly
+def _wrong(old: pl.LazyFrame, new: pl.LazyFrame, keys: Sequence[str], lines: Sequence[Line]) -> dict[str, Decimal]:
+    """By how much each measure of each row moves, whichever way; a side that lacks a row has nothing there.
+
+    Read in as many parts as keep the keys of a few million rows in memory.
+    """
+    measures = [*lines[0].sums] if lines else []
+    parts = max(1, sum(line.rows_old + line.rows_new for line in lines) // ROWS_AT_ONCE)
+    wrong = dict.fromkeys(measures, NOTHING)
+    for part in range(parts) if measures else ():
+        mine = pl.struct(keys).hash() % parts == part
+        sides = [
+            _signed(frame.filter(mine) if parts > 1 else frame, keys, measures, sign)
+            for frame, sign in ((old, -1), (new, 1))
+        ]
+        moved = (
+            pl.concat(sides, how="vertical_relaxed")
+            .group_by(keys)
+            .agg(pl.col(measures).sum())
+            .select(keys[:1], *_sizes(measures))
+        )
+        for name, value in moved.select(pl.col(measures).sum()).collect(engine="streaming").row(0, named=True).items():
+            wrong[name] += Decimal(value or 0)
+    return wrong
+
+
+def _signed(frame: pl.LazyFrame, keys: Sequence[str], measures: Sequence[str], sign: int) -> pl.LazyFrame:
+    """The keys and measures of one side, as decimals of their own scale that are added or taken away."""
+    schema = frame.collect_schema()
+    exact = [pl.col(name).cast(pl.Decimal(38, getattr(schema[name], "scale", 0))) for name in measures]
+    return frame.select(*keys, *[one * sign for one in exact])
+
+
+def _sizes(measures: Sequence[str]) -> list[pl.Expr]:
+    return [pl.when(pl.col(name) < 0).then(pl.col(name) * -1).otherwise(pl.col(name)).alias(name) for name in measures]
 
 
 def lines_by(column: str, old: pl.LazyFrame, new: pl.LazyFrame, measures: Sequence[str]) -> tuple[Line, ...]:

@@ -18,6 +18,17 @@ from backfill_assets.core.audiences import (
     runs_named,
 )
 from backfill_assets.core.exact import exactly
+from backfill_assets.core.formats import (
+    amount,
+    marked,
+    month_told,
+    name_told,
+    percent,
+    period_told,
+    slot_told,
+    span_told,
+    told,
+)
 from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.slots import Grain
@@ -72,14 +83,12 @@ def write_notices(
     return tuple(replace(one, body=_body(plan, one, figures, audience_of(one.audience, audiences))) for one in blank)
 
 
-def _subject(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> str:
-    subject = _SUBJECTS[event].format(table=plan.table, window=plan.window, correction=plan.correction)
-    days = days_of_event(plan, figures)
+def _subject(plan: Plan, event: Kind, figures: Mapping[str, Any], table: str = "") -> str:
+    window, days = span_told(plan.days), days_of_event(plan, figures)
+    given = {"table": table or plan.table, "window": window, "correction": plan.correction}
     if not is_part(figures) or not days or event not in _SUBJECTS_OF_PART:
-        return subject
-    return _SUBJECTS_OF_PART[event].format(
-        table=plan.table, window=plan.window, days=days_named(days, plan.window.grain)
-    )
+        return _SUBJECTS[event].format(**given)
+    return _SUBJECTS_OF_PART[event].format(**given, days=days_named(days, plan.window.grain))
 
 
 _SUBJECTS_OF_PART = {
@@ -134,14 +143,14 @@ def _lead(event: Kind, figures: Mapping[str, Any]) -> str:
 def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any], audience: Audience) -> str:
     event = notice.event
     parts = [
-        f"# {notice.subject}",
+        f"# {_subject(plan, event, figures, f'`{plan.table}`')}",
         plan.window.grain.worded(_lead(event, figures)),
         "\n".join(f"- **{name}:** {value}" for name, value in _facts(plan, event, figures).items()),
         *_tables(plan.window.grain, event, figures, audience),
         *_failed_checks(event, figures),
         "## What to do",
         "\n".join(f"- {move}" for move in moves_for(audience, event, plan, figures)),
-        f"Notice {notice.name}",
+        f"Notice `{notice.name}`",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -149,23 +158,24 @@ def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any], audience: Audi
 def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str]:
     days, grain = days_of_event(plan, figures), plan.window.grain
     reach: Mapping[str, Sequence[str]] = figures.get("reach", plan.reports)
-    reports = [f"{report} ({_span(keys)})" for report, keys in sorted(reach.items()) if keys]
+    reports = [f"`{report}` ({_span(keys)})" for report, keys in sorted(reach.items()) if keys]
     facts = {
         "Correction": f"{plan.correction} of `{plan.table}`",
-        "What happened": plain(figures.get("happened", "")),
+        "What happened": figures.get("happened", ""),
         "What was wrong": plain(plan.request.reason),
-        "Since": f"{plan.window.first}, until {plan.window.last} ({counted(len(plan.days), grain.value)})",
+        "Since": f"{slot_told(plan.window.first)}, until {slot_told(plan.window.last)} "
+        f"({counted(len(plan.days), grain.value)})",
         _COUNTED.get(event, "Days changed"): _counted(grain, days, figures),
         "Largest day": _largest(event, figures),
-        "Closed months": ", ".join(figures.get("closed_months", ())),
+        "Closed months": ", ".join(month_told(month) for month in figures.get("closed_months", ())),
         "Reports": ", ".join(reports),
-        "Corrected together with": figures.get("together", ""),
-        "Tables that read it": " ".join(figures.get("stale", ())),
-        "Sources not pinned": ", ".join(plan.inputs.unpinned),
-        "State": plan.state_told,
-        "Computed from a state that is gone": ", ".join(figures.get("stale", ())),
+        "Corrected together with": marked(told(figures.get("together", ""))),
+        "Tables that read it": marked(told(" ".join(figures.get("stale", ())))),
+        "Sources not pinned": ", ".join(f"`{name}`" for name in plan.inputs.unpinned),
+        "State": marked(told(plan.state_told)),
+        "Computed from a state that is gone": marked(told(", ".join(figures.get("stale", ())))),
         "Approved by": plain(figures.get("approved_by", "")) if event in {Kind.PUBLISHED, Kind.DECOMMISSIONED} else "",
-        "Roll back possible until": figures.get("roll_back_until") if event == Kind.PUBLISHED else "",
+        "Roll back possible until": told(figures.get("roll_back_until", "")) if event == Kind.PUBLISHED else "",
         "Note": plain(figures.get("note", "")) if event != "opened" else "",
     }
     if event in {Kind.OPENED, Kind.ABANDONED, Kind.UNCHANGED}:
@@ -183,21 +193,22 @@ def _counted(grain: Grain, days: Collection[date], figures: Mapping[str, Any]) -
     count = figures.get("days_changed")
     if not is_part(figures) or not days:
         return "" if count is None else str(count)
-    return f"{count}, namely {', '.join(runs_named(days, grain))}".replace("..", " to ")
+    return f"{count}, namely {', '.join(runs_named(days, grain))}"
 
 
 def _span(keys: Sequence[str]) -> str:
-    return keys[0] if len(keys) == 1 else f"{keys[0]}..{keys[-1]}"
+    ends = [period_told(key) for key in (keys[0], keys[-1])]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _largest(event: Kind, figures: Mapping[str, Any]) -> str:
     day = figures.get("largest_day")
     sums: Sums = figures.get("largest") or {}
     if not day or not sums:
-        return str(day or "")
+        return period_told(str(day or ""))
     name = list(sums)[-1]
     old, new = _sides(event, sums[name])
-    return f"{day}, {name} {amount(old)} to {amount(new)} ({change(old, new)})"
+    return f"{period_told(str(day))}, `{name}` {amount(old)} to {amount(new)} ({change(old, new)})"
 
 
 def _sides(event: Kind, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
@@ -228,10 +239,10 @@ def _table(grain: Grain, event: Kind, name: str, figures: Mapping[str, Any], aud
     rows[grain.worded("All days")] = figures["totals"][name]
     over = grain.worded("days changed" if "days" in figures else "days of the window")
     then, now = ("corrected", "earlier, now back") if event == Kind.ROLLED_BACK else ("before", "corrected")
-    lines = [f"| {name}, {over} | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
+    lines = [f"| `{name}`, {over} | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
     for label, found in rows.items():
         old, new = _sides(event, found)
-        lines.append(f"| {label} | {amount(old)} | {amount(new)} | {change(old, new)} |")
+        lines.append(f"| {period_told(label)} | {amount(old)} | {amount(new)} | {change(old, new)} |")
     return "\n".join(lines)
 
 
@@ -239,25 +250,16 @@ def _failed_checks(event: Kind, figures: Mapping[str, Any]) -> list[str]:
     failed = [check for check in figures.get("checks", ()) if not check["passed"]]
     if event != Kind.WAITING or not failed:
         return []
-    lines = [f"- {check['name']}: {plain(check['sentence'])}" for check in failed]
+    lines = [f"- {name_told(check['name'])}: {marked(told(plain(check['sentence'])))}" for check in failed]
     return ["## What did not pass", "\n".join(lines)]
-
-
-def amount(value: Decimal) -> str:
-    """A number for people: thousands apart, as many decimals as it has.
-
-    >>> amount(Decimal("1234567.8900"))
-    '1,234,567.8900'
-    """
-    return f"{value:,f}"
 
 
 @exactly
 def change(old: Decimal, new: Decimal) -> str:
-    """By how much, with its sign, and in percent where that can be said.
+    r"""By how much, with its sign, and in percent where that can be said.
 
-    >>> change(Decimal("200.00"), Decimal("190.00"))
-    '-10.00, -5.00 %'
+    >>> change(Decimal("200.00"), Decimal("190.00")).replace("\u2212", "-")
+    '-10.00, -5.00\xa0%'
     """
-    share = f", {(new - old) / abs(old) * 100:+.2f} %" if old else ""
-    return f"{new - old:+,f}{share}"
+    share = f", {percent((new - old) / abs(old), signed=True)}" if old else ""
+    return f"{amount(new - old, signed=True)}{share}"

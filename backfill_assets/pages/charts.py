@@ -34,8 +34,9 @@ COLOURS = {
 }
 INK, QUIET, RULE, BAR, ACCENT, MARK, UP, DOWN = COLOURS
 FONT = "sans-serif"
-WIDE, HALF, NARROW = 720, 500, 340
-BEFORE, NOW = "live before", "corrected"
+FULL, WIDE, HALF, NARROW = 1040, 720, 500, 340
+PADDING = {"left": 8, "right": 4, "top": 4, "bottom": 4}
+"""A browser's letters may be wider than those that the drawing was measured with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Drawing:
     missing: str = ""
 
 
-def _or_told(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
+def or_told(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
     """A chart that cannot be drawn is told in a sentence in its place; the page has its figures as a table too."""
 
     @wraps(draw)
@@ -67,7 +68,7 @@ def _or_told(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
     return drawn
 
 
-@_or_told
+@or_told
 def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collection[date], about: str) -> Drawing:
     """A value of each ``day`` as bars, another as a line over them; marked days have another colour."""
     import altair as alt
@@ -75,9 +76,9 @@ def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collectio
     rows = _floats(frame, value, line).with_columns(
         state=pl.when(pl.col("day").is_in(list(marked))).then(pl.lit("marked")).otherwise(pl.lit("day"))
     )
-    days = alt.X("day:T", axis=_bare_axis(format="%-d %b", tickCount=7, labelOverlap=True))
+    days = alt.X("day:T", axis=bare_axis(format="%-d %b", tickCount=7, labelOverlap=True))
     colours = alt.Scale(domain=["day", "marked"], range=[BAR, MARK])
-    height = alt.Y(f"{value}:Q", axis=_bare_axis(format="~s", grid=True, tickCount=4))
+    height = alt.Y(f"{value}:Q", axis=bare_axis(format="~s", grid=True, tickCount=4))
 
     def layers(width: int) -> Any:
         size = max(1.5, min(width / max(rows.height, 1) * 0.68, 14))
@@ -89,14 +90,14 @@ def bars_by_day(frame: pl.DataFrame, *, value: str, line: str, marked: Collectio
     return _fitted(layers, 230, about)
 
 
-@_or_told
+@or_told
 def lines_by_day_of_month(frame: pl.DataFrame, *, now: str, then: str, about: str) -> Drawing:
     """The ``total`` of each ``number`` of day, this ``month`` over the one before."""
     import altair as alt
 
     rows = _floats(frame, "total")
-    days = alt.X("number:Q", axis=_bare_axis(tickCount=6, format="d"), scale=alt.Scale(domain=[1, 31], nice=False))
-    value = alt.Y("total:Q", axis=_bare_axis(format="~s", grid=True, tickCount=4))
+    days = alt.X("number:Q", axis=bare_axis(tickCount=6, format="d"), scale=alt.Scale(domain=[1, 31], nice=False))
+    value = alt.Y("total:Q", axis=bare_axis(format="~s", grid=True, tickCount=4))
     colours = alt.Color("month:N", scale=alt.Scale(domain=[then, now], range=[QUIET, ACCENT]), legend=None)
     widths = alt.StrokeWidth("month:N", scale=alt.Scale(domain=[then, now], range=[1.4, 2.6]), legend=None)
 
@@ -109,7 +110,7 @@ def lines_by_day_of_month(frame: pl.DataFrame, *, now: str, then: str, about: st
     return _fitted(layers, 210, about, HALF)
 
 
-@_or_told
+@or_told
 def bars_by_month(frame: pl.DataFrame, *, value: str, chosen: str, about: str, half: bool = False) -> Drawing:
     """A value of each ``month``, which begins on ``day``: the chosen one accented, those not ``complete`` paler."""
     import altair as alt
@@ -122,40 +123,15 @@ def bars_by_month(frame: pl.DataFrame, *, value: str, chosen: str, about: str, h
         .otherwise(pl.lit("partial"))
     )
     colours = alt.Scale(domain=["chosen", "month", "partial"], range=[ACCENT, BAR, RULE])
-    months = alt.X("yearmonth(day):O", axis=_bare_axis(format="%b %y", labelAngle=0, labelOverlap="parity"))
+    months = alt.X("yearmonth(day):O", axis=bare_axis(format="%b %y", labelAngle=0, labelOverlap="parity"))
 
     def layers(width: int) -> Any:
         size = min(width / max(rows.height, 1) * 0.62, 34)
         bars = alt.Chart(rows).mark_bar(size=size)
-        height = alt.Y(f"{value}:Q", axis=_bare_axis(format="~s", grid=True, tickCount=4))
+        height = alt.Y(f"{value}:Q", axis=bare_axis(format="~s", grid=True, tickCount=4))
         return bars.encode(x=months, y=height, color=alt.Color("kind:N", scale=colours, legend=None))
 
     return _fitted(layers, 210, about, HALF if half else WIDE)
-
-
-@_or_told
-def lines_and_changes(changes: Sequence[tuple[str, float, float, float]], *, title: str, about: str) -> Drawing:
-    """Before and now of each day above their change: rows of day, before, now, change."""
-    wide, narrow = (_svg(_lines_and_changes(changes, title, width)) for width in (860, 330))
-    return Drawing(wide, narrow, about)
-
-
-@_or_told
-def bars_both_ways(changes: Sequence[tuple[str, float]], *, title: str, about: str) -> Drawing:
-    """A change for each name, both ways from zero, in the order given."""
-    import altair as alt
-
-    rows = [{"name": name, "change": change} for name, change in changes]
-    chart = (
-        alt.Chart(alt.Data(values=rows), height=alt.Step(17), width=270)
-        .mark_bar()
-        .encode(
-            x=alt.X("change:Q", title=title, axis=_ruled_axis(grid=True)),
-            y=alt.Y("name:N", sort=None, title=None, axis=_ruled_axis(labelLimit=96)),
-            color=alt.condition("datum.change >= 0", alt.value(UP), alt.value(DOWN)),
-        )
-    )
-    return Drawing(_svg(chart), Markup(), about)
 
 
 def are_drawn() -> bool:
@@ -178,71 +154,39 @@ def spark(values: Sequence[float]) -> Markup:
     ).format(" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
 
 
-def _lines_and_changes(changes: Sequence[tuple[str, float, float, float]], title: str, width: int) -> Any:
-    import altair as alt
-
-    rows = [
-        {"day": day, "side": side, "value": value}
-        for day, before, now, _ in changes
-        for side, value in ((BEFORE, before), (NOW, now))
-    ]
-    moved = [{"day": day, "change": change} for day, _, _, change in changes]
-    axis = _ruled_axis(grid=True, labelFlush=True, format="%d %b %y", labelAngle=0, tickCount=width // 110)
-    days = alt.X("day:T", title=None, axis=axis)
-    amounts = _ruled_axis(grid=True, format="~s")
-    legend = alt.Legend(title=None, orient="top", labelColor=INK, labelFontSize=12, symbolStrokeWidth=2.5)
-    both = (
-        alt.Chart(alt.Data(values=rows), height=190, width=width - 70)
-        .mark_line(strokeWidth=1.8)
-        .encode(
-            x=days,
-            y=alt.Y("value:Q", title=title, axis=amounts),
-            color=alt.Color("side:N", scale=alt.Scale(domain=[BEFORE, NOW], range=[MARK, ACCENT]), legend=legend),
-            strokeDash=alt.StrokeDash("side:N", legend=None, scale=alt.Scale(range=[[4, 3], [1, 0]])),
-        )
-    )
-    change = (
-        alt.Chart(alt.Data(values=moved), height=110, width=width - 70)
-        .mark_bar(size=max(1.5, min(14.0, 0.7 * (width - 70) / max(len(changes), 1))))
-        .encode(
-            x=days,
-            y=alt.Y("change:Q", title="change", axis=amounts),
-            color=alt.condition("datum.change >= 0", alt.value(UP), alt.value(DOWN)),
-        )
-    )
-    return alt.vconcat(both, change, spacing=14)
-
-
 def _floats(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
     return frame.with_columns(pl.col(*names).cast(pl.Float64))
 
 
-def _bare_axis(*, grid: bool = False, **options: Any) -> Any:
+def bare_axis(*, grid: bool = False, **options: Any) -> Any:
     """Labels and nothing else."""
     import altair as alt
 
     return alt.Axis(
-        title=None, domain=False, ticks=False, grid=grid, gridColor=RULE, labelColor=QUIET, labelPadding=7, **options
+        title=None,
+        domain=False,
+        ticks=False,
+        grid=grid,
+        gridColor=RULE,
+        labelPadding=7,
+        **{"labelColor": QUIET, **options},
     )
 
 
-def _ruled_axis(**options: Any) -> Any:
-    """Labels, ticks and a title."""
-    import altair as alt
-
-    told = {"labelFontSize": 11, "titleFontSize": 11, "titlePadding": 12, "labelFlush": False, **options}
-    rules = {"domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
-    return alt.Axis(labelColor=INK, titleColor=INK, **rules, **told)
-
-
 def _fitted(layers: Callable[[int], Any], height: int, about: str, wide: int = WIDE) -> Drawing:
-    """A chart that fits into its width, at two widths."""
+    """A chart that fits into its width."""
+    return drawing_of(lambda width: fitting(layers(width), width, height), wide, about)
 
-    def drawn(width: int) -> Markup:
-        fit = {"type": "fit", "contains": "padding"}
-        return _svg(layers(width).properties(width=width, height=height, padding=2, autosize=fit))
 
-    return Drawing(drawn(wide), drawn(NARROW), about)
+def drawing_of(chart: Callable[[int], Any], wide: int, about: str) -> Drawing:
+    """A chart at two widths."""
+    return Drawing(_svg(chart(wide)), _svg(chart(NARROW)), about)
+
+
+def fitting(chart: Any, width: int, height: int) -> Any:
+    """A chart that fits into a width and a height, its labels included."""
+    fit = {"type": "fit", "contains": "padding"}
+    return chart.properties(width=width, height=height, padding=PADDING, autosize=fit)
 
 
 def _svg(chart: Any) -> Markup:

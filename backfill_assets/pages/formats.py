@@ -5,22 +5,22 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from backfill_assets.core.exact import exactly
-from backfill_assets.pages.words import DASH
+from backfill_assets.core.formats import DASH, MINUS, amount, percent
 
-MINUS = "\u2212"
+__all__ = ["NONE", "against", "amount", "amount_moved", "count", "growth", "money", "percent", "share", "signed"]
 NONE = Markup('<span class="none">\u2013</span>')
 
 
 @exactly
-def money(value: Decimal | None, *, sign: bool = False, places: int = 2) -> Markup:
-    """An amount with its exact value beside the rounded one.
+def money(value: Decimal | None, *, sign: bool = False, places: int | None = 2) -> Markup:
+    """An amount with its exact value beside the rounded one; as many decimals as it needs where ``places`` is None.
 
     >>> money(Decimal("-1234.5678"))
     Markup('<data class="neg" value="-1234.5678">\u22121,234.57</data>')
     """
     if value is None:
         return NONE
-    text = f"{value:{'+' if sign else ''},.{places}f}".replace("-", MINUS)
+    text = amount(value, signed=sign, places=places)
     if value < 0:
         return Markup('<data class="neg" value="{}">{}</data>').format(f"{value:f}", text)
     return Markup('<data value="{}">{}</data>').format(f"{value:f}", text)
@@ -68,11 +68,6 @@ def against(now: Decimal, then: Decimal | None, what: str) -> Markup | str:
     return Markup("{} {}").format(growth(now, then), what) if then and then > 0 else "no figure to compare with"
 
 
-def amount(value: Decimal, *, signed: bool = False) -> str:
-    """An amount with thousands set apart and all its digits."""
-    return f"{value:+,f}" if signed else f"{value:,f}"
-
-
 @exactly
 def amount_moved(name: str, old: str, new: str) -> str:
     """From what to what a sum moves, in a sentence.
@@ -81,7 +76,7 @@ def amount_moved(name: str, old: str, new: str) -> str:
     'revenue is 98.50 instead of 100, a change of \u22121.50.'
     """
     before, after = Decimal(old), Decimal(new)
-    change = amount(after - before, signed=True).replace("-", MINUS)
+    change = amount(after - before, signed=True)
     return f"{name} is {amount(after)} instead of {amount(before)}, a change of {change}."
 
 
@@ -93,4 +88,4 @@ def signed(text: str) -> str:
     ('\u22121,234.50', '\u2013')
     """
     change = Decimal(text)
-    return f"{change:+,f}".replace("-", MINUS) if change else DASH
+    return amount(change, signed=True) if change else DASH

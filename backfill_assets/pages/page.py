@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -10,25 +11,30 @@ from markupsafe import Markup
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.chain import is_mixed, mixed_told
 from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Abandoned, Approved, Swapped, summary_of
+from backfill_assets.core.facts import Abandoned, Approved, Fact, Swapped, summary_of
 from backfill_assets.core.figures import ROWS, Figures
-from backfill_assets.core.next_step import Stuck, next_step
+from backfill_assets.core.formats import amount, percent, period_told
+from backfill_assets.core.next_step import NextStep, Stuck, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.sampling import Sample
 from backfill_assets.core.sentences import sentence_of
-from backfill_assets.core.steps import LANES, NINE_STEPS, Lane, Outcome, Step
+from backfill_assets.core.slots import Grain
+from backfill_assets.core.steps import Lane
 from backfill_assets.errors.base import days_listed, verb
-from backfill_assets.pages.formats import amount
+from backfill_assets.pages.changes import SAMPLE_FILE, proofs
+from backfill_assets.pages.places import Places
 from backfill_assets.pages.shell import rendered
-
-LANE_NAMES = {Lane.DATA_ENGINEERING: "data engineering", Lane.COMMUNICATION: "communication"}
+from backfill_assets.pages.timeline import LANE_NAMES, timeline
+from backfill_assets.pages.words import coded, told
+from backfill_assets.storage.outbox import Delivery
 
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
     """Everything that a page tells of one correction; what validation has not brought yet is None.
 
-    ``chain`` are the other corrections of its chain.
+    ``chain`` are the other corrections of its chain, ``notices`` what people were told, ``root`` is the folder of
+    what is published, in which only what is there is linked.
     """
 
     progress: Progress
@@ -38,6 +44,8 @@ class PageContent:
     sample: Sample | None
     now: datetime
     chain: tuple[Progress, ...] = ()
+    notices: tuple[Delivery, ...] = ()
+    root: Path = Path()
 
 
 def page(content: PageContent, changes: Markup) -> str:
@@ -47,37 +55,63 @@ def page(content: PageContent, changes: Markup) -> str:
 
 def page_values(content: PageContent, changes: Markup) -> dict[str, Any]:
     """What the template ``correction.html`` shows, and one that extends it."""
-    plan = content.progress.plan
-    state, tone = state_of(content.progress)
+    progress, plan = content.progress, content.progress.plan
+    state, tone = state_of(progress)
+    places = Places(content.root, plan.correction)
+    certificate = content.certificate
     return {
         "title": f"Correction {plan.correction} of {plan.table}",
         "attributes": {"correction": plan.correction, "state": state},
         "state": state,
         "tone": tone,
-        "progress": content.progress,
+        "progress": progress,
         "plan": plan,
         "grain": plan.window.grain,
-        "summary_of": summary_of,
-        "deadline": _deadline(content),
-        "moved": _moved(content.progress, content.now),
-        "next": sentence_of(plan.correction, next_step(content.progress, content.now, chain=content.chain)),
-        "mixed": mixed_told(content.progress, content.chain) if is_mixed(content.progress, content.chain) else "",
+        "happened": [(event, fact_told(event.fact, plan.window.grain)) for event in content.events],
+        "deadline": deadline_of(progress),
+        "moved": _moved(progress, content.now),
+        **dict(
+            zip(
+                ("next", "why"), next_told(progress, next_step(progress, content.now, chain=content.chain)), strict=True
+            )
+        ),
+        "mixed": mixed_told(progress, content.chain) if is_mixed(progress, content.chain) else "",
         "chain": plan.chain,
         "in_short": _in_short(content),
-        "part_back": days_listed(
-            content.progress.taken_back, len(content.progress.gate.changed), plan.window.grain.value
-        ),
+        "part": _part_told(progress) if progress.taken_back else "",
         "lanes": [LANE_NAMES[lane] for lane in Lane],
-        "timeline": timeline(content.progress, content.events),
+        "timeline": timeline(progress, content.events, content.notices),
         "changes": changes,
-        "certificate": content.certificate,
-        "files": [_files(side) for side in (content.certificate.staged, content.certificate.live)]
-        if content.certificate
-        else [],
+        **_proofs(content, places),
+        "certificate": certificate,
+        "files": [_files(side) for side in (certificate.staged, certificate.live)] if certificate else [],
         "decisions": list(_decisions(content)),
-        "events": content.events,
+        "notices": list({one.notice.message_id: one for one in content.notices}.values()),
+        "places": places,
         "now": content.now,
     }
+
+
+def next_told(progress: Progress, step: NextStep) -> tuple[str, str]:
+    """What is next in a sentence, and the reason of what is stuck, which may be long, apart from it."""
+    reason = step.reason if isinstance(step, Stuck) else ""
+    return sentence_of(progress.plan.correction, step).removesuffix(reason).rstrip(), reason
+
+
+def _part_told(progress: Progress) -> str:
+    back, live = len(progress.taken_back), len(progress.publication.swapped)
+    listed = days_listed(progress.taken_back, len(progress.gate.changed), progress.plan.window.grain.value)
+    return f"{listed} {verb(back, 'is', 'are')} rolled back and {live:,} {verb(live, 'is', 'are')} live."
+
+
+def fact_told(fact: Fact, grain: Grain) -> Markup:
+    """What happened, as people read it; the words of whoever decided stay as they are."""
+    return told(summary_of(fact, grain), str(getattr(fact, "note", "") or ""))
+
+
+def _proofs(content: PageContent, places: Places) -> dict[str, object]:
+    checks = content.certificate.checks if content.certificate else ()
+    return proofs(checks, content.sample, has_file=(places.folder / SAMPLE_FILE).is_file())
 
 
 def state_of(progress: Progress) -> tuple[str, str]:
@@ -101,37 +135,12 @@ def _state_before_swap(progress: Progress) -> tuple[str, str]:
     return "in preparation", "wait"
 
 
-@dataclass(frozen=True, slots=True)
-class StepCell:
-    """A step in its lane: how far it is, and what the ledger last said of it."""
-
-    step: Step
-    number: int
-    lane: Lane
-    mark: str
-    last: Event | None
-
-    @property
-    def row(self) -> int:
-        """Which lane it is, counted from one."""
-        return list(Lane).index(self.lane) + 1
-
-
-def timeline(progress: Progress, events: Sequence[Event]) -> list[StepCell]:
-    """The nine steps in their two lanes: done, failed or open, when and by whom."""
-    cells: list[StepCell] = []
-    for number, step in enumerate(NINE_STEPS, 1):
-        mark = "done" if step in progress.done else "failed" if step in progress.failures else "open"
-        ended = [event for event in events if event.step is step and event.outcome in {Outcome.DONE, Outcome.FAILED}]
-        cells.append(StepCell(step, number, LANES[step], mark, ended[-1] if ended and mark != "open" else None))
-    return cells
-
-
-def _deadline(content: PageContent) -> datetime | None:
-    live = content.progress.publication
+def deadline_of(progress: Progress) -> datetime | None:
+    """Until when what is live can be taken back; None when nothing is, or no more."""
+    live = progress.publication
     if not (live.swapped and live.swapped_at) or live.ending:
         return None
-    return content.progress.plan.roll_back_deadline(live.swapped_at)
+    return progress.plan.roll_back_deadline(live.swapped_at)
 
 
 def _moved(progress: Progress, now: datetime) -> str:
@@ -145,36 +154,40 @@ class Glance:
     """A figure to be seen at a glance, and what it is of."""
 
     figure: str
-    name: str
+    name: Markup | str
     tone: str = ""
 
 
-def _in_short(content: PageContent) -> list[Glance]:
-    """Nothing before validation."""
+@dataclass(frozen=True, slots=True)
+class InShort:
+    """The answer before all others: how much was wrong in all, how much of it is left net, and further figures."""
+
+    gross: str
+    net: str
+    measure: Markup | str
+    glances: list[Glance]
+
+
+def _in_short(content: PageContent) -> InShort | None:
+    """None before validation."""
     certificate, figures = content.certificate, content.figures
     if certificate is None or figures is None:
-        return []
-    measure = figures.main_measure
-    total, largest, said = figures.total.of(measure), figures.largest_day(measure), measure or ROWS
-    failed = [check for check in certificate.checks if not check.passed]
-    passed = f"{len(certificate.checks) - len(failed)} of {len(certificate.checks)}"
+        return None
+    measure, grain = figures.main_measure, content.progress.plan.window.grain
+    failed = sum(not check.passed for check in certificate.checks)
+    passed = f"{len(certificate.checks) - failed} of {len(certificate.checks)}"
     changed, unchanged = len(certificate.changed_days), len(certificate.unchanged_days)
-    grain = content.progress.plan.window.grain
     moving = grain.worded(verb(changed, "day changes", "days change"))
-    days = f"{moving} and {unchanged:,} {verb(unchanged, 'does', 'do')} not"
     glances = [
-        Glance(f"{changed:,}", days),
-        Glance(amount(total.change, signed=True), f"{said} in all"),
-        Glance(
-            f"{figures.mean_absolute_share(measure):.2%}",
-            f"mean change of {grain.worded('a day')}, either way, in {said}",
-        ),
+        Glance(f"{changed:,}", f"{moving} and {unchanged:,} {verb(unchanged, 'does', 'do')} not"),
+        Glance(percent(figures.mean_absolute_share(measure)), f"mean change of {grain.worded('a day')}, either way"),
         Glance(passed, "checks passed", "bad" if failed else "good"),
     ]
-    if largest is not None:
+    if (largest := figures.largest_day(measure)) is not None:
         change = amount(largest.of(measure).change, signed=True)
-        glances.insert(3, Glance(change, f"on {largest.name}, the largest {grain.value}"))
-    return glances
+        glances.insert(1, Glance(change, f"on {period_told(largest.name)}, the largest {grain.value}"))
+    net = amount(figures.total.of(measure).change, signed=True)
+    return InShort(amount(figures.gross(measure)), net, coded(measure) if measure else ROWS, glances)
 
 
 def _files(fingerprints: Mapping[date, str]) -> int:

@@ -16,6 +16,7 @@ from backfill_assets.core.figures import Figures, figures
 from backfill_assets.core.fold import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.pages.changes import SAMPLE_FILE, changes, sample_csv
+from backfill_assets.pages.listing import write_index
 from backfill_assets.pages.page import PageContent, page, state_of
 from backfill_assets.pages.shell import drawn_by
 from backfill_assets.runbook import StepContext
@@ -28,6 +29,7 @@ STATE = re.compile(r'data-state="([^"]*)"')
 LONGEST_HEAD = 400
 LOG = logging.getLogger(__name__)
 SHOWN: dict[Step, frozenset[Outcome]] = {
+    Step.OPEN: frozenset({Outcome.DONE}),
     Step.VALIDATE: frozenset({Outcome.DONE, Outcome.FAILED}),
     Step.APPROVE: frozenset({Outcome.DONE}),
     Step.CUT_OVER: frozenset({Outcome.DONE, Outcome.REFUSED}),
@@ -94,6 +96,8 @@ def write_page(ctx: StepContext, correction: str, root: Path, *, fresh: bool = F
     """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
     target = page_path(root, correction)
     replace_text(target, page(*content_of(ctx, correction, root, fresh=fresh)))
+    known = {name: looked(ctx.records, one) for name, one in ctx.records.ledger.all_progress().items()}
+    write_index(root, known, ctx.records.outbox.deliveries(), ctx.now)
     return target
 
 
@@ -112,7 +116,9 @@ def content_of(ctx: StepContext, correction: str, root: Path, *, fresh: bool = F
     sample = Samples(ctx.records.lake).latest(correction)
     target = page_path(root, correction)
     html = _changes(target, found, certificate, ctx) if found and certificate else Markup()
-    return PageContent(progress, events, certificate, found, sample, ctx.now, chain_of(ctx.records, progress)), html
+    notices = ctx.records.outbox.deliveries(correction)
+    chain = chain_of(ctx.records, progress)
+    return PageContent(progress, events, certificate, found, sample, ctx.now, chain, notices, root), html
 
 
 def _last_certificate(events: Sequence[Event]) -> str:
@@ -142,6 +148,6 @@ def _changes(target: Path, found: Figures, certificate: Certificate, ctx: StepCo
         sample = Samples(ctx.records.lake).latest(certificate.correction)
         if sample:
             replace_text(target.with_name(SAMPLE_FILE), sample_csv(sample))
-        replace_text(drawn, changes(found, certificate, sample, ctx.table.partition.grain))
+        replace_text(drawn, changes(found, ctx.table.partition.grain))
     # A template made it, by this very code.
     return Markup(drawn.read_text(encoding="utf-8"))  # noqa: S704 - our own drawing, escaped when it was made

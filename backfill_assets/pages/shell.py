@@ -23,14 +23,18 @@ OWN = "backfill_assets.pages"
 # ``count`` is Jinja's own.
 FILTERS = {
     "money": formats.money,
+    "amount": formats.amount,
     "number": formats.count,
     "counted": counted,
     "said": words.said,
+    "told": words.told,
+    "coded": words.coded,
+    "named": words.named,
     "lines": words.lines,
     "day_told": words.day_told,
     "month_told": words.month_told,
     "moment_told": words.moment_told,
-    "minute_told": words.minute_told,
+    "period_told": words.period_told,
     "span_told": words.span_told,
     "days_counted": words.days_counted,
 }

@@ -1,15 +1,27 @@
 """Days, counts and other people's words as a page shows them."""
 
-from collections.abc import Collection
-from datetime import date, datetime
-
 from markupsafe import Markup, escape
 
+from backfill_assets.core import formats
+from backfill_assets.core.formats import DASH, moment_told, month_told, period_told, span_told
+from backfill_assets.core.formats import slot_told as day_told
 from backfill_assets.core.plain import one_line, visible
-from backfill_assets.core.slots import Hour
 from backfill_assets.errors.base import counted
 
-DASH = "\u2013"
+__all__ = [
+    "DASH",
+    "coded",
+    "day_told",
+    "days_counted",
+    "lines",
+    "moment_told",
+    "month_told",
+    "named",
+    "period_told",
+    "said",
+    "span_told",
+    "told",
+]
 
 
 def said(text: object) -> Markup:
@@ -30,53 +42,44 @@ def lines(text: str) -> Markup:
     return Markup("\n").join(escape(visible(line)) for line in text.splitlines())
 
 
-def day_told(day: date | None) -> str:
-    """A day, as people say it, or an hour.
+def told(sentence: object, *own: str) -> Markup:
+    """A sentence of ours as people read it, with names of code as code; the words of people in it stay ``own``.
 
-    >>> day_told(date(2026, 1, 2))
-    '2 Jan 2026'
+    >>> told("Froze daily_orders on 2026-01-02.")
+    Markup('<bdi>Froze <code>daily_orders</code> on 2 January 2026.</bdi>')
     """
-    if isinstance(day, Hour):
-        return moment_told(day)
-    return f"{day.day} {day:%b %Y}" if day else DASH
+    theirs = [one_line(words) for words in own if words]
+    parts = formats.parts_of(one_line(sentence), theirs)
+    shown = [escape(part) if part in theirs else _coded(formats.told(part)) for part in parts]
+    return Markup("<bdi>{}</bdi>").format(Markup("").join(shown))
 
 
-def month_told(month: str) -> str:
-    """A month, as people say it.
+def coded(name: object) -> Markup:
+    """A name that the code location gave, such as that of a table or of a column.
 
-    >>> month_told("2026-01")
-    'January 2026'
+    >>> coded("daily_orders")
+    Markup('<code>daily_orders</code>')
     """
-    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
+    return Markup("<code>{}</code>").format(one_line(name))
 
 
-def moment_told(moment: datetime) -> str:
-    """A moment, to the minute.
+def named(name: str) -> Markup:
+    """A name of ours in words, where it is one of a check or of a step; any other as the code that it is.
 
-    >>> moment_told(datetime(2026, 1, 2, 6, 5))
-    '2 Jan 2026, 06:05 UTC'
+    >>> named("same_rows"), named("cut_over"), named("is_positive")
+    (Markup('Same rows'), Markup('Cut over'), Markup('<code>is_positive</code>'))
     """
-    return f"{day_told(moment.date())}, {moment:%H:%M} UTC"
+    told_name = formats.name_told(name)
+    return coded(name) if told_name.startswith("`") else escape(told_name)
 
 
-def minute_told(moment: datetime) -> str:
-    """A moment in UTC, to the minute, as a ledger has it.
-
-    >>> minute_told(datetime(2026, 1, 2, 6, 5))
-    '2026-01-02 06:05'
-    """
-    return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def span_told(days: Collection[date]) -> str:
-    """From the first day to the last.
-
-    >>> span_told([date(2026, 1, 2), date(2026, 1, 4)])
-    '2 Jan 2026 \u2013 4 Jan 2026'
-    """
-    if not days:
-        return "no days"
-    return f"{day_told(min(days))} {DASH} {day_told(max(days))}"
+def _coded(text: str) -> Markup:
+    """Everything in it that is a name of code, as code."""
+    parts, at = list[Markup](), 0
+    for found in formats.NAME.finditer(text):
+        parts += [escape(text[at : found.start()]), Markup("<code>{}</code>").format(found[1] or found[0])]
+        at = found.end()
+    return Markup("").join([*parts, escape(text[at:])])
 
 
 def days_counted(number: int) -> str:

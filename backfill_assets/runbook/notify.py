@@ -12,11 +12,13 @@ from backfill_assets.core.day_comparison import NOTHING, Sums
 from backfill_assets.core.events import Event, detail_of, last_of
 from backfill_assets.core.facts import Abandoned, Decommissioned, Fact, Opened, Swapped, Validated, summary_of
 from backfill_assets.core.fold import history
+from backfill_assets.core.formats import marked, parts_of, told
 from backfill_assets.core.notice import write_notices
 from backfill_assets.core.partition_column import slots_in
+from backfill_assets.core.plain import plain
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.slots import read_slot
+from backfill_assets.core.slots import Grain, read_slot
 from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.swapped import (
     SWAPPING,
@@ -201,13 +203,20 @@ def _happened(progress: Progress, events: Sequence[Event], event: NoticeKind) ->
     """The sentences of the facts that the notice tells of: of each swap of its days, else of the newest fact."""
     if event in SWAPPING:
         swaps = untold(progress, events).get(event, SwappedDays())
-        told: list[Fact] = [swap for swap in swaps.swaps if {*swap.swap.days} & {*swaps.days}]
+        facts: list[Fact] = [swap for swap in swaps.swaps if {*swap.swap.days} & {*swaps.days}]
     elif event is NoticeKind.DECOMMISSIONED:
         # Watchers are told before it is in the ledger.
-        told = [Decommissioned()]
+        facts = [Decommissioned()]
     else:
-        told = [one.fact for one in events if isinstance(one.fact, _TELLS_OF[event])][-1:]
-    return " ".join(summary_of(fact, progress.plan.window.grain) for fact in told)
+        facts = [one.fact for one in events if isinstance(one.fact, _TELLS_OF[event])][-1:]
+    return " ".join(_sentence(fact, progress.plan.window.grain) for fact in facts)
+
+
+def _sentence(fact: Fact, grain: Grain) -> str:
+    """What happened, as people read it and in Markdown; the words of whoever decided stay as they are."""
+    note = plain(getattr(fact, "note", "") or "")
+    parts = parts_of(plain(summary_of(fact, grain)), [note])
+    return "".join(part if part == note else marked(told(part)) for part in parts)
 
 
 def _reasons(progress: Progress, events: Sequence[Event], event: NoticeKind) -> str:

@@ -1,21 +1,19 @@
 """The console's pages, drawn with the pages' own templates."""
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
-from backfill_assets.core.progress import Progress
-from backfill_assets.core.sentences import sentence_of
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.asset.table_definition import definition_in
-from backfill_assets.pages.page import page_values, state_of
+from backfill_assets.pages.listing import lists_of
+from backfill_assets.pages.notices import blocks_of
+from backfill_assets.pages.page import page_values
+from backfill_assets.pages.places import INDEX
 from backfill_assets.pages.publishing import content_of
 from backfill_assets.pages.shell import rendered
-from backfill_assets.runbook.standing import Standing, standings
-from backfill_assets.storage.outbox import Delivery
+from backfill_assets.runbook.standing import standings
 from backfill_assets.storage.records import Records
 from backfill_assets.web.deciding import Desk, refuse_unoffered
 from backfill_assets.web.decisions import Case, Decision, offered
@@ -23,30 +21,23 @@ from backfill_assets.web.forms import Form
 from backfill_assets.web.requests import Access
 
 OWN = "backfill_assets.web"
-LISTS = ("Open", "Published, can be taken back", "Closed")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A correction in a list: where it stands, and what is next."""
-
-    standing: Standing
-    state: str
-    tone: str
-    sentence: str
 
 
 def index(records: Records, now: datetime, published: Path) -> str:
     """Every correction, newest first: those under way, those that can be taken back, and those that are closed."""
-    lines = [_line(standing) for standing in reversed(standings(records, now))]
-    lists = {name: [line for line in lines if _list_of(line.standing.progress) == name] for name in LISTS}
-    has_reports = (published / "index.html").exists()
+    found = {one.progress.plan.correction: one for one in standings(records, now)}
+    steps = {name: one.next_step for name, one in found.items()}
+    known = {name: found[name].progress for name in records.ledger.all_progress()}
+
+    def page_of(correction: str) -> str:
+        return f"/corrections/{correction}/"
+
+    def notice_of(name: str) -> str:
+        return f"/notices/{name}.html" if (published / "notices" / f"{name}.html").is_file() else ""
+
+    lists = lists_of(known, records.outbox.deliveries(), page_of, notice_of, steps)
+    has_reports = (published / INDEX).exists()
     return rendered("console_index.html", OWN, lists=lists, has_reports=has_reports, now=now, **_shell("Corrections"))
-
-
-def _list_of(progress: Progress) -> str:
-    is_open, is_live, is_closed = LISTS
-    return is_closed if progress.is_closed else is_live if progress.publication.swapped else is_open
 
 
 def correction(desk: Desk, wanted: str, published: Path) -> str:
@@ -54,7 +45,8 @@ def correction(desk: Desk, wanted: str, published: Path) -> str:
     case = desk.case(wanted)
     ctx = definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
     told = page_values(*content_of(ctx, wanted, published))
-    more = {"offered": offered(case), "notices": _notices(ctx.records, wanted), "has_script": True}
+    bodies = {one.notice.message_id: blocks_of(one.notice.body) for one in told["notices"]}
+    more = {"offered": offered(case), "bodies": bodies, "has_script": True}
     return rendered("console_correction.html", OWN, **{**told, **more})
 
 
@@ -113,13 +105,3 @@ def new_session() -> str:
 
 def _shell(title: str) -> dict[str, object]:
     return {"title": title, "attributes": {}, "has_script": False}
-
-
-def _line(standing: Standing) -> Line:
-    state, tone = state_of(standing.progress)
-    return Line(standing, state, tone, sentence_of(standing.progress.plan.correction, standing.next_step))
-
-
-def _notices(records: Records, wanted: str) -> Sequence[Delivery]:
-    told = {delivery.notice.message_id: delivery for delivery in records.outbox.deliveries(wanted)}
-    return list(told.values())

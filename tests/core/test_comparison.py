@@ -158,7 +158,7 @@ def test_it_can_be_read_by_people_and_programs() -> None:
     assert "revenue_usd differs in 30 rows, by 15.8000 in all and 0.7700 at most" in str(found)
     assert found.as_json()["changed_windows"] == ["2026-01-01..2026-01-10"]
     assert found.as_rows(1)[-1]["change revenue_usd"] == "+15.8000 (0.6162%)"
-    assert str(found.largest_rows(1)[0]).startswith("day 2026-01-01 payment 01-c (changed) rate 1.08900000 -> 1.1")
+    assert str(found.largest_rows(1)[0]).startswith("day 2026-01-01 payment 01-c (changed) rate 1.08900000 to 1.1")
 
 
 def test_a_column_that_is_called_like_a_working_column_is_compared_too() -> None:

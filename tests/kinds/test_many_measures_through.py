@@ -41,9 +41,9 @@ def test_a_thousand_measures_go_through_and_notices_tell_of_the_one_that_moves_m
 
     assert lake.rows("wide").equals(right)
     bodies = [notice.body for notice in correction.notices]
-    assert any("m999, days changed" in body for body in bodies)
+    assert any("`m999`, days changed" in body for body in bodies)
     assert max(map(len, bodies)) < 2_000
-    assert not [place for place in range(MEASURES - 1) for body in bodies if f"m{place} " in body]
+    assert not [place for place in range(MEASURES - 1) for body in bodies if f"`m{place}`" in body]
     (page,) = (tmp_path / "published/corrections").glob("*/index.html")
     assert page.stat().st_size < 250_000
     assert f"{MEASURES - 20:,} more measures" in page.read_text()

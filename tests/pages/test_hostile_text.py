@@ -57,7 +57,7 @@ def told(  # the places where somebody's text can stand
     certificate = Certificate(correction, "digest", prints, prints, {}, DAYS, (), checks, prints)
     sample = Sample(correction, 2, 2, 40, (row,))
     content = PageContent(history(events), events, certificate, figures, sample, NOW)
-    return page(content, Markup(changes(figures, certificate, sample)))
+    return page(content, Markup(changes(figures)))
 
 
 PLACES: dict[str, Callable[[str], str]] = {

@@ -95,21 +95,28 @@ def served(lake: TestLake, access: Access | None = None) -> Iterator[Served]:
     """The console of a lake, listening on a free port of this machine until the end."""
     with lake.entered():
         console = Console(tables_in(lake.definitions), lake.runner, lake.lake, published_root(), access or Access())
-        config = uvicorn.Config(
-            console.application(), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            thread.join(0.02)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield Served(lake, f"http://127.0.0.1:{port}")
-        finally:
-            server.should_exit = True
-            thread.join(20)
+        with listening(console) as url:
+            yield Served(lake, url)
+
+
+@contextmanager
+def listening(console: Console) -> Iterator[str]:
+    """The address of a console on a free port of this machine, until the end."""
+    config = uvicorn.Config(
+        console.application(), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        thread.join(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
 
 
 def token_on(page: Answered) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plain import one_line
 from backfill_assets.errors.setup import ExtraMissing, needs_extra
+from backfill_assets.pages.notices import notice_page
 from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.replacing import replace_text
@@ -34,10 +35,11 @@ class Post:
     now: datetime
 
     def publish(self, notice: Notice) -> str:
-        """Record a notice, and write it down for readers; returns its path. Sending is :meth:`deliver`'s."""
+        """Record a notice, and write it down as text and as a page; returns its path. Sending is :meth:`deliver`'s."""
         self.records.outbox.record(notice, channels_of(notice.audience), self.now)
         target = self.folder / f"{notice.name}.md"
         replace_text(target, notice.body)
+        replace_text(target.with_name(f"{notice.name}.html"), notice_page(notice))
         return str(target)
 
     def deliver(self) -> tuple[Delivery, ...]:

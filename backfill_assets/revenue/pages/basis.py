@@ -8,9 +8,8 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from backfill_assets.pages.formats import money
-from backfill_assets.pages.words import days_counted, said
+from backfill_assets.pages.words import coded, day_told, days_counted, said
 from backfill_assets.revenue.pages.state import State
-from backfill_assets.text import iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,7 @@ class Basis:
     """The days of one page: expected and present, and by correction how many of them it wrote.
 
     ``half`` are corrections that changed some of the page's days and not (or no longer) others that they should:
-    such a page mixes days before and after a correction, and its sum is neither.
+    such a page mixes days before and after a correction, and its sum is neither. ``paged`` have a page to be linked.
     """
 
     expected: tuple[date, ...]
@@ -27,6 +26,7 @@ class Basis:
     half: tuple[str, ...]
     code: tuple[str, ...]
     commit: int | None
+    paged: frozenset[str] = frozenset()
 
     @property
     def is_complete(self) -> bool:
@@ -50,21 +50,31 @@ class Basis:
             return "mixed"
         return "corrected" if self.corrected else "original"
 
-    def line(self) -> Markup:
-        """All of it in one line."""
+    def line(self, up: str = "../") -> Markup:
+        """What people have to know of it, in one line; ``up`` leads to the index."""
         number = len(self.present)
-        days = f"{number:,} of {days_counted(len(self.expected))}"
+        days: Markup | str = f"{number:,} of {days_counted(len(self.expected))}"
         if self.missing and self.expected:
-            named = ", ".join(iso(self.missing)[:3]) + (" …" if self.missing[3:] else "")
-            days += f" (without {named})"
+            lacking = ", ".join(day_told(day) for day in self.missing[:3]) + (" …" if self.missing[3:] else "")
+            days += f" (without {lacking})"
         parts = [days, {"original": "as first published", "corrected": "corrected", "mixed": "mixed basis"}[self.name]]
         for one, changed in self.corrected.items():
-            parts.append(Markup("{} by correction {}").format(days_counted(changed), said(one)))
-        if self.commit is not None:
-            parts.append(f"fact commit {self.commit}")
-        if self.code:
-            parts.append(Markup("code {}").format(Markup(", ").join(said(one[:12]) for one in self.code)))
+            parts.append(Markup("{} by {}").format(days_counted(changed), self.link(one, up)))
         return Markup(" · ").join(parts)
+
+    def link(self, correction: str, up: str = "../") -> Markup:
+        """A correction, with the way to its page where it has one."""
+        told = Markup("correction {}").format(said(correction))
+        if correction not in self.paged:
+            return told
+        return Markup('<a href="{}corrections/{}/index.html">{}</a>').format(up, correction, told)
+
+    def built(self) -> Markup:
+        """What it was computed from, for who looks into it."""
+        parts = [Markup("fact commit <code>{}</code>").format(self.commit)] if self.commit is not None else []
+        if self.code:
+            parts.append(Markup("code {}").format(Markup(", ").join(coded(one[:12]) for one in self.code)))
+        return Markup(", ").join(parts)
 
 
 def dollars(value: Decimal) -> Markup:
@@ -90,6 +100,7 @@ def basis_of(state: State, expected: Iterable[date]) -> Basis:
         half=_half(state, present, {day: build.correction for day, build in made.items()}),
         code=tuple(sorted({build.code_version for build in made.values()})),
         commit=snapshot.commit if snapshot else None,
+        paged=state.paged,
     )
 
 

@@ -1,41 +1,53 @@
 """The index: the reports and their state, corrections that are open, and what past ones did."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 from markupsafe import Markup
 
-from backfill_assets.corrections import NINE_STEPS, Progress, Step, Window, next_step, others_in_chain, sentence_of
+from backfill_assets.corrections import NINE_STEPS, Progress, Step, Window
 from backfill_assets.lake import Delivery
 from backfill_assets.pages.formats import money
+from backfill_assets.pages.listing import lists_of
 from backfill_assets.pages.words import day_told, days_counted
 from backfill_assets.revenue.pages.basis import basis_of
-from backfill_assets.revenue.pages.pack import Month
+from backfill_assets.revenue.pages.pack import board_months
 from backfill_assets.revenue.pages.report import rendered_report
 from backfill_assets.revenue.pages.state import Shown, State, summed
+from backfill_assets.text import month_of
 
 
-def render_index(
-    state: State, months: Mapping[str, Month], files: Collection[str], deliveries: Collection[Delivery]
-) -> str:
-    """The page, as one document; ``files`` are the paths that may be linked, relative to it."""
+def render_index(state: State, deliveries: Collection[Delivery], is_there: Callable[[str], bool]) -> str:
+    """The page, as one document; ``is_there`` says of a path, relative to it, whether it can be linked."""
     days = state.dashboard.days
-    newest_first = [*reversed(state.corrections.values())]
-    told = [(one.is_closed, _correction(one, state, deliveries)) for one in newest_first]
+
+    def place(path: str) -> str:
+        return path if is_there(path) else ""
+
+    lists = lists_of(
+        state.corrections,
+        deliveries,
+        lambda name: place(f"corrections/{name}/index.html"),
+        lambda name: place(f"notices/{name}.html"),
+    )
     return rendered_report(
         "index.html",
         basis_of(state, Window.spanning(days) if days else ()),
         None,
+        "",
         title="Revenue reports",
         reports=[
-            ReportLine("Executive dashboard", "executive_dashboard/index.html", state.dashboard),
+            ReportLine("Executive dashboard", place("executive_dashboard/index.html"), state.dashboard),
             ReportLine("Finance reconciliation export", "", state.export),
             ReportLine("Board pack", "", state.board),
         ],
-        months=[(month, _links(name, files)) for name, month in reversed(list(months.items()))],
-        open_corrections=[one for is_closed, one in told if not is_closed],
-        past_corrections=[one for is_closed, one in told if is_closed],
+        months=[(month, _links(name, is_there)) for name, month in reversed(list(board_months(state).items()))],
+        days=_days(state, is_there),
+        lists=lists,
+        all_corrections=place("corrections/index.html"),
+        more=lambda one: _more(one.progress, state, deliveries),
     )
 
 
@@ -54,34 +66,39 @@ class ReportLine:
         return day_told(last) if self.shown.report != "board_pack" else f"{last:%B %Y}"
 
 
-def _links(month: str, files: Collection[str]) -> list[tuple[str, str]]:
+def _links(month: str, is_there: Callable[[str], bool]) -> list[tuple[str, str]]:
     known = {
         "board pack": f"board_pack/{month}.html",
         "PDF": f"board_pack/{month}.pdf",
         "workbook": f"finance_reconciliation_export/{month}.xlsx",
     }
-    return [(name, path) for name, path in known.items() if path in files]
+    return [(name, path) for name, path in known.items() if is_there(path)]
+
+
+def _days(state: State, is_there: Callable[[str], bool]) -> dict[str, list[tuple[date, list[tuple[str, str]]]]]:
+    """The files of each day by month, newest month first."""
+    found: dict[str, list[tuple[date, list[tuple[str, str]]]]] = {}
+    for day in sorted(state.export.days, key=lambda day: (-day.year, -day.month, day.day)):
+        known = {kind: f"finance_reconciliation_export/days/{day}.{kind.lower()}" for kind in ("CSV", "Parquet")}
+        links = [(kind, path) for kind, path in known.items() if is_there(path)]
+        if links:
+            found.setdefault(month_of(day), []).append((day, links))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class CorrectionLines:
-    """A correction as the index tells of it: how far it is, what is next, its effect, who was told."""
+class More:
+    """What the index tells of a correction beside where it stands: how far it is, its effect, who was told."""
 
-    progress: Progress
     how_far: str
-    next: str
     effect: Markup | str
     told: list[tuple[str, list[str]]]
 
 
-def _correction(progress: Progress, state: State, deliveries: Collection[Delivery]) -> CorrectionLines:
+def _more(progress: Progress, state: State, deliveries: Collection[Delivery]) -> More:
     name = progress.plan.correction
     effect = state.entries.filter(pl.col("correction") == name)
-    # The page is the same for as long as the ledger is: it does not know what time it is.
-    next_is = sentence_of(
-        name, next_step(progress, progress.plan.opened_at, chain=others_in_chain(progress, state.corrections))
-    )
-    return CorrectionLines(progress, _how_far(progress), next_is, _effect(effect), _told(name, deliveries))
+    return More(_how_far(progress), _effect(effect), _told(name, deliveries))
 
 
 def _how_far(progress: Progress) -> str:

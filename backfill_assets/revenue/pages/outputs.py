@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -10,17 +10,15 @@ from importlib.resources import files
 
 import polars as pl
 
-from backfill_assets.lake import Delivery
+from backfill_assets.pages.formats import amount
 from backfill_assets.pages.shell import drawn_by
-from backfill_assets.pages.words import days_counted, moment_told
+from backfill_assets.pages.words import day_told, days_counted, moment_told
 from backfill_assets.revenue import exports
 from backfill_assets.revenue.pages.basis import Basis, basis_of
 from backfill_assets.revenue.pages.dashboard import render_dashboard
-from backfill_assets.revenue.pages.index import render_index
 from backfill_assets.revenue.pages.pack import Month, board_months, month_days, render_pack
 from backfill_assets.revenue.pages.report import PACKAGE, banner_of
-from backfill_assets.revenue.pages.state import Hold, Shown, State
-from backfill_assets.revenue.printing_pdf import browser
+from backfill_assets.revenue.pages.state import Hold, Shown, State, summed
 from backfill_assets.text import month_of, quarter_of
 
 MIXED = "BACKFILL_BOARD_PACK_MIXED"
@@ -37,15 +35,9 @@ class Output:
     prints: bool = False
 
 
-def outputs(state: State, deliveries: Collection[Delivery]) -> Iterator[Output]:
-    """Every file as it has to be now; the index comes last, and links what comes before it."""
-    months = board_months(state)
-    made: list[str] = []
-    prints = browser() is not None
-    for output in (*_days(state), *_books(state), *_packs(state, months), _dashboard(state)):
-        made += [output.path, *([output.path.replace(".html", ".pdf")] if output.prints and prints else [])]
-        yield output
-    yield Output("index.html", "", lambda: render_index(state, months, made, deliveries).encode())
+def outputs(state: State) -> Iterator[Output]:
+    """Every file as it has to be now, but the index, which links what there is of them."""
+    yield from (*_days(state), *_books(state), *_packs(state, board_months(state)), _dashboard(state))
 
 
 def _dashboard(state: State) -> Output:
@@ -53,8 +45,9 @@ def _dashboard(state: State) -> Output:
         _whole(state.dashboard),
         _whole(state.export),
         _whole(state.fact),
-        _held(state.dashboard.hold),
+        _held(state.dashboard.hold, state),
         _swaps(state),
+        basis_of(state, state.dashboard.days).line(),
     ]
     return Output("executive_dashboard/index.html", _digest(*parts), lambda: render_dashboard(state).encode())
 
@@ -77,7 +70,7 @@ def _books(state: State) -> Iterator[Output]:
     for month in sorted({month_of(day) for day in shown.days}):
         days = [day for day in month_days(month) if day in shown.days]
         mine = entries.filter(pl.col("month") == month)
-        parts = [*(shown.fingerprint(day) for day in days), _held(shown.hold), _rows(mine), _facts(state, month)]
+        parts = [*(shown.fingerprint(day) for day in days), _held(shown.hold, state), _rows(mine), _facts(state, month)]
         digest = _digest(*parts, _swaps(state))
         yield Output(f"{EXPORTS}/{month}.xlsx", digest, lambda month=month, mine=mine: _book(state, month, mine))
 
@@ -100,7 +93,7 @@ def _book(state: State, month: str, entries: pl.DataFrame) -> bytes:
 def _cover(basis: Basis, rows: pl.DataFrame, entries: pl.DataFrame) -> list[tuple[str, str]]:
     differing = rows.filter(pl.col("reason") != "equal").height
     told = [
-        ("Data as of", str(basis.as_of or "")),
+        ("Data as of", day_told(basis.as_of) if basis.as_of else ""),
         (
             "Complete",
             "yes" if basis.is_complete else f"no, {len(basis.present)} of {days_counted(len(basis.expected))}",
@@ -114,8 +107,13 @@ def _cover(basis: Basis, rows: pl.DataFrame, entries: pl.DataFrame) -> list[tupl
     ]
     for part in entries.partition_by("correction", "version", maintain_order=True):
         first = part.row(0, named=True)
-        delta = part["delta_usd"].sum()
-        told.append((f"{first['entry'].capitalize()} {first['correction']}", f"{delta:+f} USD, {first['reason']}"))
+        delta = summed(part, "delta_usd")
+        told.append(
+            (
+                f"{first['entry'].capitalize()} {first['correction']}",
+                f"{amount(delta, signed=True)} USD, {first['reason']}",
+            )
+        )
     return told
 
 
@@ -134,7 +132,7 @@ def _packs(state: State, months: dict[str, Month]) -> Iterator[Output]:
         parts = [state.board.fingerprint(date.fromisoformat(f"{one}-01")) for one in beside]
         parts += [f"{months[one].restated_by}{months[one].basis.line()}" for one in beside]
         parts += [state.dashboard.fingerprint(day) for one in beside for day in month_days(one)]
-        parts += [_held(state.board.hold), str(allow), _rows(_entries(state, name)), _facts(state, name)]
+        parts += [_held(state.board.hold, state), str(allow), _rows(_entries(state, name)), _facts(state, name)]
         digest = _digest(*parts, month.name)
         make = lambda name=name: render_pack(state, months, name, allow_mixed=allow).encode()  # noqa: E731 - binds the name of this turn
         yield Output(f"board_pack/{name}.html", digest, make, prints=True)
@@ -163,8 +161,8 @@ def _swaps(state: State) -> str:
     )
 
 
-def _held(hold: Hold | None) -> str:
-    return repr(hold)
+def _held(hold: Hold | None, state: State) -> str:
+    return f"{hold!r}{sorted(state.paged.intersection(hold.corrections)) if hold else ''}"
 
 
 def _whole(shown: Shown) -> str:

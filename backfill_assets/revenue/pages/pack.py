@@ -11,7 +11,7 @@ from markupsafe import Markup
 from backfill_assets.corrections import Window
 from backfill_assets.pages.charts import Drawing
 from backfill_assets.pages.formats import count, growth, money, share
-from backfill_assets.pages.words import days_counted, month_told
+from backfill_assets.pages.words import days_counted, month_told, period_told
 from backfill_assets.revenue.pages.basis import Basis, basis_of, dollars
 from backfill_assets.revenue.pages.dashboard import by_month, months_chart
 from backfill_assets.revenue.pages.report import rendered_report
@@ -76,7 +76,7 @@ def render_pack(state: State, months: dict[str, Month], name: str, *, allow_mixe
         state.board.hold,
         title=f"Board pack, {month_told(name)}",
         month=month,
-        quarter=quarter_of(name),
+        quarter=period_told(quarter_of(name)),
         is_refused=is_refused,
         **({} if is_refused else _figures(state, months, month)),
     )
@@ -112,7 +112,7 @@ def _tiles(months: dict[str, Month], month: Month) -> list[Tile]:
         yearly = Markup("{} on the year").format(growth(month.revenue, last_year.revenue))
     return [
         ("Revenue", dollars(month.revenue), monthly),
-        (f"{quarter} so far", dollars(to_date), yearly),
+        (f"{period_told(quarter)} so far", dollars(to_date), yearly),
         ("Transactions", count(month.transactions), f"{days_counted(len(month.basis.present))} published"),
         _last_tile(month),
     ]

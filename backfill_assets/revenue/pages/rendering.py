@@ -3,7 +3,7 @@
 import fcntl
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,12 @@ from backfill_assets.corrections import Ending, Event
 from backfill_assets.lake import Records, replace_files
 from backfill_assets.revenue.errors import PrintingFailed
 from backfill_assets.revenue.journal import Journal
+from backfill_assets.revenue.pages.index import render_index
 from backfill_assets.revenue.pages.outputs import Output, outputs
 from backfill_assets.revenue.pages.state import FACT, State, read_state
 from backfill_assets.revenue.printing_pdf import browser, print_pages
 
+INDEX = "index.html"
 STAMPS = ".rendered.json"
 LOCK = ".rendering"
 
@@ -49,10 +51,11 @@ def render_reports(records: Records, folder: Path, pending: Event | None = None)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         _keep_journal(records, read_state(records, pending))
-        state = read_state(records, pending)
+        state = read_state(records, pending, folder)
         stamps = _stamps(folder)
-        stale = [one for one in outputs(state, records.outbox.deliveries()) if not _is_current(folder, stamps, one)]
-        return _replace(folder, stale, stamps)
+        stale = [one for one in outputs(state) if not _is_current(folder, stamps, one)]
+        told = records.outbox.deliveries()
+        return _replace(folder, stale, stamps, lambda is_there: render_index(state, told, is_there).encode())
 
 
 def _keep_journal(records: Records, state: State) -> None:
@@ -63,29 +66,39 @@ def _keep_journal(records: Records, state: State) -> None:
 
 
 def _is_current(folder: Path, stamps: dict[str, str], output: Output) -> bool:
-    if not output.digest or stamps.get(output.path) != output.digest or not (folder / output.path).exists():
+    if stamps.get(output.path) != output.digest or not (folder / output.path).exists():
         return False
     wants_pdf = output.prints and browser() is not None
     return not wants_pdf or (folder / output.path).with_suffix(".pdf").exists()
 
 
-def _replace(folder: Path, stale: Sequence[Output], stamps: dict[str, str]) -> Rendered:
-    """Make everything first, then replace it all; the stamps come after what they speak of."""
+def _replace(
+    folder: Path, stale: Sequence[Output], stamps: dict[str, str], index: Callable[[Callable[[str], bool]], bytes]
+) -> Rendered:
+    """Make everything first, the index last, then replace it all; the stamps come after what they speak of."""
     made = {output.path: output.make() for output in stale}
     printed, failed = _printed({one.path: made[one.path] for one in stale if one.prints})
     contents: dict[Path, bytes | None] = {}
     for output in stale:
         target = folder / output.path
-        if output.digest or not target.exists() or target.read_bytes() != made[output.path]:
-            contents[target] = made[output.path]
+        contents[target] = made[output.path]
         if output.prints:
             # No PDF rather than an outdated one.
             contents[target.with_suffix(".pdf")] = printed.get(output.path)
+
+    def is_there(path: str) -> bool:
+        target = folder / path
+        return contents[target] is not None if target in contents else target.is_file()
+
+    first, told = folder / INDEX, index(is_there)
+    if not first.exists() or first.read_bytes() != told:
+        contents[first] = told
     if contents:
-        current = stamps | {output.path: output.digest for output in stale if output.digest}
-        contents[folder / STAMPS] = json.dumps(current, indent=0, sort_keys=True).encode()
+        contents[folder / STAMPS] = json.dumps(
+            stamps | {one.path: one.digest for one in stale}, indent=0, sort_keys=True
+        ).encode()
         replace_files(contents)
-    replaced = [output.path for output in stale if folder / output.path in contents]
+    replaced = [path for path in (*made, INDEX) if folder / path in contents]
     return Rendered(tuple(replaced), tuple(failed))
 
 

@@ -12,8 +12,11 @@ from backfill_assets.revenue.pages.state import Hold
 PACKAGE = "backfill_assets.revenue.pages"
 
 
-def rendered_report(template: str, basis: Basis, hold: Hold | None, **values: object) -> str:
-    """A report as one document, with the line of completeness, and the banner while it is frozen."""
+def rendered_report(template: str, basis: Basis, hold: Hold | None, up: str = "../", /, **values: object) -> str:
+    """A report as one document, with the line of completeness, and the banner while it is frozen.
+
+    ``up`` leads from where it lies to the index.
+    """
     attributes = {
         "as-of": basis.as_of or "",
         "complete": "true" if basis.is_complete else "false",
@@ -21,7 +24,8 @@ def rendered_report(template: str, basis: Basis, hold: Hold | None, **values: ob
         **({"frozen-by": " ".join(hold.corrections)} if hold else {}),
     }
     banner = banner_of(hold, basis) if hold else None
-    return rendered(template, PACKAGE, attributes=attributes, basis=basis, line=basis.line(), banner=banner, **values)
+    told = {"attributes": attributes, "basis": basis, "line": basis.line(up), "built": basis.built(), "banner": banner}
+    return rendered(template, PACKAGE, **told, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,13 @@ def banner_of(hold: Hold, basis: Basis) -> Banner:
     """The banner of a report that is frozen."""
     shown = basis.as_of
     sentence = Markup(
-        "Frozen since {} by correction {}. {} These are the last good numbers, up to {}. They stay until the "
+        "Frozen since {} by {}. {} These are the last good numbers, up to {}. They stay until the "
         "correction is published here or abandoned{}."
     ).format(
         moment_told(hold.since),
-        Markup(", ").join(said(one) for one in hold.corrections),
+        Markup(", ").join(basis.link(one) for one in hold.corrections),
         said(hold.reason),
         day_told(shown),
         f", expected by {moment_told(hold.until)}" if hold.until else "",
     )
-    return Banner(f"As of {shown or 'no day'}, correction in flight", sentence)
+    return Banner(f"As of {day_told(shown) if shown else 'no day'}, correction in flight", sentence)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from backfill_assets.corrections import (
     looked,
 )
 from backfill_assets.lake import Build, Records, Snapshot
+from backfill_assets.pages.listing import pages_in
 from backfill_assets.revenue.journal import ORDER, Journal
 from backfill_assets.revenue.schemas import schema_of
 from backfill_assets.text import one_line
@@ -96,11 +98,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class State:
-    """The corrections as the ledger knows them, with an event that is about to be written, and the reports."""
+    """The corrections as the ledger knows them, with an event that is about to be written, and the reports.
+
+    ``paged`` are the corrections that have a page among what is published.
+    """
 
     records: Records
     histories: Mapping[str, Sequence[Event]]
     holds: Mapping[str, Hold] = field(default_factory=dict[str, Hold])
+    paged: frozenset[str] = frozenset()
 
     @cached_property
     def corrections(self) -> dict[str, Progress]:
@@ -171,14 +177,15 @@ class State:
         return Shown(report, self.records.snapshot(report, hold.commit if hold else None), hold)
 
 
-def read_state(records: Records, pending: Event | None = None) -> State:
-    """Read the ledger, as it will be once ``pending`` is in it."""
+def read_state(records: Records, pending: Event | None = None, folder: Path | None = None) -> State:
+    """Read the ledger, as it will be once ``pending`` is in it, and which corrections have a page in the folder."""
     histories: dict[str, Sequence[Event]] = {**records.ledger.histories()}
     if pending is not None:
         events = histories.get(pending.correction, ())
         histories[pending.correction] = (*events, replace(pending, sequence=len(events) + 1))
+    paged = frozenset[str]() if folder is None else pages_in(folder)
     state = State(records, histories)
-    return State(records, histories, _holds(state))
+    return State(records, histories, _holds(state), paged)
 
 
 def _holds(state: State) -> dict[str, Hold]:

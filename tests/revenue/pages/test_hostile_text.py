@@ -40,7 +40,7 @@ class Scene:
         months = board_months(self.state)
         packs = [render_pack(self.state, months, name, allow_mixed=True) for name in months]
         refused = [render_pack(self.state, months, name) for name in months]
-        index = render_index(self.state, months, ["board_pack/2026-01.html"], self.deliveries)
+        index = render_index(self.state, self.deliveries, lambda _path: True)
         return "".join([render_dashboard(self.state), *packs, *refused, index])
 
 

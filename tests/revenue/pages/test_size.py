@@ -26,6 +26,7 @@ def test_the_dashboard_of_three_years_is_below_two_megabytes():
         fact=SimpleNamespace(snapshot=None),
         builds={},
         corrections={},
+        paged=frozenset(),
     )
 
     page = render_dashboard(state)

@@ -69,7 +69,7 @@ def test_a_freeze_puts_the_banner_on_every_page_before_it_is_written_down(room: 
         assert "correction in flight" in page.text
         assert "The <b>FX join</b> used the rate of the previous day." in page.text
         assert "expected by" in page.text
-    assert "As of 2026-01-09, correction in flight" in shown(room).text
+    assert "As of 9 January 2026, correction in flight" in shown(room).text
 
 
 def test_the_numbers_stay_those_of_the_pinned_commit_until_the_thaw_brings_the_new_ones(
