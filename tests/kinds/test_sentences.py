@@ -105,6 +105,7 @@ ELSEWHERE_MEANT = {
     "status": "the command",
     "diff": "the command",
     "version": "a staged table, and a code version",
+    "sample": "staged rows that are computed a second time",
     "lineage record": "lineage records, a verb",
 }
 """Avoided words that also mean something else, in which they are right."""
