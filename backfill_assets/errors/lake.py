@@ -42,13 +42,16 @@ class LogLost(Unusable):
 
 
 class LogDamaged(Unusable):
-    """An entry of a table's log is empty, cut short or missing."""
+    """An entry of a table's log is empty, cut short or missing; ``last`` is its file where nothing is built on it."""
 
-    def __init__(self, uri: str, what: str) -> None:
-        super().__init__(
-            f"The log of {uri} is damaged ({what}). Nothing was read or written. "
-            "Bring that entry back from a copy of the lake, because later ones are built on it."
+    def __init__(self, uri: str, what: str, last: str = "") -> None:
+        next_move = (
+            f"Move {last} out of the log and run the same again where the power failed while this software wrote it, "
+            "because then it was never declared, and otherwise bring it back from a copy of the lake."
+            if last
+            else "Bring that entry back from a copy of the lake, because later ones are built on it."
         )
+        super().__init__(f"The log of {uri} is damaged ({what}). Nothing was read or written. {next_move}")
 
 
 class CommitGone(Unusable):

@@ -46,6 +46,10 @@ class Log:
         """The last number there is, -1 without any."""
         return max((*self.entries, *self.checkpoints), default=-1)
 
+    def last(self, commit: int) -> str:
+        """The path of a commit's entry where there is no later one, else the empty string."""
+        return self.entries[commit].path if commit == self.newest and commit in self.entries else ""
+
     def base(self, commit: int) -> int:
         """The newest checkpoint that a commit is read from, -1 without one."""
         return max((number for number in self.checkpoints if number <= commit), default=-1)
@@ -127,7 +131,7 @@ def refuse_damaged(folder: Folder, commit: int) -> None:
                 continue
             content = folder.read(found.path) if found.size and number > base else b""
             if flaw := flaw_of(content) if number > base or not found.size else None:
-                raise LogDamaged(folder.uri, f"commit {number} {flaw}")
+                raise LogDamaged(folder.uri, f"commit {number} {flaw}", log.last(number))
             whole[number] = seen
     if whole:
         # Only all of them together: after a refusal the next read looks at as much again.

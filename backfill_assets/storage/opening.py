@@ -86,7 +86,9 @@ def explained(folder: Folder, commit: int | None, error: Exception) -> BackfillA
     unread = (
         f"checkpoint {log.base(wanted)} cannot be read ({told})" if "arquet" in told or "heckpoint" in told else told
     )
-    return LogDamaged(folder.uri, flaw_in(folder, log, wanted) or unread)
+    flaw = flaw_in(folder, log, wanted)
+    last = log.last(wanted) if flaw and flaw.startswith(f"commit {wanted} ") else ""
+    return LogDamaged(folder.uri, flaw or unread, last)
 
 
 POLARS_TYPES: dict[str, pl.DataType] = {name: kind() for kind, name in DELTA_NAMES.items()}

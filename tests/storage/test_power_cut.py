@@ -147,6 +147,23 @@ def test_what_was_declared_outlives_a_power_cut(write: Callable[[Path], None], l
     assert {table.relative_to(cut): held(table) for table in tables_below(cut)}.items() >= before.items()
 
 
+@pytest.mark.parametrize(
+    "left", [b"", b'{"commitInfo":{"backfill_assets/actions":"2"', None], ids=["empty", "half", "line"]
+)
+def test_an_entry_that_was_never_declared_is_named_and_the_table_goes_on_without_it(left: bytes | None, tmp_path: Path):
+    live_with(tmp_path / "t", {day(0): [1]}).replace_days({day(0): worth(2)})
+    table = Table(str(shutil.copytree(tmp_path / "t", tmp_path / "copy")), SMALL)
+    entry = tmp_path / "copy" / "_delta_log" / f"{2:020}.json"
+    entry.write_bytes(entry.read_bytes().splitlines(keepends=True)[0] if left is None else left)
+    with pytest.raises(LogDamaged, match=f"Move _delta_log/{entry.name} out of the log and run the same again"):
+        table.snapshot()
+
+    entry.unlink()
+    assert content(table) == {day(0): [1]}
+    table.replace_days({day(0): worth(2)})
+    assert content(table) == {day(0): [2]}
+
+
 def without(root: Path, into: Path, *gone: str, empty: str = "") -> ControlTable:
     """A copy of a lake with a control table, without some files of its log."""
     log = shutil.copytree(root, into) / "_control" / "numbers" / "_delta_log"
