@@ -112,6 +112,11 @@ dagster dagster-daemon dagster-webserver dagit daemon root system sudo service s
 ci bot robot machine server automation automatic pipeline airflow jenkins runner docker container kubernetes nightly app
 api cli admin administrator superuser guest www-data ubuntu localhost localsystem
 """
+AN_ID = "letters, digits, underscores and dashes, at most 64"
+A_WATCHER = "the name of an audience, of letters, digits, spaces, dots, dashes and underscores"
+# Both become names of files and folders. An id that is not given is the day's.
+ID = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,63})?")
+WATCHER = re.compile(r"\w[\w .-]{0,63}")
 _PLACEHOLDERS = """
 name names me myself i you user username person people somebody someone anybody anyone everybody everyone nobody unknown
 anonymous anon none null nil na todo tbd fixme x xx xxx xyz string str text placeholder empty default

@@ -39,6 +39,16 @@ from backfill_assets.errors.base import counted
 EVERYONE = "everyone"
 Sums = Mapping[str, Mapping[str, str]]
 _UNFIT = re.compile(r"[^\w.-]+")
+LONGEST_FILE_NAME = 100
+
+
+def _file_name(audience: str) -> str:
+    """An audience as a part of a file name; of one that is too long in bytes, its beginning and a digest of it."""
+    fit = _UNFIT.sub("-", audience)
+    if len(fit.encode()) <= LONGEST_FILE_NAME:
+        return fit
+    beginning = fit.encode()[: LONGEST_FILE_NAME // 2].decode(errors="ignore")
+    return f"{beginning}-{hashlib.sha256(audience.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Notice:
     def name(self) -> str:
         """The file name of the notice, without its ending."""
         again = f"-{self.number}" if self.number > 1 else ""
-        return f"{self.correction}-{self.event}{again}-{_UNFIT.sub('-', self.audience)}"
+        return f"{self.correction}-{self.event}{again}-{_file_name(self.audience)}"
 
     @property
     def message_id(self) -> str:

@@ -32,7 +32,7 @@ from backfill_assets.runbook.chains import (
 )
 from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.looking import refuse_moved
-from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unfit, refuse_unplaced
+from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unfit, refuse_unnameable, refuse_unplaced
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.settling import call_off
 from backfill_assets.runbook.stale_readers import slots_reading
@@ -224,6 +224,7 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
     table = ctx.table
     if request.table != table.name:
         raise TableUnknown(request.table, [table.name])
+    refuse_unnameable(request)
     request = request.in_grain(table.partition.grain)
     live = ctx.records.newest(table.name)
     pins = {source: ctx.records.snapshot(source).commit for source in table.sources.names}

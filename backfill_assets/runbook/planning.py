@@ -9,9 +9,11 @@ import polars as pl
 
 from backfill_assets.core.condition import NO_ROWS_ALONE, counted_where
 from backfill_assets.core.exact import is_exact
+from backfill_assets.core.given import A_WATCHER, AN_ID, ID, WATCHER
 from backfill_assets.core.partition_column import slots_in
 from backfill_assets.core.plan import Approval, Plan, Request
 from backfill_assets.core.waves import estimate, in_order, ordered_waves, within_rate
+from backfill_assets.errors.base import as_words
 from backfill_assets.errors.lake import (
     ColumnsNotLive,
     DaysNotPartitions,
@@ -23,7 +25,7 @@ from backfill_assets.errors.lake import (
     PartitionedOtherwise,
     RowsWithoutDay,
 )
-from backfill_assets.errors.request import CorrectedFirst
+from backfill_assets.errors.request import CorrectedFirst, RequestFieldInvalid
 from backfill_assets.errors.validation import ClauseHoldsNothing, ConditionUnusable, NothingHeldUnchanged
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import CorrectableTable
@@ -117,6 +119,19 @@ def rows_without_day_told(records: Records, tables: Collection[str]) -> list[str
             noun = snapshot.partition.grain
             told.append(f"{noun.worded('Rows without a day')} in {name}, {rows}, are in no {noun.value}'s figures.")
     return told
+
+
+def refuse_unnameable(request: Request) -> None:
+    """Refuse names that could not be those of files and folders, whichever way the request came.
+
+    Raises:
+        RequestFieldInvalid: naming the field and what it takes.
+    """
+    if not ID.fullmatch(request.correction):
+        raise RequestFieldInvalid("correction", as_words(request.correction), AN_ID)
+    for watcher in request.watchers:
+        if not WATCHER.fullmatch(watcher):
+            raise RequestFieldInvalid("watchers", as_words(watcher), A_WATCHER)
 
 
 def refuse_early(plan: Plan) -> None:

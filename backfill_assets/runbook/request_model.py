@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from backfill_assets.core.expectation import A_SHARE, Expectation
-from backfill_assets.core.given import PLACEHOLDERS, as_slot
+from backfill_assets.core.given import A_WATCHER, AN_ID, ID, PLACEHOLDERS, WATCHER, as_slot
 from backfill_assets.core.plan import Approval
 from backfill_assets.core.slots import Hour
 from backfill_assets.core.waves import WaveOrder
@@ -36,8 +36,6 @@ from backfill_assets.runbook.strict_yaml import Place
 A_DAY = "a day written as YYYY-MM-DD, or an hour in UTC as YYYY-MM-DDTHH:00Z"
 AN_AMOUNT = "an amount in digits, such as -1234.56"
 A_COUNT = "a whole number from 1, in digits"
-AN_ID = "letters, digits, underscores and dashes, at most 64"
-A_WATCHER = "the name of an audience, of letters, digits, spaces, dots, dashes and underscores"
 A_REASON = "a sentence on what was wrong, filled in"
 MAPPINGS = {
     "window": "two days or two hours, such as {first YYYY-MM-DD, last YYYY-MM-DD}",
@@ -52,9 +50,7 @@ MAPPINGS = {
 _SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,12})?)( ?%)?")
 _AMOUNT = re.compile(r"[-+]?[0-9]{1,24}(\.[0-9]{1,12})?")
 _COUNT = re.compile(r"[1-9][0-9]{0,5}")
-_ID = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,63})?")
 _OPEN = re.compile(r"\bbecause\s*(…|\.\.\.)?$")
-_WATCHER = re.compile(r"\w[\w .-]{0,63}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +110,11 @@ Name = Annotated[str, _Text("a text", lambda text: text.strip() or None, _STRING
 Reason = Annotated[str, _Text(A_REASON, _filled_in, _STRING)]
 Day = Annotated[date, _Text(A_DAY, as_slot, _DATE)]
 DayName = Annotated[str, _Text(A_DAY, _day_name, _DATE)]
-Watcher = Annotated[str, _Text(A_WATCHER, _matching(_WATCHER), _STRING)]
+Watcher = Annotated[str, _Text(A_WATCHER, _matching(WATCHER), _STRING)]
 Count = Annotated[int, _Text(A_COUNT, lambda text: int(text) if _COUNT.fullmatch(text) else None, _WHOLE)]
 Amount = Annotated[str, _Text(AN_AMOUNT, _matching(_AMOUNT), _NUMBER_OR_TEXT)]
 Share = Annotated[str, _Text(A_SHARE, _share, _NUMBER_OR_TEXT)]
-Id = Annotated[str, _Text(AN_ID, _matching(_ID), {"type": ["string", "integer"]})]
+Id = Annotated[str, _Text(AN_ID, _matching(ID), {"type": ["string", "integer"]})]
 Flag = Annotated[bool, _Text("true or false", FLAGS.get, {"type": "boolean"})]
 Sign = Annotated[str, _one_of("up", "down")]
 Order = Annotated[str, _one_of(*WaveOrder)]
