@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.asset.table_definition import TableDefinition
     from backfill_assets.runbook import StepContext
     from backfill_assets.runbook.previewing import Asked
+    from backfill_assets.runbook.stale_readers import StaleReader
 
 WRONG = "These {noun}s are computed otherwise by the code as it is now, because …"
 
@@ -62,12 +63,12 @@ def preview(**given: Any) -> None:
         ends, session = wanted.ends, Session()
         of_code = wanted.file is None
         found, fields = _of_code(session, wanted, ends) if of_code else _of_request(session, wanted)
-        request = _request(found, fields)
+        request, stale = _request(found, fields), _stale(session, found)
         if wanted.markdown and not wanted.json:
-            typer.echo(as_markdown(found, request, of_code=of_code))
+            typer.echo(as_markdown(found, request, stale, of_code=of_code))
         else:
-            told = {**found.as_json(), "request": request}
-            answer.give(told, lambda console: print_preview(console, found, request))
+            told = {**found.as_json(), "stale": [one.as_json() for one in stale], "request": request}
+            answer.give(told, lambda console: print_preview(console, found, request, stale))
     raise typer.Exit(FOUND if wanted.fail_if_changed and found.changed else DONE)
 
 
@@ -112,6 +113,15 @@ def _previewed(session: Session, definition: "TableDefinition", ctx: "StepContex
 
     with scratch_of(definition.compute_spec, ctx.records, session.definitions.resources or {}) as scratch:
         return of_some(ctx, scratch, asked)
+
+
+def _stale(session: Session, found: "Preview") -> list["StaleReader"]:
+    """What of other tables is computed from what would be replaced."""
+    from backfill_assets.command_line.work import step_context_of
+    from backfill_assets.runbook.stale_readers import will_be_stale
+
+    changed = found.window.days if not found.is_whole else [one.slot for one in found.changed]
+    return will_be_stale(step_context_of(session, found.table), changed) if found.changed else []
 
 
 def _request(found: "Preview", fields: dict[str, Any]) -> str:

@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from backfill_assets.command_line.printing import print_stale
 from backfill_assets.core.drawing import Estimated, may_be_missed
 from backfill_assets.core.preview import ROWS, Effect, PartitionEffect, Preview, Recomputed, in_decimals
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import counted, days_listed, listed, verb
 from backfill_assets.pages.formats import DASH, MINUS, amount
+
+if TYPE_CHECKING:
+    from backfill_assets.runbook.stale_readers import StaleReader
 
 CENTS = 2
 A_MINUTE = 60
@@ -22,7 +27,7 @@ MOST_DRAWN = 20
 Row = tuple[str, ...]
 
 
-def print_preview(console: Console, found: Preview, request: str) -> None:
+def print_preview(console: Console, found: Preview, request: str, stale: Sequence["StaleReader"] = ()) -> None:
     """The preview on a terminal."""
     for sentence in lead(found):
         console.print(sentence, soft_wrap=True)
@@ -33,18 +38,19 @@ def print_preview(console: Console, found: Preview, request: str) -> None:
     console.print()
     for sentence in details(found):
         console.print(sentence, soft_wrap=True)
+    print_stale(console, stale)
     if request:
         console.print()
         console.print(request, soft_wrap=True)
 
 
-def as_markdown(found: Preview, request: str, *, of_code: bool) -> str:
+def as_markdown(found: Preview, request: str, stale: Sequence["StaleReader"] = (), *, of_code: bool) -> str:
     """The comment for a pull request."""
     would = "would change" if found.changed else "would not change"
     what = f"History of `{found.table}` {would}" if of_code else f"The correction of `{found.table}` {would} it"
     parts = [f"### {what}", " ".join(lead(found))]
     parts += [_as_markdown(table) for table in (_effects(found), _reports(found), _drawn(found)) if len(table) > 1]
-    parts.append("\n".join(f"- {sentence}" for sentence in details(found)))
+    parts.append("\n".join(f"- {sentence}" for sentence in [*details(found), *(one.sentence for one in stale)]))
     if request:
         told = f"```yaml\n{request}\n```"
         summary = "The request that would correct it" if of_code else "The request with measured limits"

@@ -130,13 +130,14 @@ def drawing_of(ctx: StepContext, scratch: Scratch, slots: Collection[Slot], *, s
 
 
 def live_slots(ctx: StepContext, first: Slot | None = None, last: Slot | None = None) -> tuple[Slot, ...]:
-    """The live slots of a table, of a window where ends of it are given.
+    """The live slots of a table that its partitions have, of a window where ends of it are given.
 
     Raises:
         NothingToPreview: when there are none.
     """
     grain = ctx.table.partition.grain
-    live = sorted(ctx.records.days(ctx.table.name))
+    there = ctx.records.days(ctx.table.name)
+    live = sorted(there - {*ctx.surroundings.unknown_days(there)})
     ends = [one for one in (first, last) if one is not None]
     fits = all(grain.names(one) for one in ends)
     found = (

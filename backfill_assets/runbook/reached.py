@@ -106,7 +106,8 @@ def _around(ctx: StepContext, slots: Collection[Slot]) -> list[Slot]:
     """The live slots that partitions of reports may read beside those of the window."""
     first, last = calendar_day(min(slots)) - LONGEST_SLOT, calendar_day(max(slots)) + LONGEST_SLOT
     near = {slot for slot in ctx.records.days(ctx.table.name) if first <= calendar_day(slot) <= last}
-    return sorted(near | set(slots)) if len(near) <= MOST_SLOTS else sorted(slots)
+    known = near - {*ctx.surroundings.unknown_days(near)}
+    return sorted(known | set(slots)) if len(known) <= MOST_SLOTS else sorted(slots)
 
 
 def _slots_of_partitions(ctx: StepContext, slots: Collection[Slot]) -> Mapping[tuple[str, str], set[Slot]]:

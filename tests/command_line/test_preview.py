@@ -2,11 +2,14 @@
 
 import gc
 import hashlib
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import deltalake
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -177,3 +180,16 @@ def test_what_cannot_be_previewed_is_refused(asked: str, stranger: Stranger):
     answered = stranger.house.run("preview", *(request if one in {"REQUEST", "LATER"} else one for one in arguments))
     assert (answered.code, answered.told["error"]) == (code, error), answered.text
     assert_in_three_sentences(answered.told["message"])
+
+
+def test_every_call_in_the_documents_is_one_that_the_command_takes():
+    page = (Path(__file__).parents[2] / "docs" / "preview.md").read_text()
+    (workflow,) = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    runs = [step["run"] for step in workflow["jobs"]["preview"]["steps"] if "run" in step]
+    calls = [line for text in (page, *runs) for line in text.splitlines() if line.startswith("backfill-assets preview")]
+    command = typer.main.get_command(app).commands["preview"]  # type: ignore[attr-defined]
+    assert len(calls) == 5
+    for call in calls:
+        words = shlex.split(re.sub(r"\$\{\{.*?\}\}", "7", call).split(" > ")[0], comments=True)
+        with command.make_context("preview", words[2:]) as parsed:
+            assert parsed.params["days"] > 0

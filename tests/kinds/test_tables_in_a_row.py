@@ -74,6 +74,7 @@ def test_correcting_it_alone_names_what_is_stale_everywhere(lake: TestLake, monk
     request = lake.folder / "request.yaml"
     request.write_text(f"table: daily\nwindow: {{first: {day(9)}, last: {day(12)}}}\nreason: Doubled.\n")
     assert stale_in(asked(lake, monkeypatch, "plan", str(request))) == STALE
+    assert stale_in(asked(lake, monkeypatch, "preview", str(request), "--days", "2")) == STALE
 
     one = lake.correct(day(9), day(12), table="daily", reason="Doubled.")
     assert stale_in(asked(lake, monkeypatch, "status", one.id)) == STALE
