@@ -25,7 +25,7 @@ SWITCH, STATES = "BACKFILL_SYNC", ("on", "off")
 # Who else writes to a table may force nothing, and so many of its entries below the one that was read are forced too.
 ENTRIES_OF_OTHERS = 10
 # What a file system says that forces the names in a folder by itself, or not at all.
-NOT_FOR_FOLDERS = {errno.EINVAL, errno.ENOTSUP}
+NOT_FOR_FOLDERS = {errno.EBADF, errno.EINVAL, errno.ENOTSUP}
 FEW = 8
 
 # By table, the newest entry that this process knows to be on disk.

@@ -5,12 +5,14 @@ answer is the same. The next case is one line of ``FACTS`` or ``DECISIONS``.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -19,9 +21,15 @@ from backfill_assets.core.next_step import Finished, WaitUntil
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.replay import versions_of
 from backfill_assets.core.sampling import Sample
+from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import NoticeKind, Outcome, Step
 from backfill_assets.core.window import Window
-from backfill_assets.orchestration.watching.looks import Looks
+from backfill_assets.errors.correction import LiveWriteRefused
+from backfill_assets.orchestration.asset.guard import Guard
+from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.slots import TableSlots
+from backfill_assets.orchestration.nightly.freshness import slots_behind
+from backfill_assets.orchestration.watching.looks import Looks, Verdict
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.sources.withdrawals import WithdrawalDecisions
 from backfill_assets.storage.actions import DataFile
@@ -246,6 +254,45 @@ def test_the_fact_that_was_written_last_is_the_newest(
     ask: Callable[[Hosts], object], expected: object, skew: timedelta, tmp_path: Path
 ):
     assert ask(Hosts(Records(Lake(str(tmp_path / "lake"))), NOON, NOON + skew)) == expected
+
+
+DAILY = TableSlots("fct", dg.DailyPartitionsDefinition("2025-10-01"), Grain.DAY)
+HOURLY = TableSlots("fct", dg.HourlyPartitionsDefinition("2026-01-20-00:00"), Grain.HOUR)
+NIGHTLY = {tags.PUBLISH: tags.PUBLISH_LIVE}
+
+
+def may_rewrite(lake: Lake, now: datetime) -> list[date]:
+    """The days that nightly may rewrite at a time, of the last two weeks."""
+    guard, allowed = Guard(Records(lake), "fct", NIGHTLY, now.date()), list[date]()
+    for day in (now.date() - timedelta(days=ago) for ago in range(14)):
+        with suppress(LiveWriteRefused):
+            guard.refuse([day], [day])
+            allowed.append(day)
+    return allowed
+
+
+def behind(slots: TableSlots, now: datetime) -> int:
+    """How far a table is behind that was published when it was noon."""
+    return slots_behind(slots.newest_over(NOON), slots.newest_over(now), slots.grain)
+
+
+DECISIONS: dict[str, Callable[[Lake, datetime], object]] = {
+    "which days nightly may rewrite": may_rewrite,
+    "which day is the newest that is over": lambda _, now: DAILY.newest_over(now),
+    "whether a table is fresh": lambda _, now: behind(DAILY, now),
+    "whether a look counts": lambda _, now: Verdict("sound", sound=True).aged(NOON - timedelta(days=2), now).sound,
+}
+
+
+@pytest.mark.parametrize("decide", DECISIONS.values(), ids=DECISIONS.keys())
+def test_a_decision_by_the_time_of_day_is_the_same_an_hour_off(decide: Callable[[Lake, datetime], object], tmp_path):
+    lake = Lake(str(tmp_path))
+    answers = [decide(lake, NOON + skew) for skew in (-HOUR, timedelta(0), HOUR)]
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_a_table_by_hour_is_behind_by_as_much_as_the_clock_is_ahead_and_never_by_less_than_nothing():
+    assert [behind(HOURLY, NOON + skew) for skew in (-HOUR, timedelta(0), HOUR)] == [0, 0, 1]
 
 
 ROWS = pl.Schema({"of": pl.String(), "at": pl.Datetime("us", "UTC")})

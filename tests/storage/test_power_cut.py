@@ -1,5 +1,6 @@
 """A power cut right after a write that was declared: what it wrote is there, on every disk that forgets the rest."""
 
+import ast
 import errno
 import os
 import shutil
@@ -220,6 +221,33 @@ def test_a_secret_is_made_once_and_outlives_a_power_cut(tmp_path: Path):
     assert (cut / "kept" / "token.key").read_text() == "first"
     assert [file.name for file in (home / "kept").iterdir()] == ["token.key"]
     assert (home / "kept" / "token.key").stat().st_mode & 0o777 == 0o600
+
+
+COMMITS = {"create_write_transaction", "write_deltalake", "create_checkpoint", "add_columns", "set_table_properties"}
+COMMITS |= {"restore", "DeltaTable.create"}
+FORCED = {"force_written", "force_rewritten"}
+WRITES_FILES = {"write_text", "write_bytes", "hardlink_to", "symlink_to"}
+# What is not of the lake: a home of Dagster's, drafts in a temporary folder, what is forced by whoever calls for it.
+ELSEWHERE = {"session.py", "rendering.py", "replacing.py", "place.py"}
+
+
+def called(tree: ast.AST) -> set[str]:
+    names = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {part for name in names for part in (name, name.rpartition(".")[2])}
+
+
+def test_whatever_commits_or_writes_a_file_forces_it():
+    """A new way to commit passes the seam, and files that readers see are written by ``replacing``."""
+    commits, writes = [], []
+    for module in sorted(Path(syncing.__file__).parents[1].rglob("*.py")):
+        names = called(ast.parse(module.read_text()))
+        if names & COMMITS:
+            commits.append(module.name)
+            assert names & FORCED, module
+        if names & WRITES_FILES:
+            writes.append(module.name)
+    assert commits == ["adopting.py", "commits.py", "retention.py", "table.py"]
+    assert set(writes) <= ELSEWHERE
 
 
 def test_a_disk_that_refuses_is_told_of_and_the_commit_is_not_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
