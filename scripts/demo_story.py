@@ -143,7 +143,7 @@ def _correct() -> None:
     _command("reconcile", expect=5)
     request = Path(os.environ["BACKFILL_LAKE"]).parent / "correction.yaml"
     request.write_text(REQUEST, encoding="utf-8")
-    _act(7, "Ada finds the cause, repairs the code, and asks for the days to be computed again.", minute=40)
+    _act(7, "Ada finds the cause, repairs the code, and asks for the days once more.", minute=40)
     console.print(Panel(escape(REQUEST.strip()), title="correction.yaml", title_align="left", expand=False))
     _command("plan", str(request))
     _command("open", str(request), "--by", "Ada (data engineering)")

@@ -16,7 +16,7 @@ from backfill_assets.command_line.preview import preview
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
 from backfill_assets.command_line.serve import serve
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Commands, Json, Session
-from backfill_assets.command_line.status import print_statuses, status_json, statuses_json
+from backfill_assets.command_line.status import page_of, print_ended, print_statuses, status_json, statuses_json
 from backfill_assets.command_line.watermarks import watermarks
 from backfill_assets.core.given import days_given, slot_given
 
@@ -127,8 +127,8 @@ def run(correction: Id, json: Json = False) -> None:
     answer = Answer(as_json=json)
     with answer.refusals():
         ended = drive(Session(), correction, answer, _me())
-        told = printing.next_step_json(correction, ended)
-        answer.give(told, lambda console: printing.print_next_step(console, correction, ended))
+        told = {**printing.next_step_json(correction, ended), "page": page_of(correction)}
+        answer.give(told, lambda console: print_ended(console, correction, ended))
     raise typer.Exit(_code(told["waits_for"]))
 
 

@@ -12,6 +12,8 @@ from rich.text import Text
 from backfill_assets.command_line.printing import next_step_json, print_next_step, print_stale
 from backfill_assets.core.events import last_of
 from backfill_assets.core.facts import Validated, summary_of
+from backfill_assets.core.next_step import NextStep
+from backfill_assets.core.sentences import WaitsFor, waits_for
 from backfill_assets.core.steps import LANES, NINE_STEPS
 from backfill_assets.errors.base import counted
 
@@ -71,6 +73,13 @@ def print_statuses(console: Console, found: Sequence["Standing"], *, whole: bool
         _print_whole(console, found[0])
     else:
         console.print(_columns(_in_short(one) for one in found))
+
+
+def print_ended(console: Console, correction: str, step: NextStep) -> None:
+    """What a correction waits for, and where somebody who has to do something about it can look."""
+    print_next_step(console, correction, step)
+    if waits_for(step) in {WaitsFor.PERSON, WaitsFor.REPAIR} and (page := page_of(correction)):
+        console.print(page, soft_wrap=True)
 
 
 def _in_short(found: "Standing") -> tuple[str, Text]:

@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from backfill_assets.command_line.status import print_statuses, status_json
+from backfill_assets.command_line.status import print_ended, print_statuses, status_json
 from backfill_assets.core.chain import WaitForChain
 from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.next_step import (
@@ -117,3 +117,13 @@ def test_one_correction_shows_everything_that_happened_with_its_own_time(shown: 
     assert shown in told
     for event in found.events:
         assert f"{event.at:%Y-%m-%d %H:%M:%S}  " in told
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_where_somebody_has_to_look_the_end_of_a_run_says_where(step: NextStep, shown: str) -> None:
+    into = StringIO()
+
+    print_ended(Console(file=into, width=WIDTH, markup=False, highlight=False), "20260123_12", step)
+
+    needs_somebody = isinstance(step, WaitForPerson | Stuck)
+    assert (into.getvalue().splitlines()[-1] == shown) is (needs_somebody and shown != "")
