@@ -34,7 +34,7 @@ PICTURES: dict[str, Picture] = {
     "board": Picture(
         f"/locations/backfill_assets/jobs/{TABLE}__correction/partitions",
         "freeze_reports",
-        *(1280, 720),
+        *(1040, 700),
         press="Show per-asset status",
         in_dagster=True,
     ),

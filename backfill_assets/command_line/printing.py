@@ -57,7 +57,7 @@ def print_next_step(console: Console, correction: str, step: NextStep, *, soft_w
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """The plan, as the dry run shows it."""
+    """The plan, as it is shown before anything is opened."""
     noun = plan.window.grain.value
     told = Text.assemble((plan.version_name, "bold"), f" would correct {counted(len(plan.days), noun)}, {plan.window}")
     console.print(told, soft_wrap=True)

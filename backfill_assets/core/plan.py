@@ -1,4 +1,4 @@
-"""The plan: what a correction intends. Built without side effects, printed by the dry run, kept in the ledger."""
+"""The plan: what a correction intends. Built without side effects, printed before anything is opened, kept in the ledger."""
 
 import hashlib
 import json
