@@ -1,4 +1,4 @@
-"""The plan: what a correction intends. Built without side effects, printed before anything is opened, kept in the ledger."""
+"""The plan: what a correction intends. Built without side effects, shown before it is opened, kept in the ledger."""
 
 import hashlib
 import json
