@@ -1,5 +1,6 @@
 """The code location composes, and nothing more; what it defines has the names that people look for."""
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -50,3 +51,12 @@ def test_the_driver_runs_by_default_and_looks_often():
 def test_every_sensor_schedule_and_job_is_named_after_the_table():
     made = [*(DEFS.sensors or ()), *(DEFS.schedules or ()), *(DEFS.jobs or ())]
     assert {one.name for one in made if not one.name.startswith(f"{FACT}__")} == set()
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/runbook.md", "docs/tomorrow-morning.md"])
+def test_what_a_document_says_to_look_for_is_there(document: str):
+    text = (Path(__file__).parent.parent / document).read_text()
+    named = set(re.findall(rf"\b{FACT}__[a-z_]+[a-z]", text)) - {f"{FACT}__backfill"}
+    named |= {f"{FACT}{rest}" for rest in re.findall(r"`(__[a-z_]+[a-z])`", text)}
+    jobs = {job.name for job in DEFS.jobs or ()} | {sensor.name for sensor in DEFS.sensors or ()}
+    assert named <= jobs | {key.path[0] for key in DEFS.resolve_asset_graph().get_all_asset_keys()}
