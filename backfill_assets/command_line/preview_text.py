@@ -11,18 +11,17 @@ from rich.table import Table
 
 from backfill_assets.command_line.printing import print_stale
 from backfill_assets.core.drawing import Estimated, may_be_missed
+from backfill_assets.core.formats import DASH, amount, marked, percent
+from backfill_assets.core.formats import told as said
 from backfill_assets.core.preview import ROWS, Effect, PartitionEffect, Preview, Recomputed, in_decimals
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import counted, days_listed, listed, verb
-from backfill_assets.pages.formats import DASH, MINUS, amount
 
 if TYPE_CHECKING:
     from backfill_assets.runbook.stale_readers import StaleReader
 
 CENTS = 2
 A_MINUTE = 60
-LEAST_SHARE = 0.0001
-"""A smaller one has no digit among two decimals of a percentage."""
 MOST_DRAWN = 20
 Row = tuple[str, ...]
 
@@ -48,9 +47,9 @@ def as_markdown(found: Preview, request: str, stale: Sequence["StaleReader"] = (
     """The comment for a pull request."""
     would = "would change" if found.changed else "would not change"
     what = f"History of `{found.table}` {would}" if of_code else f"The correction of `{found.table}` {would} it"
-    parts = [f"### {what}", " ".join(lead(found))]
+    parts = [f"### {what}", marked(" ".join(lead(found)))]
     parts += [_as_markdown(table) for table in (_effects(found), _reports(found), _drawn(found)) if len(table) > 1]
-    parts.append("\n".join(f"- {sentence}" for sentence in [*details(found), *(one.sentence for one in stale)]))
+    parts.append("\n".join(f"- {marked(one)}" for one in (*details(found), *(each.sentence for each in stale))))
     if request:
         told = f"```yaml\n{request}\n```"
         summary = "The request that would correct it" if of_code else "The request with measured limits"
@@ -92,7 +91,7 @@ def details(found: Preview) -> list[str]:
     told += [
         f"{days_listed(slots, noun=noun)} cannot be computed. {found.unable[slots[0]]}" for slots in alike.values()
     ]
-    told += [f"Not as expected. {sentence}" for sentence in found.failing]
+    told += [f"Not as expected. {said(sentence)}" for sentence in found.failing]
     cost = found.cost
     told.append(
         f"Staging {counted(found.slots, noun)} takes about {_took(cost.seconds)}, {_took(cost.run_seconds)} of runs, "
@@ -133,7 +132,7 @@ def _drawn_row(found: Preview, one: Recomputed, name: str, by: Sequence[str]) ->
     sums: Row = ()
     if name != ROWS:
         moved = one.compared.sums[name]
-        sums = (_cents(moved.old), _cents(moved.new), _signed(moved.change) if moved.change else DASH)
+        sums = (_rounded(moved.old), _rounded(moved.new), _rounded(moved.change, sign=True) if moved.change else DASH)
     versions = (one.by or "somebody else",) if by else ()
     return (str(one.slot), *weight, f"{one.compared.rows_new:,}", f"{one.rows_changed:,}", *sums, *versions)
 
@@ -146,7 +145,7 @@ def _effects(found: Preview) -> list[Row]:
     rows: list[Row] = [("", "net" if found.is_whole else "estimate", *ends, "of what is live")]
     for one in found.effects:
         name = "rows more or less" if one.name == ROWS else f"{one.name}, net"
-        gross = "rows that differ" if one.name == ROWS else f"{one.name}, without signs"
+        gross = "rows that differ" if one.name == ROWS else f"{one.name}, gross"
         of_all = float(one.gross.total) / abs(float(one.before)) if one.before else None
         for told, amounts, share in ((name, one.net, one.share), (gross, one.gross, of_all)):
             if not amounts.is_nothing:
@@ -175,7 +174,7 @@ def _reports(found: Preview) -> list[Row]:
 
 
 def _partition(one: PartitionEffect) -> str:
-    within = f" ± {one.half_width:.2%}" if one.half_width else ""
+    within = f" ± {_percent(one.half_width, sign=False)}" if one.half_width else ""
     return f"{one.key} {_percent(one.share)}{within}"
 
 
@@ -198,24 +197,12 @@ def _as_markdown(rows: Sequence[Row]) -> str:
 # ---- figures
 
 
-def _cents(value: Decimal | float) -> str:
-    return _rounded(value, CENTS, sign=False)
-
-
-def _signed(value: Decimal | float) -> str:
-    return _rounded(value, CENTS, sign=True)
-
-
-def _rounded(value: Decimal | Fraction | float, scale: int, *, sign: bool) -> str:
-    told = in_decimals(value, scale)
-    return amount(told or abs(told), signed=sign).replace("-", MINUS)
+def _rounded(value: Decimal | Fraction | float, scale: int = CENTS, *, sign: bool = False) -> str:
+    return amount(in_decimals(value, scale), signed=sign, places=scale)
 
 
 def _percent(share: float | None, *, sign: bool = True) -> str:
-    if share is None:
-        return DASH
-    told = f"{share:.2%}" if abs(share) >= LEAST_SHARE or not share else f"{share * 100:.1g}%"
-    return f"{'+' * (sign and share > 0)}{told}".replace("-", MINUS)
+    return DASH if share is None else percent(Fraction(share), signed=sign)
 
 
 def _took(seconds: float) -> str:

@@ -136,7 +136,7 @@ def test_the_code_as_it_is_now_is_flagged_before_it_is_merged(stranger: Stranger
         read_request(answered.told["request"])
     assert read_request(answered.told["request"].replace("…", "it tripled")).window.first == DAYS[6]
     assert "### History of `daily_orders` would change" in comment
-    assert "| revenue, net | +1,600 | +200.00% |" in comment
+    assert "| revenue, net | +1,600 | +200.00\u00a0% |" in comment
     assert "```yaml\n# The limits" in comment
 
 
