@@ -19,6 +19,7 @@ from backfill_assets.errors.lake import CommitUnknown
 from backfill_assets.storage.actions import DataFile, milliseconds
 from backfill_assets.storage.entries import ACTIONS
 from backfill_assets.storage.layout import LOG
+from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.snapshot import Snapshot, same_rows
 from backfill_assets.storage.syncing import force_read, force_written
 
@@ -81,10 +82,12 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
 
     Raises:
         CommitUnknown: when nobody can tell whether the commit happened.
+        StoreOverwrites: when the store would lose commits.
         LakeUnreachable: when what it builds on cannot be forced to disk.
     """
     mark = uuid.uuid4().hex
     now = datetime.now(UTC)
+    refuse_overwriting(snapshot.folder)
     force_read(snapshot.folder, snapshot.commit, [file.path for file in change.adds if file.is_new])
     try:
         snapshot.handle.create_write_transaction(
@@ -114,7 +117,10 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
         if info.get(ATTEMPT) != mark:
             return None
     force_written(snapshot.folder, snapshot.commit + 1)
-    return _time(_next_commit(snapshot) or {"timestamp": milliseconds(now)})
+    info = _next_commit(snapshot)
+    if info is not None and info.get(ATTEMPT) != mark:
+        return None  # Another writer's is in its place.
+    return _time(info or {"timestamp": milliseconds(now)})
 
 
 def _next_commit(snapshot: Snapshot) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ from backfill_assets.storage.commits import (
 from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
+from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.syncing import force_read, force_written
@@ -89,13 +90,11 @@ class Table:
         return False
 
     def create(self) -> None:
-        """Create the empty table with its properties; one that exists is left as it is.
-
-        Any number of creators may call this at once.
-        """
+        """Create the empty table, by any number of creators at once; one that exists is left as it is."""
         schema = delta_schema(self.uri, self.schema, self.partition.name if self.partition else "")
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not self.exists():
+            refuse_overwriting(self.folder)
             try:
                 DeltaTable.create(
                     self.uri,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
+from backfill_assets.errors.store import StoreOverwrites
 from backfill_assets.errors.swaps import StagedFilesMissing
 from backfill_assets.storage.files import MOST_QUESTIONS, Folder
 from backfill_assets.storage.layout import Lake, staged_folder
@@ -33,16 +34,19 @@ from tests.storage.lakes import (
 # delta-rs keeps the interpreter's lock while it lists, so the server must live in another process.
 SERVER = "from moto.server import ThreadedMotoServer as S; import sys; s = S(port=int(sys.argv[1]), verbose=False); "
 SERVER += "s.start(); sys.stdin.read()"
+# The same, which takes a put for one without a condition.
+OVERWRITING = "from werkzeug.serving import WSGIRequestHandler as H; of = H.make_environ; "
+OVERWRITING += "H.make_environ = lambda h: {k: v for k, v in of(h).items() if k != 'HTTP_IF_NONE_MATCH'}; "
 
 
 @contextmanager
-def object_store() -> Iterator[Lake]:
+def object_store(patch: str = "") -> Iterator[Lake]:
     """An S3 of our own, with one bucket, and a lake below a prefix with a space in it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(port)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", patch + SERVER, str(port)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     address = f"http://127.0.0.1:{port}"
     try:
@@ -123,3 +127,14 @@ def test_files_are_found_missed_listed_and_deleted(tmp_path):
 
 def test_a_staged_folder_is_named_after_its_correction():
     assert staged_folder("20260123") == "_backfill_20260123"
+
+
+def test_a_store_that_puts_a_file_in_the_place_of_another_is_refused_before_the_first_write():
+    with object_store(OVERWRITING) as lake:
+        table = Table(lake.table_uri("t"), SMALL, storage_options=lake.storage_options)
+
+        with pytest.raises(StoreOverwrites, match="s3://bucket puts"):
+            table.create()
+
+        assert not Folder(lake.root, dict(lake.storage_options)).listing()
+        assert not table.exists()

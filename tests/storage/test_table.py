@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.lake import CommitContended, CommitUnknown, NothingBesideSlots, TableMissing
+from backfill_assets.storage import commits
 from backfill_assets.storage.table import Change, Snapshot, Table
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.storage.lakes import SCHEMA, SMALL, content, created, day, days, live_with, rows, worth
@@ -242,3 +244,23 @@ def test_a_table_with_no_column_but_that_of_its_days_is_refused(tmp_path, schema
         created(tmp_path / "t", pl.Schema(schema))
     assert_in_three_sentences(str(refused.value))
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_commit_in_whose_place_another_writers_is_found_is_made_again(tmp_path, monkeypatch):
+    """As a store leaves it that has put the one over the other."""
+    table = created(tmp_path / "t")
+    entry, real = tmp_path / "t/_delta_log" / f"{1:020}.json", commits.force_written
+
+    def overwritten(folder, commit):
+        real(folder, commit)
+        if commit == 1:
+            info = {"commitInfo": {"timestamp": 0, "operation": "WRITE", "operationParameters": {}}}
+            entry.write_text(json.dumps(info) + "\n")
+
+    monkeypatch.setattr(commits, "force_written", overwritten)
+
+    done = table.replace_days({day(0): worth(1)})
+
+    assert done is not None
+    assert (done.number, done.retries) == (2, 1)
+    assert content(table) == {day(0): [1]}
