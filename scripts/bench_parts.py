@@ -311,7 +311,7 @@ def correct_with_daemon() -> None:
     def at_gate() -> bool:
         return any(Step.VALIDATE in progress.done for progress in lake.small.records.ledger.all_progress().values())
 
-    with dagster_dev(environment(lake.small)) as server:
+    with dagster_dev(environment(lake.small) | {"BACKFILL_SYNC": "on"}) as server:
         started = time.monotonic()
         backfill = server.launch_backfill(["backfill", table], [str(day) for day in lake.wrong])
         wait_until(lambda: server.runs(dagster__backfill=backfill), within, "the first run of the backfill")

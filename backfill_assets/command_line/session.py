@@ -19,6 +19,7 @@ from backfill_assets.command_line.code_location import load_code_location, refus
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.code_location import LakeMissing, NoTableCorrectable
 from backfill_assets.errors.given import CommandMisused, PlaceUnusable, StoragesUnknown
+from backfill_assets.storage import syncing
 
 # Bad input ends with the exit code of its own error, 2.
 DONE, OTHER, WAITS_FOR_PERSON, REFUSED, FOUND = 0, 1, 3, 4, 5
@@ -38,7 +39,9 @@ def prepare_home() -> Path:
     Raises:
         PlaceUnusable: when no folder can be there.
         StoragesUnknown: when the environment asks for storages that there are not.
+        SwitchUnknown: when the environment says neither that things are forced to disk nor that they are not.
     """
+    syncing.is_on()
     chosen = os.environ.get(STORAGES_CHOSEN) or "dagster"
     if chosen not in CONFIGURATION:
         raise StoragesUnknown(STORAGES_CHOSEN, chosen, CONFIGURATION)

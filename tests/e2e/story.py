@@ -47,6 +47,7 @@ def environment_at(root: Path, now: datetime) -> dict[str, str]:
         "BACKFILL_TOKEN_KEY": "a key of sixteen bytes or more",
         "DAGSTER_HOME": str(home),
         "BACKFILL_STORAGES": "reusing",
+        "BACKFILL_SYNC": "off",
         "DAGSTER_DISABLE_TELEMETRY": "yes",
         "PYTHONWARNINGS": "ignore",
     }

@@ -196,6 +196,7 @@ ENVIRONMENT: list[tuple[dict[str, str], list[str], str]] = [
     ({"DAGSTER_HOME": "FILE"}, ["status"], "PlaceUnusable"),
     ({"DAGSTER_HOME": "FILE/below"}, ["status"], "PlaceUnusable"),
     ({"BACKFILL_STORAGES": "postgres"}, ["status"], "StoragesUnknown"),
+    ({"BACKFILL_SYNC": "no"}, ["status"], "SwitchUnknown"),
     ({"BACKFILL_LAKE": "FILE"}, ["status"], "PlaceUnusable"),
     ({"BACKFILL_LAKE": "FILE/below"}, ["nightly"], "PlaceUnusable"),
     ({"BACKFILL_LANDING": "FILE"}, ["nightly"], "PlaceUnusable"),
