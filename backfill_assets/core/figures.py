@@ -62,6 +62,7 @@ class Figures:
     keys: Mapping[str, tuple[Line, ...]]
     wrong: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
 
+    @exactly
     def gross(self, measure: str | None) -> Decimal:
         """How much was wrong, either way, row by row; day by day in figures of before that was measured."""
         by_day = sum((abs(day.of(measure).change) for day in self.days), NOTHING)

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from backfill_assets.core.check import Clause
 from backfill_assets.core.exact import exactly
-from backfill_assets.core.slots import Hour, read_slot
+from backfill_assets.core.slots import Grain, Hour, read_slot
 from backfill_assets.core.steps import NoticeKind, Step
 
 MINUS, DASH, SPACE = "\u2212", "\u2013", "\u00a0"
@@ -109,6 +109,7 @@ def _places(value: Decimal) -> int:
     return min(-exponent, 1 - value.adjusted()) if is_less_than_a_cent else PLACES
 
 
+@exactly
 def percent(share: Fraction | Decimal | None, *, signed: bool = False, places: int = PLACES) -> str:
     r"""A share in percent; "from nothing" where there was nothing to divide by.
 
@@ -123,14 +124,14 @@ def percent(share: Fraction | Decimal | None, *, signed: bool = False, places: i
     return f"{text}{SPACE}%".replace("-", MINUS)
 
 
-def name_told(name: str) -> str:
+def name_told(name: str, grain: Grain = Grain.DAY) -> str:
     """A name of ours in words, where it is one of a check, a step or a notice; any other as Markdown's code.
 
     >>> name_told("same_rows"), name_told("is_positive")
     ('Same rows', '`is_positive`')
     """
     is_ours = name in {*Clause, *Step, *NoticeKind}
-    return name.replace("_", " ").capitalize() if is_ours else f"`{name}`"
+    return grain.worded(name.replace("_", " ").capitalize()) if is_ours else f"`{name}`"
 
 
 def marked(text: str) -> str:

@@ -157,7 +157,7 @@ def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any], audience: Audi
         plan.window.grain.worded(_lead(event, figures)),
         "\n".join(f"- **{name}:** {value}" for name, value in _facts(plan, event, figures).items()),
         *_tables(plan.window.grain, event, figures, audience),
-        *_failed_checks(event, figures),
+        *_failed_checks(plan.window.grain, event, figures),
         "## What to do",
         "\n".join(f"- {move}" for move in moves_for(audience, event, plan, figures)),
         f"Notice `{notice.name}`",
@@ -256,11 +256,11 @@ def _table(grain: Grain, event: Kind, name: str, figures: Mapping[str, Any], aud
     return "\n".join(lines)
 
 
-def _failed_checks(event: Kind, figures: Mapping[str, Any]) -> list[str]:
+def _failed_checks(grain: Grain, event: Kind, figures: Mapping[str, Any]) -> list[str]:
     failed = [check for check in figures.get("checks", ()) if not check["passed"]]
     if event != Kind.WAITING or not failed:
         return []
-    lines = [f"- {name_told(check['name'])}: {marked(told(plain(check['sentence'])))}" for check in failed]
+    lines = [f"- {name_told(check['name'], grain)}: {marked(told(plain(check['sentence'])))}" for check in failed]
     return ["## What did not pass", "\n".join(lines)]
 
 

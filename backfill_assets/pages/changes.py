@@ -77,10 +77,12 @@ def _ranked(figures: Figures) -> list[Line]:
     return sorted(moving, key=lambda day: -abs(day.of(measure).change))
 
 
-def table_of_checks(checks: Sequence[Check]) -> Table:
+def table_of_checks(checks: Sequence[Check], grain: Grain = Grain.DAY) -> Table:
     """Every check with its verdict and its sentence."""
     columns = [Column(name, is_number=False) for name in ("check", "", "found")]
-    rows = [(named(check.name), "✓ passed" if check.passed else "✗ failed", told(check.sentence)) for check in checks]
+    rows = [
+        (named(check.name, grain), "✓ passed" if check.passed else "✗ failed", told(check.sentence)) for check in checks
+    ]
     return Table("Checks", columns, rows)
 
 
@@ -176,16 +178,16 @@ def changes(figures: Figures, grain: Grain = Grain.DAY) -> str:
     )
 
 
-def proofs(checks: Sequence[Check], sample: Sample | None, *, has_file: bool) -> dict[str, object]:
+def proofs(checks: Sequence[Check], sample: Sample | None, grain: Grain, *, has_file: bool) -> dict[str, object]:
     """What ``proofs.html`` shows: the checks, of those that failed the first unfolded, and the sample.
 
     ``has_file`` is whether the rows of the sample lie beside the page.
     """
     failed = [check for check in checks if not check.passed]
     return {
-        "failed": table_of_checks(failed[:MOST_FAILED]),
-        "failed_too": table_of_checks(failed[MOST_FAILED:]),
-        "passed": table_of_checks([check for check in checks if check.passed]),
+        "failed": table_of_checks(failed[:MOST_FAILED], grain),
+        "failed_too": table_of_checks(failed[MOST_FAILED:], grain),
+        "passed": table_of_checks([check for check in checks if check.passed], grain),
         "sample": sample,
         "sample_table": table_of_sample(sample) if sample else None,
         "source_rows": [(row, table_of_source_rows(row)) for row in (sample.rows if sample else ()) if row.lines],

@@ -111,7 +111,8 @@ def fact_told(fact: Fact, grain: Grain) -> Markup:
 
 def _proofs(content: PageContent, places: Places) -> dict[str, object]:
     checks = content.certificate.checks if content.certificate else ()
-    return proofs(checks, content.sample, has_file=(places.folder / SAMPLE_FILE).is_file())
+    grain = content.progress.plan.window.grain
+    return proofs(checks, content.sample, grain, has_file=(places.folder / SAMPLE_FILE).is_file())
 
 
 def state_of(progress: Progress) -> tuple[str, str]:

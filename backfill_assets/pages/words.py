@@ -6,6 +6,7 @@ from backfill_assets.core import formats
 from backfill_assets.core.formats import DASH, moment_told, month_told, period_told, span_told
 from backfill_assets.core.formats import slot_told as day_told
 from backfill_assets.core.plain import one_line, visible
+from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import counted
 
 __all__ = [
@@ -63,13 +64,13 @@ def coded(name: object) -> Markup:
     return Markup("<code>{}</code>").format(one_line(name))
 
 
-def named(name: str) -> Markup:
+def named(name: str, grain: Grain = Grain.DAY) -> Markup:
     """A name of ours in words, where it is one of a check or of a step; any other as the code that it is.
 
     >>> named("same_rows"), named("cut_over"), named("is_positive")
     (Markup('Same rows'), Markup('Cut over'), Markup('<code>is_positive</code>'))
     """
-    told_name = formats.name_told(name)
+    told_name = formats.name_told(name, grain)
     return coded(name) if told_name.startswith("`") else escape(told_name)
 
 

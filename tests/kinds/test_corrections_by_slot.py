@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.formats import slot_told
 from backfill_assets.core.holders import Reading
 from backfill_assets.core.next_step import WaitForPerson, WaitUntil
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
@@ -76,7 +77,7 @@ def test_a_correction_goes_through_and_back(world: WorldOf, column: PartitionCol
 
     assert isinstance(world.drive(correction), WaitForPerson), world.progress(correction).gate
     page = write_page(world.step_context(), correction, world.root / "published", fresh=True).read_text()
-    assert str(slots[2]) in page
+    assert slot_told(slots[2]) in page
     progress = world.progress(correction)
     assert progress.gate.changed == {slots[2], slots[3], slots[5]}
     approve(world.step_context(), correction, "looked")

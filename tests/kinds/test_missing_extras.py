@@ -15,7 +15,7 @@ from backfill_assets import ExtraMissing, correctable_sql
 from backfill_assets.command_line import app
 from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.instance.delivery import Post
-from backfill_assets.pages import charts
+from backfill_assets.pages import correction_charts
 from backfill_assets.revenue.exports import Book, workbook
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import Lake
@@ -64,11 +64,13 @@ def book_made(_house: Path) -> str:
 
 
 def bars_drawn(_house: Path) -> str:
-    return charts.bars_both_ways([("EU", 1.0)], title="revenue").missing
+    return correction_charts.bars_both_ways([("EU", 1.0)], about="revenue").missing
 
 
 def lines_drawn(_house: Path) -> str:
-    return charts.lines_and_changes([("2026-01-05", 1.0, 2.0, 1.0)], title="revenue", about="revenue").missing
+    return correction_charts.lines_in_time(
+        [correction_charts.Moved("2026-01-05", 1.0, 2.0, 1.0)], about="revenue"
+    ).missing
 
 
 def query_declared(_house: Path) -> str:

@@ -217,7 +217,7 @@ def test_a_correction_its_notices_and_pages_come_out_the_same_in_any_decimal_con
                 assert house.run(command[0], correction, *command[1:]).code in {0, 3, 4}
         outcomes.append(([{**one, "request": ""} for one in reconciled], texts(house), events(house, correction)))
 
-    assert "98,765,432,088.6234" in json.dumps(outcomes[0][1])
+    assert "98,765,432,088.62<" in json.dumps(outcomes[0][1])
     for friendly, hostile in zip(*outcomes, strict=True):
         assert hostile == friendly
 
