@@ -25,6 +25,10 @@ def serve(
     origin: Annotated[
         list[str] | None, typer.Option(help="An address under which browsers reach the proxy; may be repeated.")
     ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="An address or network of that proxy, which alone is believed; loopback when not given."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show all corrections live in a browser, and take the decisions of people there."""
@@ -33,10 +37,11 @@ def serve(
         with needs_extra("console", "The console"):
             import uvicorn
 
-            from backfill_assets.web.requests import Access, is_loopback
+            from backfill_assets.web.requests import LOOPBACK, Access, is_loopback, network_of
         if not is_loopback(host) and not identity_header:
             raise ConsoleExposed(host)
-        access = Access(tuple(one.rstrip("/") for one in origin or ()), identity_header)
+        proxies = tuple(str(network_of(one)) for one in proxy or LOOPBACK)
+        access = Access(tuple(one.rstrip("/") for one in origin or ()), identity_header, proxies)
         console, listening = console_of(Session(), access), _listening(host, port)
         told = {"address": _address(host, port)}
         sentence = f"The console is at {told['address']}. Stop it with Ctrl-C."
@@ -47,6 +52,8 @@ def serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            lifespan="off",
+            ws="none",
             timeout_graceful_shutdown=1,
         )
         uvicorn.Server(config).run(sockets=[listening])

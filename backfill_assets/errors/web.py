@@ -1,6 +1,6 @@
 """Refusals of the console: forms it did not show, people it does not know, places it must not listen at."""
 
-from backfill_assets.errors.base import BadInput, Refused
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, fault_told
 
 
 class FormUnreadable(BadInput):
@@ -72,6 +72,40 @@ class PersonUnnamed(Refused):
         )
 
 
+class PersonForged(Refused):
+    """A request names its person itself, and did not come by the proxy that is to say it."""
+
+    def __init__(self, header: str, why: str) -> None:
+        super().__init__(
+            f"The header {header} is not believed, since {why}. Nothing was changed. "
+            "Sign in where the console is reached through, or start it with the proxy's address as --proxy."
+        )
+
+
+class TooManyFollow(Refused):
+    """As many pages follow the ledger as the console bears."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"This page does not follow the ledger, as {most:,} pages do already. Nothing was changed. "
+            "Close some, or load this page again to see what has happened."
+        )
+
+
+class PageFailed(BackfillAssetsError):
+    """A page could not be drawn, or a decision not be brought to its end, and nobody foresaw why."""
+
+    def __init__(self, fault: Exception, *, decides: bool) -> None:
+        left = "The decision may have been taken" if decides else "Nothing was changed by looking"
+        move = (
+            "Look at the correction before you decide again."
+            if decides
+            else "See to it that the lake can be reached and read, and load the page again. The console's own output "
+            "tells more."
+        )
+        super().__init__(f"The console cannot show this now ({fault_told(fault)}). {left}. {move}")
+
+
 class ConsoleExposed(BadInput):
     """The console is to listen for other machines without knowing who asks."""
 
@@ -90,4 +124,14 @@ class PortTaken(BadInput):
         super().__init__(
             f"The console cannot listen on {host}, port {port} ({why}). It was not started. "
             "Stop what listens there, or give another --port."
+        )
+
+
+class ProxyUnknown(BadInput):
+    """What was given as the proxy's address is none."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(
+            f"{told!r} is neither an address nor a network of a proxy. The console was not started. "
+            "Give --proxy as 10.0.0.7 or 10.0.0.0/24."
         )

@@ -1,37 +1,37 @@
 """The console as an application: published files as they are, corrections as they stand, decisions as forms."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from backfill_assets.errors.base import BackfillAssetsError, BadInput
 from backfill_assets.errors.request import CorrectionUnknown
+from backfill_assets.errors.web import PageFailed, TooManyFollow
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, records_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.web import views
 from backfill_assets.web.deciding import Desk
 from backfill_assets.web.decisions import Decision, named
+from backfill_assets.web.following import Following
 from backfill_assets.web.forms import read_form
+from backfill_assets.web.published import PublishedFiles
 from backfill_assets.web.requests import COOKIE, Access, Guarded, body_of, session_of
 
-LOOKS_EVERY = 1.0
-"""Seconds between two looks at the ledger for a page that is open."""
-SAYS_EVERY = 15
-"""Looks after which an open page is told that nothing happened, so that a connection that is gone is noticed."""
-
+LOG = logging.getLogger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -54,6 +54,21 @@ class Console:
         """Where decisions are taken."""
         return Desk(self.tables, self.runner, self.lake)
 
+    @cached_property
+    def following(self) -> Following:
+        """The pages that are open."""
+        return Following(self.desk.sequence)
+
+    @cached_property
+    def files(self) -> PublishedFiles:
+        """What is published."""
+        return PublishedFiles(directory=self.published, html=True, check_dir=False)
+
+    @cached_property
+    def deciding(self) -> anyio.Lock:
+        """Whose turn it is: whoever waits for it holds no thread that others read pages with."""
+        return anyio.Lock()
+
     def application(self) -> Starlette:
         """The application, for any ASGI server."""
         correction = "/corrections/{correction:str}/"
@@ -63,9 +78,12 @@ class Console:
             Route(correction, self._told(self.correction)),
             Route(f"{correction}index.html", self._told(self.correction)),
             Route(f"{correction}events", self._told(self.events)),
-            Route(f"{correction}decide/{{decision:str}}", self._told(self.form), methods=["GET"]),
+            Route(f"{correction}decide/{{decision:str}}", self._told(self.form)),
             Route(f"{correction}decide/{{decision:str}}", self._told(self.decide), methods=["POST"]),
-            Mount("/", StaticFiles(directory=self.published, html=True, check_dir=False)),
+            Route("/corrections/", self._told(self.index)),
+            Route("/corrections/index.html", self._told(self.index)),
+            Route("/corrections/{correction:str}", self._told(self.beside)),
+            Mount("/", self.files),
         ]
         guarded = Middleware(Guarded, access=self.access)
         return Starlette(routes=routes, middleware=[guarded], exception_handlers={HTTPException: _not_there})
@@ -83,21 +101,18 @@ class Console:
     async def events(self, request: Request) -> Response:
         """A stream that says, whenever the ledger moves, that it has."""
         wanted = request.path_params["correction"]
-        first = await run_sync(lambda: self.desk.sequence(wanted))
-        headers = {"X-Accel-Buffering": "no"}
-        return StreamingResponse(self._moves(wanted, first), media_type="text/event-stream", headers=headers)
+        moves, headers = await self.following.begin(wanted), {"X-Accel-Buffering": "no"}
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=headers)
+        return StreamingResponse(moves, media_type="text/event-stream", headers=headers)
 
-    async def _moves(self, correction: str, last: int) -> AsyncIterator[str]:
-        yield f"retry: 3000\nevent: standing\ndata: {last}\n\n"
-        quiet = 0
-        while True:
-            await anyio.sleep(LOOKS_EVERY)
-            now = await run_sync(lambda: self.desk.sequence(correction))
-            if now != last:
-                last, quiet = now, 0
-                yield f"event: moved\ndata: {now}\n\n"
-            elif (quiet := quiet + 1) % SAYS_EVERY == 0:
-                yield ": nothing happened\n\n"
+    async def beside(self, request: Request) -> Response:
+        """What is published beside the corrections, else the way to one, for whoever leaves out the last stroke."""
+        wanted = request.path_params["correction"]
+        try:
+            return await self.files.get_response(f"corrections/{wanted}", request.scope)
+        except HTTPException:
+            return RedirectResponse(f"/corrections/{quote(wanted, safe='')}/", HTTPStatus.TEMPORARY_REDIRECT)
 
     async def form(self, request: Request) -> Response:
         """The form of a decision, with what it would change."""
@@ -113,7 +128,8 @@ class Console:
         self.access.refuse_foreign(request)
         given, session = read_form(await body_of(request)), session_of(request.cookies)
         signed = replace(given, by=self.access.person(request, given.by))
-        done = await run_sync(lambda: self.desk.take(self.access.secret, session, wanted, decision, signed))
+        async with self.deciding:
+            done = await run_sync(lambda: self.desk.take(self.access.secret, session, wanted, decision, signed))
         if done:
             return RedirectResponse(f"/corrections/{wanted}/", HTTPStatus.SEE_OTHER)
         return self._shown(request, await run_sync(lambda: views.confirmation(self.desk, wanted, decision, signed)))
@@ -125,7 +141,7 @@ class Console:
     def _shown(self, request: Request, page: str, session: str = "") -> Response:
         answer = HTMLResponse(page)
         if session and session != session_of(request.cookies):
-            secure = request.url.scheme == "https"
+            secure = self.access.is_over_tls(request)
             answer.set_cookie(COOKIE, session, httponly=True, samesite="strict", secure=secure)
         return answer
 
@@ -134,16 +150,27 @@ class Console:
             try:
                 return await endpoint(request)
             except BackfillAssetsError as error:
-                status = (
-                    HTTPStatus.NOT_FOUND
-                    if isinstance(error, CorrectionUnknown)
-                    else HTTPStatus.UNPROCESSABLE_ENTITY
-                    if isinstance(error, BadInput)
-                    else HTTPStatus.CONFLICT
-                )
-                return HTMLResponse(views.refusal(error, request.path_params.get("correction", "")), status)
+                return self._refused(request, error)
+            except (HTTPException, ClientDisconnect):
+                raise
+            except Exception as error:
+                LOG.exception("%s %s could not be answered.", request.method, request.url.path)
+                return self._refused(request, PageFailed(error, decides=request.method == "POST"))
 
         return answered
+
+    def _refused(self, request: Request, error: BackfillAssetsError) -> Response:
+        wanted = request.path_params.get("correction", "")
+        status = next(status for kinds, status in STATUSES if isinstance(error, kinds))
+        return HTMLResponse(views.refusal(error, wanted), status)
+
+
+STATUSES: tuple[tuple[tuple[type[BackfillAssetsError], ...], HTTPStatus], ...] = (
+    ((CorrectionUnknown,), HTTPStatus.NOT_FOUND),
+    ((PageFailed, TooManyFollow), HTTPStatus.SERVICE_UNAVAILABLE),
+    ((BadInput,), HTTPStatus.UNPROCESSABLE_ENTITY),
+    ((BackfillAssetsError,), HTTPStatus.CONFLICT),
+)
 
 
 def _decision(request: Request) -> Decision:
@@ -155,4 +182,5 @@ def _decision(request: Request) -> Decision:
 
 async def _not_there(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
-    return HTMLResponse(views.nothing_there(), status)
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return HTMLResponse(views.nothing_there(), status, headers)

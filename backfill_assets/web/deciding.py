@@ -1,8 +1,9 @@
 """Decisions, taken by the jobs of the Dagster UI in this process, once each, by whoever was shown what they change."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from backfill_assets.core.given import refuse_unsigned
 from backfill_assets.core.progress import Progress
@@ -12,9 +13,10 @@ from backfill_assets.orchestration.driving.by_hand import take_by_hand
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.pages.page import state_of
-from backfill_assets.runbook.standing import standings
+from backfill_assets.runbook.standing import Standing, standings
 from backfill_assets.runbook.watermark_steps import waive_holder
-from backfill_assets.web.decisions import Case, Decision
+from backfill_assets.web.case import Case
+from backfill_assets.web.decisions import Decision
 from backfill_assets.web.forms import Form, is_token, token_of
 
 
@@ -37,7 +39,11 @@ class Desk:
         (standing,) = standings(records, now, correction)
         names = [member.correction for member in standing.progress.plan.chain]
         members = [standing if name == correction else standings(records, now, name)[0] for name in names]
-        return Case(standing, tuple(members) or (standing,))
+
+        def reach(one: Standing, days: Collection[date]) -> Mapping[str, Collection[str]]:
+            return definition_in(self.tables, one.progress.plan.table).surroundings(records).reach(days)
+
+        return Case(standing, tuple(members) or (standing,), reach)
 
     def sequence(self, correction: str) -> int:
         """How many facts the ledger has of a correction.

@@ -35,7 +35,11 @@ def read_form(body: bytes) -> Form:
     """
     try:
         given = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=MOST_FIELDS
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            max_num_fields=MOST_FIELDS,
+            errors="strict",
         )
     except (ValueError, UnicodeError):
         raise FormUnreadable("it is not written as a browser writes it") from None

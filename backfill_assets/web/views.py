@@ -5,6 +5,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
+from backfill_assets.core.next_step import Stuck, WaitForPerson
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.asset.table_definition import definition_in
 from backfill_assets.pages.listing import lists_of
@@ -15,8 +16,9 @@ from backfill_assets.pages.publishing import content_of
 from backfill_assets.pages.shell import rendered
 from backfill_assets.runbook.standing import standings
 from backfill_assets.storage.records import Records
+from backfill_assets.web.case import Case
 from backfill_assets.web.deciding import Desk, refuse_unoffered
-from backfill_assets.web.decisions import Case, Decision, offered
+from backfill_assets.web.decisions import Decision, offered
 from backfill_assets.web.forms import Form
 from backfill_assets.web.requests import Access
 
@@ -46,8 +48,13 @@ def correction(desk: Desk, wanted: str, published: Path) -> str:
     ctx = definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
     told = page_values(*content_of(ctx, wanted, published))
     bodies = {one.notice.message_id: blocks_of(one.notice.body) for one in told["notices"]}
-    more = {"offered": offered(case), "bodies": bodies, "has_script": True}
+    more = {"offered": offered(case), "waits": _waits(case), "bodies": bodies, "has_script": True}
     return rendered("console_correction.html", OWN, **{**told, **more})
+
+
+def _waits(case: Case) -> bool:
+    """Whether nothing happens until somebody decides."""
+    return isinstance(case.standing.next_step, WaitForPerson | Stuck)
 
 
 def form(desk: Desk, access: Access, wanted: str, decision: Decision, session: str, person: str) -> str:
@@ -73,7 +80,7 @@ def _decision_page(
         decision=decision,
         plan=plan,
         grain=plan.window.grain,
-        consequences=list(decision.consequences(case)),
+        consequences=list(decision.consequences(case, given)),
         choices=decision.choices(case.progress),
         given=given,
         is_named=is_named,

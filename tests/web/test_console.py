@@ -3,59 +3,23 @@
 import http.client
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import dagster as dg
 import polars as pl
 import pytest
+from starlette.requests import Request
 
+from backfill_assets.core.facts import Approved
 from backfill_assets.core.next_step import Finished
+from backfill_assets.errors.base import Refused
 from backfill_assets.runbook.watermark_steps import advance_holder, register_holder
 from backfill_assets.testing import TestLake
 from backfill_assets.web.requests import Access
-from tests.kinds.stranger import NOW, days, location, orders
+from tests.kinds.stranger import days
+from tests.web.conftest import DAYS, Told
 from tests.web.served import FORM, Answered, Deciding, Served, served, token_on
-
-DAYS = [str(day) for day in days(10)]
-REASON = "Counted <b>twice</b>."
-
-
-def doubled(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col("revenue") * 2)
-
-
-@dataclass(frozen=True)
-class Told:
-    """A correction of four doubled days, at its gate or live."""
-
-    lake: TestLake
-    correction: str
-
-
-@pytest.fixture(scope="module")
-def definitions() -> dg.Definitions:
-    return location()
-
-
-@pytest.fixture(scope="module")
-def gate(definitions: dg.Definitions, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    lake = TestLake(tmp_path_factory.mktemp("gate") / "lake", definitions, now=NOW)
-    lake.write("orders_log", orders(days(10)))
-    lake.publish(DAYS[0], DAYS[-1])
-    lake.plant(DAYS[1], DAYS[4], doubled)
-    correction = lake.correct(DAYS[0], DAYS[6], reason=REASON, watchers=["sales"])
-    correction.to_gate()
-    return Told(lake, correction.id)
-
-
-@pytest.fixture(scope="module")
-def live(gate: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    lake = gate.lake.copy(tmp_path_factory.mktemp("live") / "lake")
-    with lake.entered():
-        lake.correction(gate.correction).through()
-    return Told(lake, gate.correction)
 
 
 @pytest.fixture
@@ -103,8 +67,15 @@ def test_some_days_are_rolled_back_and_then_the_rest(when_live: tuple[Served, st
     console, correction = when_live
     deciding = Deciding(console.browser(), correction, "roll-back", note="Too early.")
     some = (("extent", "chosen"), ("chosen", DAYS[1]), ("chosen", DAYS[2]))
+    told = deciding.but(more=some).first()[1].told
+    assert "2 of 4 days (6 January 2026, 7 January 2026) of daily_orders hold again what they held before" in told
+    assert "revenue is 800 instead of 400, a change of +400." in told
+    assert "Rebuilt are weekly_orders (1 partition)." in told
     assert deciding.but(more=some).through().status == 303
     assert revenues(console.lake) == [200, 400, 400, *[200] * 7]
+    approval = console.browser().get(f"/corrections/{correction}/decide/approve").told
+    assert "2 days of daily_orders are replaced by one commit, and 5 stay as they are." in approval
+    assert "revenue is 400 instead of 800, a change of \u2212400." in approval
     assert deciding.but(more=(("extent", "all"),)).through().status == 303
     assert revenues(console.lake) == [200, 400, 400, 400, 400, *[200] * 5]
 
@@ -175,6 +146,15 @@ def _with(*more: tuple[str, str], **headers: str) -> Attack:
     return attack
 
 
+def _unsigned(**headers: str) -> Attack:
+    def attack(console: Served, correction: str) -> Answered:
+        one = _deciding(console, correction).but(by="")
+        token = token_on(one.browser.get(one.path, **headers))
+        return one.browser.send(one.path, one.fields(token), **headers)
+
+    return attack
+
+
 def _as(by: str) -> Attack:
     return lambda console, correction: _deciding(console, correction).but(by=by).first()[1]
 
@@ -236,6 +216,8 @@ REFUSED: dict[str, tuple[int, Attack]] = {
     "many fields": (422, _raw(b"chosen=a&" * 20_000)),
     "bytes that are no form": (422, _raw(b"\xff\xfe\x00")),
     "words without fields": (422, _raw(b"approve")),
+    "a name that is no text": (422, _raw(b"by=Ad%ff&note=seen")),
+    "a proxy's header where there is no proxy": (422, _unsigned(X_Forwarded_User="Grace Hopper")),
     "JSON": (422, _raw(json.dumps({"by": "Ada"}).encode(), "application/json")),
     "a file upload": (422, _raw(b"--x--", "multipart/form-data; boundary=x")),
     "a decision that is not offered": (409, _not_offered("roll-back")),
@@ -251,13 +233,6 @@ def test_what_is_refused_changes_nothing(attack: str, gate: Told, shared: Served
     assert answered.status in ({status, 422} if attack == "a made-up token" else {status}), answered.told
     assert shared.written() == before
     assert "Nothing was changed." in answered.told or "has changed nothing" in answered.told
-
-
-@pytest.fixture(scope="module")
-def shared(gate: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A console for those who change nothing."""
-    with served(gate.lake.copy(tmp_path_factory.mktemp("shared") / "lake")) as console:
-        yield console
 
 
 def test_a_second_press_of_the_button_is_refused(at_gate: tuple[Served, str]):
@@ -356,6 +331,40 @@ def test_the_proxy_says_who_decides_and_nobody_else_does(gate: Told, tmp_path: P
         approval = console.lake.correction(gate.correction).progress.gate.approval
         assert approval is not None
         assert approval.by == "Grace Hopper"
+
+
+UNBELIEVED: dict[str, tuple[Access, list[tuple[str, str]], str]] = {
+    "nobody": (Access(header="X-User"), [], "does not say in its header X-User"),
+    "a blank": (Access(header="X-User"), [("X-User", " ")], "does not say in its header X-User"),
+    "two": (Access(header="X-User"), [("X-User", "Ada"), ("x-user", "Grace")], "it is given more than once"),
+    "somebody who is no proxy": (Access(header="X-User", proxies=("10.0.0.7",)), [("X-User", "Ada")], "not come from"),
+}
+
+
+@pytest.mark.parametrize("who", UNBELIEVED)
+def test_a_person_is_believed_of_the_proxy_alone(who: str):
+    access, headers, why = UNBELIEVED[who]
+    given = [(name.lower().encode(), value.encode()) for name, value in headers]
+    request = Request({"type": "http", "headers": given, "client": ("127.0.0.1", 50_000)})
+    with pytest.raises(Refused, match=why):
+        access.person(request, "Typed")
+
+
+def test_a_name_is_read_as_it_is_written():
+    given = [(b"x-user", "Zoë Müller".encode())]
+    request = Request({"type": "http", "headers": given, "client": ("10.0.3.7", 50_000)})
+    assert Access(header="X-User", proxies=("10.0.0.0/16",)).person(request, "") == "Zoë Müller"
+
+
+def test_two_people_who_press_at_the_same_moment_decide_once(at_gate: tuple[Served, str]):
+    console, correction = at_gate
+    people = [Deciding(console.browser(), correction, "approve", by=by) for by in ("Ada Lovelace", "Grace Hopper")]
+    tokens = [one.first()[0] for one in people]
+    with ThreadPoolExecutor(2) as both:
+        answers = [*both.map(lambda one, token: one.confirm(token), people, tokens)]
+    assert sorted(answer.status for answer in answers) == [303, 409]
+    events = console.lake.records.ledger.events(correction)
+    assert sum(isinstance(event.fact, Approved) for event in events) == 1
 
 
 def test_an_open_page_hears_that_the_ledger_has_moved(at_gate: tuple[Served, str]):

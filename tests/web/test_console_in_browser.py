@@ -9,8 +9,8 @@ import pytest
 from backfill_assets.testing import TestLake
 from tests.e2e.browser import SCREENSHOTS, chromium_page
 from tests.kinds.stranger import NOW, days, location, orders
+from tests.web.conftest import DAYS, doubled
 from tests.web.served import Deciding, Served, served
-from tests.web.test_console import DAYS, doubled
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 VIEWS = [(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")]

@@ -24,6 +24,7 @@ from backfill_assets.orchestration.asset.frames import FRAMES_GIVEN, giver_of, k
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.siblings import has_nightly
+from backfill_assets.orchestration.asset.surroundings import page_shown
 from backfill_assets.orchestration.asset.wave import Wave, said, spelled_in, split_days, without_frames
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import records_of_run
@@ -110,6 +111,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             commit, wave = None, without_frames(wave, said(error))
         metadata = _metadata(wave.name, commit, sum(len(frame) for frame in wave.frames.values()))
         if wave.correction:
+            metadata = {**metadata, tags.CORRECTION: dg.MetadataValue.text(wave.correction)}
+            metadata |= page_shown(wave.correction)
             self._tell(records, wave, context.run_id)
         if not wave.reasons:
             context.add_output_metadata(metadata)

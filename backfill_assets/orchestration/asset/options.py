@@ -11,6 +11,7 @@ from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import verb
 from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.arguments import described
+from backfill_assets.orchestration.asset.surroundings import console_named
 
 IO_MANAGER = "lake_io_manager"
 KEPT_IN_LAKE = {"lake", IO_MANAGER}
@@ -137,6 +138,7 @@ def about_live(key: dg.AssetKey, grain: Grain, own: str | None) -> str:
     """What the page of the live asset says: its author's words, and how its history is recomputed."""
     rule = (
         f"Published. A launch here publishes {grain.value}s that are not published yet, and is refused for the others. "
-        f"To recompute history, launch the same partitions on backfill/{key.to_user_string()}."
+        f"To recompute history, launch the same partitions on backfill/{key.to_user_string()}. "
+        f"Corrections are followed and decided on in {console_named()}."
     )
     return f"{own.strip()}\n\n{rule}" if own else rule

@@ -14,6 +14,7 @@ from backfill_assets.orchestration.asset.declared import attach
 from backfill_assets.orchestration.asset.options import of_staged
 from backfill_assets.orchestration.asset.run_ends import recording_failure
 from backfill_assets.orchestration.asset.siblings import days_of_run
+from backfill_assets.orchestration.asset.surroundings import console_named
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
 from backfill_assets.orchestration.instance import tags
@@ -35,7 +36,7 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
         f"published numbers. A launch opens a correction of its {grain.value}s, or joins the open one around them. "
         f"The {grain.value}s are staged, validated, and wait for a person's approval before they are cut over. "
         f"Watch it in the job {definition.table}__correction, in the partition that bears the correction's id. "
-        f"Decide by the job {definition.table}__decide_approve, in the console, or by backfill-assets approve."
+        f"Decide by the job {definition.table}__decide_approve, in {console_named()}, or by backfill-assets approve."
     )
     options = {
         **of_staged(definition.declaration.options),

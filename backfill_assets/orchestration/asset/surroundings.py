@@ -5,6 +5,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
+
+import dagster as dg
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.notice import Notice
@@ -71,5 +74,19 @@ def published_root() -> Path:
 
 def console_address(correction: str) -> str:
     """Where the console shows a correction; empty where ``BACKFILL_CONSOLE`` does not say where the console is."""
-    told = os.environ.get("BACKFILL_CONSOLE", "").rstrip("/")
-    return f"{told}/corrections/{correction}/" if told else ""
+    return f"{told}/corrections/{quote(correction, safe='')}/" if (told := _console()) else ""
+
+
+def page_shown(correction: str) -> dict[str, dg.MetadataValue]:
+    """The link to where the console shows a correction, as Dagster shows it; nothing where there is no console."""
+    return {"page": dg.MetadataValue.url(address)} if (address := console_address(correction)) else {}
+
+
+def console_named() -> str:
+    """The console as a description names it: as a link, where it is known where the console is."""
+    return f"[the console]({told}/)" if (told := _console()) else "the console"
+
+
+def _console() -> str:
+    told = os.environ.get("BACKFILL_CONSOLE", "").strip().rstrip("/")
+    return told if not told or "://" in told else f"http://{told}"

@@ -7,6 +7,7 @@ import dagster as dg
 from backfill_assets.core.check import Check, Clause
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import days_listed
+from backfill_assets.orchestration.asset.surroundings import page_shown
 from backfill_assets.orchestration.correction.metadata import table_of
 
 ABOUT: dict[Clause, str] = {
@@ -63,6 +64,7 @@ def _result(
     metadata: dict[str, dg.MetadataValue] = {
         "correction": dg.MetadataValue.text(correction),
         "offending_days": dg.MetadataValue.int(len(days)),
+        **page_shown(correction),
     }
     if days:
         metadata["days"] = dg.MetadataValue.text(days_listed(days, noun=grain.value))

@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from backfill_assets import runbook
-from backfill_assets.core.facts import summary_of
+from backfill_assets.core.facts import Swapped, summary_of
 from backfill_assets.core.given import days_given, written
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import Step
@@ -19,6 +19,7 @@ from backfill_assets.orchestration.asset.run_ends import recording_failure, refr
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.board import show_on_board
+from backfill_assets.orchestration.correction.metadata import Shown, progress_metadata, swap_metadata
 from backfill_assets.orchestration.correction.steps import tell_changed
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import told_in
@@ -121,6 +122,15 @@ def _launched(
         show_on_board(context.instance, definition.table, lake.records().ledger, lake.now())
         for sentence in _decided(context, definition, correction):
             context.log.info("%s", sentence)
+        context.add_output_metadata(_shown(definition, context.resources.lake, correction))
+
+
+def _shown(definition: TableDefinition, lake: LakeResource, correction: str) -> Shown:
+    """Where a correction stands, and what a swap that was just decided on moved, as a person sees it."""
+    (standing,) = standings(definition.knowing(lake.records()), lake.now(), correction)
+    last, grain = standing.events[-1], definition.slots.grain
+    moved = swap_metadata(last, grain) if isinstance(last.fact, Swapped) else {}
+    return {**progress_metadata(standing.progress), **moved}
 
 
 def _decided(context: dg.OpExecutionContext, definition: TableDefinition, correction: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What a person sees of a step in the Dagster UI: Markdown tables and bars, numbers that Dagster plots, links."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -8,14 +9,17 @@ from typing import Any, cast
 
 import dagster as dg
 
-from backfill_assets.core.day_comparison import DayComparison, percent
+from backfill_assets.core.check import Check
+from backfill_assets.core.day_comparison import DayComparison, Sums, percent
+from backfill_assets.core.events import Event
 from backfill_assets.core.exact import exactly
-from backfill_assets.core.facts import Notified
+from backfill_assets.core.facts import CheckResult, Notified, Swapped
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.slots import Grain
+from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import days_listed
-from backfill_assets.orchestration.asset.surroundings import console_address, published_root
+from backfill_assets.orchestration.asset.surroundings import page_shown, published_root
 from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook.validating import Validation
 
@@ -56,16 +60,14 @@ def progress_metadata(progress: Progress) -> Shown:
         "days": dg.MetadataValue.int(len(plan.days)),
         "reason": dg.MetadataValue.text(plan.request.reason),
         "staged_version": dg.MetadataValue.text(plan.version_name),
-        **_page_metadata(plan.correction),
+        **(page_shown(plan.correction) or _page_file(plan.correction)),
     }
 
 
-def _page_metadata(correction: str) -> Shown:
-    """Where the correction is shown and decided: in the console, or else the file of its page, once there is one."""
-    if address := console_address(correction):
-        return {"page": dg.MetadataValue.url(address)}
+def _page_file(correction: str) -> Shown:
+    """Where the file of its page is, once there is one: a browser opens no file from a page of Dagster."""
     page = page_path(published_root(), correction)
-    return {"page": dg.MetadataValue.path(str(page))} if page.exists() else {}
+    return {"page_file": dg.MetadataValue.path(str(page))} if page.exists() else {}
 
 
 def approval_metadata(progress: Progress) -> Shown:
@@ -92,15 +94,8 @@ def validation_metadata(found: Validation) -> Shown:
     """Totals old and new, the checks, the largest days, and a bar for each day that changed."""
     comparison, certificate = found.comparison, found.certificate
     told: Shown = {
-        "totals": dg.MetadataValue.md(_totals(comparison)),
-        "checks": dg.MetadataValue.md(
-            table_of(
-                [
-                    {"": "passed" if check.passed else "FAILED", "check": check.name, "found": check.sentence}
-                    for check in found.checks
-                ]
-            )
-        ),
+        "totals": dg.MetadataValue.md(_totals(comparison.totals, "live", "staged")),
+        **checks_metadata(found.checks),
         "largest_days": dg.MetadataValue.md(
             table_of([_narrow(row, comparison.grain) for row in comparison.as_rows(DAYS_SHOWN)])
         ),
@@ -143,17 +138,72 @@ def _cell(value: object) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _totals(comparison: Comparison) -> str:
+def checks_metadata(checks: Iterable[Check | CheckResult]) -> Shown:
+    """Every check that was asked, with what it found."""
+    rows = [
+        {"": "passed" if check.passed else "FAILED", "check": check.name, "found": check.sentence} for check in checks
+    ]
+    return {"checks": dg.MetadataValue.md(table_of(rows))}
+
+
+@exactly
+def swap_metadata(event: Event, grain: Grain) -> Shown:
+    """Which days a cut over or a roll back swapped, and from what to what it moved them, in all and by day."""
+    fact, detail = event.fact, event.detail
+    if not isinstance(fact, Swapped):
+        return metadata_of(detail)
+    shown = {name: value for name, value in detail.items() if name not in {"days", "reach", "sums"}}
+    reached = {report: len(keys) for report, keys in fact.reach.items()}
+    days = fact.swap.days
+    ends = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
+    told = metadata_of({"days_swapped": len(days), **ends, **shown, "report_partitions_reached": reached or None})
+    moved = {day: {name: _moved(fact.step, sums) for name, sums in of_day.items()} for day, of_day in fact.sums.items()}
+    if not moved:
+        return told
+    totals: dict[str, Sums] = {}
+    for of_day in moved.values():
+        totals |= {name: totals.get(name, Sums()) + sums for name, sums in of_day.items()}
+    return {
+        **told,
+        "totals": dg.MetadataValue.md(_totals(totals, "before", "after")),
+        "largest_days": dg.MetadataValue.md(table_of(_days_moved(moved, grain))),
+    }
+
+
+def _moved(step: Step, sums: Mapping[str, str]) -> Sums:
+    """From what to what a swap moves a sum: a roll back goes from what the correction brought to what was before."""
+    old, new = Decimal(sums["old"]), Decimal(sums["new"])
+    return Sums(new, old) if step is Step.ROLL_BACK else Sums(old, new)
+
+
+def _days_moved(moved: Mapping[date, Mapping[str, Sums]], grain: Grain) -> list[dict[str, str]]:
+    """A row for each of the days that move most."""
+    by_size = sorted(
+        moved, key=lambda day: -max((abs(sums.change) for sums in moved[day].values()), default=Decimal(0))
+    )
+    return [
+        {grain.value: str(day)}
+        | {
+            f"{side} {name}": f"{value:{sign},f}"
+            for name, sums in moved[day].items()
+            if sums.change
+            for side, value, sign in (("before", sums.old, ""), ("after", sums.new, ""), ("change", sums.change, "+"))
+        }
+        for day in by_size[:DAYS_SHOWN]
+    ]
+
+
+def _totals(totals: Mapping[str, Sums], before: str, after: str) -> str:
     return table_of(
         [
             {
                 "total": name,
-                "live": f"{sums.old:,f}",
-                "staged": f"{sums.new:,f}",
+                before: f"{sums.old:,f}",
+                after: f"{sums.new:,f}",
                 "change": f"{sums.change:+,f}",
                 "share": percent(sums.share),
             }
-            for name, sums in comparison.totals.items()
+            for name, sums in totals.items()
         ]
     )
 

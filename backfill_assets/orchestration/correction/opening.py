@@ -12,6 +12,7 @@ from backfill_assets.core.plan import Approval, Plan
 from backfill_assets.core.steps import Step
 from backfill_assets.core.waves import WaveOrder
 from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.asset.surroundings import page_shown
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import Shown, metadata_of, table_of
 from backfill_assets.orchestration.correction.steps import job_name, step_key
@@ -159,4 +160,5 @@ def plan_metadata(plan: Plan) -> Shown:
             }
         ),
         "reports_reached": dg.MetadataValue.md(table_of(reached)),
+        **page_shown(plan.correction),
     }

@@ -1,15 +1,15 @@
 """The nine steps as assets, one partition a correction, each with what a person wants to see of it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from itertools import pairwise
-from typing import Any, assert_never
+from typing import assert_never
 
 import dagster as dg
 
 from backfill_assets import runbook
 from backfill_assets.core.board import BOARD, holding
-from backfill_assets.core.events import Event
-from backfill_assets.core.facts import Notified, ReportsRebuilt, Swapped
+from backfill_assets.core.events import Event, last_of
+from backfill_assets.core.facts import Notified, ReportsRebuilt, Swapped, Validated
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, Ending, Lane, Step
 from backfill_assets.errors.correction import GateClosed
@@ -18,14 +18,17 @@ from backfill_assets.orchestration.asset.lateness import told_of_tables
 from backfill_assets.orchestration.asset.own_checks import checks_not_asked, own_checks
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
+from backfill_assets.orchestration.asset.surroundings import console_named, page_shown
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.checks import check_results, check_specs
 from backfill_assets.orchestration.correction.metadata import (
     Shown,
     approval_metadata,
+    checks_metadata,
     metadata_of,
     notices_metadata,
     progress_metadata,
+    swap_metadata,
     validation_metadata,
 )
 from backfill_assets.orchestration.correction.rebuild import rebuild
@@ -86,13 +89,15 @@ def _step_asset(
         partitions_def=partitions,
         group_name=job_name(definition.table),
         tags={tags.LANE: str(LANES.get(step, Lane.COMMUNICATION))},
-        description=grain.worded(ABOUT[step]),
+        description=f"{grain.worded(ABOUT[step])} Follow it, and decide, in {console_named()}.",
         required_resource_keys={"lake"},
         hooks={recording_failure(definition)},
         kinds={"correction"},
         check_specs=check_specs(key, grain, own_checks(definition.prove)) if step is Step.VALIDATE else None,
     )
-    def take(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+    def take(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.AssetCheckResult | dg.AssetObservation | dg.MaterializeResult]:
         ctx, correction = definition.step_context_of(context), context.partition_key
         with refreshing_outputs(context, definition):
             if step is Step.APPROVE:
@@ -133,16 +138,18 @@ def take_step(
     _refuse_closed(ctx.progress(correction), step)
     event = _taken(context, definition, ctx, step, correction)
     shown = progress_metadata(ctx.progress(correction))
-    return {**shown, **_metadata_of_fact(event)}
+    return {**shown, **_metadata_of_fact(ctx, event)}
 
 
-def _metadata_of_fact(event: Event) -> Shown:
+def _metadata_of_fact(ctx: StepContext, event: Event) -> Shown:
     """What a step found, as a person sees it: counts in place of long lists."""
     fact = event.fact
     if isinstance(fact, Notified):
         return notices_metadata(fact)
     if isinstance(fact, Swapped):
-        return _swap_metadata(fact, event.detail)
+        validated = last_of(ctx.records.ledger.events(event.correction), Validated)
+        checks = checks_metadata(validated.checks) if validated else {}
+        return {**swap_metadata(event, ctx.progress(event.correction).plan.window.grain), **checks}
     if isinstance(fact, ReportsRebuilt):
         rebuilt = {report: len(keys) for report, keys in fact.rebuilt.items()}
         return metadata_of({"rebuilt_partitions": rebuilt or "none", "marks": dict(fact.marks)})
@@ -192,7 +199,7 @@ def _rebuild(
 
 def _validate(
     context: dg.AssetExecutionContext, definition: TableDefinition, ctx: StepContext, correction: str
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+) -> Iterator[dg.AssetCheckResult | dg.AssetObservation | dg.MaterializeResult]:
     """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
     progress = ctx.progress(correction)
     _refuse_closed(progress, Step.VALIDATE)
@@ -201,8 +208,12 @@ def _validate(
         context.log.warning(sentence)
     found, own = runbook.validate(ctx, correction), own_checks(definition.prove)
     yield from check_results(context.asset_key, found.checks, correction, progress.plan.window.grain, own)
+    shown = {**progress_metadata(progress), **validation_metadata(found)}
+    if found.failed:
+        # A run that fails materializes nothing, and what was found has to be seen all the same.
+        yield dg.AssetObservation(context.asset_key, partition=correction, metadata=shown)
     refuse_failed(found, progress.plan)
-    yield dg.MaterializeResult(metadata={**progress_metadata(progress), **validation_metadata(found)})
+    yield dg.MaterializeResult(metadata=shown)
 
 
 def _refuse_closed(progress: Progress, step: Step) -> None:
@@ -214,14 +225,6 @@ def _refuse_closed(progress: Progress, step: Step) -> None:
         raise StepClosed(progress.plan.correction, str(step), str(progress.publication.ending))
 
 
-def _swap_metadata(fact: Swapped, detail: Mapping[str, Any]) -> Shown:
-    shown = {name: value for name, value in detail.items() if name not in {"days", "reach", "sums"}}
-    reached = {report: len(keys) for report, keys in fact.reach.items()}
-    days = fact.swap.days
-    ends = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
-    return metadata_of({"days_swapped": len(days), **ends, **shown, "report_partitions_reached": reached or None})
-
-
 def tell_changed(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, definition: TableDefinition, event: Event
 ) -> None:
@@ -231,7 +234,7 @@ def tell_changed(
     which of their days are stale then, or are no longer.
     """
     days = event.fact.swap.days if isinstance(event.fact, Swapped) else ()
-    told = {"correction": event.correction, "step": str(event.step)}
+    told = {"correction": event.correction, "step": str(event.step), **page_shown(event.correction)}
     key, slots = definition.asset.key, definition.slots
     log_materializations(
         context, [dg.AssetMaterialization(key, partition=slots.key(day), metadata=told) for day in days]
