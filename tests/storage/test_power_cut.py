@@ -227,6 +227,8 @@ COMMITS = {"create_write_transaction", "write_deltalake", "create_checkpoint", "
 COMMITS |= {"restore", "DeltaTable.create"}
 FORCED = {"force_written", "force_rewritten"}
 WRITES_FILES = {"write_text", "write_bytes", "hardlink_to", "symlink_to"}
+# What commits in object stores only, which answer once they hold what they were given.
+IN_OBJECT_STORES = {"probing.py"}
 # What is not of the lake: a home of Dagster's, drafts in a temporary folder, what is forced by whoever calls for it.
 ELSEWHERE = {"session.py", "rendering.py", "replacing.py", "place.py"}
 
@@ -241,7 +243,7 @@ def test_whatever_commits_or_writes_a_file_forces_it():
     commits, writes = [], []
     for module in sorted(Path(syncing.__file__).parents[1].rglob("*.py")):
         names = called(ast.parse(module.read_text()))
-        if names & COMMITS:
+        if names & COMMITS and module.name not in IN_OBJECT_STORES:
             commits.append(module.name)
             assert names & FORCED, module
         if names & WRITES_FILES:
