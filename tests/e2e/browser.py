@@ -48,17 +48,18 @@ def chromium_page():
 class Analyst:
     """Somebody before the Dagster UI, who knows nothing but what is on the screen."""
 
-    def __init__(self, page, url: str, prefix: str) -> None:
+    def __init__(self, page, url: str, prefix: str, screenshots: Path = SCREENSHOTS) -> None:
         self.page = page
         self.url = url
         self.prefix = prefix
+        self.screenshots = screenshots
         self.taken = 0
 
     def see(self, name: str) -> None:
         """Take a screenshot."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.screenshots.mkdir(parents=True, exist_ok=True)
         self.taken += 1
-        self.page.screenshot(path=SCREENSHOTS / f"{self.prefix}-{self.taken:02}-{name}.png")
+        self.page.screenshot(path=self.screenshots / f"{self.prefix}-{self.taken:02}-{name}.png")
 
     def wait(self, look: Callable[[], Any], seconds: float, what: str) -> Any:
         """Look elsewhere until something has happened: an open page of Dagster asks for news all the time."""

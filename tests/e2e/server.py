@@ -130,6 +130,28 @@ def dagster_dev(environment: Mapping[str, str], module: str = "") -> Iterator[Se
             stop(server)
 
 
+@contextmanager
+def console_process(environment: Mapping[str, str], port: int) -> Iterator[str]:
+    """Start the console on a port of this machine; yields its address once it answers."""
+    call = "from backfill_assets.command_line import app; app()"
+    command = [sys.executable, "-c", call, "serve", "--port", str(port)]
+    log = Path(environment["DAGSTER_HOME"]).parent / f"console-{port}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            ["env", "--default-signal=INT,TERM,QUIT", *command],
+            cwd=ROOT,
+            env=dict(environment),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(lambda: _accepts(port, process, log), UP_WITHIN, f"the console, whose log is {log}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(GONE_WITHIN)
+
+
 def stop(server: Server) -> None:
     """Stop a server and everything it started."""
     started = descendants(server.process.pid)
@@ -176,6 +198,12 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
+
+
+def _accepts(port: int, process: subprocess.Popen[bytes], log: Path) -> bool:
+    assert process.poll() is None, log.read_text(errors="replace")[-3000:]
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _answers(server: Server) -> bool:
