@@ -125,6 +125,17 @@ class SwapCalledOff(Refused):
         )
 
 
+class SwapUnrecorded(Refused):
+    """The table has a swap that the ledger does not know, and its log does not show any more which files it was of."""
+
+    def __init__(self, correction: str, table: str, swap_count: int) -> None:
+        super().__init__(
+            f"{table} holds swap {swap_count} of correction {correction}, of which the ledger knows nothing and the "
+            "table's log no details. Live is untouched. "
+            "Bring the newest entries of the ledger back from a copy of the lake, then run the same again."
+        )
+
+
 class RollBackOvertaken(Refused):
     """Live days were written between the plan of a roll back and its commit."""
 

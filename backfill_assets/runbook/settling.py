@@ -16,6 +16,7 @@ from backfill_assets.errors.swaps import (
     SwapCalledOff,
     SwapNumberBurnt,
     SwapNumberTaken,
+    SwapUnrecorded,
     SwapUnverified,
 )
 from backfill_assets.runbook.carrying import extension, stale_after
@@ -24,22 +25,30 @@ from backfill_assets.runbook.gate import with_days_let_go
 from backfill_assets.runbook.notify import measured_sums
 from backfill_assets.runbook.readers import release_left, rewind_readers
 from backfill_assets.storage import swap
+from backfill_assets.storage.held import manifest_between
+from backfill_assets.storage.layout import correction_of
 from backfill_assets.storage.opening import commit_with
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
-from backfill_assets.storage.swap_numbers import burn, is_certain
+from backfill_assets.storage.swap_numbers import Fate, burn, fate_of, is_certain
 from backfill_assets.storage.table import Commit, Table
 
 
 def settle(ctx: StepContext, correction: str) -> Event | None:
     """Bring a swap that was planned and may or may not have happened to its end; None when there is none.
 
-    The table is asked for those as well that the ledger has as refused (:func:`admit_swapped`).
+    The table is asked for those as well that the ledger has as refused (:func:`admit_swapped`), or has lost.
+
+    Raises:
+        SwapUnrecorded: when the table has a swap that the ledger has lost, and its log has lost what it was.
     """
-    progress = ctx.progress(correction)
-    if progress.publication.planned not in TAKE:
-        return admit_swapped(ctx, progress)
-    return take(ctx, *_planned(ctx, correction))
+    event: Event | None = None
+    while True:
+        progress = ctx.progress(correction)
+        if progress.publication.planned in TAKE:
+            event = take(ctx, *_planned(ctx, correction))
+        elif not _planned_anew(ctx, progress):
+            return admit_swapped(ctx, progress) or event
 
 
 def call_off(ctx: StepContext, correction: str) -> None:
@@ -70,6 +79,24 @@ def admit_swapped(ctx: StepContext, progress: Progress) -> Event | None:
         fact = _swapped(ctx, _planned(ctx, correction, number)[0], manifest, at, None)
         return ctx.record_next(progress, fact) or admit_swapped(ctx, ctx.progress(correction))
     return None
+
+
+def _planned_anew(ctx: StepContext, progress: Progress) -> bool:
+    """Write down the plan of a swap that the table has and the ledger has lost, as the table's log shows it."""
+    correction, live = progress.plan.correction, ctx.records.newest(ctx.table.name)
+    manifests = ctx.records.ledger.manifests(correction).get(correction, ())
+    number = 1 + max((manifest.swap_count for manifest in manifests), default=0)
+    if live is None or fate_of(live, correction, number) is not Fate.SWAPPED:
+        return False
+    found = commit_with(live, _marks(correction, number))
+    if found is None:
+        raise SwapUnrecorded(correction, ctx.table.name, number)
+    before, after = (ctx.records.snapshot(ctx.table.name, commit) for commit in (found[0] - 1, found[0]))
+    manifest = manifest_between(before, after, correction, number)
+    is_in = any(correction_of(file.path) == correction for file in manifest.arriving)
+    planned = SwapPlanned(Step.CUT_OVER if is_in else Step.ROLL_BACK, number, manifest.days)
+    ctx.record_next(progress, planned, manifest=manifest)
+    return True
 
 
 def _planned(ctx: StepContext, correction: str, number: int | None = None) -> tuple[SwapPlanned, Manifest]:
@@ -182,19 +209,19 @@ def _read_from(ctx: StepContext, manifest: Manifest, commit: int | None) -> int:
     if commit is not None:
         return commit
     live = ctx.records.snapshot(ctx.table.name)
-    found = commit_with(live, _marks_of(manifest))
+    found = commit_with(live, _marks(manifest.correction, manifest.swap_count))
     return live.commit if found is None else found[0]
 
 
 def _swapped_at(ctx: StepContext, live: Snapshot, manifest: Manifest) -> datetime:
     """When the swap was committed, by the table's own log; now when the log no longer says."""
-    found = commit_with(live, _marks_of(manifest))
+    found = commit_with(live, _marks(manifest.correction, manifest.swap_count))
     return ctx.time_of(found[1]) if found else ctx.now
 
 
-def _marks_of(manifest: Manifest) -> dict[str, str]:
+def _marks(correction: str, swap_count: int) -> dict[str, str]:
     """What the commit of a swap says of itself in the table's log."""
-    return {"backfill_assets/correction": manifest.correction, "backfill_assets/swap": str(manifest.swap_count)}
+    return {"backfill_assets/correction": correction, "backfill_assets/swap": str(swap_count)}
 
 
 def _moved(live: Snapshot, manifest: Manifest) -> list[date]:

@@ -48,7 +48,7 @@ from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.notify import notify_waiting
 from backfill_assets.runbook.planning import late_days
-from backfill_assets.runbook.settling import admit_swapped
+from backfill_assets.runbook.settling import settle
 from backfill_assets.storage.builds import same_inputs
 from backfill_assets.storage.ledger import Writing
 from backfill_assets.storage.snapshot import Snapshot
@@ -129,7 +129,7 @@ def validate(ctx: StepContext, correction: str) -> Validation:
         UpstreamNotValidated, InputsStagedAgain: when a table before it in its chain is not what it was staged from.
     """
     progress = ctx.progress(correction)
-    if admit_swapped(ctx, progress):
+    if progress.publication.planned is None and settle(ctx, correction):
         progress = ctx.progress(correction)
     plan = progress.plan
     if early := set(before_validation(plan)) - progress.done:

@@ -39,6 +39,15 @@ def left_by(swaps: Sequence[Manifest], swapped: Collection[date]) -> dict[date, 
     return left | {day: Left(left[day].swap_count, inside[day].before) for day in accepted}
 
 
+def manifest_between(before: Snapshot, after: Snapshot, correction: str, swap_count: int) -> Manifest:
+    """The swap that a commit was, by the table before and after it."""
+    days = sorted(day for day in before.days | after.days if before.names(day) != after.names(day))
+    retired, arriving = (
+        tuple(file for files in one.files_of(days).values() for file in files) for one in (before, after)
+    )
+    return Manifest(correction, swap_count, retired, arriving)
+
+
 def moved_days(live: Snapshot, correction: str, left: Mapping[date, Left]) -> frozenset[date]:
     """The days that hold something else than the correction left there.
 

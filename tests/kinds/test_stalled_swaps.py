@@ -219,3 +219,36 @@ def test_a_swap_that_the_ledger_took_for_refused_is_found_in_the_table_before_an
     assert not isinstance(next_step(world.step_context().progress(correction), world.now), Stuck)
     roll_back(world.step_context(), correction, all_days=True)
     assert world.content() == planted_at()
+
+
+# ---- ledgers that have lost their newest entries
+
+
+LOST: dict[str, tuple[Callable[[World, str], object], int]] = {
+    "the swap and its plan": (lambda world, correction: cut_over(world.step_context(), correction), 0),
+    "the swap": (lambda world, correction: cut_over(world.step_context(), correction), 1),
+    "everything since": (lambda world, correction: world.drive(correction), 0),
+}
+"""What happened since the approval, and how many of the entries since then are left."""
+
+
+@pytest.mark.parametrize(("act", "kept"), LOST.values(), ids=LOST)
+def test_a_swap_that_the_ledger_has_lost_is_taken_over_from_the_table(
+    approved: tuple[World, str], tmp_path: Path, act: Callable[[World, str], object], kept: int
+):
+    world, correction = copy_of(approved[0], tmp_path / "whole"), approved[1]
+    newest = DeltaTable(world.records.lake.control_uri("ledger")).version() + kept
+    act(world, correction)
+    world = copy_of(world, tmp_path / "lost")
+    for entry in (world.root / "_control/ledger/_delta_log").glob("*.json"):
+        if int(entry.stem) > newest:
+            entry.unlink()
+
+    with pytest.raises(StillLive):
+        abandon(world.step_context(), correction, "as if nothing had happened")
+
+    assert isinstance(world.drive(correction), WaitUntil)
+    assert world.content() == world.right
+    assert len(world.swaps()) == len(world.events(correction, Step.CUT_OVER)) == 1
+    roll_back(world.step_context(), correction, all_days=True)
+    assert world.content() == planted_at()
