@@ -5,6 +5,7 @@ from backfill_assets.storage.builds import Build
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.outbox import Delivery
+from backfill_assets.storage.publications import Publication
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.replacing import create_text, replace_files, replace_text
 from backfill_assets.storage.snapshot import Snapshot
@@ -19,6 +20,7 @@ __all__ = [
     "Delivery",
     "Folder",
     "Manifest",
+    "Publication",
     "Records",
     "Snapshot",
     "Table",

@@ -85,6 +85,7 @@ PUBLIC = {
         "sentence_of",
     },
     "backfill_assets.lake": {
+        "Publication",
         "Build",
         "Change",
         "ControlTable",

@@ -11,6 +11,7 @@ from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
 from backfill_assets.command_line.as_reported import as_reported
 from backfill_assets.command_line.differing import diff, history
+from backfill_assets.command_line.exposure import exposure
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
 from backfill_assets.command_line.preview import preview
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
@@ -42,6 +43,7 @@ app.command(epilog="Example: backfill-assets serve")(serve)
 app.command(epilog="Example: backfill-assets preview correction.yaml, or preview --table orders --markdown")(preview)
 app.command(epilog="Example: backfill-assets diff 20260123 --day 2026-01-05 --rows")(diff)
 app.command(epilog="Example: backfill-assets history 20260123")(history)
+app.command(epilog="Example: backfill-assets exposure 20260123 --csv")(exposure)
 app.command("as-reported", epilog="Example: backfill-assets as-reported daily_orders --at 2026-01-15")(as_reported)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)

@@ -16,6 +16,7 @@ from backfill_assets.core.figures import Figures, figures
 from backfill_assets.core.fold import history
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.pages.changes import SAMPLE_FILE, changes, sample_csv
+from backfill_assets.pages.exposure import write_exposure
 from backfill_assets.pages.listing import write_index
 from backfill_assets.pages.page import PageContent, page, state_of
 from backfill_assets.pages.shell import drawn_by
@@ -95,6 +96,7 @@ def _state_on(page: Path) -> str:
 def write_page(ctx: StepContext, correction: str, root: Path, *, fresh: bool = False) -> Path:
     """Write the page as the ledger stands; with ``fresh`` the figures are taken anew from live and staged."""
     target = page_path(root, correction)
+    write_exposure(ctx, correction, target.parent)  # the page links it
     replace_text(target, page(*content_of(ctx, correction, root, fresh=fresh)))
     known = {name: looked(ctx.records, one) for name, one in ctx.records.ledger.all_progress().items()}
     write_index(root, known, ctx.records.outbox.deliveries(), ctx.now)

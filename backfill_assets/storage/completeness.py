@@ -89,6 +89,15 @@ class BuiltReports:
         rows = self._rows.rows(["report", "table"])
         return tuple(sorted(set(rows.filter(pl.col("report") == report)["table"])))
 
+    def count(self) -> int:
+        """How many builds are written down."""
+        return self._rows.rows(["report"]).height
+
+    def history(self, table: str) -> dict[int, Completeness]:
+        """Every build of every report from a table, by its place among all, in the order they were written down."""
+        rows = self._rows.rows().with_row_index("_place").filter(pl.col("table") == table)
+        return dict(zip(rows["_place"].to_list(), values_of(Completeness, rows), strict=True))
+
     def of_report(self, report: str, table: str | None = None) -> dict[str, Completeness]:
         """The last build of each partition of a report, by partition key; from one table, when named."""
         rows = self._rows.rows().filter(pl.col("report") == report)

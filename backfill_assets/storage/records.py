@@ -24,6 +24,7 @@ from backfill_assets.storage.outbox import Outbox
 from backfill_assets.storage.outside import Outside
 from backfill_assets.storage.overlaid import Overlaid, Overlay
 from backfill_assets.storage.proofs import Certificates
+from backfill_assets.storage.publications import Publications
 from backfill_assets.storage.reported import Reported
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Table
@@ -107,6 +108,11 @@ class Records:
     def adoptions(self) -> Adoptions:
         """Which tables of other writers were adopted."""
         return Adoptions(self.lake)
+
+    @cached_property
+    def published(self) -> Publications:
+        """What each published file was made of, whenever it was replaced."""
+        return Publications(self.lake)
 
     @cached_property
     def outbox(self) -> Outbox:

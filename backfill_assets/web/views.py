@@ -8,12 +8,14 @@ from pathlib import Path
 from backfill_assets.core.next_step import Stuck, WaitForPerson
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.asset.table_definition import definition_in
+from backfill_assets.pages.exposure import exposure_csv, exposure_page
 from backfill_assets.pages.listing import lists_of
 from backfill_assets.pages.notices import blocks_of
 from backfill_assets.pages.page import page_values
 from backfill_assets.pages.places import INDEX
 from backfill_assets.pages.publishing import content_of
 from backfill_assets.pages.shell import rendered
+from backfill_assets.runbook.exposure import exposure
 from backfill_assets.runbook.standing import standings
 from backfill_assets.storage.records import Records
 from backfill_assets.web.case import Case
@@ -55,6 +57,14 @@ def correction(desk: Desk, wanted: str, published: Path) -> str:
 def _waits(case: Case) -> bool:
     """Whether nothing happens until somebody decides."""
     return isinstance(case.standing.next_step, WaitForPerson | Stuck)
+
+
+def exposed(desk: Desk, wanted: str, *, as_csv: bool) -> str:
+    """Who has seen the wrong numbers of a correction, as is known now."""
+    case = desk.case(wanted)
+    ctx = definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
+    found = exposure(ctx, wanted)
+    return exposure_csv(found) if as_csv else exposure_page(found, ctx.table.partition.grain, ctx.now)
 
 
 def form(desk: Desk, access: Access, wanted: str, decision: Decision, session: str, person: str) -> str:

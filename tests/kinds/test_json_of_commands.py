@@ -44,6 +44,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "status": ([], 0),
     "diff": ([ID, "--rows"], 0),
     "history": ([ID], 0),
+    "exposure": ([ID], 0),
     "notices": ([ID], 0),
     "roll-back": ([ID, "--all", *ADA], 0),
     "abandon": ([ID, *ADA], 0),
@@ -77,7 +78,7 @@ REFUSED: dict[str, list[str]] = {
     **{
         name: ["20991231", *more]
         for name, more in {
-            **dict.fromkeys(("run", "cut-over", "status", "diff", "history", "notices"), ()),
+            **dict.fromkeys(("run", "cut-over", "status", "diff", "history", "exposure", "notices"), ()),
             **dict.fromkeys(("approve", "abandon"), ADA),
             "roll-back": (*ADA, "--all"),
             "decommission": ("--now", *ADA[:2]),

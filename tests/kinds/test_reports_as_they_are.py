@@ -12,10 +12,12 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from backfill_assets.core.exposure import Carrier, Exposure, Side
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.orchestration.instance.runner import RunResult
 from backfill_assets.orchestration.reports.reach import WHOLE, Report
+from backfill_assets.runbook.exposure import exposure
 from backfill_assets.testing import TestLake
 from tests.kinds.reports import KINDS, TABLE, location, names_of, shown
 
@@ -52,10 +54,16 @@ class Story:
     refused: dict[str, RunResult] = field(default_factory=dict)
     remembered: frozenset[tuple[str, str]] = frozenset()
     built: dict[str, dict[str, Counter[tuple[str, str]]]] = field(default_factory=dict)
+    exposed: dict[str, Exposure] = field(default_factory=dict)
 
     def look(self, point: str) -> None:
         with self.lake.entered():
             self.shown[point] = {name: shown(name, self.lake) for kind in KINDS for name in names_of(kind)}
+
+    def expose(self, point: str, correction: str) -> None:
+        """Ask who has seen wrong numbers."""
+        with self.lake.entered():
+            self.exposed[point] = exposure(self.lake.definition().step_context(self.lake.lake, "tester"), correction)
 
     def reports(self) -> Mapping[str, Report]:
         return {report.name: report for report in self.lake.definition().reports.assets}
@@ -94,13 +102,16 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     told.refused = {kind: told.launch(kind) for kind in KINDS}
     told.remembered = correction.progress.downstream.refused
     told.look("frozen")
+    told.expose("frozen", correction.id)
     since = told.materialized("frozen", since)
     correction.approve()
     correction.cut_over()
     told.look("cut over")
+    told.expose("cut over", correction.id)
     since = told.materialized("cut over", since)
     correction.roll_back(note="Too early.")
     told.look("rolled back")
+    told.expose("rolled back", correction.id)
     told.materialized("rolled back", since)
     return told
 
@@ -156,3 +167,21 @@ def test_it_is_known_of_which_days_it_was_built(kind: str, story: Story) -> None
         built = story.lake.records.completeness.of_report(name, TABLE)
         assert set(built) == set(partitions_of(kind))
         assert all(one.is_of(live) for one in built.values())
+
+
+POINTS = {"frozen": (Side.EARLIER, True), "cut over": (Side.EARLIER, False), "rolled back": (Side.CORRECTED, False)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("point", POINTS)
+def test_its_partitions_are_exposed_while_they_show_wrong_days(kind: str, point: str, story: Story) -> None:
+    side, is_still = POINTS[point]
+    found, days = story.exposed[point], {key: of & set(WRONG) for key, of in partitions_of(kind).items()}
+    assert set(found.wrong.sides.values()) == {side}
+    for name in names_of(kind):
+        seen = [one for one in found.of(Carrier.REPORT) if one.name == name]
+        assert {one.part for one in seen} == reached(kind)
+        # A month that reads weeks reads days of the months beside it too.
+        assert all(days[one.part] <= set(one.days) <= set(WRONG) for one in seen)
+        assert {one.until is None for one in seen} == {is_still}
+        assert [banner.until is None for banner in found.banners if banner.report == name][:1] == [is_still]

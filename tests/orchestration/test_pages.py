@@ -166,7 +166,7 @@ def test_the_page_needs_nothing_but_itself_and_says_everything_once(tmp_path):
     html = read(tmp_path, correction)
 
     outside = [link for link in re.findall(r'(?:src|href)="([^"]*)"', html) if link != "sample.csv"]
-    assert outside == ["data:,", "../index.html"]
+    assert outside == ["data:,", "../index.html", "exposure.html", "exposure.csv"]
     assert not re.search(r"<script|@import|url\(", html)
     assert "https://" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", html)
     assert len(html.encode()) < 2_000_000

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from backfill_assets.core.facts import Approved
 from backfill_assets.core.next_step import Finished
 from backfill_assets.errors.base import Refused
-from backfill_assets.runbook.watermark_steps import advance_holder, register_holder
+from backfill_assets.runbook.watermark_steps import advance_holder, register_holder, report_use
 from backfill_assets.testing import TestLake
 from backfill_assets.web.requests import Access
 from tests.kinds.stranger import days
@@ -233,6 +233,24 @@ def test_what_is_refused_changes_nothing(attack: str, gate: Told, shared: Served
     assert answered.status in ({status, 422} if attack == "a made-up token" else {status}), answered.told
     assert shared.written() == before
     assert "Nothing was changed." in answered.told or "has changed nothing" in answered.told
+
+
+@pytest.fixture(scope="module")
+def shared(gate: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A console for those who change nothing."""
+    with served(gate.lake.copy(tmp_path_factory.mktemp("shared") / "lake")) as console:
+        yield console
+
+
+def test_who_has_seen_wrong_numbers_is_told_as_it_is_now(shared: Served, gate: Told):
+    with shared.lake.entered():
+        report_use(shared.lake.definition().step_context(shared.lake.lake, "tester"), "model", 2)
+    page = shared.browser().get(f"/corrections/{gate.correction}/exposure.html")
+    file = shared.browser().get(f"/corrections/{gate.correction}/exposure.csv")
+    assert (page.status, file.status) == (200, 200)
+    assert "model" in page.told
+    assert file.told.startswith("kind,name,part,")
+    assert shared.browser().get("/corrections/20991231/exposure.html").status == 404
 
 
 def test_a_second_press_of_the_button_is_refused(at_gate: tuple[Served, str]):

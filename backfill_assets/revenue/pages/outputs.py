@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 
 import polars as pl
@@ -23,16 +23,21 @@ from backfill_assets.text import month_of, quarter_of
 
 MIXED = "BACKFILL_BOARD_PACK_MIXED"
 EXPORTS = "finance_reconciliation_export"
+DASHBOARD = "executive_dashboard"
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file below the published folder; ``digest`` is of all that it is made of. ``prints`` makes a PDF of it."""
+    """A file below the published folder; ``digest`` is of all that it is made of. ``prints`` makes a PDF of it.
+
+    ``made_of`` are the partitions of reports that it shows.
+    """
 
     path: str
     digest: str
     make: Callable[[], bytes]
     prints: bool = False
+    made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 def outputs(state: State) -> Iterator[Output]:
@@ -49,7 +54,13 @@ def _dashboard(state: State) -> Output:
         _swaps(state),
         basis_of(state, state.dashboard.days).line(),
     ]
-    return Output("executive_dashboard/index.html", _digest(*parts), lambda: render_dashboard(state).encode())
+    made_of = {DASHBOARD: _keys(state.dashboard.days), EXPORTS: _keys(state.export.days)}
+    return Output(f"{DASHBOARD}/index.html", _digest(*parts), lambda: render_dashboard(state).encode(), made_of=made_of)
+
+
+def _keys(days: Collection[date]) -> tuple[str, ...]:
+    """The partitions of a report by day."""
+    return tuple(str(day) for day in sorted(days))
 
 
 def _days(state: State) -> Iterator[Output]:
@@ -60,8 +71,9 @@ def _days(state: State) -> Iterator[Output]:
 
     for day in shown.days:
         digest = _digest(shown.fingerprint(day))
-        yield Output(f"{EXPORTS}/days/{day}.parquet", digest, lambda day=day: exports.day_parquet(rows(day)))
-        yield Output(f"{EXPORTS}/days/{day}.csv", digest, lambda day=day: exports.day_csv(rows(day)))
+        for ending, make in (("parquet", exports.day_parquet), ("csv", exports.day_csv)):
+            path, made_of = f"{EXPORTS}/days/{day}.{ending}", {EXPORTS: _keys([day])}
+            yield Output(path, digest, lambda day=day, make=make: make(rows(day)), made_of=made_of)
 
 
 def _books(state: State) -> Iterator[Output]:
@@ -72,7 +84,8 @@ def _books(state: State) -> Iterator[Output]:
         mine = entries.filter(pl.col("month") == month)
         parts = [*(shown.fingerprint(day) for day in days), _held(shown.hold, state), _rows(mine), _facts(state, month)]
         digest = _digest(*parts, _swaps(state))
-        yield Output(f"{EXPORTS}/{month}.xlsx", digest, lambda month=month, mine=mine: _book(state, month, mine))
+        make = partial(_book, state, month, mine)
+        yield Output(f"{EXPORTS}/{month}.xlsx", digest, make, made_of={EXPORTS: _keys(days)})
 
 
 def _book(state: State, month: str, entries: pl.DataFrame) -> bytes:
@@ -135,7 +148,9 @@ def _packs(state: State, months: dict[str, Month]) -> Iterator[Output]:
         parts += [_held(state.board.hold, state), str(allow), _rows(_entries(state, name)), _facts(state, name)]
         digest = _digest(*parts, month.name)
         make = lambda name=name: render_pack(state, months, name, allow_mixed=allow).encode()  # noqa: E731 - binds the name of this turn
-        yield Output(f"board_pack/{name}.html", digest, make, prints=True)
+        shown = [day for one in beside for day in month_days(one)]
+        of = {"board_pack": tuple(f"{one}-01" for one in beside), DASHBOARD: _keys(shown)}
+        yield Output(f"board_pack/{name}.html", digest, make, prints=True, made_of=of)
 
 
 def _counts(one: str, name: str) -> bool:

@@ -3,14 +3,15 @@
 import fcntl
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from backfill_assets import now_utc
 from backfill_assets.checks import exactly
 from backfill_assets.corrections import Ending, Event
-from backfill_assets.lake import Records, replace_files
+from backfill_assets.lake import Publication, Records, replace_files
 from backfill_assets.revenue.errors import PrintingFailed
 from backfill_assets.revenue.journal import Journal
 from backfill_assets.revenue.pages.index import render_index
@@ -51,11 +52,16 @@ def render_reports(records: Records, folder: Path, pending: Event | None = None)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         _keep_journal(records, read_state(records, pending))
+        builds = records.completeness.count()
         state = read_state(records, pending, folder)
         stamps = _stamps(folder)
         stale = [one for one in outputs(state) if not _is_current(folder, stamps, one)]
         told = records.outbox.deliveries()
-        return _replace(folder, stale, stamps, lambda is_there: render_index(state, told, is_there).encode())
+        made = _made(folder, stale, stamps, lambda is_there: render_index(state, told, is_there).encode())
+        if made.contents:
+            _record(records, folder, made.outputs, builds)
+            replace_files(made.contents)
+        return made.rendered
 
 
 def _keep_journal(records: Records, state: State) -> None:
@@ -72,10 +78,19 @@ def _is_current(folder: Path, stamps: dict[str, str], output: Output) -> bool:
     return not wants_pdf or (folder / output.path).with_suffix(".pdf").exists()
 
 
-def _replace(
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is to be there instead, None where nothing is, which output each file is of, and what is told of it."""
+
+    contents: Mapping[Path, bytes | None]
+    outputs: Mapping[Path, Output]
+    rendered: Rendered
+
+
+def _made(
     folder: Path, stale: Sequence[Output], stamps: dict[str, str], index: Callable[[Callable[[str], bool]], bytes]
-) -> Rendered:
-    """Make everything first, the index last, then replace it all; the stamps come after what they speak of."""
+) -> Made:
+    """Make everything, the index last; the stamps come after what they speak of."""
     made = {output.path: output.make() for output in stale}
     printed, failed = _printed({one.path: made[one.path] for one in stale if one.prints})
     contents: dict[Path, bytes | None] = {}
@@ -97,9 +112,24 @@ def _replace(
         contents[folder / STAMPS] = json.dumps(
             stamps | {one.path: one.digest for one in stale}, indent=0, sort_keys=True
         ).encode()
-        replace_files(contents)
     replaced = [path for path in (*made, INDEX) if folder / path in contents]
-    return Rendered(tuple(replaced), tuple(failed))
+    of_path = {path: one for one in stale for path in _paths(folder, one) if contents.get(path) is not None}
+    return Made(contents, of_path, Rendered(tuple(replaced), tuple(failed)))
+
+
+def _paths(folder: Path, output: Output) -> tuple[Path, Path]:
+    """Where a file is, and where its PDF is when it is printed."""
+    return folder / output.path, (folder / output.path).with_suffix(".pdf")
+
+
+def _record(records: Records, folder: Path, replaced: Mapping[Path, Output], builds: int) -> None:
+    """Write down what the files show that are about to be there."""
+    now = now_utc()
+    records.published.record(
+        Publication(str(path.relative_to(folder)), now, output.made_of, builds)
+        for path, output in replaced.items()
+        if output.made_of
+    )
 
 
 def _printed(pages: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:
