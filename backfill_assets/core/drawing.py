@@ -158,7 +158,9 @@ def estimate(
     """
     known, wanted = foreseen or {}, None if within is None else frozenset(within)
     most = BELIEVED * Fraction(trust)
-    believed = [min(max(_slope(_without(drawn, one), effects, known), NOTHING), most) for one in drawn]
+    met = [_met(one, effects, known) for one in drawn]
+    true, told = (sum(parts, NOTHING) for parts in zip(*met, strict=True))
+    believed = [min(max(_part(true - own, told - of), NOTHING), most) for own, of in met]
     total, left = NOTHING, list[Fraction]()
     for one, coefficient in zip(drawn, believed, strict=True):
         group = one.group if wanted is None else wanted & one.group.keys()
@@ -166,7 +168,7 @@ def estimate(
         rest = effects.get(one.slot, NOTHING) - coefficient * known.get(one.slot, NOTHING) if is_in else NOTHING
         left.append(rest * one.weight)
         total += coefficient * sum((known.get(slot, NOTHING) for slot in group), NOTHING) + left[-1]
-    beyond = float(_slope(drawn, effects, known) - sum(believed, NOTHING) / len(drawn))
+    beyond = float(_part(true, told) - sum(believed, NOTHING) / len(drawn))
     proportional = {slot: beyond * float(value) for slot, value in known.items() if wanted is None or slot in wanted}
     return Estimated(total, _variance(drawn, left), len(drawn), _variance_of_all(drawn, proportional))
 
@@ -199,26 +201,27 @@ def _picked(group: tuple[Slot, ...], sizes: Mapping[Slot, int], seed: str) -> Sl
     return group[-1]
 
 
-def _without(drawn: Sequence[Drawn], one: Drawn) -> list[Drawn]:
-    return [other for other in drawn if other is not one]
+def _met(one: Drawn, effects: Mapping[Slot, Fraction], foreseen: Mapping[Slot, Fraction]) -> tuple[Fraction, Fraction]:
+    """What one slot adds to the least squares of effects on what was foreseen, in the weights of the variance."""
+    expected = foreseen.get(one.slot, NOTHING)
+    if not expected:
+        return NOTHING, NOTHING
+    weight = one.weight * one.weight / one.share
+    return weight * effects.get(one.slot, NOTHING) * expected, weight * expected * expected
 
 
-def _slope(drawn: Sequence[Drawn], effects: Mapping[Slot, Fraction], foreseen: Mapping[Slot, Fraction]) -> Fraction:
-    """How much of what was foreseen came true, by least squares in the weights of the variance."""
-    met, known = NOTHING, NOTHING
-    for one in drawn:
-        if expected := foreseen.get(one.slot, NOTHING):
-            weight = one.weight * one.weight / one.share
-            met += weight * effects.get(one.slot, NOTHING) * expected
-            known += weight * expected * expected
-    return met / known if known else NOTHING
+def _part(true: Fraction, told: Fraction) -> Fraction:
+    """How much of what was foreseen came true."""
+    return true / told if told else NOTHING
 
 
 def _variance(drawn: Sequence[Drawn], left: Sequence[Fraction]) -> Fraction | None:
     """Rao, Hartley and Cochran's estimate of the variance; None where one slot tells nothing of others."""
     slots, squares = sum(len(one.group) for one in drawn), sum(len(one.group) ** 2 for one in drawn)
+    if slots == squares:  # each was drawn
+        return NOTHING
     if slots**2 == squares:
-        return NOTHING if slots == 1 else None
+        return None
     mean = sum(left, NOTHING)
     spread = sum((one.share * (rest / one.share - mean) ** 2 for one, rest in zip(drawn, left, strict=True)), NOTHING)
     return Fraction(squares - slots, slots**2 - squares) * spread
