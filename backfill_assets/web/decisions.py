@@ -45,6 +45,10 @@ class Decision:
         """Whether a correction that waits for somebody goes on by it, and neither ends nor goes back."""
         return self.name not in {"roll-back", "abandon"}
 
+    def called(self, case: Case) -> str:
+        """What its button says: once a part went back, it is that part that would be approved again."""
+        return f"{self.label} what went back" if case.is_live and self.name == "approve" else self.label
+
     def rests_on(self, case: Case) -> list[object]:
         """What has to be as it was, of every table that is decided on together."""
         return [self.basis(one.progress) for one in case.members]

@@ -50,7 +50,7 @@ def correction(desk: Desk, wanted: str, published: Path) -> str:
     ctx = definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
     told = page_values(*content_of(ctx, wanted, published))
     bodies = {one.notice.message_id: blocks_of(one.notice.body) for one in told["notices"]}
-    more = {"offered": offered(case), "waits": _waits(case), "bodies": bodies, "has_script": True}
+    more = {"offered": offered(case), "case": case, "waits": _waits(case), "bodies": bodies, "has_script": True}
     return rendered("console_correction.html", OWN, **{**told, **more})
 
 

@@ -73,6 +73,7 @@ def test_some_days_are_rolled_back_and_then_the_rest(when_live: tuple[Served, st
     assert "Rebuilt are weekly_orders (1 partition)." in told
     assert deciding.but(more=some).through().status == 303
     assert revenues(console.lake) == [200, 400, 400, *[200] * 7]
+    assert "Approve what went back…" in console.browser().get(f"/corrections/{correction}/").told
     approval = console.browser().get(f"/corrections/{correction}/decide/approve").told
     assert "2 days of daily_orders are replaced by one commit, and 5 stay as they are." in approval
     assert "revenue is 400 instead of 800, a change of \u2212400." in approval

@@ -16,6 +16,7 @@ import pytest
 from backfill_assets.testing import TestLake
 from backfill_assets.web import requests
 from tests.e2e.test_bad_input import assert_in_three_sentences
+from tests.kinds import tables_in_a_row
 from tests.web.conftest import Told
 from tests.web.served import Served, served
 
@@ -193,6 +194,16 @@ def half_written(lake: TestLake) -> None:
 def in_the_way(lake: TestLake) -> None:
     shutil.rmtree(lake.folder / "lake")
     (lake.folder / "lake").write_text("no folder")
+
+
+def test_a_correction_of_a_table_of_another_code_location_is_listed_and_no_more(gate: Told, tmp_path: Path):
+    lake = gate.lake.copy(tmp_path / "lake").with_code(tables_in_a_row.location())
+    with served(lake) as console:
+        assert gate.correction in console.browser().get("/").told
+        for place in PLACES[2:5:2]:
+            answered = console.browser().get(place.replace("{id}", gate.correction))
+            assert answered.status == 422
+            assert "daily_orders" in answered.told
 
 
 def without_published(lake: TestLake) -> None:
