@@ -34,7 +34,7 @@ PICTURES: dict[str, Picture] = {
     "board": Picture(
         f"/locations/backfill_assets/jobs/{TABLE}__correction/partitions",
         "freeze_reports",
-        *(1040, 700),
+        *(1040, 740),
         press="Show per-asset status",
         in_dagster=True,
     ),
