@@ -259,3 +259,14 @@ class OwnTableRead(BadInput):
             f"{table} reads itself by the parameter {parameter}, and of itself it can read the slot before alone. "
             f'Nothing was loaded. Give carries_state="{parameter}" instead of a source.'
         )
+
+
+class SecretGiven(BadInput):
+    """Secret options of the lake are written into the code, from where Dagster would store them with every run."""
+
+    def __init__(self, options: Collection[str]) -> None:
+        super().__init__(
+            f"The lake's storage options hold {listed(options)} as text, which Dagster would keep in clear with every "
+            "run. Nothing was loaded. "
+            "Give dg.EnvVar in its place, or set the environment variable only, which is read without being named here."
+        )

@@ -19,6 +19,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from backfill_assets.core.notice import Notice
+from backfill_assets.core.steps import NoticeKind
 from backfill_assets.orchestration.instance.delivery import MESSAGE_ID, Post, channels_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
@@ -282,3 +283,29 @@ def test_an_audience_finds_its_addresses_by_its_name(monkeypatch: pytest.MonkeyP
 
     assert channels_of("board-prep") == ("1 json", "2 xml", "3 mailto")
     assert channels_of("finance") == ()
+
+
+SECRET = "hunter2"
+ODD_ADDRESSES = [
+    f"mailto:ada:{SECRET}@example.org",
+    f"ada:{SECRET}://example.org",
+    f"{SECRET}",
+    f"//ada:{SECRET}@example.org",
+    f"mailto:ada:{SECRET}@a json://b",
+]
+
+
+@pytest.mark.parametrize("address", ODD_ADDRESSES)
+def test_an_address_that_is_none_is_neither_named_nor_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
+):
+    monkeypatch.setenv("BACKFILL_NOTIFY_FINANCE", address)
+    records = Records(Lake(str(tmp_path / "lake")))
+    post = Post(records, tmp_path, NOW)
+    post.publish(Notice("1", NoticeKind.PUBLISHED, "finance", "subject", "body"))
+
+    told = repr((channels_of("finance"), post.deliver(), [*records.outbox.deliveries()]))
+
+    assert SECRET not in told
+    assert "of no known kind" in told
+    assert "does not begin with a kind of channel" in told

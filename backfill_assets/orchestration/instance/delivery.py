@@ -24,6 +24,9 @@ from backfill_assets.storage.replacing import replace_text
 
 VARIABLE = "BACKFILL_NOTIFY_"
 MESSAGE_ID = "X-Notice-Id"
+# What an address begins with; whatever else stands there may be a secret.
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]{0,19})://")
+UNKNOWN_KIND = "of no known kind"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ def channels_of(audience: str) -> tuple[str, ...]:
 
 
 def _named(number: int, url: str) -> str:
-    return f"{number} {url.partition('://')[0].casefold()}"
+    """A channel by its place and the kind that its address begins with; of one without, nothing is told."""
+    kind = SCHEME.match(url)
+    return f"{number} {kind[1].casefold() if kind else UNKNOWN_KIND}"
 
 
 def _urls(audience: str) -> list[str]:
@@ -92,6 +97,8 @@ def _send(delivery: Delivery) -> str:
     url = urls.get(delivery.channel)
     if url is None:
         return "the channel is not configured any more"
+    if not SCHEME.match(url):
+        return "the address does not begin with a kind of channel, such as mailto://"
     with _silent_apprise() as apprise:
         try:
             channel = apprise.Apprise.instantiate(_with_header(url, delivery.notice.message_id))

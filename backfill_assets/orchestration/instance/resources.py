@@ -1,8 +1,9 @@
 """The lake as a Dagster resource: where it is, what time it is, and which code is running."""
 
 import os
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from backfill_assets.errors.setup import SecretGiven
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.runs import living_in_this, process_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
+
+# What names of options say of what is secret, in the words of the stores.
+SECRET = re.compile(r"secret|token|password|credential|account_key|access_key$|sas|signature", re.IGNORECASE)
 
 
 class FixedResource(dg.ConfigurableResource):
@@ -46,8 +51,21 @@ class LakeResource(FixedResource):
 
     root: str = Field(default="", description="Path or URI of the lake; empty takes BACKFILL_LAKE or data/lake.")
     storage_options: dict[str, str] = Field(
-        default={}, description="Object-store options as delta-rs takes them, such as AWS_ENDPOINT_URL."
+        default={},
+        description="Object-store options as delta-rs takes them, such as AWS_ENDPOINT_URL; dg.EnvVar for secret ones.",
+        repr=False,
     )
+
+    def get_resource_definition(self) -> Any:
+        """What Dagster makes of it, which it keeps in clear with every run.
+
+        Raises:
+            SecretGiven: when an option that is secret is given as it is.
+        """
+        given = [name for name, value in self.storage_options.items() if not isinstance(value, dg.EnvVar)]
+        if secret := [name for name in given if SECRET.search(name)]:
+            raise SecretGiven(secret)
+        return super().get_resource_definition()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Tag the run with the process it lives in, so that one whose process is killed is detected."""
@@ -59,7 +77,13 @@ class LakeResource(FixedResource):
 
     def lake(self) -> Lake:
         """The layout of the lake."""
-        return Lake(place(self.root, "BACKFILL_LAKE", "data/lake"), self.storage_options)
+        return Lake(place(self.root, "BACKFILL_LAKE", "data/lake"), dict(self._read_options()))
+
+    def _read_options(self) -> Iterator[tuple[str, str]]:
+        for name, value in self.storage_options.items():
+            read = value.get_value() if isinstance(value, dg.EnvVar) else value
+            if read is not None:
+                yield name, read
 
     def records(self) -> Records:
         """The records of the lake."""
