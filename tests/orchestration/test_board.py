@@ -12,6 +12,8 @@ from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.steps import NINE_STEPS, Step
 from backfill_assets.orchestration.correction.board import closed_key, show_on_board
 from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook import abandon, approve, decommission, roll_back
 from backfill_assets.testing.place import configured
 from tests.e2e.small_lake import FACT
@@ -181,6 +183,9 @@ def test_a_correction_that_real_runs_take_through_and_back_leaves_no_green_and_t
     refused = rows()
     assert not any(shown.red for shown in refused.values())
     assert correction in refused[Step.APPROVE].missing
+    early = Runner(defs, daemon.instance).run_partition([step_key(FACT, Step.APPROVE)], correction)
+    assert "A launch of this row only looks, and changed nothing." in early.errors[0]
+    assert rows()[Step.APPROVE].red == {correction}
     assert by_hand(daemon, "approve", correction, by="Ada", note="looked").success
     daemon.go_on()
     assert [step for step, shown in rows().items() if not shown.green] == [Step.DECOMMISSION]

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from backfill_assets import LakeResource
 from backfill_assets.orchestration.instance import tags
 from tests.orchestration.webserver import REPOSITORY, Ask, asking
 
@@ -40,6 +41,8 @@ FORM = """query($s: PipelineSelector!) { runConfigSchemaOrError(selector: $s) { 
   rootDefaultYaml allConfigTypes { ... on CompositeConfigType { key fields { name description } } } } } }"""
 VALID = """query($s: PipelineSelector!, $c: RunConfigData!) { isPipelineConfigValid(pipeline: $s, runConfigData: $c,
   mode: "default") { __typename ... on RunConfigValidationInvalid { errors { message } } } }"""
+RESOURCES = """query($s: RepositorySelector!) { allTopLevelResourceDetailsOrError(repositorySelector: $s) {
+  ... on ResourceDetailsList { results { name resourceType } } } }"""
 LISTS = """query($s: RepositorySelector!) { repositoryOrError(repositorySelector: $s) { ... on Repository {
   jobs { name description tags { key value } } schedules { name description pipelineName }
   sensors { name description } assetNodes { assetKey { path } isExecutable groupName } } } }"""
@@ -158,6 +161,24 @@ def test_everything_in_a_list_is_named_after_its_table_and_described_and_a_sched
         assert [one["name"] for one in ours if not one["name"].startswith(offered.tables)] == []
     told = {one["name"]: one["pipelineName"] for one in offered.lists["schedules"]}
     assert told == {f"{job}_schedule": job for job in told.values()}
+
+
+def test_a_resource_that_no_form_asks_for_is_named_in_the_page_of_resources_and_takes_its_environment(
+    offered, monkeypatch
+):
+    told = {one["name"]: one["resourceType"] for one in offered.ask(RESOURCES, s=REPOSITORY)["results"]}
+    assert told["lake"].endswith(".LakeResource")
+
+    @dg.op
+    def look(lake: LakeResource) -> str:
+        return lake.root
+
+    @dg.job(resource_defs={"lake": LakeResource(root=dg.EnvVar("SOMEBODYS_LAKE"))})
+    def looks() -> None:
+        look()
+
+    monkeypatch.setenv("SOMEBODYS_LAKE", "/srv/lake")
+    assert looks.execute_in_process().output_for_node("look") == "/srv/lake"
 
 
 def test_both_lanes_and_the_way_in_are_in_one_group_whose_name_begins_with_the_table(offered):

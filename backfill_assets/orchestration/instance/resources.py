@@ -38,7 +38,15 @@ class FixedResource(dg.ConfigurableResource):
             made = super().get_resource_definition()
             # Said once more: inside another resource Dagster takes what is bound here, and no default.
             bound = made.config_schema.default_value if made.config_schema.default_provided else {}
-            self._fixed = made.configured(bound, {})
+            # Made anew, since a copy by Dagster is of a plain class, for which its page of resources has no name.
+            self._fixed = type(made)(
+                made.configurable_resource_cls,
+                made.resource_fn,
+                made.configured(bound, {}).config_schema,
+                made.description,
+                made.nested_resources,
+                made.nested_partial_resources,
+            )
         return self._fixed
 
 
