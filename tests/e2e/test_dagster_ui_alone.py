@@ -14,7 +14,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.testing import TestLake
 from tests.e2e import corner_shop
-from tests.e2e.browser import Analyst, chromium_page
+from tests.e2e.browser import Analyst, _is_launch, chromium_page
 from tests.e2e.server import Server, dagster_dev, wait_until
 from tests.e2e.story import environment_at
 
@@ -106,9 +106,9 @@ def decided(analyst: Analyst, server: Server, what: str, correction: str, **fiel
     launch = page.locator("button:enabled", has_text="Launch Run").last
     launch.wait_for()
     analyst.see(what)
-    launch.click()
-    page.wait_for_url(re.compile("/runs/"))
-    run = page.url.rpartition("/runs/")[2].partition("?")[0]
+    with page.expect_response(_is_launch) as launched:
+        launch.click()
+    run = launched.value.json()["data"]["launchPipelineExecution"]["run"]["id"]
     assert analyst.wait(lambda: server.ended(run), WORK, f"the end of {what}")["status"] == "SUCCESS"
 
 
