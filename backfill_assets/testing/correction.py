@@ -12,9 +12,8 @@ from backfill_assets.core.notice import Notice
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.steps import Step
-from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name, partitions_of
 from backfill_assets.orchestration.driving.in_process import Driver
 from backfill_assets.runbook.looking import chain_of, looked
 from backfill_assets.testing.place import Day, Place, refuse_failed, slot_of
@@ -110,5 +109,5 @@ class TestCorrection:
         table = self._definition.table
         job, op = manual_job_name(table, step), manual_op_name(table, step)
         with self.place.entered():
-            self.place.instance.add_dynamic_partitions(partitions_name(table), [self.id])
+            self.place.instance.add_dynamic_partitions(partitions_of(table, step), [self.id])
             refuse_failed(self.place.runner.run_job(job, self.id, op, config))

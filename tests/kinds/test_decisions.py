@@ -16,7 +16,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.deciding import ExtentContradictory, ExtentUnsaid, NameNeeded
 from backfill_assets.errors.watermarks import WaiverUnsigned
-from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name, partitions_of
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.revenue.definitions import defs
 from backfill_assets.runbook import abandon, approve, decommission, roll_back
@@ -153,7 +153,7 @@ def launched(house: House, correction: str, what: str, config: dict[str, Any] | 
     job = manual_job_name(FACT, what)
     told = {"ops": {manual_op_name(FACT, what): {"config": config}}} if config is not None else {}
     with house.entered(), instance_in(house.home) as instance:
-        instance.add_dynamic_partitions(f"{FACT}__corrections", [correction])
+        instance.add_dynamic_partitions(partitions_of(FACT, what), [correction])
         return Runner(defs, instance).execute(defs.resolve_job_def(job), {}, key=correction, config=told)
 
 

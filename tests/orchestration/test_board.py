@@ -10,7 +10,7 @@ import pytest
 from backfill_assets.core.board import BOARD
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.steps import NINE_STEPS, Step
-from backfill_assets.orchestration.correction.board import closed_key, show_on_board
+from backfill_assets.orchestration.correction.board import closed_key, retained_name, show_on_board
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue.definitions import defs
@@ -158,6 +158,13 @@ def test_nothing_that_is_over_counts_as_missing_or_failed(board):
     assert {row.count for row in rows.values()} == {len(still_open)}
     assert not closed.missing | closed.red
     assert all(row.missing | row.green == still_open for row in rows.values())
+
+
+def test_files_may_be_deleted_of_whatever_has_some(board):
+    *_, instance = board
+    assert set(instance.get_dynamic_partitions(retained_name(TABLE))) == {named(one) for one in STATES} - {
+        "decommissioned"
+    }
 
 
 def test_what_was_taken_back_is_told_where_the_green_was(board):

@@ -14,7 +14,7 @@ from backfill_assets.core.board import BOARD, holding, is_over, undone
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import summary_of
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import Step
+from backfill_assets.core.steps import Ending, Step
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.correction.metadata import Shown, approval_metadata, metadata_of, progress_metadata
 from backfill_assets.orchestration.correction.steps import job_name, step_key
@@ -26,6 +26,11 @@ Events = Callable[[str], Sequence[Event]]
 def closed_name(table: str) -> str:
     """The name of the dynamic partitions of corrections that are over."""
     return f"{table}__closed"
+
+
+def retained_name(table: str) -> str:
+    """The name of the dynamic partitions of corrections that have files to delete, closed or not."""
+    return f"{table}__retained"
 
 
 def closed_key(table: str) -> dg.AssetKey:
@@ -64,14 +69,20 @@ class Board:
         """Columns of what is open, of each the rows that hold, and whatever is over among the closed ones."""
         over = {name for name, progress in self.found.items() if is_over(progress, now)}
         self._close(over)
-        known = set(self.instance.get_dynamic_partitions(partitions_name(self.table)))
-        for name in sorted(known & over):
-            self.instance.delete_dynamic_partition(partitions_name(self.table), name)
         still_open = sorted(self.found.keys() - over)
-        if new := [name for name in still_open if name not in known]:
-            self.instance.add_dynamic_partitions(partitions_name(self.table), new)
+        self._offer(partitions_name(self.table), still_open)
+        ended = {name for name in over if self.found[name].publication.ending is Ending.DECOMMISSIONED}
+        self._offer(retained_name(self.table), sorted(self.found.keys() - ended))
         for step in BOARD if still_open else ():
             self._show_row(step, still_open)
+
+    def _offer(self, partitions: str, wanted: Sequence[str]) -> None:
+        """Let these corrections, of those that are known, be the partitions of that name."""
+        known = set(self.instance.get_dynamic_partitions(partitions))
+        for name in sorted(known & self.found.keys() - set(wanted)):
+            self.instance.delete_dynamic_partition(partitions, name)
+        if new := [name for name in wanted if name not in known]:
+            self.instance.add_dynamic_partitions(partitions, new)
 
     def _show_row(self, step: Step, still_open: Collection[str]) -> None:
         key = step_key(self.table, step)

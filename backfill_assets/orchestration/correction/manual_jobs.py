@@ -18,7 +18,7 @@ from backfill_assets.errors.given import CorrectionUnnamed, OtherCorrectionMeant
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.correction.board import show_on_board
+from backfill_assets.orchestration.correction.board import retained_name, show_on_board
 from backfill_assets.orchestration.correction.metadata import Shown, progress_metadata, swap_metadata
 from backfill_assets.orchestration.correction.steps import tell_changed
 from backfill_assets.orchestration.instance import tags
@@ -87,6 +87,11 @@ def manual_job_name(table: str, what: str) -> str:
     return f"{table}__decide_{what}"
 
 
+def partitions_of(table: str, what: str) -> str:
+    """The name of the partitions of that job: files may be deleted of what is closed, too."""
+    return retained_name(table) if what == Step.DECOMMISSION else partitions_name(table)
+
+
 def manual_op_name(table: str, what: str) -> str:
     """The one op of that job, under which its launch form has the fields."""
     return f"{table}__{what}_by_hand"
@@ -151,7 +156,7 @@ def _step_context(
 
 
 def _job(definition: TableDefinition, what: str, op: dg.OpDefinition, about: str) -> dg.JobDefinition:
-    partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
+    partitions = dg.DynamicPartitionsDefinition(name=partitions_of(definition.table, what))
 
     name, hooks = manual_job_name(definition.table, what), {recording_failure(definition)}
 

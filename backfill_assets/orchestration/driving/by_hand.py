@@ -7,9 +7,8 @@ from backfill_assets.core.given import refuse_unsigned
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.correction import RunFailed
-from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
+from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name, partitions_of
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.runbook.context import refuse_without_extent
 
@@ -29,7 +28,7 @@ def take_by_hand(
     Raises:
         RunFailed: when it failed, if not with what the job refused.
     """
-    runner.instance.add_dynamic_partitions(partitions_name(definition.table), [correction])
+    runner.instance.add_dynamic_partitions(partitions_of(definition.table, step), [correction])
     job, op = manual_job_name(definition.table, step), manual_op_name(definition.table, step)
     refuse_failed(correction, runner.run_job(job, correction, op, config))
 
