@@ -42,7 +42,7 @@ class Decision:
 
     @property
     def goes_on(self) -> bool:
-        """Whether a correction that waits for somebody goes on by it, and neither ends nor goes back."""
+        """Whether it lets a correction that waits for somebody continue, and neither ends it nor takes it back."""
         return self.name not in {"roll-back", "abandon"}
 
     def called(self, case: Case) -> str:
