@@ -53,8 +53,15 @@ def lists_of(
         told = next_told(progress, (steps or {}).get(name) or _next(progress, known))
         notices = tuple(_notices(name, deliveries, notice_of))
         one = Listed(progress, *state_of(progress), *told, deadline_of(progress), page_of(name), notices)
-        lists[CLOSED if progress.is_closed else PUBLISHED if one.until else OPEN].append(one)
+        lists[_list_of(one)].append(one)
     return lists
+
+
+def _list_of(one: Listed) -> str:
+    """What was changed by hand is live, and waits for a person all the same."""
+    if one.progress.is_closed:
+        return CLOSED
+    return PUBLISHED if one.until and not one.progress.publication.moved else OPEN
 
 
 def _next(progress: Progress, known: Mapping[str, Progress]) -> NextStep:

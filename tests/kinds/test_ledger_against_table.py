@@ -12,6 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner
 
 from backfill_assets.core.events import fact_of
+from backfill_assets.core.formats import slot_told
 from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import SwappedDaysMoved
@@ -326,7 +327,9 @@ def test_the_driver_and_the_command_line_stop_at_restored_days_and_go_on_once_th
     assert 'data-state="changed by hand"' in page.read_text()
     assert command("run", correction, code=4)["waits_for"] == "repair"
     command("pages")
-    assert str(WINDOW.first) in (page.parents[2] / "index.html").read_text().partition("Open corrections")[2]
+    listed = (page.parents[2] / "index.html").read_text().partition(">Open<")[2].partition(">Published, can")[0]
+    assert slot_told(WINDOW.first) in listed
+    assert "Why" in listed
     ran = Runner(defs, daemon.instance).run_partition([step_key(FACT, Step.REBUILD_DOWNSTREAM)], correction)
     assert isinstance(ran.refusal, SwappedDaysMoved)
     assert daemon.lake.records.completeness.of_report("executive_dashboard") == {}

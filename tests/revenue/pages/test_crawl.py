@@ -159,21 +159,20 @@ def test_the_pages_that_nobody_else_looks_at_are_readable_to_everybody(chromium,
 
     notice = next(address for address in published.pages if "/notices/" in address)
     pages = {
-        "correction-live": page_of(told, told.live),
-        "correction-failed": page_of(told, told.failed),
-        "corrections": (told.folder / "corrections/index.html").as_uri(),
-        "notice": notice,
+        "correction-live": (page_of(told, told.live), PHONE, "dark"),
+        "correction-failed": (page_of(told, told.failed), WIDE, "light"),
+        "corrections": ((told.folder / "corrections/index.html").as_uri(), WIDE, "dark"),
+        "notice": (notice, PHONE, "light"),
     }
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[str]] = {}
-    for name, address in pages.items():
-        for width, scheme in ((PHONE, "dark"), (WIDE, "light")):
-            chromium.set_viewport_size({"width": width, "height": 900})
-            chromium.emulate_media(color_scheme=scheme)
-            chromium.goto(address)
-            violations = Axe().run(chromium)["violations"]
-            found[f"{name}-{width}"] = [one["id"] for one in violations if one["impact"] in {"serious", "critical"}]
-            chromium.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+    for name, (address, width, scheme) in pages.items():
+        chromium.set_viewport_size({"width": width, "height": 900})
+        chromium.emulate_media(color_scheme=scheme)
+        chromium.goto(address)
+        violations = Axe().run(chromium)["violations"]
+        found[name] = [one["id"] for one in violations if one["impact"] in {"serious", "critical"}]
+        chromium.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
 
     assert not any(found.values()), found
 
