@@ -1,6 +1,6 @@
 """Refusals of the console: forms it did not show, people it does not know, places it must not listen at."""
 
-from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, fault_told
+from backfill_assets.errors.base import BackfillAssetsError, BadInput, Refused, counted, fault_told, verb
 
 
 class FormUnreadable(BadInput):
@@ -87,7 +87,8 @@ class TooManyFollow(Refused):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"This page does not follow the ledger, as {most:,} pages do already. Nothing was changed. "
+            f"This page does not follow the ledger, as {counted(most, 'page')} {verb(most, 'does', 'do')} already. "
+            "Nothing was changed. "
             "Close some, or load this page again to see what has happened."
         )
 

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from backfill_assets.testing import TestLake
-from backfill_assets.web import requests
+from backfill_assets.web import following, requests
+from tests.e2e.server import wait_until
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.kinds import tables_in_a_row
 from tests.web.conftest import Told
@@ -175,6 +176,20 @@ def test_clients_that_hang_keep_nobody_waiting(gate: Told, shared: Served, monke
         answered = asked(shared.url, half)
     assert answered.split()[1] == b"422"
     assert b"did not arrive within" in answered
+
+
+def test_a_page_that_is_closed_makes_room_for_another(gate: Told, shared: Served, monkeypatch: pytest.MonkeyPatch):
+    path, host = f"/corrections/{gate.correction}/events", f"Host: {urlsplit(shared.url).netloc}"
+    monkeypatch.setattr(following, "MOST_FOLLOWING", 1)
+
+    def answers(status: int) -> bool:
+        return shared.browser().ask("HEAD", path).status == status
+
+    wait_until(lambda: answers(200), 20, "the end of streams that nobody reads any more")
+    with hanging(shared.url, head("GET", path, host), 1):
+        wait_until(lambda: answers(503), 20, "the stream of the page")
+        assert "as 1 page does already" in shared.browser().get(path).told
+    wait_until(lambda: answers(200), 20, "the end of the stream")
 
 
 def without_ledger(lake: TestLake) -> None:
