@@ -18,6 +18,7 @@ from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.chains import DownstreamBusy, DownstreamUnread, DownstreamUntouched, LedByAnother
 from backfill_assets.errors.request import RequestFieldsUnknown
 from backfill_assets.pages.publishing import page_path
+from backfill_assets.runbook.as_reported import history_of
 from backfill_assets.runbook.standing import standings
 from backfill_assets.testing import TestLake
 from backfill_assets.testing.correction import TestCorrection
@@ -234,9 +235,14 @@ def test_a_chain_is_abandoned_and_decommissioned_as_one(lake: TestLake):
     assert not lake.correction(names[1]).progress.downstream.frozen
     assert same(read(lake), wrong)
 
+    before = {name: lake.snapshot(name).commit for name in TABLES}
     again = chain(lake)
     again.through()
     again.decommission()
+    for name in TABLES:
+        known = history_of(lake.definition(name).step_context(lake.lake, "ada")).at_commit(before[name])
+        told = {of: int(one.amounts.sums["revenue"]) for of, one in known.items() if one.amounts}
+        assert told == dict(wrong[name].select("day", "revenue").iter_rows())
     standing = [lake.correction(name).progress for name in (again.id, f"{again.id}-2", f"{again.id}-3")]
     assert {one.publication.ending for one in standing} == {Ending.DECOMMISSIONED}
 
