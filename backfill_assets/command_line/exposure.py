@@ -67,6 +67,7 @@ def _told(found: Exposure, grain: "Grain") -> dict[str, Any]:
             }
             for one in found.banners
         ],
+        "stale": list(found.stale),
         "unknown": list(found.unknown),
     }
 
@@ -90,5 +91,5 @@ def _print(console: Console, found: Exposure, grain: "Grain") -> None:
             since = f"{one.since:%Y-%m-%d %H:%M}"
             table.add_row(one.name, one.part, days_told(one.days, grain), commit, since, until)
         console.print(table)
-    for sentence in found.unknown:
+    for sentence in (*found.stale, *found.unknown):
         console.print(sentence, soft_wrap=True)

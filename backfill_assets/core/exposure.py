@@ -116,7 +116,10 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """All that is known of who has seen the wrong numbers of a correction, and what is not known, in sentences."""
+    """All that is known of who has seen the wrong numbers of a correction, and what is not known, in sentences.
+
+    ``stale`` are sentences on other correctable tables that are computed from its days.
+    """
 
     correction: str
     table: str
@@ -124,6 +127,7 @@ class Exposure:
     seen: tuple[Seen, ...]
     banners: tuple[Banner, ...] = ()
     unknown: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
 
     def of(self, carrier: Carrier) -> tuple[Seen, ...]:
         """What places of one kind showed, oldest first."""

@@ -16,6 +16,7 @@ from backfill_assets.core.steps import NoticeKind, Step
 from backfill_assets.core.swapped import days_ever_changed
 from backfill_assets.errors.base import counted, listed
 from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.stale_readers import is_stale, sentences
 from backfill_assets.storage.completeness import Completeness
 from backfill_assets.storage.opening import commit_with
 from backfill_assets.storage.outbox import Delivery
@@ -44,6 +45,7 @@ def exposure(ctx: StepContext, correction: str) -> Exposure:
         (*reports, *files, *_notices(ctx, progress, events, wrong), *readers),
         _banners(events),
         (*unbuilt, *unfiled, *unread),
+        sentences(is_stale(ctx, progress)),
     )
 
 

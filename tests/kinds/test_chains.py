@@ -19,6 +19,7 @@ from backfill_assets.errors.chains import DownstreamBusy, DownstreamUnread, Down
 from backfill_assets.errors.request import RequestFieldsUnknown
 from backfill_assets.pages.publishing import page_path
 from backfill_assets.runbook.as_reported import history_of
+from backfill_assets.runbook.exposure import exposure
 from backfill_assets.runbook.standing import standings
 from backfill_assets.testing import TestLake
 from backfill_assets.testing.correction import TestCorrection
@@ -262,7 +263,9 @@ def test_rolling_a_table_of_it_back_takes_those_after_it_along(lake: TestLake):
     with lake.entered():
         (standing,) = standings(lake.records, lake.now, lead.id)
         stale = standing.among(lake.definition("daily").step_context(lake.lake, "ada")).stale
+        exposed = exposure(lake.definition("daily").step_context(lake.lake, "ada"), lead.id)
     assert [one.table for one in stale] == ["trailing", "weekly"]
+    assert exposed.stale == tuple(one.sentence for one in stale)
 
 
 WINDOW: dict[str, Any] = {"first": day(9), "last": day(12), "table": "daily", "reason": "Doubled."}
