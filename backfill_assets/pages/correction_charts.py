@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from backfill_assets.core.slots import read_slot
 from backfill_assets.pages.charts import (
     ACCENT,
     DOWN,
@@ -126,8 +128,16 @@ def _time_axis(width: int, moved: Sequence[Moved]) -> Any:
     import altair as alt
 
     format_ = "%-d %b, %H:%M" if "T" in moved[0].name else "%-d %b"
-    axis = bare_axis(format=format_, tickCount=min(width // 120, len(moved)), labelOverlap=True, labelAngle=0)
+    every = max(1, -(-len(moved) // max(width // 120, 1)))
+    values = [_milliseconds(one.name) for one in moved[::every]]
+    axis = bare_axis(format=format_, values=values, labelOverlap=True, labelAngle=0)
     return alt.X("slot:T", axis=axis, scale=alt.Scale(type="utc", padding=_bar_size(width, len(moved))))
+
+
+def _milliseconds(name: str) -> float:
+    """When a slot begins, or a month, as drawings count time."""
+    slot = read_slot(name if name.count("-") > 1 else f"{name}-01")
+    return datetime(slot.year, slot.month, slot.day, getattr(slot, "hour", 0), tzinfo=UTC).timestamp() * 1000
 
 
 def _bar_size(width: int, count: int) -> float:
