@@ -15,9 +15,9 @@ from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
 
 from backfill_assets.errors.base import in_one_line
-from backfill_assets.errors.lake import CommitUnknown
+from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.storage.actions import DataFile, milliseconds
-from backfill_assets.storage.entries import ACTIONS
+from backfill_assets.storage.entries import ACTIONS, is_lasting
 from backfill_assets.storage.layout import LOG
 from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.snapshot import Snapshot, same_rows
@@ -113,7 +113,8 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
         # The answer can be lost although the commit happened; a repeated append would then double its rows.
         info = _next_commit(snapshot)
         if info is None:
-            raise CommitUnknown(snapshot.folder.uri, in_one_line(str(error))) from error
+            refused = LakeUnreachable if is_lasting(error) else CommitUnknown
+            raise refused(snapshot.folder.uri, in_one_line(str(error))) from error
         if info.get(ATTEMPT) != mark:
             return None
     force_written(snapshot.folder, snapshot.commit + 1)

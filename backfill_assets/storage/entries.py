@@ -3,6 +3,7 @@
 delta-rs takes an empty entry for a commit that did nothing, and one that ends after a whole line for a shorter one.
 """
 
+import errno
 import json
 import re
 from collections.abc import Generator, Iterable
@@ -57,6 +58,19 @@ class Log:
     def lacks(self, commit: int) -> list[int]:
         """The entries that are needed to read a commit and are not there."""
         return [number for number in range(self.base(commit) + 1, commit + 1) if number not in self.entries]
+
+
+# What a store says that it says again however often it is asked: a place that is read-only, no folder, not ours.
+LASTING_ERRNOS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTDIR, errno.EISDIR, errno.EROFS, errno.ENAMETOOLONG})
+LASTING = re.compile(
+    rf"os error ({'|'.join(map(str, sorted(LASTING_ERRNOS)))})\b"
+    r"|Could not create local directory|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|\b40[13]\b"
+)
+
+
+def is_lasting(error: Exception) -> bool:
+    """Whether an error of a store will be the same the next time."""
+    return getattr(error, "errno", None) in LASTING_ERRNOS or bool(LASTING.search(str(error)))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from backfill_assets.storage.commits import (
     attempt,
     pause,
 )
-from backfill_assets.storage.entries import newest_entry, refuse_lost
+from backfill_assets.storage.entries import is_lasting, newest_entry, reaching, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
 from backfill_assets.storage.probing import refuse_overwriting
@@ -108,7 +108,7 @@ class Table:
                 )
             except (DeltaError, OSError) as error:
                 # Another creator came first, or is about to: then the table exists the next time round.
-                if time.monotonic() > deadline:
+                if is_lasting(error) or time.monotonic() > deadline:
                     raise LakeUnreachable(self.uri, in_one_line(str(error))) from error
                 time.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter, no secret
             else:
@@ -291,7 +291,8 @@ class Table:
         column, path = self.partition, f"part-{uuid.uuid4()}.parquet"
         if column is not None and day is not None:
             path = f"{column.folder(value or str(day))}/{path}"
-        size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
+        with reaching(self.folder):
+            size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
         return DataFile(path, size, day, now, frame.height, stats, name_of(column), value, is_new=True)
 
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
