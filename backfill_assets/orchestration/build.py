@@ -153,7 +153,7 @@ def _asset_jobs(definition: TableDefinition) -> list[Any]:
         dg.define_asset_job(
             job_name(table),
             selection=[step_key(table, step) for step in BOARD],
-            description=f"The board of {table}. Its partitions show a row a step and a column an open correction.",
+            description=f"Where corrections of {table} stand. Its partitions show a row a step and a column each.",
             tags=tags.BOARD,
         ),
         dg.define_asset_job(
