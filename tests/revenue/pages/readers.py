@@ -15,6 +15,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings
 from backfill_assets.orchestration.instance.delivery import Post
+from backfill_assets.pages.publishing import publish_page
 from backfill_assets.revenue import landing, reports
 from backfill_assets.revenue.pages.rendering import Rendered, render_reports
 from backfill_assets.runbook import StepContext
@@ -36,6 +37,9 @@ class InFolder(DagsterSurroundings):
 
     def publish(self, notice: Notice) -> str:
         return self.room.post.publish(notice)
+
+    def publish_page(self, ctx: StepContext, event: Event) -> None:
+        publish_page(ctx, event, self.room.folder)
 
     def show(self, pending: Event | None = None) -> list[str]:
         return [*self.room.show(pending).sentences]
