@@ -1,4 +1,4 @@
-"""Who has seen the wrong numbers of a correction, as a page and as a file of comma separated values beside it."""
+"""Where the wrong numbers of a correction were shown, as a page and as a file of comma separated values beside it."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def exposure_page(found: Exposure, grain: Grain, now: datetime) -> str:
     ]
     return rendered(
         "exposure.html",
-        title=f"Who has seen wrong numbers, correction {found.correction}",
+        title=f"Where the wrong numbers of correction {found.correction} were shown",
         attributes={"correction": found.correction},
         found=found,
         grain=grain,
@@ -62,19 +62,19 @@ def told(found: Exposure, grain: Grain) -> str:
     """What is known, in a sentence or two."""
     days = sorted(found.wrong.days)
     if not days:
-        return f"Correction {found.correction} changes nothing, so nobody has seen wrong numbers of it."
+        return f"Correction {found.correction} changes nothing, so no wrong numbers of it were shown."
     sides = {found.wrong.sides[day] for day in days}
     which = {
-        frozenset({Side.EARLIER}): "the numbers before it",
-        frozenset({Side.CORRECTED}): "the numbers that it brought and took back",
-    }.get(frozenset(sides), "the numbers before it, and of what was rolled back those that it brought")
+        frozenset({Side.EARLIER}): "The numbers before it",
+        frozenset({Side.CORRECTED}): "The numbers that it brought and took back",
+    }.get(frozenset(sides), "The numbers before it, and of what was rolled back those that it brought,")
     still = len({(one.carrier, one.name, one.part) for one in found.still})
-    where = f"{counted(still, 'place')} still" if still else "No place"
+    where = f"{counted(still, 'place')} still" if still else "no place"
     shows = "shows" if still <= 1 else "show"
     any_more = "" if still else " any more"
     return (
-        f"Wrong are {which}, of {counted(len(days), grain.value)} ({days_as_said(days, grain)}). "
-        f"{where} {shows} them{any_more}, as far as that is recorded."
+        f"{which} are wrong for {counted(len(days), grain.value)} ({days_as_said(days, grain)}). "
+        f"As far as that is recorded, {where} {shows} them{any_more}."
     )
 
 

@@ -146,7 +146,7 @@ def test_the_page_and_the_file_tell_the_same(corrected: World):
         ("reader", "model", "2026-01-06"),
     ]
     assert all(f"<code>{row['name']}</code>" in page for row in rows)
-    assert "2 places still show them, as far as that is recorded." in page
+    assert "As far as that is recorded, 2 places still show them." in page
 
 
 def test_once_it_is_rolled_back_the_numbers_that_it_brought_are_the_wrong_ones(corrected: World, tmp_path):
@@ -200,4 +200,4 @@ def test_one_that_was_abandoned_has_no_wrong_numbers_and_an_open_one_those_it_wo
     abandon(world.step_context("grace"), "a", "no")
     world.drive("a")
     found = exposure(world.step_context(), "a")
-    assert told(found, Grain.DAY) == "Correction a changes nothing, so nobody has seen wrong numbers of it."
+    assert told(found, Grain.DAY) == "Correction a changes nothing, so no wrong numbers of it were shown."
