@@ -1,6 +1,8 @@
-"""The command ``exposure``: who has seen the wrong numbers of a correction."""
+"""The command ``exposure``: where the wrong numbers of a correction were shown."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backfill_assets.command_line.session import Answer, Json, Session
-from backfill_assets.core.exposure import Carrier, Exposure
+from backfill_assets.core.exposure import Carrier, Exposure, Seen
 
 if TYPE_CHECKING:
     from backfill_assets.core.slots import Grain
@@ -76,20 +78,36 @@ def _time(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
+def _place(one: Seen) -> str:
+    """What is told in one line: a report, an audience, a reader, or the files of one folder."""
+    folder = PurePosixPath(one.name).parent
+    return f"{folder}/" if one.carrier is Carrier.FILE and folder.name else one.name
+
+
+def _until(lines: Sequence[Seen]) -> str:
+    """Until when the last of them showed wrong numbers; of what was sent, that it was."""
+    ends = [one.until for one in lines if one.until]
+    if len(ends) < len(lines):
+        return next(one.sent or "still" for one in lines if not one.until)
+    return f"{max(ends):%Y-%m-%d %H:%M}"
+
+
 def _print(console: Console, found: Exposure, grain: "Grain") -> None:
-    from backfill_assets.pages.exposure import NAMES, days_told, told
+    from backfill_assets.pages.exposure import NAMES, told
 
     console.print(told(found, grain), soft_wrap=True)
     for carrier in Carrier:
         lines = found.of(carrier)
         if not lines:
             continue
-        table = Table(NAMES[carrier].lower(), "part", f"{grain.value}s", "commit", "since", "until", box=None)
-        for one in lines:
-            until = f"{one.until:%Y-%m-%d %H:%M}" if one.until else one.sent or "still"
-            commit = "" if one.commit is None else f"{one.commit:,}"
-            since = f"{one.since:%Y-%m-%d %H:%M}"
-            table.add_row(one.name, one.part, days_told(one.days, grain), commit, since, until)
+        table = Table(NAMES[carrier].lower(), "lines", f"{grain.value}s", "since", "until", box=None)
+        for name in dict.fromkeys(map(_place, lines)):
+            same = [one for one in lines if _place(one) == name]
+            days = sorted({day for one in same for day in one.days})
+            since = f"{min(one.since for one in same):%Y-%m-%d %H:%M}"
+            table.add_row(name, f"{len(same):,}", f"{len(days):,}", since, _until(same))
         console.print(table)
+    if any(found.of(carrier) for carrier in Carrier):
+        console.print("Each line, with its commit, is told by --csv and by --json.")
     for sentence in (*found.stale, *found.unknown):
         console.print(sentence, soft_wrap=True)

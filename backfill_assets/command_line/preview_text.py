@@ -85,6 +85,9 @@ def details(found: Preview) -> list[str]:
     if other:
         was = verb(len(other), "was", "were")
         told.append(f"{days_listed(other, noun=noun)} {was} published from other inputs than there are now.")
+    versions = dict.fromkeys(one.by or "somebody else" for one in found.drawn)
+    if len(versions) > 1:
+        told.append(f"The {noun}s that were computed are live as {listed([*versions])} published them.")
     alike: dict[str, list[Slot]] = {}
     for slot, why in found.unable.items():
         alike.setdefault(why.replace(str(slot), ""), []).append(slot)
@@ -120,21 +123,18 @@ def _how_drawn(found: Preview, noun: str) -> str:
 def _drawn(found: Preview) -> list[Row]:
     name = found.main.name
     sums = () if name == ROWS else (f"{name} before", "now", "change")
-    versions = {one.by for one in found.drawn}
-    by = ("published by",) if len(versions) > 1 else ()
     shown = sorted(found.drawn, key=lambda one: (-one.gross_of(name), one.slot))[:MOST_DRAWN]
-    head = (found.window.grain.value, *(() if found.is_whole else ("stands for",)), "rows", "differ", *sums, *by)
-    return [head, *(_drawn_row(found, one, name, by) for one in sorted(shown, key=lambda one: one.slot))]
+    head = (found.window.grain.value, *(() if found.is_whole else ("stands for",)), "rows", "differ", *sums)
+    return [head, *(_drawn_row(found, one, name) for one in sorted(shown, key=lambda one: one.slot))]
 
 
-def _drawn_row(found: Preview, one: Recomputed, name: str, by: Sequence[str]) -> Row:
+def _drawn_row(found: Preview, one: Recomputed, name: str) -> Row:
     weight = () if found.is_whole else (f"{float(one.drawn.weight):.1f}",)
     sums: Row = ()
     if name != ROWS:
         moved = one.compared.sums[name]
         sums = (_rounded(moved.old), _rounded(moved.new), _rounded(moved.change, sign=True) if moved.change else DASH)
-    versions = (one.by or "somebody else",) if by else ()
-    return (str(one.slot), *weight, f"{one.compared.rows_new:,}", f"{one.rows_changed:,}", *sums, *versions)
+    return (str(one.slot), *weight, f"{one.compared.rows_new:,}", f"{one.rows_changed:,}", *sums)
 
 
 def _effects(found: Preview) -> list[Row]:
@@ -181,8 +181,9 @@ def _partition(one: PartitionEffect) -> str:
 def _as_table(rows: Sequence[Row]) -> Table:
     table = Table(box=None)
     for number, heading in enumerate(rows[0]):
-        is_text = number == 0 or heading.startswith(("what", "published"))
-        table.add_column(heading, justify="left" if is_text else "right", overflow="fold")
+        is_long = heading.startswith("what")
+        is_text = number == 0 or is_long
+        table.add_column(heading, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_long)
     for row in rows[1:]:
         table.add_row(*row)
     return table

@@ -79,16 +79,10 @@ def told(found: Exposure, grain: Grain) -> str:
 
 
 def days_as_said(days: Sequence[Slot], grain: Grain) -> str:
-    """The same as people write them."""
+    """Some days as people write them, in runs."""
     runs = [(run.first, run.last) for run in contiguous(days, grain=grain)]
     said = [day_told(first) if first == last else span_told([first, last]) for first, last in runs]
     return _shortened(said)
-
-
-def days_told(days: Sequence[Slot], grain: Grain) -> str:
-    """Some days as runs of days."""
-    runs = [str(run).replace("..", " to ") for run in contiguous(days, grain=grain)]
-    return _shortened(runs)
 
 
 def _shortened(runs: Sequence[str]) -> str:
