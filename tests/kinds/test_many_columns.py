@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from polars.lazyframe.group_by import LazyGroupBy
 
-from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.day_comparison import Sums
 from backfill_assets.core.delta_types import as_kept
@@ -62,9 +61,7 @@ def page_of(measures: int) -> str:
     sums = {f"m{place:04}": Sums(Decimal(0), Decimal(place)) for place in range(1, measures + 1)}
     line = Line("EU", ROWS, ROWS, sums)
     told = Figures(tuple(sums), tuple(line.renamed(str(day)) for day in DAYS), {"market": (line,)})
-    prints = dict.fromkeys(DAYS, "print")
-    certificate = Certificate("20260123", "digest", prints, prints, {}, tuple(DAYS), (), (), prints)
-    return changes(told, certificate, None)
+    return changes(told)
 
 
 @pytest.mark.parametrize("measures", [MOST_MEASURES, MOST_MEASURES + 1, 1_000])
