@@ -105,7 +105,9 @@ def _problems(ctx: StepContext, plan: Plan) -> list[Problem]:
     problems = [*_absent(ctx, plan), *_beyond_retention(ctx, plan)]
     for verify in ctx.table.sources.verify:
         problems += verify(ctx.records, plan)
-    return problems
+    # A look that names the day says more of the same file.
+    named = {problem.day for problem in problems}
+    return problems + [problem for problem in _losses(ctx, plan) if problem.day not in named]
 
 
 @stuck_when_unusable(Step.RESET_WATERMARKS)
@@ -130,14 +132,24 @@ def reset_watermarks(ctx: StepContext, correction: str) -> Event:
 
 
 def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
-    """Days that a source lacks at the commit that the correction is staged from, or that have lost a file."""
+    """Days that a source lacks at the commit that the correction is staged from."""
     problems: list[Problem] = []
     for source in ctx.table.sources.names:
         snapshot = ctx.records.snapshot(source, plan.pins[source])
         reads = ctx.table.sources.read_of(source)
         lacking = {day: snapshot.lacking(reads.needed(day)) for day in plan.days}
         problems += [Problem(day, _lacks(snapshot, source, day, absent)) for day, absent in lacking.items() if absent]
-        lost = _lost(snapshot, reads.of(plan.days)) if source not in ctx.records.outside else frozenset[Slot]()
+    return problems
+
+
+def _losses(ctx: StepContext, plan: Plan) -> list[Problem]:
+    """Days of which a file is gone that a source's log names at that commit."""
+    problems: list[Problem] = []
+    for source in ctx.table.sources.names:
+        if source in ctx.records.outside:
+            continue
+        reads = ctx.table.sources.read_of(source)
+        lost = _lost(ctx.records.snapshot(source, plan.pins[source]), reads.of(plan.days))
         problems += [Problem(day, f"{source} has lost a file") for day in plan.days if lost & {*reads.of([day])}]
     return problems
 

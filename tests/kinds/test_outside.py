@@ -306,7 +306,7 @@ def test_a_query_is_read_and_named_as_not_pinned(name: str, lake: LakeResource, 
     assert {told["orders"] for told in certificate.inputs.values()} == {"not pinned"}
     told = [sent.notice.body for sent in lake.records().outbox.deliveries()]
     assert told
-    assert all("**Sources not pinned:** orders" in body for body in told)
+    assert all("**Sources not pinned:** `orders`" in body for body in told)
 
 
 def at_nowhere() -> Any:

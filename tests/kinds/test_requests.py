@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 from hypothesis import given
@@ -326,9 +327,12 @@ LAUNCHES: list[tuple[dict[str, Any] | None, str]] = [
     ({**WHOLE, "expect": {"max_change_total": "5"}}, "5 % or 5 times"),
     ({**WHOLE, "expect": {"estimate": {"measure": "revenue_usd", "total": "1e3"}}}, "1e3"),
     ({**WHOLE, "expect": {"estimate": {"measure": "revenue_usd", "days": {"soon": "1"}}}}, "soon"),
-    ({**WHOLE, "approval": "soon"}, "soon"),
     ({**WHOLE, "correction": "a b"}, "a b"),
-    ({**WHOLE, "waves": {"max_days": 0, "order": "random"}}, "max_days is '0'"),
+    ({**WHOLE, "waves": {"max_days": 0}}, "max_days is '0'"),
+]
+OF_THE_FORM: list[tuple[dict[str, Any], str]] = [
+    ({**WHOLE, "approval": "soon"}, "approval.* got soon"),
+    ({**WHOLE, "waves": {"max_days": 0, "order": "random"}}, "order.* got random"),
 ]
 
 
@@ -343,4 +347,15 @@ def test_a_launchpad_filled_in_wrongly_opens_nothing(published: House, config: d
     assert named in str(ran.refusal)
     assert ran.refusal.exit_code == 2
     assert_in_three_sentences(str(ran.refusal))
+    assert published.records.ledger.histories() == before
+
+
+@pytest.mark.dagster
+@pytest.mark.parametrize(("config", "named"), OF_THE_FORM)
+def test_what_the_form_itself_knows_is_refused_before_any_run(published: House, config: dict[str, Any], named: str):
+    before = published.records.ledger.histories()
+
+    with pytest.raises(dg.DagsterInvalidConfigError, match=named):
+        opened(published, config)
+
     assert published.records.ledger.histories() == before
