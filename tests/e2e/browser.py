@@ -115,15 +115,18 @@ class Analyst:
             self.go(launchpad)
             typed = self.page.get_by_placeholder("Partition")
             typed.fill(partition)
+            # A launchpad remembers what was chosen last, and offers nothing then.
+            chosen = self.page.get_by_text(f"partition: {partition}", exact=True)
             try:
                 offered = self.page.locator("[role=menuitem], [role=option]", has_text=partition)
-                offered.first.wait_for(timeout=15_000)
+                offered.or_(chosen).first.wait_for(timeout=15_000)
             except NotThere:
                 self.see("not-offered")
                 if more_patience:
                     continue
                 raise
-            typed.press("Enter")
+            if not chosen.count():
+                typed.press("Enter")
             return
 
     def _show_all(self, dialog) -> None:
