@@ -20,6 +20,8 @@ from tests.forgetting_disk import forgetting
 from tests.runbook.test_killed_anywhere import corrected, rolled_back
 from tests.runbook.world import World, world_at
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def at_each_commit(look: Callable[[Path], None]) -> Iterator[None]:

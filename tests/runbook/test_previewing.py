@@ -16,6 +16,8 @@ from backfill_assets.runbook.previewing import Asked, Drawing, drawing_of, previ
 from tests.composed import DAILY_REVENUE
 from tests.e2e.small_lake import SmallLake, planted_lake
 
+pytestmark = pytest.mark.slow
+
 WINDOW = Window(date(2011, 8, 1), date(2011, 10, 29))
 AROUND = Window(date(2011, 7, 25), date(2011, 10, 31))
 SEEDS, FEW = 200, 5
