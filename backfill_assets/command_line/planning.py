@@ -1,7 +1,6 @@
 """What ``plan`` shows beyond the request: the waves with their times, what comes first, and windows by code version."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backfill_assets.command_line.printing import print_plan, print_stale
+from backfill_assets.command_line.printing import print_plan, print_stale, took
 from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.waves import Estimate, PastRun, estimate, ordered_waves
@@ -128,7 +127,7 @@ def print_waves(console: Console, plan: Plan) -> None:
     table = Table("wave", f"{plan.window.grain.value}s", "window", "starts after", "takes", box=None)
     for number, wave in enumerate(laid.waves[:MOST_WAVES], start=1):
         window = str(wave.window.first) if len(wave.window) == 1 else str(wave.window)
-        table.add_row(str(number), str(len(wave.window)), window, _took(wave.starts_after), _took(wave.seconds))
+        table.add_row(str(number), str(len(wave.window)), window, took(wave.starts_after), took(wave.seconds))
     console.print(table)
     if len(laid.waves) > MOST_WAVES:
         console.print(f"and {counted(len(laid.waves) - MOST_WAVES, 'more wave')}.")
@@ -136,7 +135,7 @@ def print_waves(console: Console, plan: Plan) -> None:
     known = f"from {counted(cost.runs_seen, 'past run')}" if cost.runs_seen else "a guess, as no run was measured yet"
     at_once = plan.request.waves.at_once
     console.print(
-        f"Staging takes about {_took(cost.seconds)}, {at_once} at once, {_took(cost.run_seconds)} of runs, {known}.",
+        f"Staging takes about {took(cost.seconds)}, {at_once} at once, {took(cost.run_seconds)} of runs, {known}.",
     )
     if plan.request.waves.days_per_minute:
         days = plan.request.waves.days_per_minute
@@ -183,8 +182,3 @@ def proposed_request(ctx: "StepContext", code_version: str, windows: Sequence[Wi
     if len(windows) > 1:
         told += [f"#   {one}" for one in windows]
     return request_text("\n".join(told), request).rstrip()
-
-
-def _took(seconds: float) -> str:
-    """Seconds as people say them, ``1:05:00`` or ``12 s``."""
-    return str(timedelta(seconds=round(seconds))) if seconds >= 60 else f"{seconds:.0f} s"  # noqa: PLR2004 - a minute

@@ -1,7 +1,6 @@
 """What a preview tells people: on a terminal, and as the comment for a pull request."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from backfill_assets.command_line.printing import print_stale
+from backfill_assets.command_line.printing import print_stale, took
 from backfill_assets.core.drawing import Estimated, may_be_missed
 from backfill_assets.core.formats import DASH, amount, marked, percent
 from backfill_assets.core.formats import told as said
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from backfill_assets.runbook.stale_readers import StaleReader
 
 CENTS = 2
-A_MINUTE = 60
 MOST_DRAWN = 20
 Row = tuple[str, ...]
 
@@ -97,7 +95,7 @@ def details(found: Preview) -> list[str]:
     told += [f"Not as expected. {said(sentence)}" for sentence in found.failing]
     cost = found.cost
     told.append(
-        f"Staging {counted(found.slots, noun)} takes about {_took(cost.seconds)}, {_took(cost.run_seconds)} of runs, "
+        f"Staging {counted(found.slots, noun)} takes about {took(cost.seconds)}, {took(cost.run_seconds)} of runs, "
         f"at {cost.per_slot:.2g} s a {noun} as measured here."
     )
     return told
@@ -204,8 +202,3 @@ def _rounded(value: Decimal | Fraction | float, scale: int = CENTS, *, sign: boo
 
 def _percent(share: float | None, *, sign: bool = True) -> str:
     return DASH if share is None else percent(Fraction(share), signed=sign)
-
-
-def _took(seconds: float) -> str:
-    """Seconds as people say them, ``1:05:00`` or ``12 s``."""
-    return str(timedelta(seconds=round(seconds))) if seconds >= A_MINUTE else f"{seconds:.0f} s"

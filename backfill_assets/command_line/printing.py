@@ -1,6 +1,7 @@
 """What the commands print, for people and as JSON."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
 from rich.console import Console
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from backfill_assets.errors.failure import FailedAlike
     from backfill_assets.orchestration.nightly.publish import Nightly
     from backfill_assets.runbook.stale_readers import StaleReader
+
+
+A_MINUTE = 60
+
+
+def took(seconds: float) -> str:
+    """Seconds as people say them, ``1:05:00`` or ``12 s``."""
+    return str(timedelta(seconds=round(seconds))) if seconds >= A_MINUTE else f"{seconds:.0f} s"
 
 
 def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:

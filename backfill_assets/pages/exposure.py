@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from backfill_assets.core.audiences import runs_named
 from backfill_assets.core.exposure import Carrier, Exposure, Seen, Side
 from backfill_assets.core.slots import Grain, Slot
-from backfill_assets.core.window import contiguous
 from backfill_assets.errors.base import counted
+from backfill_assets.pages.places import EXPOSURE, EXPOSURE_ROWS
 from backfill_assets.pages.shell import rendered
-from backfill_assets.pages.words import day_told, span_told
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.exposure import exposure
 from backfill_assets.storage.replacing import replace_text
 
-PAGE_FILE, CSV_FILE = "exposure.html", "exposure.csv"
 COLUMNS = ("kind", "name", "part", "days", "first_day", "last_day", "commit", "since", "until", "sent")
 MOST_RUNS = 4
 NAMES = {
@@ -80,12 +79,7 @@ def told(found: Exposure, grain: Grain) -> str:
 
 def days_as_said(days: Sequence[Slot], grain: Grain) -> str:
     """Some days as people write them, in runs."""
-    runs = [(run.first, run.last) for run in contiguous(days, grain=grain)]
-    said = [day_told(first) if first == last else span_told([first, last]) for first, last in runs]
-    return _shortened(said)
-
-
-def _shortened(runs: Sequence[str]) -> str:
+    runs = runs_named(days, grain)
     more = f" and {len(runs) - MOST_RUNS:,} more stretches" if len(runs) > MOST_RUNS + 1 else ""
     return ", ".join(runs[:MOST_RUNS] if more else runs) + more
 
@@ -133,5 +127,5 @@ def _safe(cell: str) -> str:
 def write_exposure(ctx: StepContext, correction: str, folder: Path) -> None:
     """Write both beside the page of a correction."""
     found = exposure(ctx, correction)
-    replace_text(folder / CSV_FILE, exposure_csv(found))
-    replace_text(folder / PAGE_FILE, exposure_page(found, ctx.table.partition.grain, ctx.now))
+    replace_text(folder / EXPOSURE_ROWS, exposure_csv(found))
+    replace_text(folder / EXPOSURE, exposure_page(found, ctx.table.partition.grain, ctx.now))

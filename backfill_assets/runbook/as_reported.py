@@ -13,8 +13,8 @@ from backfill_assets.errors.reported import NothingPublished, NotRecorded, TimeT
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.reported import Measured, Recorded, amounts_of, scanned
 from backfill_assets.storage.states import Files, Past, State, past_of
+from backfill_assets.storage.swap_numbers import CORRECTION, RUN, STEP
 
-STEP, CORRECTION, RUN = "backfill_assets/step", "backfill_assets/correction", "backfill_assets/run"
 LOG = logging.getLogger(__name__)
 
 

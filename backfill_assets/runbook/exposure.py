@@ -18,9 +18,9 @@ from backfill_assets.errors.base import counted, listed
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.stale_readers import is_stale, sentences
 from backfill_assets.storage.completeness import Completeness
-from backfill_assets.storage.opening import commit_with
 from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.publications import Publication
+from backfill_assets.storage.swap_numbers import commit_of
 
 WITH_FIGURES = frozenset({NoticeKind.WAITING, NoticeKind.PUBLISHED, NoticeKind.ROLLED_BACK, NoticeKind.DECOMMISSIONED})
 
@@ -70,8 +70,7 @@ def _commit_of(ctx: StepContext, correction: str, fact: Swapped) -> int:
     """The commit of a swap; where the ledger heard of it only later, as the table's log has it."""
     if fact.swap.commit is not None:
         return fact.swap.commit
-    marks = {"backfill_assets/correction": correction, "backfill_assets/swap": str(fact.swap.swap_count)}
-    found = commit_with(ctx.records.snapshot(ctx.table.name), marks)
+    found = commit_of(ctx.records.snapshot(ctx.table.name), correction, fact.swap.swap_count)
     return found[0] if found else 0
 
 
@@ -154,16 +153,18 @@ def _notices(ctx: StepContext, progress: Progress, events: Collection[Event], wr
         if swapped.get(day) is not None
     }
     seen: list[Seen] = []
-    all_progress = ctx.records.ledger.all_progress()
+    told_in = {
+        name: days_ever_changed(other, ctx.records.ledger.events(name))
+        for name, other in ctx.records.ledger.all_progress().items()
+        if other.plan.table == ctx.table.name
+    }
     for delivery in ctx.records.outbox.deliveries():
-        other = all_progress.get(delivery.notice.correction)
-        if delivery.notice.event not in WITH_FIGURES or other is None or other.plan.table != ctx.table.name:
+        if delivery.notice.event not in WITH_FIGURES or delivery.notice.correction not in told_in:
             continue
-        told = days_ever_changed(other, ctx.records.ledger.events(other.plan.correction))
-        is_own = other.plan.correction == progress.plan.correction
+        is_own = delivery.notice.correction == progress.plan.correction
         days = [
             day
-            for day in sorted(told & wrong.days)
+            for day in sorted(told_in[delivery.notice.correction] & wrong.days)
             if delivery.recorded_at < right_since.get(day, ctx.now) and (wrong.sides[day] is Side.CORRECTED) == is_own
         ]
         if days and not (is_own and delivery.notice.event is NoticeKind.ROLLED_BACK):

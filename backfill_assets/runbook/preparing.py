@@ -1,6 +1,6 @@
 """Steps 1 to 3: freeze the reports, verify the source, reset the watermarks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from backfill_assets.core import facts as core_facts
@@ -102,12 +102,13 @@ def _verified(ctx: StepContext, plan: Plan) -> SourceVerified:
 
 
 def _problems(ctx: StepContext, plan: Plan) -> list[Problem]:
-    problems = [*_absent(ctx, plan), *_beyond_retention(ctx, plan)]
+    sources = {source: ctx.records.snapshot(source, plan.pins[source]) for source in ctx.table.sources.names}
+    problems = [*_absent(ctx, plan, sources), *_beyond_retention(ctx, plan)]
     for verify in ctx.table.sources.verify:
         problems += verify(ctx.records, plan)
     # A look that names the day says more of the same file.
     named = {problem.day for problem in problems}
-    return problems + [problem for problem in _losses(ctx, plan) if problem.day not in named]
+    return problems + [problem for problem in _losses(ctx, plan, sources) if problem.day not in named]
 
 
 @stuck_when_unusable(Step.RESET_WATERMARKS)
@@ -131,25 +132,22 @@ def reset_watermarks(ctx: StepContext, correction: str) -> Event:
     return event
 
 
-def _absent(ctx: StepContext, plan: Plan) -> list[Problem]:
+def _absent(ctx: StepContext, plan: Plan, sources: Mapping[str, Snapshot]) -> list[Problem]:
     """Days that a source lacks at the commit that the correction is staged from."""
     problems: list[Problem] = []
-    for source in ctx.table.sources.names:
-        snapshot = ctx.records.snapshot(source, plan.pins[source])
+    for source, snapshot in sources.items():
         reads = ctx.table.sources.read_of(source)
         lacking = {day: snapshot.lacking(reads.needed(day)) for day in plan.days}
         problems += [Problem(day, _lacks(snapshot, source, day, absent)) for day, absent in lacking.items() if absent]
     return problems
 
 
-def _losses(ctx: StepContext, plan: Plan) -> list[Problem]:
+def _losses(ctx: StepContext, plan: Plan, sources: Mapping[str, Snapshot]) -> list[Problem]:
     """Days of which a file is gone that a source's log names at that commit."""
     problems: list[Problem] = []
-    for source in ctx.table.sources.names:
-        if source in ctx.records.outside:
-            continue
+    for source in sources.keys() - ctx.records.outside.keys():
         reads = ctx.table.sources.read_of(source)
-        lost = _lost(ctx.records.snapshot(source, plan.pins[source]), reads.of(plan.days))
+        lost = _lost(sources[source], reads.of(plan.days))
         problems += [Problem(day, f"{source} has lost a file") for day in plan.days if lost & {*reads.of([day])}]
     return problems
 

@@ -27,10 +27,9 @@ from backfill_assets.runbook.readers import release_left, rewind_readers
 from backfill_assets.storage import swap
 from backfill_assets.storage.held import manifest_between
 from backfill_assets.storage.layout import correction_of
-from backfill_assets.storage.opening import commit_with
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
-from backfill_assets.storage.swap_numbers import Fate, burn, fate_of, is_certain
+from backfill_assets.storage.swap_numbers import RUN, STEP, Fate, burn, commit_of, fate_of, is_certain
 from backfill_assets.storage.table import Commit, Table
 
 
@@ -88,7 +87,7 @@ def _planned_anew(ctx: StepContext, progress: Progress) -> bool:
     number = 1 + max((manifest.swap_count for manifest in manifests), default=0)
     if live is None or fate_of(live, correction, number) is not Fate.SWAPPED:
         return False
-    found = commit_with(live, _marks(correction, number))
+    found = commit_of(live, correction, number)
     if found is None:
         raise SwapUnrecorded(correction, ctx.table.name, number)
     before, after = (ctx.records.snapshot(ctx.table.name, commit) for commit in (found[0] - 1, found[0]))
@@ -136,8 +135,8 @@ def take(ctx: StepContext, planned: SwapPlanned, manifest: Manifest) -> Event:
 
 def _commit_metadata(ctx: StepContext, step: Step) -> dict[str, str]:
     return {
-        "backfill_assets/step": str(step),
-        "backfill_assets/run": ctx.run_id,
+        STEP: str(step),
+        RUN: ctx.run_id,
         "backfill_assets/actor": ctx.actor,
         "backfill_assets/code_version": ctx.table.code.version,
         "backfill_assets/git_commit": ctx.table.code.git_commit,
@@ -209,19 +208,14 @@ def _read_from(ctx: StepContext, manifest: Manifest, commit: int | None) -> int:
     if commit is not None:
         return commit
     live = ctx.records.snapshot(ctx.table.name)
-    found = commit_with(live, _marks(manifest.correction, manifest.swap_count))
+    found = commit_of(live, manifest.correction, manifest.swap_count)
     return live.commit if found is None else found[0]
 
 
 def _swapped_at(ctx: StepContext, live: Snapshot, manifest: Manifest) -> datetime:
     """When the swap was committed, by the table's own log; now when the log no longer says."""
-    found = commit_with(live, _marks(manifest.correction, manifest.swap_count))
+    found = commit_of(live, manifest.correction, manifest.swap_count)
     return ctx.time_of(found[1]) if found else ctx.now
-
-
-def _marks(correction: str, swap_count: int) -> dict[str, str]:
-    """What the commit of a swap says of itself in the table's log."""
-    return {"backfill_assets/correction": correction, "backfill_assets/swap": str(swap_count)}
 
 
 def _moved(live: Snapshot, manifest: Manifest) -> list[date]:

@@ -17,7 +17,7 @@ from backfill_assets.errors.base import in_one_line
 from backfill_assets.storage.commits import AFTER_COMMIT
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.foreign import ROWS, ForeignTable
-from backfill_assets.storage.layout import LOG
+from backfill_assets.storage.layout import entry_of
 from backfill_assets.storage.snapshot import same_rows
 from backfill_assets.storage.syncing import force_read, force_rewritten
 from backfill_assets.storage.table import PROPERTIES
@@ -232,7 +232,7 @@ def own_commits(folder: Folder, commit: int, adoption: str) -> int:
 def _mark(folder: Folder, commit: int) -> str | None:
     """The adoption that made a commit; None when another writer did, or nobody yet."""
     try:
-        lines = folder.read(f"{LOG}/{commit:020}.json").splitlines()
+        lines = folder.read(entry_of(commit)).splitlines()
     except OSError:
         return None
     infos: list[Mapping[str, Any]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]

@@ -18,7 +18,7 @@ from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.storage.actions import DataFile, milliseconds
 from backfill_assets.storage.entries import ACTIONS, is_lasting
-from backfill_assets.storage.layout import LOG
+from backfill_assets.storage.layout import entry_of
 from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.snapshot import Snapshot, same_rows
 from backfill_assets.storage.syncing import force_read, force_written
@@ -128,7 +128,7 @@ def _next_commit(snapshot: Snapshot) -> dict[str, Any] | None:
     """The info of the commit after the snapshot, None when there is no such commit or it cannot be read."""
     try:
         # Opening the table at that commit would read the whole table's log again.
-        lines = snapshot.folder.read(f"{LOG}/{snapshot.commit + 1:020}.json").splitlines()
+        lines = snapshot.folder.read(entry_of(snapshot.commit + 1)).splitlines()
     except OSError:
         return None
     try:

@@ -15,7 +15,7 @@ from typing import Any
 from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.lake import LakeUnreachable, LogDamaged, LogLost
 from backfill_assets.storage.files import Folder, Found
-from backfill_assets.storage.layout import LOG, STAGED_PREFIX
+from backfill_assets.storage.layout import LOG, STAGED_PREFIX, entry_of
 
 ENTRY = re.compile(rf"{LOG}/(\d{{20}})\.json")
 CHECKPOINT = re.compile(rf"{LOG}/(\d{{20}})\.checkpoint(?:\.[^/]+)?\.parquet")
@@ -207,7 +207,7 @@ def _not_yet_seen(folder: Folder, commit: int, known: dict[int, tuple[int, datet
         return Log.of(folder.listing(LOG))
     if folder.local is None:
         # A listing of a long log costs more than the few entries that came since.
-        paths = [f"{LOG}/{number:020}.json" for number in range(max(known) + 1, commit + 1)]
+        paths = [entry_of(number) for number in range(max(known) + 1, commit + 1)]
         return Log.of(folder.find(paths) if paths else [])
     names = [f"{LOG}/{name}" for name in folder.names(LOG)]
     checkpoints = frozenset(int(match[1]) for name in names if (match := CHECKPOINT.fullmatch(name)))

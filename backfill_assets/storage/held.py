@@ -9,9 +9,10 @@ from urllib.parse import unquote
 
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.commits import ATTEMPT
-from backfill_assets.storage.layout import LOG, correction_of
+from backfill_assets.storage.layout import correction_of, entry_of
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest, after_swaps, by_day, names_of, same_content
+from backfill_assets.storage.swap_numbers import CORRECTION, SWAP
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -92,8 +93,8 @@ def _written_since(live: Snapshot, correction: str, swap_counts: Collection[int]
         if since.keys() >= set(swap_counts):
             break
         info: Mapping[str, Any] = next((action["commitInfo"] for action in entry if "commitInfo" in action), NOTHING)
-        if info.get("backfill_assets/correction") == correction:
-            since[int(info["backfill_assets/swap"])] = frozenset(paths)
+        if info.get(CORRECTION) == correction:
+            since[int(info[SWAP])] = frozenset(paths)
         if ATTEMPT in info:
             paths.update(unquote(action["add"]["path"]) for action in entry if "add" in action)
     return {swap_count: since.get(swap_count, frozenset(paths)) for swap_count in swap_counts}
@@ -102,7 +103,7 @@ def _written_since(live: Snapshot, correction: str, swap_counts: Collection[int]
 def _entries_backwards(live: Snapshot) -> Iterator[Sequence[Mapping[str, Any]]]:
     for number in range(live.commit, -1, -1):
         try:
-            lines = live.folder.read(f"{LOG}/{number:020}.json").splitlines()
+            lines = live.folder.read(entry_of(number)).splitlines()
         except OSError:
             return
         yield [json.loads(line) for line in lines if line.strip()]

@@ -48,6 +48,16 @@ class Lake:
         return f"{self.table_uri(table)}/{staged_folder(correction)}"
 
 
+def entry_of(commit: int) -> str:
+    """The path of a commit's entry in the log."""
+    return f"{LOG}/{commit:020}.json"
+
+
+def checkpoint_of(commit: int) -> str:
+    """The path of the checkpoint that delta-rs makes of a commit."""
+    return f"{LOG}/{commit:020}.checkpoint.parquet"
+
+
 def staged_folder(correction: str) -> str:
     """The folder of a staged version below its live table's root."""
     return f"{STAGED_PREFIX}{_fit('correction', correction)}"

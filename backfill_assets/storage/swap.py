@@ -27,7 +27,7 @@ from backfill_assets.errors.swaps import (
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.layout import correction_of, staged_folder
 from backfill_assets.storage.snapshot import Snapshot, same_rows
-from backfill_assets.storage.swap_numbers import Fate, counted, fate_of, numbers
+from backfill_assets.storage.swap_numbers import Fate, counted, fate_of, marks, numbers
 from backfill_assets.storage.table import Change, Commit, Table
 
 Names = frozenset[tuple[str, int]]
@@ -218,11 +218,7 @@ def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
         adds=tuple(file for file in manifest.arriving if (file.path, file.size) not in leaving),
         removes=tuple(file for file in manifest.retired if (file.path, file.size) not in entering),
         apps=numbers(manifest.correction, manifest.swap_count, Fate.SWAPPED),
-        metadata={
-            "backfill_assets/correction": manifest.correction,
-            "backfill_assets/swap": str(manifest.swap_count),
-            **metadata,
-        },
+        metadata={**marks(manifest.correction, manifest.swap_count), **metadata},
     )
 
 

@@ -1,9 +1,15 @@
 """What became of each swap of a correction, by the numbers that the live table's log keeps of it."""
 
+from datetime import datetime
 from enum import IntEnum
 
+from backfill_assets.storage.opening import commit_with
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Change, Table
+
+# What a commit of this software says of itself in the table's log.
+STEP, RUN = "backfill_assets/step", "backfill_assets/run"
+CORRECTION, SWAP = "backfill_assets/correction", "backfill_assets/swap"
 
 
 class Fate(IntEnum):
@@ -22,6 +28,16 @@ def app_id(correction: str, swap_count: int | None = None) -> str:
 def numbers(correction: str, swap_count: int, fate: Fate) -> tuple[tuple[str, int], ...]:
     """What the commit that decides on a swap writes under both applications."""
     return (app_id(correction), swap_count), (app_id(correction, swap_count), int(fate))
+
+
+def marks(correction: str, swap_count: int) -> dict[str, str]:
+    """What the commit of a swap says of itself."""
+    return {CORRECTION: correction, SWAP: str(swap_count)}
+
+
+def commit_of(live: Snapshot, correction: str, swap_count: int) -> tuple[int, datetime] | None:
+    """The number and time of the commit that a swap was; None when the log no longer says."""
+    return commit_with(live, marks(correction, swap_count))
 
 
 def counted(live: Snapshot, correction: str) -> int:

@@ -19,7 +19,7 @@ from backfill_assets.errors.given import SwitchUnknown
 from backfill_assets.errors.lake import CommitUnknown
 from backfill_assets.storage.entries import LAST_CHECKPOINT, reaching
 from backfill_assets.storage.files import MOST_THREADS, Folder, in_threads
-from backfill_assets.storage.layout import LOG
+from backfill_assets.storage.layout import LOG, checkpoint_of, entry_of
 
 SWITCH, STATES = "BACKFILL_SYNC", ("on", "off")
 # Who else writes to a table may force nothing, and so many of its entries below the one that was read are forced too.
@@ -124,16 +124,6 @@ def force_base(folder: Folder, commit: int, checkpoint: Collection[str]) -> None
         with reaching(folder):
             force([root / path for path in checkpoint], if_there=[root / LAST_CHECKPOINT])
             force([root / LOG])
-
-
-def entry_of(commit: int) -> str:
-    """The path of a commit's entry in the log."""
-    return f"{LOG}/{commit:020}.json"
-
-
-def checkpoint_of(commit: int) -> str:
-    """The path of the checkpoint that delta-rs makes of a commit."""
-    return f"{LOG}/{commit:020}.checkpoint.parquet"
 
 
 def _folders_of_log(root: Path, known: int | None) -> list[Path]:

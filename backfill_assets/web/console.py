@@ -23,7 +23,7 @@ from backfill_assets.errors.web import PageFailed, TooManyFollow
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, records_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner
-from backfill_assets.pages.exposure import CSV_FILE, PAGE_FILE
+from backfill_assets.pages.places import EXPOSURE, EXPOSURE_ROWS
 from backfill_assets.web import views
 from backfill_assets.web.deciding import Desk
 from backfill_assets.web.decisions import Decision, named
@@ -78,8 +78,8 @@ class Console:
             Route("/console.js", self.script),
             Route(correction, self._told(self.correction)),
             Route(f"{correction}index.html", self._told(self.correction)),
-            Route(f"{correction}{PAGE_FILE}", self._told(self.exposure)),
-            Route(f"{correction}{CSV_FILE}", self._told(self.exposure)),
+            Route(f"{correction}{EXPOSURE}", self._told(self.exposure)),
+            Route(f"{correction}{EXPOSURE_ROWS}", self._told(self.exposure)),
             Route(f"{correction}events", self._told(self.events)),
             Route(f"{correction}decide/{{decision:str}}", self._told(self.form)),
             Route(f"{correction}decide/{{decision:str}}", self._told(self.decide), methods=["POST"]),
@@ -103,7 +103,7 @@ class Console:
 
     async def exposure(self, request: Request) -> Response:
         """Who has seen the wrong numbers of a correction, as a page or as comma separated values."""
-        wanted, as_csv = request.path_params["correction"], request.url.path.endswith(CSV_FILE)
+        wanted, as_csv = request.path_params["correction"], request.url.path.endswith(EXPOSURE_ROWS)
         told = await run_sync(lambda: views.exposed(self.desk, wanted, as_csv=as_csv))
         return Response(told, media_type="text/csv") if as_csv else self._shown(request, told)
 

@@ -15,6 +15,7 @@ from backfill_assets.pages.page import page_values
 from backfill_assets.pages.places import INDEX
 from backfill_assets.pages.publishing import content_of
 from backfill_assets.pages.shell import rendered
+from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.exposure import exposure
 from backfill_assets.runbook.standing import standings
 from backfill_assets.storage.records import Records
@@ -47,11 +48,15 @@ def index(records: Records, now: datetime, published: Path) -> str:
 def correction(desk: Desk, wanted: str, published: Path) -> str:
     """One correction: its page as it would be published now, the decisions that are offered, and its notices."""
     case = desk.case(wanted)
-    ctx = definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
+    ctx = _step_context(desk, case)
     told = page_values(*content_of(ctx, wanted, published))
     bodies = {one.notice.message_id: blocks_of(one.notice.body) for one in told["notices"]}
     more = {"offered": offered(case), "case": case, "waits": _waits(case), "bodies": bodies, "has_script": True}
     return rendered("console_correction.html", OWN, **{**told, **more})
+
+
+def _step_context(desk: Desk, case: Case) -> StepContext:
+    return definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
 
 
 def _waits(case: Case) -> bool:
@@ -61,8 +66,7 @@ def _waits(case: Case) -> bool:
 
 def exposed(desk: Desk, wanted: str, *, as_csv: bool) -> str:
     """Who has seen the wrong numbers of a correction, as is known now."""
-    case = desk.case(wanted)
-    ctx = definition_in(desk.tables, case.progress.plan.table).step_context(desk.lake, "console")
+    ctx = _step_context(desk, desk.case(wanted))
     found = exposure(ctx, wanted)
     return exposure_csv(found) if as_csv else exposure_page(found, ctx.table.partition.grain, ctx.now)
 
