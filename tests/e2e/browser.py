@@ -110,24 +110,28 @@ class Analyst:
         page.wait_for_url(re.compile("/runs/"))
 
     def _choose(self, launchpad: str, partition: str) -> None:
-        """Type a partition into a launchpad; what is typed while a slow page still loads may be forgotten."""
-        for more_patience in (True, True, False):
+        """Type a partition into a launchpad, again while a slow page still loads and forgets what was typed."""
+        typed = self.page.get_by_placeholder("Partition")
+        # A launchpad remembers what was chosen last, and offers nothing then.
+        chosen = self.page.get_by_text(f"partition: {partition}", exact=True)
+        offered = self.page.locator("[role=menuitem], [role=option]", has_text=partition)
+        for _ in range(3):
             self.go(launchpad)
-            typed = self.page.get_by_placeholder("Partition")
-            typed.fill(partition)
-            # A launchpad remembers what was chosen last, and offers nothing then.
-            chosen = self.page.get_by_text(f"partition: {partition}", exact=True)
-            try:
-                offered = self.page.locator("[role=menuitem], [role=option]", has_text=partition)
-                offered.or_(chosen).first.wait_for(timeout=15_000)
-            except NotThere:
-                self.see("not-offered")
-                if more_patience:
+            typed.wait_for()
+            for _ in range(10):
+                typed.click()
+                typed.fill("")
+                typed.press_sequentially(partition)
+                try:
+                    offered.or_(chosen).first.wait_for(timeout=6_000)
+                except NotThere:
+                    typed.press("Escape")
                     continue
-                raise
-            if not chosen.count():
-                typed.press("Enter")
-            return
+                if not chosen.count():
+                    typed.press("Enter")
+                return
+            self.see("not-offered")
+        raise AssertionError(f"{launchpad} never offered {partition}:\n{self.page.locator('body').inner_text()}")
 
     def _show_all(self, dialog) -> None:
         """The dialog shows the last ninety days until it is asked for more."""

@@ -1,0 +1,1 @@
+"""The machine that looks for trouble, in numbers: histories, faults, power cuts, kills, hostile input."""

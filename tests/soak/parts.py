@@ -1,0 +1,23 @@
+"""The parts of the soak, in the order in which they run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from tests.soak.tally import Asked, Tally, Tell
+
+
+@dataclass(frozen=True)
+class Part:
+    """A module of this package with ``run(asked, tell) -> Tally``."""
+
+    name: str
+    module: str
+    what: str
+
+    @property
+    def run(self) -> Callable[[Asked, Tell], Tally]:
+        return import_module(f"tests.soak.{self.module}").run
+
+
+PARTS: tuple[Part, ...] = ()
