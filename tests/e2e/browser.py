@@ -88,7 +88,7 @@ class Analyst:
         chosen.fill(first if first == last else f"[{first}...{last}]")
         chosen.press("Enter")
         self.see("materialize")
-        with page.expect_response(_is_launch) as launched:
+        with page.expect_response(is_launch) as launched:
             dialog.get_by_role("button", name=re.compile("^Launch")).last.click()
         told = launched.value.json()["data"]
         backfill = told.get("launchPartitionBackfill")
@@ -97,7 +97,7 @@ class Analyst:
     def run_job(self, job: str, partition: str, config: Mapping[str, str]) -> None:
         """Choose a correction in the launchpad of ``table__what`` is done by hand, type its config, and launch it."""
         page, (table, _, what) = self.page, job.rpartition("__")
-        self._choose(f"/locations/backfill_assets/jobs/{manual_job_name(table, what)}/playground", partition)
+        self.choose(f"/locations/backfill_assets/jobs/{manual_job_name(table, what)}/playground", partition)
         page.wait_for_timeout(1000)
         page.locator(".CodeMirror").first.click()
         page.keyboard.press("Control+a")
@@ -109,7 +109,7 @@ class Analyst:
         launch.click()
         page.wait_for_url(re.compile("/runs/"))
 
-    def _choose(self, launchpad: str, partition: str) -> None:
+    def choose(self, launchpad: str, partition: str) -> None:
         """Type a partition into a launchpad, again while a slow page still loads and forgets what was typed."""
         typed = self.page.get_by_placeholder("Partition")
         # A launchpad remembers what was chosen last, and offers nothing then.
@@ -141,6 +141,6 @@ class Analyst:
             return
 
 
-def _is_launch(answer) -> bool:
+def is_launch(answer) -> bool:
     asked = (answer.request.post_data or "") if "/graphql" in answer.url else ""
     return "launchPartitionBackfill" in asked or "launchPipelineExecution" in asked

@@ -5,6 +5,7 @@ Every form is filled in where it is empty, and launched otherwise as it comes.
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.testing import TestLake
 from tests.e2e import corner_shop
-from tests.e2e.browser import Analyst, _is_launch, chromium_page
+from tests.e2e.browser import Analyst, chromium_page, is_launch
 from tests.e2e.server import Server, dagster_dev, wait_until
 from tests.e2e.story import environment_at
 
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.dagster, pytest.mark.browser, pytest.mark.timeout(600)
 
 TABLE = "takings"
 LOCATION = f"/locations/{corner_shop.__name__}"
+STEP = f"/assets/{TABLE}__correction"
 BOARD_PAGE = f"{LOCATION}/jobs/{TABLE}__correction/partitions"
 FIRST, LAST, BACK_FIRST = "2026-01-07", "2026-01-10", "2026-01-08"
 WORK = 200
@@ -48,11 +50,13 @@ def test_a_correction_is_opened_approved_taken_back_and_abandoned_by_the_forms_o
         wait(Step.VALIDATE, "the validation")
         assert_board(server, correction, UP_TO_THE_GATE)
         assert lake.rows(TABLE).rows() == planted
+        see_validation(analyst, correction, totals_of(lake, correction))
 
         decided(analyst, server, "approve", correction, by="Grace", note="looked at all four days")
         wait(Step.COMMUNICATE, "the end of the correction")
         assert_board(server, correction, [step for step in BOARD if step is not Step.DECOMMISSION])
         assert lake.rows(TABLE).rows() == right
+        see_what_was_done(analyst, correction)
 
         decided(
             analyst, server, "roll_back", correction, by="Bob", note="not agreed", days=f"[{BACK_FIRST}..2026-01-09]"
@@ -101,12 +105,12 @@ def opened(analyst: Analyst, lake: TestLake) -> str:
 def decided(analyst: Analyst, server: Server, what: str, correction: str, **fields: str) -> None:
     """Decide by the form of a job, and see its run end well."""
     page = analyst.page
-    analyst._choose(f"{LOCATION}/jobs/{TABLE}__decide_{what}/playground", correction)
+    analyst.choose(f"{LOCATION}/jobs/{TABLE}__decide_{what}/playground", correction)
     typed(analyst, page, filled(analyst, page, {**fields, "correction": f'"{correction}"'}))
     launch = page.locator("button:enabled", has_text="Launch Run").last
     launch.wait_for()
     analyst.see(what)
-    with page.expect_response(_is_launch) as launched:
+    with page.expect_response(is_launch) as launched:
         launch.click()
     run = launched.value.json()["data"]["launchPipelineExecution"]["run"]["id"]
     assert analyst.wait(lambda: server.ended(run), WORK, f"the end of {what}")["status"] == "SUCCESS"
@@ -135,6 +139,38 @@ def typed(analyst: Analyst, where: Any, form: str) -> None:
     where.locator(".CodeMirror").first.click()
     analyst.page.keyboard.press("Control+a")
     analyst.page.keyboard.insert_text(form)
+
+
+def totals_of(lake: TestLake, correction: str) -> list[Decimal]:
+    """What the ledger says of the table before and after."""
+    events = lake.records.ledger.events(correction)
+    totals = next(event.detail["totals"] for event in reversed(events) if "totals" in event.detail)
+    return [Decimal(totals["revenue"][side]) for side in ("old", "new")]
+
+
+def see_validation(analyst: Analyst, correction: str, totals: list[Decimal]) -> None:
+    """The checks passed, and the totals on the screen are those of the ledger."""
+    page = analyst.page
+    analyst.go(f"{STEP}/validate?view=checks")
+    page.get_by_text("control_totals").first.click()
+    page.get_by_text("Passed").first.wait_for()
+    assert page.get_by_text("Failed", exact=True).count() == 0
+    analyst.see("checks")
+    analyst.go(f"{STEP}/validate?view=partitions&partition={correction}")
+    for amount in totals:
+        page.get_by_text(f"{amount:,f}").first.wait_for()
+    analyst.see("validation")
+
+
+def see_what_was_done(analyst: Analyst, correction: str) -> None:
+    """The swap, the notice, and what the driver says of it."""
+    page = analyst.page
+    analyst.go(f"{STEP}/cut_over?view=partitions&partition={correction}")
+    page.get_by_text("days_swapped").first.wait_for()
+    analyst.see("swap")
+    analyst.go(f"{STEP}/communicate?view=partitions&partition={correction}")
+    page.get_by_text("published").first.wait_for()
+    analyst.see("notice")
 
 
 def standing(lake: TestLake, step: Step) -> Progress | None:
