@@ -13,31 +13,36 @@ from backfill_assets.runbook.chains import Linked, record_together, to_go_back_a
 from backfill_assets.runbook.context import StepContext, refuse_nameless, refuse_without_extent
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.gate import plan_again, plan_cut_over, plan_roll_back
+from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.settling import TAKE, settle, swaps_of, take, told_of
 from backfill_assets.runbook.stale_readers import refuse_corrected_readers
 from backfill_assets.storage.swap import Manifest
 
 
 @stuck_when_unusable(Step.CUT_OVER)
-def cut_over(ctx: StepContext, correction: str) -> Event:
+def cut_over(ctx: StepContext, correction: str, *, again: bool = False) -> Event:
     """Swap the changed days in by one commit, after the gate.
 
     One that was planned and may or may not have happened is settled first: the table's log knows. Days that somebody
-    has changed since they were swapped in are swapped in again.
+    has changed since they were swapped in are swapped in ``again`` only when a person asks for it: whoever was sent to
+    cut over and comes late leaves what others wrote meanwhile.
 
     Raises:
         NotApproved: when the gate is closed.
         CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
+        SwappedDaysMoved: when more is to be swapped in, and nobody has decided on the days that were changed.
     """
     while True:
         settle(ctx, correction)
         progress = ctx.progress(correction)
         if progress.publication.planned in TAKE:
             continue
-        again = progress.publication.moved & progress.publication.swapped
-        if Step.CUT_OVER in progress.done and not again:
+        changed = progress.publication.moved & progress.publication.swapped
+        if Step.CUT_OVER in progress.done and not (again and changed):
             return [event for event in swaps_of(ctx, correction) if event.step is Step.CUT_OVER][-1]
-        manifest = plan_again(ctx, progress, again) if again else plan_cut_over(ctx, progress)
+        if changed and not again:
+            refuse_moved(progress)
+        manifest = plan_again(ctx, progress, changed) if changed else plan_cut_over(ctx, progress)
         planned = SwapPlanned(Step.CUT_OVER, manifest.swap_count, manifest.days)
         if ctx.record_next(progress, planned, manifest=manifest):
             return take(ctx, planned, manifest)

@@ -139,7 +139,7 @@ def test_cutting_over_again_swaps_the_changed_days_in_once_more_and_the_rest_fol
     world, correction = swapped(tmp_path, told=True)
     change(world)
 
-    event = cut_over(world.step_context("Ada"), correction)
+    event = cut_over(world.step_context("Ada"), correction, again=True)
 
     assert event.detail["days"] == sorted(str(of) for of in moved)
     assert world.content() == world.right
@@ -147,6 +147,22 @@ def test_cutting_over_again_swaps_the_changed_days_in_once_more_and_the_rest_fol
     assert [notice.number for notice in world.told if notice.event == "published"] == [1, 2]
     decommission(world.step_context(), correction, now=True)
     assert world.content() == world.right
+
+
+@pytest.mark.parametrize(("change", "moved"), CHANGES)
+def test_a_driver_that_comes_late_with_its_cut_over_takes_nothing_away_that_somebody_changed_since(
+    tmp_path: Path, change: Callable[[World], None], moved: set
+):
+    """It decided before another process swapped; to swap the changed days in once more is a person's decision."""
+    world, correction = swapped(tmp_path, told=True)
+    change(world)
+    before = world.live.snapshot().commit
+
+    event = cut_over(world.step_context(), correction)
+
+    assert world.live.snapshot().commit == before
+    assert event == world.events(correction, Step.CUT_OVER)[-1]
+    assert isinstance(world.drive(correction), Stuck)
 
 
 def test_rolling_back_lets_days_go_that_somebody_restored(tmp_path: Path):
@@ -183,7 +199,7 @@ def test_of_days_that_hold_strange_rows_cut_over_and_roll_back_together_leave_th
     with pytest.raises(DaysRewritten, match=f"cut-over {correction}"):
         roll_back(world.step_context(), correction, [day(7)])
 
-    cut_over(world.step_context("Ada"), correction)
+    cut_over(world.step_context("Ada"), correction, again=True)
     roll_back(world.step_context("Ada"), correction, [day(7)])
 
     assert isinstance(world.drive(correction), WaitUntil)
@@ -356,6 +372,6 @@ def test_a_rebuild_that_failed_on_changed_days_goes_on_by_itself_once_they_are_s
     restored(world)
     world.step_context().record(correction, fact_of(Step.REBUILD_DOWNSTREAM, Outcome.FAILED, {"reason": "they moved"}))
 
-    cut_over(world.step_context("Ada"), correction)
+    cut_over(world.step_context("Ada"), correction, again=True)
 
     assert isinstance(world.drive(correction), WaitUntil)

@@ -20,4 +20,6 @@ class Part:
         return import_module(f"tests.soak.{self.module}").run
 
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (
+    Part("kill rounds", "kills", "real processes at once on one lake, of which some are killed or stopped"),
+)

@@ -169,7 +169,8 @@ def _taken(
         case Step.STAGE:
             return runbook.stage(ctx, correction)
         case Step.CUT_OVER:
-            event = runbook.cut_over(ctx, correction)
+            # What nobody requested in the ledger was launched by a person.
+            event = runbook.cut_over(ctx, correction, again=tags.REQUEST not in context.run.tags)
             tell_changed(context, definition, event)
             return event
         case Step.REBUILD_DOWNSTREAM:
