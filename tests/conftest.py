@@ -2,10 +2,15 @@
 
 import gc
 import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests import profiles
+from tests.roots import DEAR, listed
+from tests.stores import InBucket, Root, environment, object_store
 
 assert profiles  # Hypothesis' profile is loaded before any test is made.
 
@@ -33,9 +38,18 @@ def _rank(item: pytest.Item) -> int:
     return next((rank for rank, name in enumerate(LONGEST) if name in where), len(LONGEST))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by how long a file takes, the order within a file stays; and mark by folder what starts Dagster."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort by how long a file takes, the order within a file stays; and mark by folder what starts Dagster.
+
+    What is dear in a bucket is left to the soak, which asks for it by its mark.
+    """
     items.sort(key=_rank)
+    dear = [one for one in items if "[bucket" in one.name and listed(one.nodeid, DEAR)]
+    for item in dear:
+        item.add_marker(pytest.mark.soak)
+    if dear and "soak" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=dear)
+        items[:] = [one for one in items if one not in dear]
     for item in items:
         if any(f"tests/{folder}/" in item.path.as_posix() for folder in DAGSTER_FOLDERS):
             item.add_marker(pytest.mark.dagster)
@@ -46,3 +60,24 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[str]:
+    """The address of the object store of all tests of a process; one that needs it starts it."""
+    with object_store() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(store: str, monkeypatch: pytest.MonkeyPatch) -> InBucket:
+    """A folder of a test's own in a bucket, reached by the environment alone."""
+    for name, value in environment(store).items():
+        monkeypatch.setenv(name, value)
+    return InBucket(store, f"{uuid.uuid4().hex}/lake")
+
+
+@pytest.fixture(params=["disk", pytest.param("bucket", marks=pytest.mark.slow)])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Root:
+    """Where a test of storage has its lake: on disk, and once more in an object store."""
+    return tmp_path if request.param == "disk" else request.getfixturevalue("bucket")

@@ -13,6 +13,7 @@ from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import Consumers, Sources
 from backfill_assets.storage.builds import Build
 from tests.runbook.world import REPORT, SCHEMA, SOURCE, TABLE, World, day, days, world_at, worth
+from tests.stores import files_below
 
 SUMMARY = "sales_summary"
 
@@ -41,8 +42,8 @@ def measured(world: World, seconds: float) -> None:
     world.records.builds.record(builds)
 
 
-def test_a_plan_knows_how_long_it_takes_from_runs_of_the_past_and_says_when_it_guesses(tmp_path):
-    world = world_at(tmp_path)
+def test_a_plan_knows_how_long_it_takes_from_runs_of_the_past_and_says_when_it_guesses(root):
+    world = world_at(root)
     assert plan_correction(world.step_context(), request()).cost.runs_seen == 0
     measured(world, 60.0)
     plan = plan_correction(world.step_context(), request(waves=WavePolicy(max_days=2, at_once=1)))
@@ -50,15 +51,15 @@ def test_a_plan_knows_how_long_it_takes_from_runs_of_the_past_and_says_when_it_g
     assert plan.cost.seconds == plan.cost.run_seconds > 5 * 60
 
 
-def test_a_plan_has_no_side_effect(tmp_path):
-    world = world_at(tmp_path)
-    before = sorted(tmp_path.rglob("*"))
+def test_a_plan_has_no_side_effect(root):
+    world = world_at(root)
+    before = files_below(root)
     plan_correction(world.step_context(), request())
-    assert sorted(tmp_path.rglob("*")) == before
+    assert files_below(root) == before
 
 
-def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
-    world = world_at(tmp_path)
+def test_a_plan_keeps_below_what_the_slowest_source_bears(root):
+    world = world_at(root)
     ctx = world.step_context()
     slow = replace(ctx, table=replace(ctx.table, sources=replace(ctx.table.sources, rates={SOURCE: 2.0})))
     plan = open_correction(slow, request(waves=WavePolicy(max_days=15, at_once=4)))
@@ -67,8 +68,8 @@ def test_a_plan_keeps_below_what_the_slowest_source_bears(tmp_path):
     assert plan.cost.seconds >= 5 * 30
 
 
-def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
-    world = world_at(tmp_path)
+def test_a_table_is_corrected_after_the_one_it_reads(root):
+    world = world_at(root)
     ctx = summary_context(world)
     first = open_correction(world.step_context(), request(5, 9))
     wanted = request(8, 10, SUMMARY)
@@ -80,8 +81,8 @@ def test_a_table_is_corrected_after_the_one_it_reads(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["cut over", "abandoned"])
-def test_and_may_be_opened_once_that_one_is_live_or_given_up(tmp_path, ending):
-    world = world_at(tmp_path)
+def test_and_may_be_opened_once_that_one_is_live_or_given_up(root, ending):
+    world = world_at(root)
     ctx = summary_context(world)
     first = open_correction(world.step_context(), request(5, 9))
     if ending == "cut over":
@@ -92,16 +93,16 @@ def test_and_may_be_opened_once_that_one_is_live_or_given_up(tmp_path, ending):
     assert plan.pins == {TABLE: world.live.snapshot().commit}
 
 
-def test_freezing_says_as_of_which_day_and_until_when(tmp_path):
-    world = world_at(tmp_path)
+def test_freezing_says_as_of_which_day_and_until_when(root):
+    world = world_at(root)
     plan = open_correction(world.step_context(), request())
     told = freeze_reports(world.step_context(), plan.correction).detail
     assert (told["reports"], told["as_of"]) == ([REPORT], str(day(10)))
     assert told["until"] > world.now.isoformat()
 
 
-def test_steps_one_and_three_taken_twice_change_nothing_more(tmp_path):
-    world = world_at(tmp_path)
+def test_steps_one_and_three_taken_twice_change_nothing_more(root):
+    world = world_at(root)
     name = open_correction(world.step_context(), request()).correction
     for step in (freeze_reports, reset_watermarks):
         step(world.step_context(), name)
@@ -113,9 +114,9 @@ def test_steps_one_and_three_taken_twice_change_nothing_more(tmp_path):
     assert after[1] == before[1]
 
 
-def test_two_runs_of_one_launch_that_open_at_once_are_given_one_correction(tmp_path):
+def test_two_runs_of_one_launch_that_open_at_once_are_given_one_correction(root):
     """Both have looked, and found none to join, before the first has opened it."""
-    world = world_at(tmp_path)
+    world = world_at(root)
     first = open_correction(world.step_context(), request(origin="a-backfill"))
     second = open_correction(world.step_context(), request(origin="a-backfill"))
     assert (second.correction, second.days) == (first.correction, first.days)

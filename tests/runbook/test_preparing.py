@@ -1,13 +1,12 @@
 """A source that is unfit stops a correction, and lets it go on when it is mended."""
 
-from pathlib import Path
-
 from backfill_assets.core.next_step import Stuck, WaitForPerson, WaitUntil
 from backfill_assets.core.steps import Step
 from backfill_assets.runbook import approve
 from backfill_assets.runbook.opening import try_again
 from backfill_assets.storage.table import Change
 from tests.runbook.world import SOURCE, World, day, world_at
+from tests.stores import Root
 
 
 def without_source(world: World, number: int) -> None:
@@ -15,8 +14,8 @@ def without_source(world: World, number: int) -> None:
     source.commit(lambda now: Change(removes=now.files_of([day(number)])[day(number)]))
 
 
-def test_a_source_that_is_mended_after_the_opening_is_staged_from(tmp_path: Path):
-    world = world_at(tmp_path)
+def test_a_source_that_is_mended_after_the_opening_is_staged_from(root: Root):
+    world = world_at(root)
     without_source(world, 7)
     plan = world.open(4, 10)
     stopped = world.drive(plan.correction)
@@ -35,8 +34,8 @@ def test_a_source_that_is_mended_after_the_opening_is_staged_from(tmp_path: Path
     assert world.content() == world.right
 
 
-def test_a_source_that_was_fit_stays_pinned_whatever_lands_later(tmp_path: Path):
-    world = world_at(tmp_path)
+def test_a_source_that_was_fit_stays_pinned_whatever_lands_later(root: Root):
+    world = world_at(root)
     plan = world.open(4, 10)
     world.land({day(7): 700})
 
@@ -45,8 +44,8 @@ def test_a_source_that_was_fit_stays_pinned_whatever_lands_later(tmp_path: Path)
     assert world.progress(plan.correction).plan.pins == plan.pins
 
 
-def test_what_was_staged_from_the_old_source_keeps_its_pins(tmp_path: Path):
-    world = world_at(tmp_path)
+def test_what_was_staged_from_the_old_source_keeps_its_pins(root: Root):
+    world = world_at(root)
     without_source(world, 7)
     plan = world.open(4, 10)
     world.stage_wave(plan.correction, [day(5)])

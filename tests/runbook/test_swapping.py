@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -25,11 +24,12 @@ from backfill_assets.runbook import abandon, approve, cut_over, decommission, ro
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage import swap
 from tests.runbook.world import World, day, days, world_at
+from tests.stores import Root
 
 WRONG = frozenset(days(6, 9))
 
 
-def prepared(root: Path) -> tuple[World, str]:
+def prepared(root: Root) -> tuple[World, str]:
     """A correction of ten days, validated and approved."""
     world = world_at(root)
     correction = world.open(4, 10).correction
@@ -54,8 +54,8 @@ def cut_over_but_not_told(world: World, correction: str) -> None:
     swap.cut_over(world.live, manifest)
 
 
-def test_only_days_that_differ_are_swapped_and_one_commit_does_it(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_only_days_that_differ_are_swapped_and_one_commit_does_it(root: Root):
+    world, correction = prepared(root)
     before = world.live.snapshot()
 
     event = cut_over(world.step_context(), correction)
@@ -67,8 +67,8 @@ def test_only_days_that_differ_are_swapped_and_one_commit_does_it(tmp_path: Path
     assert world.content() == world.right
 
 
-def test_a_second_cut_over_by_hand_changes_nothing_and_tells_nobody_twice(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_second_cut_over_by_hand_changes_nothing_and_tells_nobody_twice(root: Root):
+    world, correction = prepared(root)
     world.drive(correction)
     told, commit = len(world.records.ledger.events(correction)), world.live.snapshot().commit
 
@@ -79,8 +79,8 @@ def test_a_second_cut_over_by_hand_changes_nothing_and_tells_nobody_twice(tmp_pa
     assert isinstance(world.drive(correction), WaitUntil)
 
 
-def test_of_cut_overs_at_the_same_time_one_commits_and_one_is_written_down(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_of_cut_overs_at_the_same_time_one_commits_and_one_is_written_down(root: Root):
+    world, correction = prepared(root)
 
     with ThreadPoolExecutor(6) as pool:
         events = list(pool.map(lambda _: cut_over(world.step_context(), correction), range(6)))
@@ -91,8 +91,8 @@ def test_of_cut_overs_at_the_same_time_one_commits_and_one_is_written_down(tmp_p
     assert world.content() == world.right
 
 
-def test_of_roll_backs_of_different_days_at_the_same_time_none_is_lost(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_of_roll_backs_of_different_days_at_the_same_time_none_is_lost(root: Root):
+    world, correction = prepared(root)
     before = world.content()
     cut_over(world.step_context(), correction)
 
@@ -107,8 +107,8 @@ def test_of_roll_backs_of_different_days_at_the_same_time_none_is_lost(tmp_path:
     assert len({event.detail["version"] for event in world.events(correction, Step.ROLL_BACK)}) == len(WRONG)
 
 
-def test_a_day_that_moved_is_staged_again_alone_and_the_approval_stands(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_day_that_moved_is_staged_again_alone_and_the_approval_stands(root: Root):
+    world, correction = prepared(root)
     world.publish_live({day(7): 999}, by="somebody")
 
     with pytest.raises(CertificateOutdated):
@@ -121,8 +121,8 @@ def test_a_day_that_moved_is_staged_again_alone_and_the_approval_stands(tmp_path
     assert staged[-1] == [str(day(7))]
 
 
-def test_a_day_found_unchanged_that_moved_since_is_not_passed_over(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_day_found_unchanged_that_moved_since_is_not_passed_over(root: Root):
+    world, correction = prepared(root)
     world.publish_live({day(5): 555}, by="somebody")
 
     with pytest.raises(CertificateOutdated):
@@ -132,8 +132,8 @@ def test_a_day_found_unchanged_that_moved_since_is_not_passed_over(tmp_path: Pat
     assert world.content() == world.right
 
 
-def test_a_staged_day_that_was_written_after_validation_is_not_swapped_in(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_staged_day_that_was_written_after_validation_is_not_swapped_in(root: Root):
+    world, correction = prepared(root)
     staged = world.records.staged("sales", correction)
     world.write(staged, {day(8): -1}, by="v2", correction=correction)
 
@@ -144,10 +144,10 @@ def test_a_staged_day_that_was_written_after_validation_is_not_swapped_in(tmp_pa
     assert world.content() == world.right
 
 
-def test_a_staged_file_that_was_altered_in_place_is_not_what_was_certified(tmp_path: Path):
+def test_a_staged_file_that_was_altered_in_place_is_not_what_was_certified(root: Root):
     """Of the same name and size, so that only the content says so."""
-    world, correction = prepared(tmp_path)
-    file = next((tmp_path / f"sales/_backfill_{correction}/day=2026-01-07").glob("*.parquet"))
+    world, correction = prepared(root)
+    file = next((root / f"sales/_backfill_{correction}/day=2026-01-07").rglob("*.parquet"))
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
@@ -161,10 +161,8 @@ def test_a_staged_file_that_was_altered_in_place_is_not_what_was_certified(tmp_p
     assert world.swaps()[0]["backfill_assets/swap"] == "1"
 
 
-def test_a_refusal_that_staging_again_cannot_mend_is_told_once_and_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    world, correction = prepared(tmp_path)
+def test_a_refusal_that_staging_again_cannot_mend_is_told_once_and_waits(root: Root, monkeypatch: pytest.MonkeyPatch):
+    world, correction = prepared(root)
     staged = len(world.events(correction, Step.STAGE, Outcome.PROGRESSED))
 
     def refuse(uri: str, handle: object) -> None:
@@ -180,8 +178,8 @@ def test_a_refusal_that_staging_again_cannot_mend_is_told_once_and_waits(
     assert len(world.events(correction, Step.STAGE, Outcome.PROGRESSED)) == staged
 
 
-def test_the_gate_is_closed_without_approval_and_before_validation(tmp_path: Path):
-    world = world_at(tmp_path)
+def test_the_gate_is_closed_without_approval_and_before_validation(root: Root):
+    world = world_at(root)
     correction = world.open(4, 10).correction
     with pytest.raises(ApprovalPremature):
         approve(world.step_context(), correction, "early")
@@ -196,8 +194,8 @@ def test_the_gate_is_closed_without_approval_and_before_validation(tmp_path: Pat
     assert world.live.snapshot().commit == commit
 
 
-def test_validation_waits_for_the_steps_before_it(tmp_path: Path):
-    world = world_at(tmp_path)
+def test_validation_waits_for_the_steps_before_it(root: Root):
+    world = world_at(root)
     correction = world.open(4, 10).correction
     world.stage_wave(correction, days(4, 10))
 
@@ -205,8 +203,8 @@ def test_validation_waits_for_the_steps_before_it(tmp_path: Path):
         validate(world.step_context(), correction)
 
 
-def test_roll_back_and_cut_over_alternate(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_roll_back_and_cut_over_alternate(root: Root):
+    world, correction = prepared(root)
     planted = world.content()
     world.drive(correction)
     world.publish_live({day(11): 11})
@@ -223,8 +221,8 @@ def test_roll_back_and_cut_over_alternate(tmp_path: Path):
     assert len(world.swaps()) == 5
 
 
-def test_some_days_go_back_and_come_again(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_some_days_go_back_and_come_again(root: Root):
+    world, correction = prepared(root)
     planted = world.content()
     world.drive(correction)
 
@@ -240,8 +238,8 @@ def test_some_days_go_back_and_come_again(tmp_path: Path):
     assert world.content() == world.right
 
 
-def test_a_roll_back_of_other_days_settles_the_one_that_was_left_open_first(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_roll_back_of_other_days_settles_the_one_that_was_left_open_first(root: Root):
+    world, correction = prepared(root)
     planted = world.content()
     world.drive(correction)
     half_done = swap.plan_roll_back(
@@ -260,8 +258,8 @@ def test_a_roll_back_of_other_days_settles_the_one_that_was_left_open_first(tmp_
     assert [event.detail["note"] for event in world.events(correction, Step.ROLL_BACK)] == ["first", ""]
 
 
-def test_a_planned_roll_back_is_what_comes_next(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_planned_roll_back_is_what_comes_next(root: Root):
+    world, correction = prepared(root)
     planted = world.content()
     world.drive(correction)
     manifest = swap.plan_roll_back(
@@ -280,8 +278,8 @@ def test_a_planned_roll_back_is_what_comes_next(tmp_path: Path):
     assert world.content() == planted
 
 
-def test_taking_up_a_roll_back_of_some_days_leaves_the_others(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_taking_up_a_roll_back_of_some_days_leaves_the_others(root: Root):
+    world, correction = prepared(root)
     planted = world.content()
     world.drive(correction)
     swaps = world.records.ledger.manifests(correction)[correction]
@@ -294,8 +292,8 @@ def test_taking_up_a_roll_back_of_some_days_leaves_the_others(tmp_path: Path):
     assert world.content() == world.right | {day(7): planted[day(7)]}
 
 
-def test_a_correction_whose_swap_the_ledger_missed_cannot_be_abandoned(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_correction_whose_swap_the_ledger_missed_cannot_be_abandoned(root: Root):
+    world, correction = prepared(root)
     cut_over_but_not_told(world, correction)
 
     with pytest.raises(StillLive):
@@ -304,8 +302,8 @@ def test_a_correction_whose_swap_the_ledger_missed_cannot_be_abandoned(tmp_path:
     assert world.progress(correction).publication.swapped == WRONG
 
 
-def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(root: Root):
+    world, correction = prepared(root)
     planted = world.content()
     cut_over_but_not_told(world, correction)
 
@@ -314,8 +312,8 @@ def test_a_correction_whose_swap_the_ledger_missed_can_be_rolled_back(tmp_path: 
     assert world.content() == planted
 
 
-def test_what_is_closed_stays_closed(tmp_path: Path):
-    world, correction = prepared(tmp_path)
+def test_what_is_closed_stays_closed(root: Root):
+    world, correction = prepared(root)
     world.drive(correction)
     decommission(world.step_context(), correction, now=True)
 
@@ -327,8 +325,8 @@ def test_what_is_closed_stays_closed(tmp_path: Path):
     assert world.content() == world.right
 
 
-def test_a_roll_back_cannot_start_once_a_decommission_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    world, correction = prepared(tmp_path)
+def test_a_roll_back_cannot_start_once_a_decommission_has(root: Root, monkeypatch: pytest.MonkeyPatch):
+    world, correction = prepared(root)
     world.drive(correction)
     real, raced = StepContext.record_next, []
 
@@ -347,8 +345,8 @@ def test_a_roll_back_cannot_start_once_a_decommission_has(tmp_path: Path, monkey
     assert len(world.swaps()) == 1
 
 
-def test_a_second_correction_must_be_rolled_back_before_the_first(tmp_path: Path):
-    world, first = prepared(tmp_path)
+def test_a_second_correction_must_be_rolled_back_before_the_first(root: Root):
+    world, first = prepared(root)
     planted = world.content()
     world.drive(first)
     second = world.open(6, 8).correction
@@ -363,8 +361,8 @@ def test_a_second_correction_must_be_rolled_back_before_the_first(tmp_path: Path
     assert world.content() == planted
 
 
-def test_decommissioning_the_first_leaves_what_the_second_needs_to_roll_back(tmp_path: Path):
-    world, first = prepared(tmp_path)
+def test_decommissioning_the_first_leaves_what_the_second_needs_to_roll_back(root: Root):
+    world, first = prepared(root)
     world.drive(first)
     corrected = world.content()
     second = world.open(6, 8).correction
@@ -377,9 +375,9 @@ def test_decommissioning_the_first_leaves_what_the_second_needs_to_roll_back(tmp
     assert world.content() == corrected
 
 
-def test_a_swap_while_files_are_judged_keeps_what_it_retires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_swap_while_files_are_judged_keeps_what_it_retires(root: Root, monkeypatch: pytest.MonkeyPatch):
     """The file of the first correction leaves live, for the second, between two readings of its decommission."""
-    world, first = prepared(tmp_path)
+    world, first = prepared(root)
     world.drive(first)
     corrected = world.content()
     second = world.open(6, 8).correction

@@ -1,11 +1,9 @@
 """A small lake with one correctable table, and a driver that takes the runbook's steps without Dagster."""
 
-import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 
@@ -45,6 +43,7 @@ from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Change, Table
+from tests.stores import Root, copy
 
 TABLE, SOURCE, REPORT = "sales", "raw", "page"
 SCHEMA = pl.Schema({"day": pl.Date(), "shop": pl.String(), "revenue": pl.Int64()})
@@ -112,7 +111,7 @@ class InMemory:
 class World:
     """One lake, what surrounds it, and the clock. ``right`` is what each day should be."""
 
-    root: Path
+    root: Root
     right: dict[date, int | None]
     now: datetime = START
     surroundings: InMemory = field(default_factory=lambda: InMemory(reports=(REPORT,)))
@@ -294,7 +293,7 @@ def planted_at(count: int = 10) -> dict[date, int | None]:
     return {of: value if of.day < 5 or of.day % 5 == 0 else (value or 0) + 100 for of, value in right.items()}
 
 
-def world_at(root: Path, count: int = 10) -> World:
+def world_at(root: Root, count: int = 10) -> World:
     """A world of published days, some of them wrong."""
     world = World(root, right_at(count))
     world.land(world.right)
@@ -302,7 +301,7 @@ def world_at(root: Path, count: int = 10) -> World:
     return world
 
 
-def copy_of(world: World, root: Path) -> World:
+def copy_of(world: World, root: Root) -> World:
     """The same world in another folder; what happens in one does not happen in the other."""
-    shutil.copytree(world.root, root)
+    copy(world.root, root)
     return replace(world, root=root, surroundings=world.surroundings.copy(), built=[*world.built])

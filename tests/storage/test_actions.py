@@ -79,8 +79,8 @@ def test_bounds_of_long_texts_still_enclose_every_value(texts):
     assert stats["maxValues"]["key"] >= max(texts)
 
 
-def test_statistics_of_files_that_others_wrote_are_rebuilt_completely(tmp_path):
-    table = created(tmp_path / "t", SCHEMA)
+def test_statistics_of_files_that_others_wrote_are_rebuilt_completely(root):
+    table = created(root / "t", SCHEMA)
     written = rows("1.5", "2.5").with_columns(pl.lit(day(0)).alias("day"), at=datetime(2026, 1, 1, tzinfo=UTC))
     write_deltalake(table.uri, written.select(SCHEMA.names()), mode="append")
     (theirs,) = table.snapshot().files[day(0)]
@@ -90,8 +90,8 @@ def test_statistics_of_files_that_others_wrote_are_rebuilt_completely(tmp_path):
     assert rebuilt == mine
 
 
-def test_readers_prune_by_the_statistics_and_lose_no_row(tmp_path):
-    table = created(tmp_path / "t", SCHEMA)
+def test_readers_prune_by_the_statistics_and_lose_no_row(root):
+    table = created(root / "t", SCHEMA)
     table.replace_days({day(offset): rows(f"{offset}.0001", "-99999999999999.9999") for offset in range(3)})
     handle = DeltaTable(table.uri)
     found = pl.scan_delta(handle).filter(pl.col("revenue") == Decimal("2.0001")).collect()
@@ -102,8 +102,8 @@ def test_readers_prune_by_the_statistics_and_lose_no_row(tmp_path):
     assert pl.scan_delta(handle).filter(pl.col("at") == moment).collect().height == 6
 
 
-def test_a_file_without_statistics_is_known_to_be_one(tmp_path):
-    table = created(tmp_path / "t", SCHEMA)
+def test_a_file_without_statistics_is_known_to_be_one(root):
+    table = created(root / "t", SCHEMA)
     (written,) = table.write_files({day(0): rows("1")}).values()
     bare = DataFile(written.path, written.size, written.day, written.modified, -1, "{}")
     table.commit(lambda _: Change((bare,)))

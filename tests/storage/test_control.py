@@ -3,7 +3,6 @@
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -21,6 +20,7 @@ from backfill_assets.storage.control import MOST_FILES, ControlTable
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.ledger import Ledger
 from backfill_assets.storage.swap import Manifest
+from tests.stores import Root, files_below
 
 NOW = datetime(2026, 1, 23, 6, tzinfo=UTC)
 DAY = date(2026, 1, 1)
@@ -28,7 +28,7 @@ WINDOW = Window(DAY, DAY)
 NUMBERS = pl.Schema({"number": pl.Int64()})
 
 
-def numbers(root: Path) -> ControlTable:
+def numbers(root: Root) -> ControlTable:
     return ControlTable(Lake(str(root)), "numbers", NUMBERS)
 
 
@@ -55,13 +55,13 @@ def tell_many(root: str, correction: str, count: int) -> None:
         ledger.append(told(correction, number=number), table="fct")
 
 
-def test_a_table_that_nobody_wrote_has_no_rows_and_is_not_created_by_reading(tmp_path: Path):
-    assert numbers(tmp_path).rows().is_empty()
-    assert not any(tmp_path.iterdir())
+def test_a_table_that_nobody_wrote_has_no_rows_and_is_not_created_by_reading(root: Root):
+    assert numbers(root).rows().is_empty()
+    assert not files_below(root)
 
 
-def test_folding_keeps_every_row_and_the_files_few(tmp_path: Path):
-    table = numbers(tmp_path)
+def test_folding_keeps_every_row_and_the_files_few(root: Root):
+    table = numbers(root)
     for _ in range(3 * MOST_FILES):
         table.append(next_number)
 
@@ -69,37 +69,37 @@ def test_folding_keeps_every_row_and_the_files_few(tmp_path: Path):
     assert len(table._table.snapshot().files[None]) <= MOST_FILES
 
 
-def test_a_decision_is_taken_on_the_newest_rows_however_many_write_at_once(tmp_path: Path):
+def test_a_decision_is_taken_on_the_newest_rows_however_many_write_at_once(root: Root):
     def write(_: int) -> None:
         for _ in range(5):
-            numbers(tmp_path).append(next_number)
+            numbers(root).append(next_number)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(write, range(6)))
 
-    assert sorted(numbers(tmp_path).rows()["number"]) == list(range(1, 31))
+    assert sorted(numbers(root).rows()["number"]) == list(range(1, 31))
 
 
-def test_files_of_refused_attempts_do_not_stay(tmp_path: Path):
-    table = numbers(tmp_path)
+def test_files_of_refused_attempts_do_not_stay(root: Root):
+    table = numbers(root)
     table.append(next_number)
     overtaken: list[int] = []
 
     def decide(known: pl.DataFrame) -> pl.DataFrame:
         if not overtaken:
             overtaken.append(1)
-            numbers(tmp_path).append(next_number)
+            numbers(root).append(next_number)
         return next_number(known)
 
     table.append(decide)
 
     assert sorted(table.rows()["number"]) == [1, 2, 3]
-    written = list((tmp_path / "_control/numbers").glob("*.parquet"))
+    written = list((root / "_control/numbers").rglob("part-*.parquet"))
     assert len(written) == 3
 
 
-def test_a_decision_that_refuses_or_has_nothing_to_say_writes_nothing(tmp_path: Path):
-    table = numbers(tmp_path)
+def test_a_decision_that_refuses_or_has_nothing_to_say_writes_nothing(root: Root):
+    table = numbers(root)
     table.append(next_number)
     commit = table._table.snapshot().commit
 
@@ -114,23 +114,23 @@ def test_a_decision_that_refuses_or_has_nothing_to_say_writes_nothing(tmp_path: 
 
 
 @pytest.mark.slow
-def test_events_of_processes_at_the_same_time_are_numbered_without_a_gap(tmp_path: Path):
+def test_events_of_processes_at_the_same_time_are_numbered_without_a_gap(root: Root):
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(3, mp_context=fresh) as pool:
-        waiting = [pool.submit(tell_many, str(tmp_path), f"c{number % 2}", 8) for number in range(3)]
+        waiting = [pool.submit(tell_many, str(root), f"c{number % 2}", 8) for number in range(3)]
         for one in waiting:
             one.result()
 
-    histories = Ledger(Lake(str(tmp_path))).histories()
+    histories = Ledger(Lake(str(root))).histories()
 
     assert {name: len(events) for name, events in histories.items()} == {"c0": 16, "c1": 8}
     for events in histories.values():
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
 
 
-def test_of_many_that_open_the_same_exactly_one_wins(tmp_path: Path):
+def test_of_many_that_open_the_same_exactly_one_wins(root: Root):
     def open_it(number: int) -> Event | None:
-        ledger = Ledger(Lake(str(tmp_path)))
+        ledger = Ledger(Lake(str(root)))
         opening = OpeningIsFree("c", "fct", frozenset(WINDOW))
         return ledger.record(Event("c", opening_of(number), NOW, "ada", "run"), opening, table="fct")
 
@@ -138,11 +138,11 @@ def test_of_many_that_open_the_same_exactly_one_wins(tmp_path: Path):
         opened = [event for event in pool.map(open_it, range(6)) if event]
 
     assert len(opened) == 1
-    assert Ledger(Lake(str(tmp_path))).events("c")[0].detail == opened[0].detail
+    assert Ledger(Lake(str(root))).events("c")[0].detail == opened[0].detail
 
 
-def test_manifests_come_back_complete_and_in_their_order(tmp_path: Path):
-    ledger = Ledger(Lake(str(tmp_path)))
+def test_manifests_come_back_complete_and_in_their_order(root: Root):
+    ledger = Ledger(Lake(str(root)))
     file = DataFile("day=2026-01-01/a%20b.parquet", 10, DAY, 1, 2, '{"numRecords":2}')
     first, second = Manifest("c", 1, (), (file,)), Manifest("c", 2, (file,), ())
     ledger.append(planned(Step.CUT_OVER, first), table="fct", manifest=first)
@@ -154,8 +154,8 @@ def test_manifests_come_back_complete_and_in_their_order(tmp_path: Path):
     assert ledger.manifests("d") == {}
 
 
-def test_an_unknown_correction_is_named_with_those_that_there_are(tmp_path: Path):
-    ledger = Ledger(Lake(str(tmp_path)))
+def test_an_unknown_correction_is_named_with_those_that_there_are(root: Root):
+    ledger = Ledger(Lake(str(root)))
     ledger.append(told("c1"), table="fct")
 
     with pytest.raises(CorrectionUnknown, match="c1"):
@@ -170,8 +170,8 @@ def data_file(name: str) -> DataFile:
     return DataFile(f"day=2026-01-01/{name}", 10, DAY, 1, 2, "{}")
 
 
-def test_lineage_follows_a_file_wherever_it_is_moved(tmp_path: Path):
-    builds = Builds(Lake(str(tmp_path)))
+def test_lineage_follows_a_file_wherever_it_is_moved(root: Root):
+    builds = Builds(Lake(str(root)))
     builds.record([(data_file("a.parquet"), build())])
 
     moved = data_file("a.parquet").under("_backfill_c")
@@ -179,8 +179,8 @@ def test_lineage_follows_a_file_wherever_it_is_moved(tmp_path: Path):
     assert builds.of_days("fct", {DAY: [moved]}) == {DAY: build()}
 
 
-def test_a_day_with_a_file_that_nobody_here_wrote_has_no_lineage(tmp_path: Path):
-    builds = Builds(Lake(str(tmp_path)))
+def test_a_day_with_a_file_that_nobody_here_wrote_has_no_lineage(root: Root):
+    builds = Builds(Lake(str(root)))
     builds.record([(data_file("a.parquet"), build())])
 
     assert builds.of_days("fct", {DAY: [data_file("a.parquet"), data_file("b.parquet")]}) == {}

@@ -1,6 +1,5 @@
 import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -23,6 +22,7 @@ from tests.storage.lakes import (
     staged_with,
     worth,
 )
+from tests.stores import Root, files_below
 
 LONG_AGO = 1_000_000_000
 NOW = datetime.now(UTC)
@@ -30,21 +30,21 @@ MONTH = {"retention": timedelta(days=30), "now": NOW}
 AT_ONCE = {"retention": timedelta(hours=0), "now": NOW}
 
 
-def files_below(root: Path) -> set[str]:
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and "_log" not in str(path)}
+def data_below(root: Root) -> set[str]:
+    return {path for path in files_below(root) if "_log" not in path}
 
 
 def named(table) -> set[str]:
     return {path for of in table.snapshot().files for path, _ in table.snapshot().names(of)}
 
 
-def test_decommission_deletes_retired_and_leftover_files_and_the_staged_log_only(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_decommission_deletes_retired_and_leftover_files_and_the_staged_log_only(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     staged = staged_with(live, "a", {day(0): [10], day(5): [50]})
     swap = done_cut_over(live, staged, "a", [day(0)])
     proof = decommission(live, correction="a", own_manifests=[swap], other_manifests=[])
     assert content(live) == {day(0): [10], day(1): [2]}
-    assert files_below(tmp_path / "t") == named(live)
+    assert data_below(root / "t") == named(live)
     assert not staged.exists()
     assert {file.reason for file in proof.deleted} == {"retired by the correction", "staged and not live"}
     assert [file.reason for file in proof.kept] == ["live"]
@@ -53,19 +53,19 @@ def test_decommission_deletes_retired_and_leftover_files_and_the_staged_log_only
     assert pl.read_delta(live.uri)["revenue"].sum() == 12
 
 
-def test_decommission_repeated_or_resumed_after_a_kill_ends_the_same(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_decommission_repeated_or_resumed_after_a_kill_ends_the_same(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     plan = plan_decommission(live.snapshot(), correction="a", own_manifests=[swap], other_manifests=[])
-    (tmp_path / "t" / plan.deleted[0].path).unlink()
+    (root / "t" / plan.deleted[0].path).unlink()
     first = decommission(live, correction="a", own_manifests=[swap], other_manifests=[])
     again = decommission(live, correction="a", own_manifests=[swap], other_manifests=[])
     assert (len(plan.deleted), len(first.deleted), len(again.deleted)) == (2, 1, 0)
     assert content(live) == {day(0): [10], day(1): [20]}
 
 
-def test_files_that_another_correction_can_still_bring_back_are_kept(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_files_that_another_correction_can_still_bring_back_are_kept(root):
+    live = live_with(root / "t", {day(0): [1]})
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     two = done_cut_over(live, staged_with(live, "b", {day(0): [100]}), "b")
     proof = decommission(live, correction="a", own_manifests=[one], other_manifests=[two])
@@ -74,8 +74,8 @@ def test_files_that_another_correction_can_still_bring_back_are_kept(tmp_path):
     assert content(live) == {day(0): [10]}
 
 
-def test_a_planned_swap_of_another_correction_keeps_what_it_names(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_planned_swap_of_another_correction_keeps_what_it_names(root):
+    live = live_with(root / "t", {day(0): [1]})
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     done_roll_back(live, [one], "a")
     planned = planned_cut_over(live, staged_with(live, "b", {day(0): [100]}), "b")
@@ -83,17 +83,17 @@ def test_a_planned_swap_of_another_correction_keeps_what_it_names(tmp_path):
     assert content(live) == {day(0): [1]}
 
 
-def test_after_a_roll_back_the_leftover_is_the_staged_side(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_after_a_roll_back_the_leftover_is_the_staged_side(root):
+    live = live_with(root / "t", {day(0): [1]})
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     back = done_roll_back(live, [one], "a")
     decommission(live, correction="a", own_manifests=[one, back], other_manifests=[])
     assert content(live) == {day(0): [1]}
-    assert files_below(tmp_path / "t") == named(live)
+    assert data_below(root / "t") == named(live)
 
 
-def test_a_roll_back_after_decommission_is_refused_by_the_missing_files(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_roll_back_after_decommission_is_refused_by_the_missing_files(root):
+    live = live_with(root / "t", {day(0): [1]})
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     decommission(live, correction="a", own_manifests=[one], other_manifests=[])
     with pytest.raises(RetiredFilesMissing):
@@ -111,8 +111,8 @@ def test_a_path_outside_the_table_is_never_deleted(tmp_path):
     assert treasure.exists()
 
 
-def test_maintenance_compacts_days_but_not_those_of_open_corrections(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2], day(2): [3]})
+def test_maintenance_compacts_days_but_not_those_of_open_corrections(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2], day(2): [3]})
     live.append(worth(5), day=day(0))
     live.append(worth(6), day=day(1))
     done = maintain(live, keep_days=[day(1)], keep_paths=[], **MONTH)
@@ -122,8 +122,8 @@ def test_maintenance_compacts_days_but_not_those_of_open_corrections(tmp_path):
     assert maintain(live, keep_days=[day(1)], keep_paths=[], **MONTH).commit is None
 
 
-def test_a_day_written_while_it_is_compacted_keeps_every_row(tmp_path, monkeypatch):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_a_day_written_while_it_is_compacted_keeps_every_row(root, monkeypatch):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     live.append(worth(5), day=day(0))
     live.append(worth(6), day=day(1))
     write = live.write_files
@@ -137,8 +137,8 @@ def test_a_day_written_while_it_is_compacted_keeps_every_row(tmp_path, monkeypat
     assert content(live) == {day(0): [1, 5, 7], day(1): [2, 6]}
 
 
-def test_maintenance_compacts_a_table_without_days(tmp_path):
-    table = created(tmp_path / "t", pl.Schema({"revenue": pl.Int64}), partition=None)
+def test_maintenance_compacts_a_table_without_days(root):
+    table = created(root / "t", pl.Schema({"revenue": pl.Int64}), partition=None)
     for revenue in range(3):
         table.append(worth(revenue))
     maintain(table, keep_days=[], keep_paths=[], **MONTH)
@@ -170,8 +170,8 @@ def test_maintenance_deletes_unused_files_but_no_retired_file_of_an_open_correct
     assert content(live) == {day(0): [1], day(1): [3]}
 
 
-def test_commits_that_must_stay_readable_keep_their_files(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_commits_that_must_stay_readable_keep_their_files(root):
+    live = live_with(root / "t", {day(0): [1]})
     before = live.snapshot().commit
     live.replace_days({day(0): worth(2)})
     maintain(live, keep_days=[], keep_paths=[], **AT_ONCE, keep_commits=[before])
@@ -181,8 +181,8 @@ def test_commits_that_must_stay_readable_keep_their_files(tmp_path):
     assert live.folder.missing(path for path, _ in live.snapshot(before).names(day(0)))
 
 
-def test_a_staged_version_is_never_maintained(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_staged_version_is_never_maintained(root):
+    live = live_with(root / "t", {day(0): [1]})
     staged = staged_with(live, "a", {day(0): [10]})
     with pytest.raises(StagedVersionKept):
         maintain(staged, keep_days=[], keep_paths=[], **MONTH)

@@ -26,8 +26,8 @@ from tests.storage.lakes import (
 )
 
 
-def test_cut_over_and_roll_back_may_alternate(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_cut_over_and_roll_back_may_alternate(root):
+    live = live_with(root / "t", {day(0): [1]})
     staged = staged_with(live, "a", {day(0): [10], day(1): [11]})
     swaps = []
     for _ in range(3):
@@ -38,8 +38,8 @@ def test_cut_over_and_roll_back_may_alternate(tmp_path):
     assert live.snapshot().transaction_version(app_id("a")) == 6
 
 
-def test_a_partial_roll_back_leaves_the_other_days_corrected(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_a_partial_roll_back_leaves_the_other_days_corrected(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     staged = staged_with(live, "a", {day(0): [10], day(1): [20], day(2): [30]})
     swaps = [done_cut_over(live, staged, "a")]
     swaps.append(done_roll_back(live, swaps, "a", [day(2)]))
@@ -51,16 +51,16 @@ def test_a_partial_roll_back_leaves_the_other_days_corrected(tmp_path):
     assert content(live) == {day(0): [1], day(1): [2]}
 
 
-def test_a_roll_back_that_was_planned_but_never_committed_changes_nothing_of_the_next_plan(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_roll_back_that_was_planned_but_never_committed_changes_nothing_of_the_next_plan(root):
+    live = live_with(root / "t", {day(0): [1]})
     swaps = [done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")]
     swaps.append(plan_roll_back(live.snapshot(), swaps, correction="a", swap_count=2))
     again = plan_roll_back(live.snapshot(), swaps, correction="a", swap_count=2)
     assert again == swaps[1]
 
 
-def test_days_rewritten_since_are_named_and_not_rolled_back(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_days_rewritten_since_are_named_and_not_rolled_back(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     live.replace_days({day(1): worth(21)})
     with pytest.raises(DaysRewritten, match="2026-01-02"):
@@ -69,19 +69,19 @@ def test_days_rewritten_since_are_named_and_not_rolled_back(tmp_path):
     assert content(live) == {day(0): [1], day(1): [21]}
 
 
-def test_a_rewrite_with_the_same_rows_is_rolled_back(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_a_rewrite_with_the_same_rows_is_rolled_back(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10, 11], day(1): [20]}), "a")
     live.replace_days({day(0): worth(11, 10)})
     done_roll_back(live, [swap], "a")
     assert content(live) == {day(0): [1], day(1): [2]}
 
 
-def test_a_retired_file_that_is_gone_stops_the_roll_back_before_it_commits(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_a_retired_file_that_is_gone_stops_the_roll_back_before_it_commits(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     plan = plan_roll_back(live.snapshot(), [swap], correction="a", swap_count=2)
-    (tmp_path / "t" / next(file.path for file in swap.retired if file.day == day(1))).unlink()
+    (root / "t" / next(file.path for file in swap.retired if file.day == day(1))).unlink()
     with pytest.raises(RetiredFilesMissing, match="2026-01-02"):
         plan_roll_back(live.snapshot(), [swap], correction="a", swap_count=2)
     with pytest.raises(RetiredFilesMissing, match="2026-01-02"):
@@ -89,8 +89,8 @@ def test_a_retired_file_that_is_gone_stops_the_roll_back_before_it_commits(tmp_p
     assert content(live) == {day(0): [10], day(1): [20]}
 
 
-def test_a_day_written_between_plan_and_roll_back_stops_it(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_day_written_between_plan_and_roll_back_stops_it(root):
+    live = live_with(root / "t", {day(0): [1]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     plan = plan_roll_back(live.snapshot(), [swap], correction="a", swap_count=2)
     live.append(worth(5), day=day(0))
@@ -99,8 +99,8 @@ def test_a_day_written_between_plan_and_roll_back_stops_it(tmp_path):
     assert content(live) == {day(0): [5, 10]}
 
 
-def test_a_later_correction_must_be_rolled_back_first(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_a_later_correction_must_be_rolled_back_first(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     one = done_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     two = done_cut_over(live, staged_with(live, "b", {day(1): [200]}), "b")
     with pytest.raises(LaterCorrectionFirst, match=r"Live holds 1 day \(2026-01-02"):
@@ -122,9 +122,9 @@ def test_two_corrections_over_shared_days_agree_with_a_dictionary(tmp_path_facto
 
 @pytest.mark.parametrize("order", list(permutations(["a", "b"])))
 @pytest.mark.parametrize("middle", [[], [("b", "roll_back")], [("b", "roll_back"), ("a", "roll_back")]])
-def test_decommission_in_every_order_leaves_live_readable(tmp_path, order, middle):
+def test_decommission_in_every_order_leaves_live_readable(root, order, middle):
     moves = [("a", "cut_over"), ("b", "cut_over"), *middle]
-    assert_agrees(tmp_path, [*moves, *((each, "decommission") for each in order), ("b", "roll_back")])
+    assert_agrees(root, [*moves, *((each, "decommission") for each in order), ("b", "roll_back")])
 
 
 def assert_agrees(root, moves):

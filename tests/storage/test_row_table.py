@@ -198,8 +198,8 @@ def test_what_is_read_back_is_of_the_same_kind(things: list[Thing]):
     ]
 
 
-def test_a_lake_of_before_has_no_hours_and_gets_a_column_for_them_with_its_next_row(tmp_path):
-    lake, at = Lake(str(tmp_path)), datetime(2026, 1, 23, tzinfo=UTC)
+def test_a_lake_of_before_has_no_hours_and_gets_a_column_for_them_with_its_next_row(root):
+    lake, at = Lake(str(root)), datetime(2026, 1, 23, tzinfo=UTC)
     before = frame_of(calendar.FirstDay, [calendar.FirstDay("fct", date(2026, 1, 1), at)]).drop("first_hour")
     ControlTable(lake, "first_days", before.schema).append(lambda _: before)
     table = calendar.FirstDays(lake)
@@ -224,8 +224,8 @@ def test_a_value_made_of_the_others_is_stored_for_those_who_read_the_table_with_
     assert "length" in row_schema(Thing)
 
 
-def test_the_result_is_that_of_the_decision_that_stands(tmp_path):
-    table = RowTable(Lake(str(tmp_path)), "first_days", calendar.FirstDay)
+def test_the_result_is_that_of_the_decision_that_stands(root):
+    table = RowTable(Lake(str(root)), "first_days", calendar.FirstDay)
     row = calendar.FirstDay("fct", date(2026, 1, 1), datetime(2026, 1, 23, tzinfo=UTC))
     seen: list[int] = []
 
@@ -240,10 +240,10 @@ def test_the_result_is_that_of_the_decision_that_stands(tmp_path):
     assert table.rows().height == 2
 
 
-def test_a_decision_to_write_nothing_has_its_result(tmp_path):
-    table = RowTable(Lake(str(tmp_path)), "first_days", calendar.FirstDay)
+def test_a_decision_to_write_nothing_has_its_result(root):
+    table = RowTable(Lake(str(root)), "first_days", calendar.FirstDay)
 
     assert table.append_decided(lambda known: Decision((), known.height)) == 0
     assert table.append([]) is None
     assert table.rows().is_empty()
-    assert ControlTable(Lake(str(tmp_path)), "first_days", table.rows().schema).rows().is_empty()
+    assert ControlTable(Lake(str(root)), "first_days", table.rows().schema).rows().is_empty()

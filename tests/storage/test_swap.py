@@ -1,4 +1,4 @@
-import shutil
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -34,10 +34,11 @@ from tests.storage.lakes import (
     staged_with,
     worth,
 )
+from tests.stores import move
 
 
-def test_cut_over_swaps_exactly_the_staged_days_and_roll_back_keeps_what_landed_since(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2], day(2): [3]})
+def test_cut_over_swaps_exactly_the_staged_days_and_roll_back_keeps_what_landed_since(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2], day(2): [3]})
     staged = staged_with(live, "a", {day(1): [20], day(2): []})
     manifest = done_cut_over(live, staged, "a")
     assert content(live) == {day(0): [1], day(1): [20], day(2): []}
@@ -46,15 +47,15 @@ def test_cut_over_swaps_exactly_the_staged_days_and_roll_back_keeps_what_landed_
     assert content(live) == {day(0): [1], day(1): [2], day(2): [3], day(3): [4]}
 
 
-def test_the_manifest_survives_being_written_down(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_the_manifest_survives_being_written_down(root):
+    live = live_with(root / "t", {day(0): [1]})
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [2], day(1): [3]}), "a")
     assert Manifest.from_json(manifest.as_json()) == manifest
     assert manifest.days == (day(0), day(1))
 
 
-def test_every_reader_sees_the_swap_and_counts_its_rows_from_the_statistics(tmp_path):
-    live = live_with(tmp_path / "t", {of: [1, 1] for of in days(3)})
+def test_every_reader_sees_the_swap_and_counts_its_rows_from_the_statistics(root):
+    live = live_with(root / "t", {of: [1, 1] for of in days(3)})
     done_cut_over(live, staged_with(live, "a", {day(0): [5], day(1): []}), "a")
     handle = DeltaTable(live.uri)
     assert handle.count() == 3
@@ -64,8 +65,8 @@ def test_every_reader_sees_the_swap_and_counts_its_rows_from_the_statistics(tmp_
     assert pl.DataFrame(pa.table(query.read_all())).row(0) == (7, 5, 3)
 
 
-def test_an_append_to_a_swapped_day_between_certificate_and_cut_over_stops_it(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_an_append_to_a_swapped_day_between_certificate_and_cut_over_stops_it(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10], day(1): [20]}), "a")
     live.append(worth(7), day=day(1))
     with pytest.raises(LiveDaysMoved, match="2026-01-02"):
@@ -73,8 +74,8 @@ def test_an_append_to_a_swapped_day_between_certificate_and_cut_over_stops_it(tm
     assert content(live) == {day(0): [1], day(1): [2, 7]}
 
 
-def test_a_compaction_of_a_swapped_day_between_certificate_and_cut_over_never_doubles_rows(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_compaction_of_a_swapped_day_between_certificate_and_cut_over_never_doubles_rows(root):
+    live = live_with(root / "t", {day(0): [1]})
     live.append(worth(2), day=day(0))
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     DeltaTable(live.uri).optimize.compact()
@@ -84,8 +85,8 @@ def test_a_compaction_of_a_swapped_day_between_certificate_and_cut_over_never_do
 
 
 @pytest.mark.parametrize("interfere", ["append", "compact", "overwrite"])
-def test_what_happens_to_a_swapped_day_during_the_commit_itself_stops_the_cut_over(tmp_path, monkeypatch, interfere):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_what_happens_to_a_swapped_day_during_the_commit_itself_stops_the_cut_over(root, monkeypatch, interfere):
+    live = live_with(root / "t", {day(0): [1]})
     live.append(worth(2), day=day(0))
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     meanwhile = {
@@ -101,8 +102,8 @@ def test_what_happens_to_a_swapped_day_during_the_commit_itself_stops_the_cut_ov
     assert content(live) == {day(0): {"append": [1, 2, 5], "compact": [1, 2], "overwrite": [5]}[interfere]}
 
 
-def test_an_unrelated_day_that_lands_during_the_commit_costs_one_retry(tmp_path, monkeypatch):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_an_unrelated_day_that_lands_during_the_commit_costs_one_retry(root, monkeypatch):
+    live = live_with(root / "t", {day(0): [1]})
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     after_decision_once(monkeypatch, live, lambda: write_deltalake(live.uri, frame_of(day(9), 9), mode="append"))
     commit = cut_over(live, manifest)
@@ -111,8 +112,8 @@ def test_an_unrelated_day_that_lands_during_the_commit_costs_one_retry(tmp_path,
     assert content(live) == {day(0): [10], day(9): [9]}
 
 
-def test_nightly_that_decided_before_the_cut_over_does_not_overwrite_the_corrected_day(tmp_path, monkeypatch):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_nightly_that_decided_before_the_cut_over_does_not_overwrite_the_corrected_day(root, monkeypatch):
+    live = live_with(root / "t", {day(0): [1]})
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
 
     def only_never_published(snapshot: Snapshot) -> None:
@@ -126,8 +127,8 @@ def test_nightly_that_decided_before_the_cut_over_does_not_overwrite_the_correct
     assert content(live) == {day(0): [10]}
 
 
-def test_a_repeated_swap_happens_once(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_repeated_swap_happens_once(root):
+    live = live_with(root / "t", {day(0): [1]})
     first = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     assert cut_over(live, first) is not None
     assert cut_over(live, first) is None
@@ -136,8 +137,8 @@ def test_a_repeated_swap_happens_once(tmp_path):
     assert content(live) == {day(0): [11]}
 
 
-def test_a_staged_file_that_is_live_already_stays_when_the_day_is_swapped_again(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_staged_file_that_is_live_already_stays_when_the_day_is_swapped_again(root):
+    live = live_with(root / "t", {day(0): [1]})
     staged = staged_with(live, "a", {day(0): [10]})
     swaps = [done_cut_over(live, staged, "a")]
     live.append(worth(5), day=day(0))
@@ -147,8 +148,8 @@ def test_a_staged_file_that_is_live_already_stays_when_the_day_is_swapped_again(
     assert content(live) == {day(0): [5, 10]}
 
 
-def test_a_number_that_another_swap_has_taken_is_not_taken_for_done(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_a_number_that_another_swap_has_taken_is_not_taken_for_done(root):
+    live = live_with(root / "t", {day(0): [1], day(1): [2]})
     staged = staged_with(live, "a", {day(0): [10], day(1): [20]})
     one, other = planned_cut_over(live, staged, "a", [day(0)]), planned_cut_over(live, staged, "a", [day(1)])
     cut_over(live, one)
@@ -156,8 +157,8 @@ def test_a_number_that_another_swap_has_taken_is_not_taken_for_done(tmp_path):
         cut_over(live, other)
 
 
-def test_a_swap_that_did_not_do_what_was_planned_is_not_called_a_success(tmp_path, monkeypatch):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_swap_that_did_not_do_what_was_planned_is_not_called_a_success(root, monkeypatch):
+    live = live_with(root / "t", {day(0): [1]})
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     commit = DeltaTable.create_write_transaction
 
@@ -170,17 +171,17 @@ def test_a_swap_that_did_not_do_what_was_planned_is_not_called_a_success(tmp_pat
         cut_over(live, manifest)
 
 
-def test_a_staged_file_that_is_gone_stops_the_cut_over_before_it_commits(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_a_staged_file_that_is_gone_stops_the_cut_over_before_it_commits(root):
+    live = live_with(root / "t", {day(0): [1]})
     manifest = planned_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
-    (tmp_path / "t" / manifest.arriving[0].path).unlink()
+    (root / "t" / manifest.arriving[0].path).unlink()
     with pytest.raises(StagedFilesMissing, match="2026-01-01"):
         cut_over(live, manifest)
     assert content(live) == {day(0): [1]}
 
 
-def test_staged_days_other_than_the_certified_ones_are_refused(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_staged_days_other_than_the_certified_ones_are_refused(root):
+    live = live_with(root / "t", {day(0): [1]})
     staged = staged_with(live, "a", {day(0): [10]})
     certified = {day(0): staged.snapshot().fingerprint(day(0))}
     staged.replace_days({day(0): worth(11)})
@@ -198,8 +199,8 @@ def test_staged_days_other_than_the_certified_ones_are_refused(tmp_path):
             )
 
 
-def test_live_days_other_than_the_certified_ones_are_refused_when_planned(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_live_days_other_than_the_certified_ones_are_refused_when_planned(root):
+    live = live_with(root / "t", {day(0): [1]})
     staged = staged_with(live, "a", {day(0): [10]})
     certified = {day(0): staged.snapshot().fingerprint(day(0))}
     with pytest.raises(LiveDaysMoved, match="2026-01-01"):
@@ -214,11 +215,11 @@ def test_live_days_other_than_the_certified_ones_are_refused_when_planned(tmp_pa
         )
 
 
-def test_paths_with_spaces_and_percent_signs_are_swapped_out_and_back(tmp_path):
-    live = created(tmp_path / "t")
+def test_paths_with_spaces_and_percent_signs_are_swapped_out_and_back(root):
+    live = created(root / "t")
     (file,) = live.write_files({day(0): worth(1, 2)}).values()
     odd = f"day=2026-01-01/part 1%20a%2520b é+{file.path[-9:]}"
-    (tmp_path / "t" / file.path).rename(tmp_path / "t" / odd)
+    (root / "t" / file.path).rename(root / "t" / odd)
     renamed = type(file)(odd, file.size, file.day, file.modified, file.rows, file.stats)
     live.commit(lambda _: Change(adds=(renamed,)))
     assert live.snapshot().files[day(0)] == (renamed,)
@@ -226,21 +227,22 @@ def test_paths_with_spaces_and_percent_signs_are_swapped_out_and_back(tmp_path):
     assert content(live) == {day(0): [10]}
     done_roll_back(live, [swap], "a")
     assert content(live) == {day(0): [1, 2]}
-    assert pl.read_delta(live.uri)["revenue"].sum() == 3
+    # In a bucket Polars' own reader encodes such a name twice.
+    assert not isinstance(root, Path) or pl.read_delta(live.uri)["revenue"].sum() == 3
 
 
-def test_a_moved_lake_reads_as_before(tmp_path):
-    live = live_with(tmp_path / "lake" / "t", {day(0): [1], day(1): [2]})
+def test_a_moved_lake_reads_as_before(root):
+    live = live_with(root / "lake" / "t", {day(0): [1], day(1): [2]})
     swap = done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
-    shutil.move(tmp_path / "lake", tmp_path / "other lake=é")
-    moved = Table(str(tmp_path / "other lake=é" / "t"), SMALL)
+    move(root / "lake", root / "other lake=é")
+    moved = Table(str(root / "other lake=é" / "t"), SMALL)
     assert content(moved) == {day(0): [10], day(1): [2]}
     done_roll_back(moved, [swap], "a")
     assert content(moved) == {day(0): [1], day(1): [2]}
 
 
-def test_a_new_nullable_column_enters_live_with_the_cut_over_and_survives_the_roll_back(tmp_path):
-    old = live_with(tmp_path / "t", {day(0): [1], day(1): [2]})
+def test_a_new_nullable_column_enters_live_with_the_cut_over_and_survives_the_roll_back(root):
+    old = live_with(root / "t", {day(0): [1], day(1): [2]})
     schema = pl.Schema({**SMALL, "note": pl.String})
     live = Table(old.uri, schema)
     staged = created(f"{live.uri}/{staged_folder('a')}", schema)
@@ -254,8 +256,8 @@ def test_a_new_nullable_column_enters_live_with_the_cut_over_and_survives_the_ro
     assert live.snapshot().scan().collect()["note"].to_list() == [None, None]
 
 
-def test_any_other_difference_of_schemas_stops_the_cut_over(tmp_path):
-    old = live_with(tmp_path / "t", {day(0): [1]})
+def test_any_other_difference_of_schemas_stops_the_cut_over(root):
+    old = live_with(root / "t", {day(0): [1]})
     schema = pl.Schema({"day": pl.Date, "revenue": pl.Decimal(18, 4)})
     live = Table(old.uri, schema)
     staged = created(f"{live.uri}/{staged_folder('a')}", schema)
@@ -284,8 +286,8 @@ def after_decision_once(monkeypatch, table, meanwhile):
     monkeypatch.setattr(table, "snapshot", snapshot)
 
 
-def test_numbers_count_on_from_the_table(tmp_path):
-    live = live_with(tmp_path / "t", {day(0): [1]})
+def test_numbers_count_on_from_the_table(root):
+    live = live_with(root / "t", {day(0): [1]})
     assert next_number(live, "a") == 1
     done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")
     assert next_number(live, "a") == 2
