@@ -21,5 +21,6 @@ class Part:
 
 
 PARTS: tuple[Part, ...] = (
+    Part("histories", "histories", "what a team, strangers and dying processes do to one table, in any order"),
     Part("kill rounds", "kills", "real processes at once on one lake, of which some are killed or stopped"),
 )

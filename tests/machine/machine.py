@@ -1,0 +1,621 @@
+"""The rules: whatever a team, its nightly, strangers and dying processes do to one table, in any order."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from backfill_assets.core.advance import work_of
+from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.facts import Swapped, SwapPlanned
+from backfill_assets.core.holders import Holder, Reading
+from backfill_assets.core.next_step import Stuck, WaitForPerson, next_step
+from backfill_assets.core.plan import Request
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.steps import Ending, Step, WorkItem
+from backfill_assets.core.window import Window
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.runbook import abandon, approve, cut_over, decommission, open_correction, roll_back
+from backfill_assets.runbook.maintaining import kept_of, maintain_all
+from backfill_assets.runbook.opening import try_again
+from backfill_assets.runbook.settling import TAKE, settle
+from backfill_assets.runbook.watermark_steps import advance_holder
+from backfill_assets.storage.retention import maintain
+from tests.machine.model import NOTHING, Case, Model, Reasons, Swap
+from tests.machine.world import (
+    LAST_TO_COME,
+    READER,
+    Kill,
+    KilledError,
+    Rows,
+    Seen,
+    killed,
+    live_at_first,
+    planted,
+    source_at_first,
+    world_in,
+)
+from tests.runbook.world import REPORT, SOURCE, STEPS, TABLE, day
+
+KILLS = st.none() | st.builds(Kill, st.integers(1, 8), st.booleans())
+DAYS = st.integers(1, LAST_TO_COME).map(day)
+WHICH = st.integers(0, 4)
+SHAPES = st.sampled_from(["none", "one", "two", "same"])
+HOWS = st.tuples(st.booleans(), st.booleans(), st.booleans())
+"""Whether it is a launch, whether it expects the same rows, and whether its window may end outside of what is live."""
+MOST_CASES = 4
+FAR = st.sampled_from([12, 10, 9, 7, 5, 3, 2, 1])
+"""So many steps on; who goes far approves what waits, and looks again at what failed."""
+
+
+class CorrectionMachine(RuleBasedStateMachine):
+    """One table with its source, a report, a reader outside, and any number of corrections."""
+
+    begun = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        CorrectionMachine.begun += 1
+        self.folder = Path(tempfile.mkdtemp(prefix="history-"))
+        self.world = world_in(self.folder)
+        self.handle = DeltaTable(self.world.live.uri)
+        self.model = Model(source_at_first(), self.world.seen(self.handle), there=self.there)
+        assert self.model.rows() == live_at_first()
+        self.model.sources[self.world.records.snapshot(SOURCE).commit] = dict(self.model.source)
+        self.model.past[self.handle.version()] = self.model.rows()
+        self.count = 0
+        self.staged: dict[str, DeltaTable] = {}
+        self.reading: Reading | None = None
+        self.read: dict[date, int] = {}
+        self.swapped_at: dict[date, int] = {}
+        self.vacuumed: set[str] = set()
+        self.pinned: dict[int, set[str]] = {}
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- one action, and whether what came of it is right
+
+    def act(
+        self,
+        action: Callable[[], object],
+        reasons: Reasons | None = None,
+        *,
+        case: Case | None = None,
+        swaps: list[Swap] | None = None,
+        puts: Mapping[date | None, Rows | None] | None = None,
+        kill: Kill | None = None,
+        by_us: bool = True,
+    ) -> bool:
+        """Act, let the model follow, and compare. Returns whether it was done.
+
+        With ``reasons`` it is refused if, and only if, there is a reason, by the first one. ``swaps`` are those that
+        have to come of it; without them any that is planned in the ledger may.
+        """
+        before = {name: self.happened(one) for name, one in self.model.cases.items()}
+        first, error, died = self.handle.version() + 1, None, False
+        try:
+            with killed(kill):
+                action()
+        except KilledError:
+            died = True
+        except BackfillAssetsError as found:
+            error = found
+        except DeltaError:
+            assert not by_us
+            return False
+        self.handle.update_incremental()
+        written = self.entries(first)
+        told = [
+            (one, number) for name, one in self.model.cases.items() for number in self.happened(one, before.get(name))
+        ]
+        done: list[Swap] = []
+        for one, number in told:
+            assert one is case, f"a swap of {one.name} came of another's"
+            swap = self.as_planned(one, number)
+            self.model.swap(swap, self.commit_of(written, one, number))
+            done.append(swap)
+        if puts and any(adds or removes for adds, removes, _ in written.values()):
+            for of, rows in puts.items():
+                self.model.put(of, rows)
+        self.look(written, by_us=by_us)
+        if not died:
+            self.judge(error, reasons, swaps, done)
+        return error is None and not died
+
+    def judge(
+        self, error: BackfillAssetsError | None, reasons: Reasons | None, swaps: list[Swap] | None, done: list[Swap]
+    ) -> None:
+        if reasons is not None:
+            right = next((name for name, is_so in reasons.items() if is_so), None)
+            found = type(error).__name__ if error else None
+            assert found == right, f"refused by {found} ({error}), where {right} was right"
+        if error is not None and reasons is not None:
+            assert not done, f"refused by {error}, and swapped all the same"
+        elif swaps is not None and error is None:
+            wanted = [one for one in swaps if one.into or one.back or one.again or not done]
+            assert [(s.into, s.back, s.again) for s in done] == [(s.into, s.back, s.again) for s in wanted]
+
+    def entries(self, first: int) -> dict[int, tuple[set[str], set[str], dict]]:
+        """What each commit of live since ``first`` adds and removes, and what it says of itself, by the log itself."""
+        found: dict[int, tuple[set[str], set[str], dict]] = {}
+        for number in range(first, self.handle.version() + 1):
+            text = (self.world.root / TABLE / "_delta_log" / f"{number:020}.json").read_text()
+            actions = [json.loads(line) for line in text.splitlines() if line]
+            adds = {one["add"]["path"] for one in actions if "add" in one}
+            removes = {one["remove"]["path"] for one in actions if "remove" in one}
+            info = next((one["commitInfo"] for one in actions if "commitInfo" in one), {})
+            found[number] = (adds, removes, info)
+        return found
+
+    def commit_of(self, written: Mapping[int, tuple[set[str], set[str], dict]], case: Case, number: int) -> int:
+        marks = {"backfill_assets/correction": case.name, "backfill_assets/swap": str(number)}
+        found = [commit for commit, (_, _, info) in written.items() if marks.items() <= info.items()]
+        return found[0] if found else self.handle.version()
+
+    def happened(self, case: Case, besides: Collection[int] | None = ()) -> list[int]:
+        """The numbers of its swaps that happened, by the table or, where nothing was to be committed, by the ledger."""
+        facts = [event.fact for event in self.world.records.ledger.events(case.name)]
+        told = {fact.swap.swap_count for fact in facts if isinstance(fact, Swapped)}
+        numbers = {fact.swap_count for fact in facts if isinstance(fact, SwapPlanned)}
+        in_table = {n for n in numbers if self.handle.transaction_version(f"correction/{case.name}/{n}") == 1}
+        return sorted((told | in_table) - {*(besides or ())})
+
+    def planned(self, case: Case, number: int) -> SwapPlanned:
+        facts = [event.fact for event in self.world.records.ledger.events(case.name)]
+        return [fact for fact in facts if isinstance(fact, SwapPlanned) and fact.swap_count == number][-1]
+
+    def as_planned(self, case: Case, number: int) -> Swap:
+        """What the ledger says that a swap is about, before it happens."""
+        fact = self.planned(case, number)
+        inside = {of for of in fact.days if of in case.inside}
+        rest = {*fact.days} - inside
+        if fact.step is Step.CUT_OVER:
+            return Swap(case, into=tuple(sorted(rest)), again=tuple(sorted(inside)))
+        return Swap(case, back=tuple(sorted(inside)), again=tuple(sorted(rest)))
+
+    def look(self, written: Mapping[int, tuple[set[str], set[str], dict]], *, by_us: bool) -> None:
+        """Live as a stranger reads it is what the model says; it hears of the files."""
+        seen, model = self.world.seen(self.handle), self.model
+        assert {of: one.rows for of, one in seen.items()} == model.rows()
+        for of, one in model.live.items():
+            assert one.names in (frozenset(), seen[of].names) or not by_us or self.same_rows_written(written, of)
+        for commit, (adds, removes, info) in written.items():
+            if by_us:
+                model.ours[commit] = frozenset(adds)
+            if "backfill_assets/swap" in info:
+                changed = {
+                    of for of in {*seen, *model.live} if of and any(f"day={of}/" in one for one in adds | removes)
+                }
+                self.swapped_at |= dict.fromkeys(changed, commit)
+        model.live = dict(seen)
+        if written:
+            model.past[self.handle.version()] = model.rows()
+
+    def same_rows_written(self, written: Mapping[int, tuple[set[str], set[str], dict]], of: date | None) -> bool:
+        """Whether maintenance wrote the same rows of a day into another file."""
+        return any("backfill_assets/maintenance" in info for _, _, info in written.values())
+
+    def there(self, names: Collection[str]) -> bool:
+        return all((self.world.root / TABLE / name).exists() for name in names)
+
+    # ---- the corrections
+
+    def progress(self, case: Case) -> Progress:
+        return self.world.records.ledger.progress(case.name)
+
+    def any_case(self, which: int, fits: Callable[[Case, Progress], bool]) -> Case:
+        """One of the corrections, the newest first, for choice one that an action fits; any by the last ``which``."""
+        cases = list(self.model.cases.values())[::-1]
+        fitting = [one for one in cases if which < 4 and fits(one, self.progress(one))] or cases
+        return fitting[which % len(fitting)]
+
+    @property
+    def has_cases(self) -> bool:
+        return bool(self.model.cases)
+
+    @initialize(first=st.integers(1, 6), length=st.integers(1, 5), how=HOWS, far=FAR)
+    def begin(self, first: int, length: int, how: tuple[bool, bool, bool], far: int) -> None:
+        """Nothing of interest happens before there is a correction."""
+        self.open(first, length, how, far, None)
+
+    @precondition(lambda self: len(self.model.cases) < MOST_CASES)
+    @rule(first=st.integers(1, 6), length=st.integers(1, 5), how=HOWS, far=FAR, kill=KILLS)
+    def open(self, first: int, length: int, how: tuple[bool, bool, bool], far: int, kill: Kill | None) -> None:
+        """A request or a launch, which goes some steps on at once."""
+        launch, strict, outside = how
+        newest = max((of.day for of in self.model.live if of), default=first)
+        window = Window(day(first), day(max(first, first + length - 1 if outside else min(first + length - 1, newest))))
+        self.count += 1
+        request = Request(
+            TABLE,
+            window,
+            "wrong",
+            ("finance",),
+            correction=f"c{self.count}",
+            origin=f"launch-{self.count}" if launch else "",
+            expectation=Expectation(same_rows=True) if strict else Expectation(),
+        )
+        reasons = self.model.opening(window.days, self.world.records.ledger.all_progress())
+        self.act(lambda: open_correction(self.world.step_context(), request), reasons, kill=kill if far < 3 else None)
+        if request.correction in self.world.records.ledger.histories():
+            self.model.cases[request.correction] = case = Case(request.correction, window.days)
+            self.go_on(case, far, kill)
+
+    @precondition(lambda self: self.has_cases)
+    @rule(which=WHICH, far=FAR, kill=KILLS)
+    def forward(self, which: int, far: int, kill: Kill | None) -> None:
+        """What is next, as the sensor and an approving person take it; the last of it may be killed."""
+        self.go_on(self.any_case(which, lambda _, progress: not progress.is_closed), far, kill)
+
+    def go_on(self, case: Case, far: int, kill: Kill | None) -> None:
+        for one in range(far):
+            progress = self.world.step_context().progress(case.name)
+            decided, dies = next_step(progress, self.world.now), kill if one == far - 1 else None
+            if isinstance(decided, Stuck) and far > 9 and one == 0:
+                went = self.act(lambda: try_again(self.world.step_context(), case.name), {}, case=case)
+            elif isinstance(decided, WaitForPerson):
+                went = far > 5 and self.let_through(case, override=True, kill=dies)
+            else:
+                items = work_of(decided, progress)
+                went = bool(items) and all(self.work(case, item, dies) for item in items)
+            if not went:
+                return
+
+    def work(self, case: Case, item: WorkItem, kill: Kill | None) -> bool:
+        if item.wave is not None:
+            return self.stage(case, item.wave.days, kill)
+        return all(self.take(case, step, kill) for step in item.steps)
+
+    def take(self, case: Case, step: Step, kill: Kill | None) -> bool:
+        """One step of the nine, or the way back where it is planned."""
+        ctx, progress = self.world.step_context(), self.progress(case)
+        if progress.publication.planned in TAKE:
+            return self.settled(case, kill)
+        moved = bool(self.model.moved(case, progress))
+        lacking = {*case.days} - self.look_staged(case).keys()
+        reasons: Reasons = {}
+        swaps: list[Swap] = []
+        match step:
+            case Step.VERIFY_SOURCE:
+                pinned, newest = self.model.sources[progress.plan.pins[SOURCE]], self.model.source
+                reads = [pinned] if progress.staging.staged else [pinned, newest]
+                reasons = {"SourceUnfit": all({*case.days} - one.keys() for one in reads)}
+            case Step.STAGE:
+                reasons = {"StagingIncomplete": bool(lacking)}
+            case Step.VALIDATE:
+                reasons = {"StagingIncomplete": bool(lacking)}
+            case Step.CUT_OVER:
+                reasons, swaps = self.model.cutting_over(case, progress)
+            case Step.REBUILD_DOWNSTREAM:
+                reasons = {"SwappedDaysMoved": moved}
+            case Step.COMMUNICATE:
+                reasons = {"SwappedDaysMoved": moved}
+            case Step.DECOMMISSION:
+                return self.retire(case, kill, now=False)
+            case _:
+                pass
+        if step is Step.REBUILD_DOWNSTREAM:
+            self.act(lambda: self.world.build_owed(self.progress(case)), {})
+        is_done = self.act(lambda: STEPS[step](ctx, case.name), reasons, case=case, swaps=swaps, kill=kill)
+        if step is Step.VALIDATE:
+            self.hear_of_validation(case)
+        return is_done
+
+    def settled(self, case: Case, kill: Kill | None = None) -> bool:
+        """A swap that was planned and may or may not have happened is brought to its end."""
+        facts = [event.fact for event in self.world.records.ledger.events(case.name)]
+        number = [fact for fact in facts if isinstance(fact, SwapPlanned)][-1].swap_count
+        fact = self.planned(case, number)
+        manifest = self.world.records.ledger.manifests(case.name)[case.name][-1]
+        is_over = number in self.happened(case)
+        held = {of: {file.path for file in manifest.retired if file.day == of} for of in manifest.days}
+        moved = any(self.model.names(of) != names for of, names in held.items())
+        is_in = fact.step is Step.CUT_OVER
+        reasons = {
+            "LiveDaysMoved" if is_in else "RollBackOvertaken": moved and not is_over,
+            "StagedFilesMissing" if is_in else "RetiredFilesMissing": not is_over
+            and not self.there([file.path for file in manifest.arriving]),
+        }
+        swaps = [] if is_over else [self.as_planned(case, number)]
+        return self.act(
+            lambda: settle(self.world.step_context(), case.name), reasons, case=case, swaps=swaps, kill=kill
+        )
+
+    def in_doubt(self, case: Case) -> bool:
+        return self.progress(case).publication.planned in TAKE
+
+    def stage(self, case: Case, days: Collection[date], kill: Kill | None) -> bool:
+        progress = self.progress(case)
+        pin = progress.plan.pins[SOURCE]
+        source = self.model.sources[pin]
+        rows = {of: source[of] for of in days if of in source}
+        closed = progress.is_closed or (not progress.accepts_stagings and not set(rows) <= progress.missing)
+        return self.act(
+            lambda: self.world.stage_days(case.name, rows, pin), {"StagingClosed": closed}, case=case, kill=kill
+        )
+
+    def look_staged(self, case: Case) -> dict[date, Seen]:
+        """What is staged, which has to be what the source held at the commit that is pinned."""
+        uri = self.world.records.lake.staged_uri(TABLE, case.name)
+        if not DeltaTable.is_deltatable(uri):
+            return {}
+        if case.name in self.staged:
+            self.staged[case.name].update_incremental()
+        else:
+            self.staged[case.name] = DeltaTable(uri)
+        seen = self.world.seen(self.staged[case.name])
+        case.staged = {of: one for of, one in seen.items() if of is not None}
+        pinned = self.model.sources[self.progress(case).plan.pins[SOURCE]]
+        assert all(one.rows == tuple(sorted(pinned[of])) for of, one in case.staged.items())
+        return case.staged
+
+    def hear_of_validation(self, case: Case) -> None:
+        """What was certified is what is there, and what changes is what differs."""
+        progress = self.progress(case)
+        if not progress.gate.certificate or Step.STAGE not in progress.done:
+            return
+        names = {of: (self.model.names(of), case.staged[of].names) for of in case.days}
+        if progress.publication.planned is None and progress.sequence and self.validated_last(case):
+            case.certified = names
+            live = self.model.rows()
+            case.changed = frozenset(of for of in case.days if live.get(of) != case.staged[of].rows)
+            assert progress.gate.changed == case.changed
+
+    def validated_last(self, case: Case) -> bool:
+        return self.world.records.ledger.events(case.name)[-1].step is Step.VALIDATE
+
+    @precondition(lambda self: self.has_cases)
+    @rule(which=WHICH, mask=st.integers(1, 31), kill=KILLS)
+    def wave(self, which: int, mask: int, kill: Kill | None) -> None:
+        """Some days in any order, as somebody launches them."""
+        case = self.any_case(which, lambda _, progress: progress.accepts_stagings)
+        days = [of for place, of in enumerate(case.days) if mask & 1 << place]
+        if days and {*days} <= self.model.sources[self.progress(case).plan.pins[SOURCE]].keys():
+            self.stage(case, days, kill)
+
+    @precondition(lambda self: self.has_cases)
+    @rule(which=WHICH, override=st.booleans(), kill=KILLS)
+    def approve(self, which: int, override: bool, kill: Kill | None) -> None:
+        case = self.any_case(which, lambda _, progress: bool(progress.gate.certificate))
+        self.let_through(case, override=override, kill=kill)
+
+    def let_through(self, case: Case, *, override: bool, kill: Kill | None) -> bool:
+        progress = self.progress(case)
+        early = progress.is_closed or not progress.gate.certificate or Step.CUT_OVER in progress.done
+        reasons = {"ApprovalPremature": early or not (progress.gate.passed or override)}
+        ctx = self.world.step_context()
+        return self.act(lambda: approve(ctx, case.name, "looked", override=override), reasons, case=case, kill=kill)
+
+    @precondition(lambda self: self.has_cases)
+    @rule(which=WHICH, kill=KILLS)
+    def cut_over(self, which: int, kill: Kill | None) -> None:
+        """By hand, whether it is time or not."""
+        case = self.any_case(which, lambda _, progress: progress.is_approved)
+        if not self.in_doubt(case):
+            self.take(case, Step.CUT_OVER, kill)
+        else:
+            self.act(lambda: cut_over(self.world.step_context(), case.name), case=case, kill=kill)
+
+    @precondition(lambda self: self.has_cases)
+    @rule(which=WHICH, mask=st.sampled_from([0, 1, 2, 3, 6, 31]), kill=KILLS)
+    def roll_back(self, which: int, mask: int, kill: Kill | None) -> None:
+        """Of some days, or of all."""
+        case = self.any_case(which, lambda case, progress: bool(case.inside) and not progress.is_closed)
+        known = sorted(case.inside) or list(case.days)
+        days = [of for place, of in enumerate(known) if mask & 1 << place]
+        ctx = self.world.step_context()
+
+        def back() -> None:
+            roll_back(ctx, case.name, days, "not so", all_days=not days)
+
+        if self.in_doubt(case):
+            self.act(back, case=case, kill=kill)
+        else:
+            reasons, swaps = self.model.rolling_back(case, self.progress(case), days)
+            self.act(back, reasons, case=case, swaps=swaps, kill=kill)
+
+    @precondition(lambda self: self.has_cases)
+    @rule(which=WHICH, kill=KILLS)
+    def abandon(self, which: int, kill: Kill | None) -> None:
+        case = self.any_case(which, lambda case, progress: not case.inside and not progress.is_closed)
+        progress, before = self.progress(case), self.happened(case)
+        reasons = None if self.in_doubt(case) else self.model.abandoning(case, progress)
+        self.act(lambda: abandon(self.world.step_context(), case.name, "never mind"), reasons, case=case, kill=kill)
+        if progress.publication.planned is Step.CUT_OVER:
+            assert self.happened(case) == before, "a planned cut over was abandoned, and happened"
+
+    @precondition(lambda self: self.has_cases)
+    @rule(which=WHICH, kill=KILLS)
+    def decommission(self, which: int, kill: Kill | None) -> None:
+        case = self.any_case(which, lambda _, progress: progress.is_closed or Step.CUT_OVER in progress.done)
+        if self.in_doubt(case):
+            self.act(lambda: decommission(self.world.step_context(), case.name, now=True), case=case, kill=kill)
+        else:
+            self.retire(case, kill, now=True)
+
+    def retire(self, case: Case, kill: Kill | None, *, now: bool) -> bool:
+        progress = self.progress(case)
+        holders = self.world.records.watermarks.holders(TABLE)
+        awaited = {name for name in progress.downstream.awaited_holders if case.name in holders[name].holds}
+        swapped_at = progress.publication.swapped_at or progress.plan.opened_at
+        is_over = now or self.world.now >= progress.plan.roll_back_deadline(swapped_at)
+        reasons = self.model.decommissioning(case, progress, awaited, is_over=is_over)
+        ctx = self.world.step_context()
+        return self.act(lambda: decommission(ctx, case.name, now=now), reasons, case=case, kill=kill)
+
+    # ---- what goes on meanwhile
+
+    def made(self, shape: str, of: date) -> Rows:
+        """Rows that nobody has seen before, or the same ones."""
+        self.count += 1
+        rows = (("a", 1000 + self.count), ("b", 2000 + self.count))
+        if shape == "same":
+            return self.model.source.get(of, rows)
+        return {"none": (), "one": rows[:1], "two": rows}[shape]
+
+    @rule(of=DAYS, new=st.booleans(), wrong=st.booleans(), kill=KILLS)
+    def nightly(self, of: date, new: bool, wrong: bool, kill: Kill | None) -> None:
+        """The day after the newest, or one that is there already."""
+        newest = max((one for one in self.model.live if one), default=day(1))
+        of = newest + timedelta(days=1) if new else of
+        if of > min(day(LAST_TO_COME), max(self.model.source) + timedelta(days=1)):
+            return
+        if of not in self.model.source:
+            self.late(of, "two")
+        rows = planted(self.model.source[of]) if wrong else self.model.source[of]
+        claimed = {one for progress in self.world.records.ledger.all_progress().values() for one in progress.claimed}
+        reasons = self.model.publishing(of, self.world.now.date() - timedelta(days=3), claimed)
+        self.act(lambda: self.world.publish({of: rows}), reasons, puts={of: tuple(sorted(rows))}, kill=kill)
+
+    @rule(of=DAYS, shape=SHAPES)
+    def late(self, of: date, shape: str) -> None:
+        """Rows arrive late, or another edition of a day."""
+        if of > max(self.model.source) + timedelta(days=1):
+            return
+        self.model.source[of] = self.made(shape, of)
+        self.world.source_days({of: self.model.source[of]})
+        self.model.sources[self.world.records.snapshot(SOURCE).commit] = dict(self.model.source)
+
+    @rule(of=DAYS, how=st.sampled_from(["overwrite", "append", "doubled", "same", "delete", "without a day"]))
+    def stranger(self, of: date, how: str) -> None:
+        """Somebody writes to live with a tool of their own."""
+        there = self.model.live.get(of, NOTHING).rows
+        self.count += 1
+        more = (("a" if how == "doubled" else f"x{self.count}", 5000 + self.count),)
+        puts: dict[date | None, Rows | None] = {of: more}
+        match how:
+            case "append" | "doubled":
+                puts = {of: tuple(sorted((*there, *more)))}
+                action = partial(self.world.append_foreign, of, more)
+            case "delete":
+                puts = {of: None}
+                action = partial(DeltaTable(self.world.live.uri).delete, f"day = '{of}'")
+            case "same" if there:
+                puts = {of: there}
+                action = partial(self.world.overwrite_foreign, of, there)
+            case "without a day" if None in self.model.live:
+                puts = {None: None}
+                action = partial(DeltaTable(self.world.live.uri).delete, "day IS NULL")
+            case "without a day":
+                puts = {None: more}
+                action = partial(self.world.append_foreign, None, more)
+            case _:
+                action = partial(self.world.overwrite_foreign, of, more)
+        self.act(action, puts=puts, by_us=False)
+
+    @rule(how=st.sampled_from(["restore", "compact", "vacuum"]), back=st.integers(1, 6))
+    def tool(self, how: str, back: int) -> None:
+        """Somebody goes back to an earlier commit, compacts, or deletes every file that a vacuum takes."""
+        live = DeltaTable(self.world.live.uri)
+        if how == "restore":
+            commits = sorted(self.model.past)
+            target = commits[max(0, len(commits) - 1 - back)]
+            then = self.model.past[target]
+            puts = {of: then.get(of) for of in {*then, *self.model.live}}
+            self.act(lambda: live.restore(target), puts=puts, by_us=False)
+        elif how == "compact":
+            self.act(live.optimize.compact, by_us=False)
+        else:
+            gone = live.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+            self.vacuumed |= {*gone}
+            self.act(lambda: None, by_us=False)
+
+    @rule(name=st.sampled_from([TABLE, SOURCE, ""]), kill=KILLS)
+    def maintain(self, name: str, kill: Kill | None) -> None:
+        """Our own maintenance; of a table by itself, it keeps no file longer than a correction needs it."""
+        ctx = self.world.step_context()
+
+        def maintained() -> None:
+            kept = kept_of(ctx, name, [*self.world.records.ledger.all_progress().values()])
+            days = kept.days if name == TABLE else frozenset(self.world.records.snapshot(name).files)
+            later = self.world.now + timedelta(days=400)
+            maintain(
+                self.world.records.table(name),
+                keep_days=days,
+                keep_paths=kept.paths,
+                retention=timedelta(),
+                now=later,
+                keep_commits=kept.commits,
+            )
+
+        self.act(maintained if name else lambda: maintain_all(ctx), {}, kill=kill)
+
+    @rule(hours=st.sampled_from([-1, 1, 24, 24 * 15]))
+    def clock(self, hours: int) -> None:
+        """Time passes, or a host's clock is an hour off."""
+        self.world.now += timedelta(hours=hours)
+
+    @rule(kill=KILLS)
+    def reader(self, kill: Kill | None) -> None:
+        """It begins to read all that is there, and says only later that it has."""
+        if self.reading is None:
+            self.reading = Reading(self.handle.version(), None)
+            return
+        reading, self.reading = self.reading, None
+        newest = max((of for of in self.model.live if of), default=None)
+        days = [of for of in self.model.past.get(reading.commit, {}) if of]
+        if not days or newest is None or max(days) > newest:
+            return
+        whole = Reading(reading.commit, day(1) - timedelta(days=1))
+        holder = self.world.records.watermarks.holders(TABLE)[READER]
+        if holder.effective is not None and max(days) < holder.effective:
+            return
+        ctx = self.world.step_context()
+        self.act(lambda: advance_holder(ctx, READER, max(days), whole), {}, kill=kill)
+        if self.world.records.watermarks.holders(TABLE)[READER].uses != holder.uses:
+            self.read |= {of: max(reading.commit, self.read.get(of, -1)) for of in days}
+
+    # ---- what is true at any time
+
+    @invariant()
+    def what_is_said_is_so(self) -> None:
+        """After each step, of every correction and of everybody who keeps a watermark."""
+        holders = self.world.records.watermarks.holders(TABLE)
+        known = self.world.records.ledger.all_progress()
+        in_doubt = False
+        for name, case in self.model.cases.items():
+            progress = known[name]
+            is_settled = progress.publication.planned not in TAKE
+            in_doubt |= not is_settled
+            if is_settled:
+                assert progress.publication.swapped == case.inside.keys()
+            self.may_go_back(case, progress)
+            if not progress.is_closed:
+                self.can_be_staged(progress)
+                is_reset, is_owed = (one in progress.done for one in (Step.RESET_WATERMARKS, Step.REBUILD_DOWNSTREAM))
+                if is_settled and is_reset and not is_owed:
+                    assert all(name in holders[one].holds for one in ("nightly", REPORT)), f"{name} holds nobody"
+        if not in_doubt:
+            self.has_read(holders[READER])
+
+    def may_go_back(self, case: Case, progress: Progress) -> None:
+        """Retired files exist until decommission."""
+        publication = progress.publication
+        if publication.ending is Ending.DECOMMISSIONED or publication.planned is Step.DECOMMISSION:
+            return
+        both = [seen for one in case.inside.values() for seen in (one.before, one.after) if seen]
+        names = {name for seen in both for name in seen.names}
+        assert self.there(names - self.vacuumed), f"{case.name} cannot go back"
+
+    def can_be_staged(self, progress: Progress) -> None:
+        """What an open correction is staged from exists."""
+        pin = progress.plan.pins[SOURCE]
+        if pin not in self.pinned:
+            self.pinned[pin] = set(DeltaTable(str(self.world.root / SOURCE), version=pin).file_uris())
+        assert all(Path(one).exists() for one in self.pinned[pin]), f"the pin of {progress.plan.correction} is gone"
+
+    def has_read(self, holder: Holder) -> None:
+        """Nobody is said to have read what was swapped since he read it."""
+        if holder.mark is None:
+            return
+        unread = [of for of, commit in self.swapped_at.items() if of <= holder.mark and self.read.get(of, -1) < commit]
+        assert not unread or holder.effective < min(unread), f"{READER} is said to have read {min(unread)}"
