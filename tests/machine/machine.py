@@ -52,6 +52,7 @@ SHAPES = st.sampled_from(["none", "one", "two", "same"])
 HOWS = st.tuples(st.booleans(), st.booleans(), st.booleans())
 """Whether it is a launch, whether it expects the same rows, and whether its window may end outside of what is live."""
 MOST_CASES = 4
+OWN = ("nightly", REPORT)
 FAR = st.sampled_from([12, 10, 9, 7, 5, 3, 2, 1])
 """So many steps on; who goes far approves what waits, and looks again at what failed."""
 
@@ -77,6 +78,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         self.read: dict[date, int] = {}
         self.swapped_at: dict[date, int] = {}
         self.vacuumed: set[str] = set()
+        self.killed: set[str] = set()
         self.pinned: dict[int, set[str]] = {}
 
     def teardown(self) -> None:
@@ -107,6 +109,7 @@ class CorrectionMachine(RuleBasedStateMachine):
                 action()
         except KilledError:
             died = True
+            self.killed |= {case.name} if case else set()
         except BackfillAssetsError as found:
             error = found
         except DeltaError:
@@ -191,6 +194,10 @@ class CorrectionMachine(RuleBasedStateMachine):
         for commit, (adds, removes, info) in written.items():
             if by_us:
                 model.ours[commit] = frozenset(adds)
+            if "backfill_assets/maintenance" in info:
+                assert not {self.day_of(path) for path in adds} & self.kept_days(), (
+                    "days that may go back were compacted"
+                )
             if "backfill_assets/swap" in info:
                 changed = {
                     of for of in {*seen, *model.live} if of and any(f"day={of}/" in one for one in adds | removes)
@@ -199,6 +206,16 @@ class CorrectionMachine(RuleBasedStateMachine):
         model.live = dict(seen)
         if written:
             model.past[self.handle.version()] = model.rows()
+
+    @staticmethod
+    def day_of(path: str) -> date | None:
+        told = path.rpartition("day=")[2].partition("/")[0]
+        return None if told.startswith("_") else date.fromisoformat(told)
+
+    def kept_days(self) -> set[date]:
+        """The days of corrections whose files are kept."""
+        known = self.world.records.ledger.all_progress().values()
+        return {of for one in known if one.publication.ending is not Ending.DECOMMISSIONED for of in one.plan.days}
 
     def same_rows_written(self, written: Mapping[int, tuple[set[str], set[str], dict]], of: date | None) -> bool:
         """Whether maintenance wrote the same rows of a day into another file."""
@@ -280,35 +297,32 @@ class CorrectionMachine(RuleBasedStateMachine):
         ctx, progress = self.world.step_context(), self.progress(case)
         if progress.publication.planned in TAKE:
             return self.settled(case, kill)
-        moved = bool(self.model.moved(case, progress))
-        lacking = {*case.days} - self.look_staged(case).keys()
-        reasons: Reasons = {}
-        swaps: list[Swap] = []
-        match step:
-            case Step.VERIFY_SOURCE:
-                pinned, newest = self.model.sources[progress.plan.pins[SOURCE]], self.model.source
-                reads = [pinned] if progress.staging.staged else [pinned, newest]
-                reasons = {"SourceUnfit": all({*case.days} - one.keys() for one in reads)}
-            case Step.STAGE:
-                reasons = {"StagingIncomplete": bool(lacking)}
-            case Step.VALIDATE:
-                reasons = {"StagingIncomplete": bool(lacking)}
-            case Step.CUT_OVER:
-                reasons, swaps = self.model.cutting_over(case, progress)
-            case Step.REBUILD_DOWNSTREAM:
-                reasons = {"SwappedDaysMoved": moved}
-            case Step.COMMUNICATE:
-                reasons = {"SwappedDaysMoved": moved}
-            case Step.DECOMMISSION:
-                return self.retire(case, kill, now=False)
-            case _:
-                pass
+        if step is Step.DECOMMISSION:
+            return self.retire(case, kill, now=False)
+        reasons, swaps = self.due(case, progress, step)
         if step is Step.REBUILD_DOWNSTREAM:
             self.act(lambda: self.world.build_owed(self.progress(case)), {})
         is_done = self.act(lambda: STEPS[step](ctx, case.name), reasons, case=case, swaps=swaps, kill=kill)
         if step is Step.VALIDATE:
             self.hear_of_validation(case)
         return is_done
+
+    def due(self, case: Case, progress: Progress, step: Step) -> tuple[Reasons, list[Swap]]:
+        """Why a step that is next may be refused, and what it swaps."""
+        match step:
+            case Step.VERIFY_SOURCE:
+                pinned, newest = self.model.sources[progress.plan.pins[SOURCE]], self.model.source
+                reads = [pinned] if progress.staging.staged else [pinned, newest]
+                return {"SourceUnfit": all({*case.days} - one.keys() for one in reads)}, []
+            case Step.STAGE | Step.VALIDATE:
+                return {"StagingIncomplete": bool({*case.days} - self.look_staged(case).keys())}, []
+            case Step.CUT_OVER:
+                self.look_staged(case)
+                return self.model.cutting_over(case, progress)
+            case Step.REBUILD_DOWNSTREAM | Step.COMMUNICATE:
+                return {"SwappedDaysMoved": bool(self.model.moved(case, progress))}, []
+            case _:
+                return {}, []
 
     def settled(self, case: Case, kill: Kill | None = None) -> bool:
         """A swap that was planned and may or may not have happened is brought to its end."""
@@ -384,7 +398,7 @@ class CorrectionMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.has_cases)
     @rule(which=WHICH, override=st.booleans(), kill=KILLS)
-    def approve(self, which: int, override: bool, kill: Kill | None) -> None:
+    def approve(self, which: int, *, override: bool, kill: Kill | None) -> None:
         case = self.any_case(which, lambda _, progress: bool(progress.gate.certificate))
         self.let_through(case, override=override, kill=kill)
 
@@ -463,7 +477,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         return {"none": (), "one": rows[:1], "two": rows}[shape]
 
     @rule(of=DAYS, new=st.booleans(), wrong=st.booleans(), kill=KILLS)
-    def nightly(self, of: date, new: bool, wrong: bool, kill: Kill | None) -> None:
+    def nightly(self, of: date, *, new: bool, wrong: bool, kill: Kill | None) -> None:
         """The day after the newest, or one that is there already."""
         newest = max((one for one in self.model.live if one), default=day(1))
         of = newest + timedelta(days=1) if new else of
@@ -589,11 +603,14 @@ class CorrectionMachine(RuleBasedStateMachine):
             if is_settled:
                 assert progress.publication.swapped == case.inside.keys()
             self.may_go_back(case, progress)
+            is_over = progress.publication.ending is Ending.ABANDONED or Step.REBUILD_DOWNSTREAM in progress.done
+            if is_over and is_settled and name not in self.killed:
+                assert not any(name in holders[one].holds for one in OWN if one in holders), f"{name} still holds"
             if not progress.is_closed:
                 self.can_be_staged(progress)
                 is_reset, is_owed = (one in progress.done for one in (Step.RESET_WATERMARKS, Step.REBUILD_DOWNSTREAM))
                 if is_settled and is_reset and not is_owed:
-                    assert all(name in holders[one].holds for one in ("nightly", REPORT)), f"{name} holds nobody"
+                    assert all(name in holders[one].holds for one in OWN), f"{name} holds nobody"
         if not in_doubt:
             self.has_read(holders[READER])
 

@@ -10,6 +10,5 @@ SEED = "suite"
 def test_whatever_happens_live_is_what_the_model_says():
     size = max(1, settings().max_examples // 10)
     for batch in range(4):
-        print(f"histories {SEED}/{batch}")
         _, violations = tried(f"{SEED}/{batch}", size)
-        assert not violations, violations[0]
+        assert not violations, f"histories {SEED}/{batch}\n{violations[0]}"

@@ -143,11 +143,12 @@ class Shops(World):
         root = Path(handle.table_uri.removeprefix("file://"))
         actions = pl.DataFrame(handle.get_add_actions(flatten=True))
         found: dict[date | None, tuple[list[tuple[str, int]], set[str]]] = {}
-        for path, size, of in actions.select("path", "size_bytes", "partition.day").iter_rows():
+        for path, size, count, of in actions.select("path", "size_bytes", "num_records", "partition.day").iter_rows():
             place = root / path
             assert place.exists(), f"the log names {path}, which is gone"
             assert place.stat().st_size == size, f"{path} is not of its size"
             rows, names = found.setdefault(of, ([], set()))
+            assert count == len(self.rows_in(place)), f"the log says of {path} that it has {count} rows"
             rows += self.rows_in(place)
             names.add(path)
         return {of: Seen(tuple(sorted(rows)), frozenset(names)) for of, (rows, names) in found.items()}
