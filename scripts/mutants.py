@@ -1,0 +1,240 @@
+"""Draw mutants by seed, run the tests that reach each of them, and say which nobody noticed; see ``scripts/mutants``.
+
+mutmut and cosmic-ray neither draw by seed and area nor drop raises and early returns, and the second runs every test
+for each mutant. A mutant is killed by a test that fails, or by time running out; what an explanation says of a survivor
+is listed beside it, and kills nothing.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+from mutants_known import EQUIVALENT, RULES, Equivalent
+from mutants_sites import Mutant, mutants_of
+from mutants_tests import (
+    FIRST_SECONDS,
+    KEPT,
+    MOST_SECONDS,
+    ROOT,
+    TIME,
+    Covering,
+    copied_tree,
+    first_failing,
+    import_before_fork,
+    record,
+)
+
+AREAS = {
+    "storage": ("storage/*.py",),
+    "runbook": ("runbook/*.py",),
+    "next step": ("core/next_step.py",),
+    "fold": ("core/fold.py", "core/transitions.py"),
+}
+BY_HAND = "rules"
+TABLE = ROOT / "docs" / "reliability.md"
+BEGINS, ENDS = "<!-- mutants: begins -->", "<!-- mutants: ends -->"
+HEAD = ("area", "seed", "could be drawn", "drawn", "killed", "of them by time", "explained", "survived", "commit", "day")
+ENOUGH = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of a mutant: ``killer`` is empty where no test noticed, ``why`` is the explanation of that."""
+
+    area: str
+    mutant: Mutant
+    diff: tuple[str, ...]
+    tests: int
+    killer: str
+    why: str
+
+    def told(self) -> str:
+        """One line, and of a survivor what was changed."""
+        place = f"{self.area}: {self.mutant.file}:{self.mutant.line} {self.mutant.kind}"
+        if self.killer:
+            return f"{place}: killed by {self.killer}"
+        end = f"explained: {self.why}" if self.why else f"SURVIVED {self.tests} tests"
+        return "\n".join([f"{place}: {end}", *(f"    {line}" for line in self.diff)])
+
+
+def main() -> int:
+    """Record, or draw and judge."""
+    asked = _arguments()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        if asked.record is not None:
+            record(Path(folder), asked.record)
+            return 0
+        return _judge_all(asked, Path(folder))
+
+
+def _judge_all(asked: argparse.Namespace, folder: Path) -> int:
+    drawn = [(area, one) for area in asked.area or (*AREAS, BY_HAND) for one in _drawn(area, asked)]
+    covering = Covering()
+    import_before_fork()
+    trees: SimpleQueue[Path] = SimpleQueue()
+    for number in range(asked.workers):
+        trees.put(copied_tree(folder / str(number)))
+
+    def judge(area: str, mutant: Mutant) -> Judged:
+        tree = trees.get()
+        try:
+            judged = _judged(tree, area, mutant, covering)
+        finally:
+            trees.put(tree)
+        print(judged.told(), file=sys.stderr if asked.json else sys.stdout, flush=True)
+        return judged
+
+    with ThreadPoolExecutor(asked.workers) as workers:
+        found = list(workers.map(judge, *zip(*drawn, strict=True)))
+    found = _confirmed(trees.get(), found, covering)
+    _tell(found, asked)
+    return 0 if all(_is_enough([one for one in found if one.area == area]) for area, _ in drawn) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/mutants", description=__doc__)
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(2)), help="draws the same ones again")
+    parser.add_argument("--area", action="append", choices=[*AREAS, BY_HAND], help="this area alone")
+    parser.add_argument("--number", type=int, default=20, help="how many of each area")
+    parser.add_argument("--only", default="", help="of those drawn, the ones at file:line or in a file of this name")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.add_argument("--table", action="store_true", help="write what was found into docs/reliability.md")
+    parser.add_argument("--record", nargs="*", metavar="TESTS", help="run tests, all by default, to see what they reach")
+    return parser.parse_args()
+
+
+def _candidates(area: str) -> list[Mutant]:
+    if area == BY_HAND:
+        return [rule.mutant(ROOT) for rule in RULES]
+    paths = [path for pattern in AREAS[area] for path in (ROOT / "backfill_assets").glob(pattern)]
+    files = sorted(path.relative_to(ROOT).as_posix() for path in paths)
+    return [mutant for file in files for mutant in mutants_of(ROOT, file)]
+
+
+def _drawn(area: str, asked: argparse.Namespace) -> Iterator[Mutant]:
+    known = _candidates(area)
+    number = len(known) if area == BY_HAND else min(asked.number, len(known))
+    for mutant in known if area == BY_HAND else random.Random(f"{asked.seed} {area}").sample(known, number):
+        if asked.only in f"{mutant.file}:{mutant.line}":
+            yield mutant
+
+
+def _judged(tree: Path, area: str, mutant: Mutant, covering: Covering) -> Judged:
+    path = tree / mutant.file
+    text = path.read_text()
+    tests = covering.tests_of(mutant)
+    killer = ""
+    try:
+        path.write_text(mutant.applied(text))
+        _age(path)
+        for some, seconds in _in_turns(tests, covering):
+            killer = next(iter(first_failing(tree, some, seconds)), "")
+            if killer:
+                break
+    finally:
+        path.write_text(text)
+        _age(path)
+    why = next((known.why for known in EQUIVALENT if known.is_of(mutant, text)), "")
+    return Judged(area, mutant, tuple(mutant.diff(text)), len(tests), killer, "" if killer else why)
+
+
+def _age(path: Path, _times: list[int] = [int(time.time())]) -> None:  # noqa: B006 - one for all
+    """Give a file a time that it never had: compiled code is known by its source's size and its second."""
+    _times[0] -= 1
+    os.utime(path, (_times[0], _times[0]))
+
+
+def _in_turns(tests: list[str], covering: Covering) -> Iterator[tuple[list[str], float]]:
+    """The cheapest tests first, then as many as a mutant may cost."""
+    turns: tuple[list[str], list[str]] = ([], [])
+    spent = 0.0
+    for test in tests:
+        spent += covering.cost[test]
+        if spent <= MOST_SECONDS or not turns[0]:
+            turns[spent > FIRST_SECONDS].append(test)
+    for some in turns:
+        if some:
+            yield some, sum(covering.cost[test] for test in some)
+
+
+def _confirmed(tree: Path, found: list[Judged], covering: Covering) -> list[Judged]:
+    """A test that fails in the tree as it is kills nothing."""
+    killers = sorted({one.killer for one in found if one.killer in covering.cost})
+    seconds = sum(covering.cost[test] for test in killers)
+    failing = set(first_failing(tree, killers, seconds, all_of_them=True)) if killers else set[str]()
+    return [
+        Judged(one.area, one.mutant, one.diff, one.tests, "", f"its killer {one.killer} fails by itself")
+        if one.killer in failing
+        else one
+        for one in found
+    ]
+
+
+def _is_enough(found: list[Judged]) -> bool:
+    return sum(bool(one.killer or one.why) for one in found) >= ENOUGH * len(found)
+
+
+def _tell(found: list[Judged], asked: argparse.Namespace) -> None:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    told = [{**asdict(one), "survived": not one.killer and not one.why} for one in found]
+    (KEPT / f"found-{asked.seed}.json").write_text(json.dumps(told, indent=2))
+    if asked.json:
+        print(json.dumps(told, indent=2))
+    for area in dict.fromkeys(one.area for one in found):
+        row = dict(zip(HEAD, _row(area, found, asked.seed), strict=True))
+        words = ", ".join(f"{row[name]} {name}" for name in ("drawn", "killed", "explained", "survived"))
+        print(f"mutants: {area}: {words}, seed {asked.seed}", file=sys.stderr if asked.json else sys.stdout)
+    if asked.table:
+        TABLE.write_text(_with_rows(TABLE.read_text(), found, asked.seed))
+
+
+def _row(area: str, found: list[Judged], seed: int) -> list[object]:
+    here = [one for one in found if one.area == area]
+    killed = [one for one in here if one.killer]
+    timed = [one for one in killed if one.killer == TIME]
+    explained = [one for one in here if one.why]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    left, day = len(here) - len(killed) - len(explained), datetime.now(UTC).date()
+    numbers = [len(_candidates(area)), len(here), len(killed), len(timed), len(explained), left]
+    return [area, "by hand" if area == BY_HAND else seed, *numbers, commit.stdout.strip(), day]
+
+
+def _with_rows(page: str, found: list[Judged], seed: int) -> str:
+    """The page with the rows of what was drawn, those of other areas and seeds as they were; and what is explained."""
+    before, rest = page.split(BEGINS)
+    old, after = rest.split(ENDS)
+    table = old.split("\n\n", maxsplit=1)[0]
+    rows = {tuple(line.split(" | ")[:2]): line for line in table.strip().splitlines()[2:]}
+    for area in dict.fromkeys(one.area for one in found):
+        line = _line(_row(area, found, seed))
+        rows[tuple(line.split(" | ")[:2])] = line
+    lines = [_line(HEAD), _line(["---"] * len(HEAD)), *(rows[key] for key in sorted(rows))]
+    return "\n".join([before + BEGINS, *lines, *_explanations(EQUIVALENT), ENDS + after])
+
+
+def _explanations(known: tuple[Equivalent, ...]) -> Iterator[str]:
+    if known:
+        yield from ("", _line(["in", "instead of", "stands", "nothing is another, because"]), _line(["---"] * 4))
+    for one in known:
+        name = one.file.removeprefix("backfill_assets/")
+        yield _line([f"`{name}`", *(f"`{text.replace('|', chr(92) + '|')}`" for text in (one.old, one.new)), one.why])
+
+
+def _line(cells) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
