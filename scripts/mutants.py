@@ -6,6 +6,7 @@ is listed beside it, and kills nothing.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -44,8 +46,20 @@ AREAS = {
 BY_HAND = "rules"
 TABLE = ROOT / "docs" / "reliability.md"
 BEGINS, ENDS = "<!-- mutants: begins -->", "<!-- mutants: ends -->"
-HEAD = ("area", "seed", "could be drawn", "drawn", "killed", "of them by time", "explained", "survived", "commit", "day")
+HEAD = (
+    "area",
+    "seed",
+    "could be drawn",
+    "drawn",
+    "killed",
+    "of them by time",
+    "explained",
+    "survived",
+    "commit",
+    "day",
+)
 ENOUGH = 0.95
+TIMES = count(int(time.time()), -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +125,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     parser.add_argument("--table", action="store_true", help="write what was found into docs/reliability.md")
-    parser.add_argument("--record", nargs="*", metavar="TESTS", help="run tests, all by default, to see what they reach")
+    parser.add_argument(
+        "--record", nargs="*", metavar="TESTS", help="run tests, all by default, to see what they reach"
+    )
     return parser.parse_args()
 
 
@@ -126,15 +142,22 @@ def _candidates(area: str) -> list[Mutant]:
 def _drawn(area: str, asked: argparse.Namespace) -> Iterator[Mutant]:
     known = _candidates(area)
     number = len(known) if area == BY_HAND else min(asked.number, len(known))
-    for mutant in known if area == BY_HAND else random.Random(f"{asked.seed} {area}").sample(known, number):
+    for mutant in known if area == BY_HAND else _sample(known, number, f"{asked.seed} {area}"):
         if asked.only in f"{mutant.file}:{mutant.line}":
             yield mutant
+
+
+def _sample(known: list[Mutant], number: int, seed: str) -> list[Mutant]:
+    return random.Random(seed).sample(known, number)  # noqa: S311 - drawn again by its seed, no secret
 
 
 def _judged(tree: Path, area: str, mutant: Mutant, covering: Covering) -> Judged:
     path = tree / mutant.file
     text = path.read_text()
     tests = covering.tests_of(mutant)
+    known = KEPT / "killed" / hashlib.sha256(mutant.applied(text).encode()).hexdigest()
+    if known.exists() and known.read_text() in tests:
+        return Judged(area, mutant, tuple(mutant.diff(text)), len(tests), known.read_text(), "")
     killer = ""
     try:
         path.write_text(mutant.applied(text))
@@ -146,14 +169,17 @@ def _judged(tree: Path, area: str, mutant: Mutant, covering: Covering) -> Judged
     finally:
         path.write_text(text)
         _age(path)
-    why = next((known.why for known in EQUIVALENT if known.is_of(mutant, text)), "")
+    if killer in tests:
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(killer)
+    why = next((one.why for one in EQUIVALENT if one.is_of(mutant, text)), "")
     return Judged(area, mutant, tuple(mutant.diff(text)), len(tests), killer, "" if killer else why)
 
 
-def _age(path: Path, _times: list[int] = [int(time.time())]) -> None:  # noqa: B006 - one for all
+def _age(path: Path) -> None:
     """Give a file a time that it never had: compiled code is known by its source's size and its second."""
-    _times[0] -= 1
-    os.utime(path, (_times[0], _times[0]))
+    at = next(TIMES)
+    os.utime(path, (at, at))
 
 
 def _in_turns(tests: list[str], covering: Covering) -> Iterator[tuple[list[str], float]]:
@@ -189,7 +215,8 @@ def _is_enough(found: list[Judged]) -> bool:
 def _tell(found: list[Judged], asked: argparse.Namespace) -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     told = [{**asdict(one), "survived": not one.killer and not one.why} for one in found]
-    (KEPT / f"found-{asked.seed}.json").write_text(json.dumps(told, indent=2))
+    areas = "+".join(dict.fromkeys(one.area for one in found)).replace(" ", "_")
+    (KEPT / f"found-{asked.seed}-{areas}.json").write_text(json.dumps(told, indent=2))
     if asked.json:
         print(json.dumps(told, indent=2))
     for area in dict.fromkeys(one.area for one in found):
@@ -205,7 +232,9 @@ def _row(area: str, found: list[Judged], seed: int) -> list[object]:
     killed = [one for one in here if one.killer]
     timed = [one for one in killed if one.killer == TIME]
     explained = [one for one in here if one.why]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     left, day = len(here) - len(killed) - len(explained), datetime.now(UTC).date()
     numbers = [len(_candidates(area)), len(here), len(killed), len(timed), len(explained), left]
     return [area, "by hand" if area == BY_HAND else seed, *numbers, commit.stdout.strip(), day]

@@ -173,7 +173,8 @@ RULES = (
         13,
         "a commit does not read its own mark back",
         "backfill_assets/storage/commits.py",
-        "    if info is not None and info.get(ATTEMPT) != mark:\n        return None  # Another writer's is in its place.\n",
+        "    if info is not None and info.get(ATTEMPT) != mark:\n"
+        "        return None  # Another writer's is in its place.\n",
         "",
     ),
     Rule(

@@ -18,7 +18,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from mutants_recorder import blocks_of, instrument
 from mutants_sites import Mutant
 
@@ -30,7 +29,7 @@ GROUPS = ("core", "storage", "runbook", "sources", "kinds", "testing", "command_
 # What every test imports first: done once, before a process is forked for a mutant.
 BEFORE_FORK = ("polars", "deltalake", "pydantic", "yaml", "simplejson", "hypothesis", "dagster")
 TIME = "time that ran out"
-FIRST_SECONDS, MOST_SECONDS = 3.0, 60.0
+FIRST_SECONDS, MOST_SECONDS = 2.0, 20.0
 
 
 def copied_tree(to: Path) -> Path:
@@ -153,7 +152,7 @@ def first_failing(tree: Path, tests: Collection[str], seconds: float, *, all_of_
     child = os.fork()
     if not child:
         _run_and_exit(tree, [*tests], told, seconds, all_of_them=all_of_them)
-    ended = _waited_for(child, 60 + 30 * seconds)
+    ended = _waited_for(child, 120 + 15 * seconds)
     failed = told.read_text().splitlines() if told.exists() else []
     yield from failed
     if not failed and ended not in {int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED)}:
@@ -165,7 +164,7 @@ def _run_and_exit(tree: Path, tests: list[str], told: Path, seconds: float, *, a
     try:
         os.setsid()
         os.chdir(tree)
-        limit = int(20 + 10 * seconds)
+        limit = int(8 + 3 * seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         output = os.open(tree.parent / f"{tree.name}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
