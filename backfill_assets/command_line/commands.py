@@ -18,6 +18,7 @@ from backfill_assets.command_line.readers import months, notices, pages, withdra
 from backfill_assets.command_line.serve import serve
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Commands, Json, Session
 from backfill_assets.command_line.status import page_of, print_ended, print_statuses, status_json, statuses_json
+from backfill_assets.command_line.storage_cost import storage_cost
 from backfill_assets.command_line.watermarks import watermarks
 from backfill_assets.core.given import days_given, slot_given
 
@@ -45,6 +46,7 @@ app.command(epilog="Example: backfill-assets diff 20260123 --day 2026-01-05 --ro
 app.command(epilog="Example: backfill-assets history 20260123")(history)
 app.command(epilog="Example: backfill-assets exposure 20260123 --csv")(exposure)
 app.command("as-reported", epilog="Example: backfill-assets as-reported daily_orders --at 2026-01-15")(as_reported)
+app.command("storage-cost", epilog="Example: backfill-assets storage-cost --page")(storage_cost)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)

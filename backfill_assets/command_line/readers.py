@@ -55,12 +55,15 @@ def notices(
 
 def pages(json: Json = False) -> None:
     """Update every page and file from the tables and the ledger, and send pending notices."""
+    from backfill_assets.orchestration.asset.surroundings import published_root
+    from backfill_assets.pages.storage_cost import write_storage_cost
+
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
-        left = [
-            one for definition in session.tables.values() for one in definition.refresh_outputs(session.lake.records())
-        ]
+        lake = session.lake
+        left = [one for definition in session.tables.values() for one in definition.refresh_outputs(lake.records())]
+        write_storage_cost([one.step_context(lake, "pages") for one in session.tables.values()], published_root())
         answer.give(
             {"left": left}, lambda console: console.print("\n".join(left) or "Pages and notices are up to date.")
         )

@@ -76,6 +76,16 @@ class PlaceUnusable(BadInput):
         )
 
 
+class PricesUnusable(BadInput):
+    """A file of storage prices cannot be used."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(
+            f"{file} cannot be used as storage prices ({why}). Nothing was measured. "
+            "Give currency, as_of, source, raw, tiers and broker, as runbook/storage_prices.toml does."
+        )
+
+
 class StoragesUnknown(BadInput):
     """The environment asks for storages of Dagster's records that there are not."""
 

@@ -1,7 +1,8 @@
 """Steps 7 to 9: rebuild downstream, communicate, decommission."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from typing import TypedDict
 
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Decommissioned, DecommissionStarted, Notified, ReportOwed, ReportsRebuilt
@@ -18,6 +19,7 @@ from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.notify import notify_watchers, owed_notices
 from backfill_assets.runbook.settling import settle
 from backfill_assets.runbook.watermark_steps import move_own_marks, note_advanced, stale_reports
+from backfill_assets.storage.retention import Deletion, Pinned, plan_decommission
 from backfill_assets.storage.retention import decommission as delete_retired
 from backfill_assets.storage.swap import Manifest
 
@@ -111,16 +113,32 @@ def _decommissioned(ctx: StepContext, correction: str, *, now: bool) -> Event:
     plan = progress.plan
     if progress.publication.swap_count:
         keep_reported(ctx, scan=True)
-    proof = delete_retired(
-        ctx.records.table(plan.table),
+    proof = delete_retired(ctx.records.table(plan.table), **_naming(ctx, correction))
+    if progress.was_announced and progress.publication.ending is not Ending.UNCHANGED:
+        notify_watchers(ctx, progress, NoticeKind.DECOMMISSIONED)
+    return ctx.record(correction, Decommissioned(proof.as_json()))
+
+
+def deletion_of(ctx: StepContext, correction: str) -> Deletion:
+    """What a decommission would delete now, and what it would keep; nothing is deleted."""
+    return plan_decommission(ctx.records.snapshot(ctx.table.name), **_naming(ctx, correction))
+
+
+class _Naming(TypedDict):
+    correction: str
+    own_manifests: Iterable[Manifest]
+    other_manifests: Iterable[Manifest]
+    pinned: Iterable[Pinned]
+
+
+def _naming(ctx: StepContext, correction: str) -> _Naming:
+    """Everything that names files which the correction staged or retired."""
+    return _Naming(
         correction=correction,
         own_manifests=ctx.records.ledger.manifests(correction).get(correction, ()),
         other_manifests=_other_manifests(ctx, correction),
         pinned=_pinned(ctx, correction),
     )
-    if progress.was_announced and progress.publication.ending is not Ending.UNCHANGED:
-        notify_watchers(ctx, progress, NoticeKind.DECOMMISSIONED)
-    return ctx.record(correction, Decommissioned(proof.as_json()))
 
 
 def _other_manifests(ctx: StepContext, correction: str) -> Iterator[Manifest]:

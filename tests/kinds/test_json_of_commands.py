@@ -53,6 +53,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "maintain": ([], 0),
     "as-reported": (["fct_daily_revenue", "--at", "2026-01-24"], 0),
     "adopt": (["fct_daily_revenue", "--check"], 0),
+    "storage-cost": (["--page"], 0),
     "serve": ([], 0),
 }
 REFUSED: dict[str, list[str]] = {
@@ -74,6 +75,7 @@ REFUSED: dict[str, list[str]] = {
     "maintain": ["--retention-days", "-1"],
     "as-reported": ["fct_daily_revenue", "--at", "yesterday"],
     "adopt": ["nowhere", "--check"],
+    "storage-cost": ["--prices", "nowhere.toml"],
     "serve": ["--host", "0.0.0.0"],
     **{
         name: ["20991231", *more]

@@ -1,0 +1,148 @@
+"""Measuring what the lake keeps: bytes of tables by day, what corrections keep twice, and what they took."""
+
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.facts import DaysStaged, Swapped
+from backfill_assets.core.progress import Progress
+from backfill_assets.core.slots import calendar_day
+from backfill_assets.core.steps import Ending
+from backfill_assets.core.storage_cost import RECENT, KeptTwice, Kind, MadeCorrection, Prices, StorageCost, TableSize
+from backfill_assets.core.swapped import days_ever_changed
+from backfill_assets.errors.given import PricesUnusable
+from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.finishing import deletion_of
+from backfill_assets.storage.snapshot import Snapshot
+
+OWN = "storage_prices.toml"
+SAMPLE = 1000
+"""Rows of a raw table that are written out as events, to measure them."""
+
+
+def prices_of(file: Path | None = None) -> Prices:
+    """The prices of a file, or those that come with the library.
+
+    Raises:
+        PricesUnusable: when the file cannot be read, or lacks or misstates something.
+    """
+    place = file if file is not None else files("backfill_assets.runbook") / OWN
+    try:
+        told = tomllib.loads(place.read_text(encoding="utf-8"))
+        tiers = {str(name): _price(price) for name, price in told["tiers"].items()}
+        broker = told["broker"]
+        prices = Prices(
+            str(told["currency"]),
+            date.fromisoformat(str(told["as_of"])),
+            str(told["source"]),
+            tiers,
+            told["raw"],
+            int(broker["copies"]),
+            _price(broker["disk"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
+        raise PricesUnusable(str(file), f"{type(error).__name__} of {error}".replace(": ", " ")) from error
+    if prices.copies < 1:
+        raise PricesUnusable(str(file), f"its broker keeps {prices.copies} copies")
+    if prices.raw not in tiers:
+        raise PricesUnusable(str(file), f"its tier of raw data is {prices.raw!r}, which has no price")
+    return prices
+
+
+def storage_cost(ctxs: Sequence[StepContext], prices: Prices) -> StorageCost:
+    """What is kept for the correctable tables of a code location: their sources, themselves, reports and records."""
+    ctx = ctxs[0]
+    kinds: dict[str, Kind] = {}
+    for one in ctxs:
+        kinds |= dict.fromkeys(one.table.consumers.reports, Kind.REPORT)
+        kinds |= {name: Kind.RAW for name in one.table.sources.names if name not in one.table.sources.outside}
+    kinds |= {one.table.name: Kind.CORRECTABLE for one in ctxs}
+    knowing = {name: one for one in ctxs for name in (*one.table.sources.names, one.table.name)}
+    tables = [
+        _size(knowing.get(name, ctx).records.snapshot(name), name, kind)
+        for name, kind in kinds.items()
+        if ctx.records.exists(name)
+    ]
+    controls = [
+        _size(ctx.records.control_table(name).snapshot(), f"_control/{name}", Kind.RECORD)
+        for name in ctx.records.control_tables()
+    ]
+    order = [*Kind]
+    return StorageCost(
+        at=ctx.now,
+        prices=prices,
+        tables=tuple(sorted((*tables, *controls), key=lambda one: (order.index(one.kind), -one.size))),
+        kept_twice=tuple(kept for one in ctxs for kept in _kept_twice(one)),
+        corrections=tuple(made for one in ctxs for made in _made(one)),
+        outside=tuple(sorted({name for one in ctxs for name in one.table.sources.outside})),
+    )
+
+
+def _price(told: Any) -> Decimal:
+    price = Decimal(str(told))
+    if not price.is_finite() or price < 0:
+        raise ValueError(told)
+    return price
+
+
+def _size(snapshot: Snapshot, name: str, kind: Kind) -> TableSize:
+    by_day: dict[date, int] = {}
+    total = 0
+    for slot in snapshot.days or (None,):
+        size = sum(size for _, size in snapshot.names(slot))
+        total += size
+        if slot is not None:
+            by_day[calendar_day(slot)] = by_day.get(calendar_day(slot), 0) + size
+    event, events = _events(snapshot) if kind is Kind.RAW and by_day else (0, 0)
+    return TableSize(name, kind, total, by_day, event, events)
+
+
+def _events(snapshot: Snapshot) -> tuple[int, int]:
+    """The bytes of a row as a line of JSON, by a sample of the newest day that has any, and the rows of a day."""
+    last = calendar_day(max(snapshot.days))
+    recent = [slot for slot in snapshot.days if last - calendar_day(slot) < RECENT]
+    rows = {slot: sum(file.rows for file in of) for slot, of in snapshot.files_of(recent).items()}
+    days = {calendar_day(slot) for slot in recent}
+    filled = [slot for slot, count in rows.items() if count]
+    if not filled:
+        return 0, 0
+    sample = snapshot.scan([max(filled)]).head(SAMPLE).collect()
+    text = sample.select(pl.struct(pl.all()).struct.json_encode().str.len_bytes().mean()).item()
+    return round(text), round(sum(rows.values()) / len(days))
+
+
+def _ours(ctx: StepContext) -> Mapping[str, Progress]:
+    return {
+        name: progress
+        for name, progress in ctx.records.ledger.all_progress().items()
+        if progress.plan.table == ctx.table.name
+    }
+
+
+def _kept_twice(ctx: StepContext) -> Iterator[KeptTwice]:
+    """What a decommission of each correction would delete now."""
+    for name, progress in _ours(ctx).items():
+        live = progress.publication
+        if live.ending is Ending.DECOMMISSIONED or not ctx.records.exists(ctx.table.name):
+            continue
+        size = deletion_of(ctx, name).bytes_freed
+        if size:
+            until = progress.plan.roll_back_deadline(live.swapped_at) if live.swapped_at else None
+            yield KeptTwice(name, size, until)
+
+
+def _made(ctx: StepContext) -> Iterator[MadeCorrection]:
+    """The corrections that changed what is live, and what their stagings took."""
+    for name, progress in _ours(ctx).items():
+        events: Collection[Any] = ctx.records.ledger.events(name)
+        if not any(isinstance(event.fact, Swapped) for event in events):
+            continue
+        took = sum(event.fact.seconds for event in events if isinstance(event.fact, DaysStaged))
+        changed = len(days_ever_changed(progress, events))
+        yield MadeCorrection(name, ctx.table.name, len(progress.plan.days), changed, took, progress.plan.opened_at)
