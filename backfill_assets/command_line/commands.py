@@ -15,6 +15,7 @@ from backfill_assets.command_line.exposure import exposure
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
 from backfill_assets.command_line.preview import preview
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
+from backfill_assets.command_line.repair import repair
 from backfill_assets.command_line.serve import serve
 from backfill_assets.command_line.session import DONE, OTHER, REFUSED, WAITS_FOR_PERSON, Answer, Commands, Json, Session
 from backfill_assets.command_line.status import page_of, print_ended, print_statuses, status_json, statuses_json
@@ -40,6 +41,7 @@ File = Annotated[Path, typer.Argument(help="A request, as the README shows.", sh
 app.command(epilog="Example: backfill-assets reconcile --through 2026-01-22")(reconcile)
 app.command(epilog="Example: backfill-assets adopt orders --check --day order_date --key id")(adopt)
 app.command(epilog="Example: backfill-assets maintain")(maintain)
+app.command(epilog="Example: backfill-assets repair daily_orders, or repair --commit")(repair)
 app.command(epilog="Example: backfill-assets serve")(serve)
 app.command(epilog="Example: backfill-assets preview correction.yaml, or preview --table orders --markdown")(preview)
 app.command(epilog="Example: backfill-assets diff 20260123 --day 2026-01-05 --rows")(diff)

@@ -46,10 +46,9 @@ class LogDamaged(Unusable):
 
     def __init__(self, uri: str, what: str, last: str = "") -> None:
         next_move = (
-            f"Move {last} out of the log and run the same again where the power failed while this software wrote it, "
-            "because then it was never declared, and otherwise bring it back from a copy of the lake."
+            f"Run backfill-assets repair, which says what {last} was and sets it aside."
             if last
-            else "Bring that entry back from a copy of the lake, because later ones are built on it."
+            else "Run backfill-assets repair, which says whether the log can do without it or a copy of it is needed."
         )
         super().__init__(f"The log of {uri} is damaged ({what}). Nothing was read or written. {next_move}")
 

@@ -180,6 +180,15 @@ class Folder:
 
         in_threads(delete_one, paths)
 
+    def move(self, path: str, to: str) -> None:
+        """Give a file another place; on disk in one step."""
+        if self.local is None:
+            self._store().move(path, to)
+            return
+        target = self.local / to
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (self.local / path).rename(target)
+
     def prune(self, below: str) -> None:
         """Remove folders on disk that hold nothing, below a path and that path itself."""
         if self.local is None:

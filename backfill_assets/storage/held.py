@@ -12,7 +12,7 @@ from backfill_assets.storage.commits import ATTEMPT
 from backfill_assets.storage.layout import correction_of, entry_of
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest, after_swaps, by_day, names_of, same_content
-from backfill_assets.storage.swap_numbers import CORRECTION, SWAP
+from backfill_assets.storage.swap_numbers import CORRECTION, SWAP, Fate, fate_of
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -97,7 +97,9 @@ def _written_since(live: Snapshot, correction: str, swap_counts: Collection[int]
             since[int(info[SWAP])] = frozenset(paths)
         if ATTEMPT in info:
             paths.update(unquote(action["add"]["path"]) for action in entry if "add" in action)
-    return {swap_count: since.get(swap_count, frozenset(paths)) for swap_count in swap_counts}
+    # What the log has of a swap outlives its entry; of one that it never had, or has lost, nothing was written since.
+    there = {number for number in swap_counts if fate_of(live, correction, number) is Fate.SWAPPED}
+    return {number: since.get(number, frozenset(paths)) if number in there else frozenset() for number in swap_counts}
 
 
 def _entries_backwards(live: Snapshot) -> Iterator[Sequence[Mapping[str, Any]]]:

@@ -13,6 +13,8 @@ DAY = "day"
 SLOT = "_backfill_assets_slot"
 # Where a Delta table keeps its log.
 LOG = "_delta_log"
+# Where entries of a log are kept that a power cut damaged.
+SET_ASIDE = "_set_aside"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 

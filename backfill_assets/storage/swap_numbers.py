@@ -1,5 +1,6 @@
 """What became of each swap of a correction, by the numbers that the live table's log keeps of it."""
 
+import re
 from datetime import datetime
 from enum import IntEnum
 
@@ -10,6 +11,8 @@ from backfill_assets.storage.table import Change, Table
 # What a commit of this software says of itself in the table's log.
 STEP, RUN = "backfill_assets/step", "backfill_assets/run"
 CORRECTION, SWAP = "backfill_assets/correction", "backfill_assets/swap"
+# The application that counts the swaps of a correction.
+APPLICATION = re.compile(r"correction/([^/]+)")
 
 
 class Fate(IntEnum):
