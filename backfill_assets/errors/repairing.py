@@ -10,5 +10,9 @@ class TableNotInLake(BadInput):
 
     def __init__(self, table: str, known: Collection[str]) -> None:
         named = f"There is no log of {table} in the lake" if table else "There is no table in the lake"
-        there = f"Name one of {listed(known)}, or none for all." if known else "Look whether BACKFILL_LAKE is the right one."
+        there = (
+            f"Name one of {listed(known)}, or none for all."
+            if known
+            else "Look whether BACKFILL_LAKE is the right one."
+        )
         super().__init__(f"{named}. Nothing was looked at or changed. {there}")

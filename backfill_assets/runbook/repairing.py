@@ -13,11 +13,12 @@ import polars as pl
 from backfill_assets.core.facts import Swapped
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
-from backfill_assets.errors.base import BackfillAssetsError, counted
+from backfill_assets.errors.base import BackfillAssetsError, counted, listed, verb
 from backfill_assets.errors.lake import Unusable
 from backfill_assets.errors.repairing import TableNotInLake
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.settling import settle
+from backfill_assets.sources.arrivals import raw_manifest
 from backfill_assets.storage.layout import correction_of
 from backfill_assets.storage.opening import open_any
 from backfill_assets.storage.records import Records
@@ -168,7 +169,9 @@ def _proved(records: Records, damage: Damage, *, commit: bool) -> Repair:
     if damage.refused or not damage.lost:
         return Repair(damage, () if damage.refused else ("The log before it is whole, and holds the same.",))
     if damage.table.startswith("_control/"):
-        return Repair(damage, ("Rows that were never declared. Whatever wrote them is done again by the same command.",))
+        return Repair(
+            damage, ("Rows that were never declared. Whatever wrote them is done again by the same command.",)
+        )
     try:
         corrections = records.ledger.all_progress()
     except Unusable:
@@ -180,46 +183,72 @@ def _proved(records: Records, damage: Damage, *, commit: bool) -> Repair:
         told = f"Days that were never declared as staged. `backfill-assets run {correction}` stages what is missing."
         return Repair(damage, (told,))
     told = [*_pinned(corrections, damage)]
-    place = folder_of(records.lake, table)
-    whole = Snapshot(open_any(place, damage.whole), place, pl.Schema()) if damage.whole >= 0 else None
-    for progress in corrections.values() if whole else ():
-        if progress.plan.table != table:
-            continue
-        for sentence, refused in _swaps(records, progress, whole):
-            if refused:
-                return Repair(replace(damage, refused=sentence), tuple(told))
-            told.append(sentence)
+    if damage.whole >= 0:
+        place = folder_of(records.lake, table)
+        whole = Snapshot(open_any(place, damage.whole), place, pl.Schema())
+        told += _landed(records, table, whole)
+        swaps = [
+            (progress, manifest, bool(days_missing(whole, manifest.arriving)))
+            for progress in corrections.values()
+            for manifest in _not_in(records, progress, table, whole)
+        ]
+        told += [_swap_told(records, *one) for one in swaps]
+        if refused := [_swap_gone(manifest) for _, manifest, gone in swaps if gone and _is_told(records, manifest)]:
+            return Repair(replace(damage, refused=refused[0]))
     return Repair(damage, tuple(told) or ("Nothing that was declared rests on it. The same command does it again.",))
 
 
-def _swaps(records: Records, progress: Progress, whole: Snapshot) -> Iterator[tuple[str, bool]]:
-    """What the ledger says of swaps that the table lacks without the entries: a sentence, and whether it is refused."""
-    correction, told = progress.plan.correction, _told(records, progress.plan.correction)
-    for manifest in _manifests(records, correction):
-        number = manifest.swap_count
-        if fate_of(whole, correction, number) is not Fate.UNDECIDED:
-            continue
-        files = counted(len(manifest.arriving), "file")
-        gone = days_missing(whole, manifest.arriving)
-        if number in told and gone:
-            yield (
-                f"swap {number} of correction {correction} was told, and of its {files} some are gone. "
-                "Bring the entry or the files back from a copy of the lake.",
-                True,
-            )
-        elif number in told:
-            yield (
-                f"Swap {number} of correction {correction} was told and is lost; its {files} are all there. "
-                f"`backfill-assets status {correction}` says how its days come back.",
-                False,
-            )
-        elif progress.publication.planned in {Step.CUT_OVER, Step.ROLL_BACK}:
-            there = "some are gone" if gone else "all are there"
-            yield (
-                f"Swap {number} of correction {correction} was planned and never told; of its {files} {there}. "
-                f"`backfill-assets run {correction}` takes it again.",
-                False,
-            )
+def _not_in(records: Records, progress: Progress, table: str, whole: Snapshot) -> list[Manifest]:
+    """The swaps of a correction of the table that the ledger knows of and the table has not, without the entries."""
+    if progress.plan.table != table:
+        return []
+    correction, is_open = progress.plan.correction, progress.publication.planned in {Step.CUT_OVER, Step.ROLL_BACK}
+    undecided = [
+        manifest
+        for manifest in _manifests(records, correction)
+        if fate_of(whole, correction, manifest.swap_count) is Fate.UNDECIDED
+    ]
+    return [one for one in undecided if is_open or _is_told(records, one)]
+
+
+def _is_told(records: Records, manifest: Manifest) -> bool:
+    return manifest.swap_count in _told(records, manifest.correction)
+
+
+def _swap_gone(manifest: Manifest) -> str:
+    return (
+        f"swap {manifest.swap_count} of correction {manifest.correction} was told, and some of its files are gone. "
+        "Bring the entry or the files back from a copy of the lake."
+    )
+
+
+def _swap_told(records: Records, progress: Progress, manifest: Manifest, gone: bool) -> str:  # noqa: FBT001 - a fact
+    """What is known of a swap that the table lacks without the entries, and how it comes back."""
+    correction = progress.plan.correction
+    swap, files = f"Swap {manifest.swap_count} of correction {correction}", counted(len(manifest.arriving), "file")
+    if _is_told(records, manifest):
+        return (
+            f"{swap} was told and is lost; its {files} are all there. "
+            f"`backfill-assets status {correction}` says how its days come back."
+        )
+    there = "some are gone" if gone else "all are there"
+    return (
+        f"{swap} was planned and never told; of its {files} {there}. `backfill-assets run {correction}` takes it again."
+    )
+
+
+def _landed(records: Records, table: str, whole: Snapshot) -> Iterator[str]:
+    """What the manifest says has arrived, and lies there, and is in the log no more."""
+    rows = raw_manifest(records).rows().filter(pl.col("source") == table)
+    known = {file.path for files in whole.files.values() for file in files}
+    named = rows.filter(~pl.col("file").is_in(list(known)))
+    there = {found.path for found in whole.folder.find(named["file"].to_list())}
+    lost = sorted(set(named.filter(pl.col("file").is_in(list(there)))["path"]))
+    if lost:
+        yield (
+            f"{counted(len(lost), 'landed file')} ({listed(lost)}) {verb(len(lost), 'is', 'are')} not in it any more. "
+            f"Nightly takes them in for days that are not published; for others materialize {table}."
+        )
 
 
 def _pinned(corrections: Mapping[str, Progress], damage: Damage) -> Iterator[str]:
@@ -230,5 +259,3 @@ def _pinned(corrections: Mapping[str, Progress], damage: Damage) -> Iterator[str
                 f"Correction {correction} is pinned to commit {progress.plan.pins[damage.table]}, which will be what "
                 f"commit {damage.whole} is. What was lost lands again as late data."
             )
-
-

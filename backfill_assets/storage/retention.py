@@ -11,7 +11,7 @@ from backfill_assets.errors.lake import StagedVersionKept
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.commits import Change, Commit, Decision
 from backfill_assets.storage.files import Found
-from backfill_assets.storage.layout import LOG, STAGED_PREFIX, staged_folder
+from backfill_assets.storage.layout import LOG, SET_ASIDE, STAGED_PREFIX, staged_folder
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.syncing import force_base, force_read, force_written
@@ -91,7 +91,8 @@ def plan_decommission(
     commit nor any of them names it.
     """
     folder = staged_folder(correction)
-    leftover = live.folder.listing(folder)
+    aside = f"{folder}/{SET_ASIDE}/"
+    leftover = [found for found in live.folder.listing(folder) if not found.path.startswith(aside)]
     log = tuple(found.path for found in leftover if found.path.startswith(f"{folder}/{LOG}/"))
     reasons = {found.path: LEFTOVER for found in leftover if found.path not in log}
     reasons |= {file.path: RETIRED for swap in own_manifests for file in _both(swap)}

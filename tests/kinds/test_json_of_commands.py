@@ -54,6 +54,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "as-reported": (["fct_daily_revenue", "--at", "2026-01-24"], 0),
     "adopt": (["fct_daily_revenue", "--check"], 0),
     "storage-cost": (["--page"], 0),
+    "repair": ([], 0),
     "serve": ([], 0),
 }
 REFUSED: dict[str, list[str]] = {
@@ -76,6 +77,7 @@ REFUSED: dict[str, list[str]] = {
     "as-reported": ["fct_daily_revenue", "--at", "yesterday"],
     "adopt": ["nowhere", "--check"],
     "storage-cost": ["--prices", "nowhere.toml"],
+    "repair": ["nowhere"],
     "serve": ["--host", "0.0.0.0"],
     **{
         name: ["20991231", *more]

@@ -6,7 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from deltalake import write_deltalake
+from typer.testing import CliRunner
 
+from backfill_assets.command_line import app
 from backfill_assets.core.window import Window
 from backfill_assets.storage.layout import LOG
 from tests.e2e.house import FACT, House
@@ -45,8 +47,8 @@ def test_a_row_without_a_day_is_named_by_nightly_and_before_a_correction_opens(
     assert house.records.ledger.histories() == {}
 
 
-@pytest.mark.parametrize("table", [FACT, "raw_transactions", "_control/watermarks"])
-def test_an_empty_entry_of_any_log_is_named_and_nothing_is_written_to_that_table(
+@pytest.mark.parametrize("table", [FACT, "raw_transactions", "_control/watermarks", "_control/first_days"])
+def test_an_empty_entry_of_any_log_is_named_and_nothing_is_written_to_that_table_until_it_is_repaired(
     published: House, tmp_path: Path, table: str
 ):
     house = published.copy(tmp_path / "house")
@@ -59,3 +61,19 @@ def test_an_empty_entry_of_any_log_is_named_and_nothing_is_written_to_that_table
     assert_refused(refused, "LogDamaged", 4)
     assert table in refused.told["message"]
     assert max(newest.parent.glob("*.json")) == newest
+
+    foretold = house.run("repair")
+    assert foretold.code == 3, foretold.text
+    assert [one["table"] for one in foretold.told["damaged"]] == [table]
+    lost = [told for told in foretold.told["damaged"][0]["told"] if told.startswith("3 landed files")]
+    assert len(lost) == (table == "raw_transactions"), foretold.text
+    assert not newest.read_bytes()
+    with house.entered():
+        shown = CliRunner().invoke(app, ["repair", table], env={"COLUMNS": "80"})
+    assert "Nothing was changed. Add --commit to do it." in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    done = house.run("repair", "--commit", "--by", "Ada Lovelace")
+    assert (done.code, len(done.told["damaged"][0]["set_aside"])) == (0, 1), done.text
+    assert house.run("nightly", "--through", str(NEXT)).told["published"][-1:] == [str(NEXT)]
+    assert house.live().days == {*PUBLISHED, NEXT}
+    assert house.live().scan().collect().height == 4 * len(trade(NEXT))

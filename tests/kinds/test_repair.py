@@ -101,11 +101,15 @@ HARMS: Mapping[str, tuple[Harm, int]] = {
     "two empty ones": (each(harmed(0, nothing), harmed(1, nothing)), 2),
     "an empty one above half of one": (each(harmed(0, nothing), harmed(1, half)), 2),
     "half a checkpoint": (half_a_checkpoint, 0),
-    "a checkpoint of zeros": (lambda table: (place := checkpoint(table)).write_bytes(bytes(len(place.read_bytes()))), 0),
+    "a checkpoint of zeros": (
+        lambda table: (place := checkpoint(table)).write_bytes(bytes(len(place.read_bytes()))),
+        0,
+    ),
     "an empty entry below a checkpoint": (empty_with_checkpoint, 0),
     "an empty one above half a checkpoint": (each(half_a_checkpoint, harmed(0, nothing)), 1),
 }
 """What is done to a log, and how many commits are lost by it."""
+AROUND_A_SWAP = ("cut_over planned", "cut_over done")
 EVERYWHERE = ("an empty newest entry", "half a checkpoint")
 
 
@@ -193,9 +197,7 @@ UNDECIDED: Mapping[str, tuple[Harm, str]] = {
 
 
 @pytest.mark.parametrize(("harm", "why"), UNDECIDED.values(), ids=UNDECIDED)
-def test_what_cannot_be_proved_is_left_as_it_is_and_says_who_decides(
-    told: World, tmp_path: Path, harm: Harm, why: str
-):
+def test_what_cannot_be_proved_is_left_as_it_is_and_says_who_decides(told: World, tmp_path: Path, harm: Harm, why: str):
     world = copy_of(told, tmp_path / "lake")
     harm(world.root / TABLE)
     damaged = contents(world.root)
@@ -253,7 +255,7 @@ def test_a_swap_that_was_told_and_is_lost_comes_back_by_the_correction_while_its
     staged = next((gone.root / STAGED).rglob("day=2026-01-06/*.parquet"))
     staged.unlink()
     (refused,) = looked(gone, TABLE, commit=True)
-    assert "was told, and of its 4 files some are gone" in refused.damage.refused
+    assert "was told, and some of its files are gone" in refused.damage.refused
 
 
 def test_what_the_ledger_lost_of_a_swap_is_taken_over_from_the_table(told: World, tmp_path: Path):
@@ -303,7 +305,7 @@ def test_whatever_commit_the_power_is_cut_in_it_is_repaired_and_carried_on_to_th
 
     def cut_before(folder, commit):
         heard = [f"{event.step} {event.outcome}" for of in world.records.ledger.histories().values() for event in of]
-        state = (str(Path(folder.uri).relative_to(world.root)), *heard[-1:])
+        state = (str(Path(folder.uri).relative_to(world.root)), *[one for one in heard[-1:] if one in AROUND_A_SWAP])
         if state not in cuts:
             root = disk.after_cut(tmp_path / f"cut-{len(cuts)}", names_kept=True)
             cuts[state] = replace(world, root=root, surroundings=world.surroundings.copy(), built=[*world.built])
@@ -323,4 +325,4 @@ def test_whatever_commit_the_power_is_cut_in_it_is_repaired_and_carried_on_to_th
         assert_corrected_once(there, state)
         rolled_back(there)
         assert there.content()[day(6)] == 106, state
-    assert len(cuts) > 10
+    assert len(cuts) > 7

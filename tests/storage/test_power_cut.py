@@ -156,7 +156,7 @@ def test_an_entry_that_was_never_declared_is_named_and_the_table_goes_on_without
     table = Table(str(shutil.copytree(tmp_path / "t", tmp_path / "copy")), SMALL)
     entry = tmp_path / "copy" / "_delta_log" / f"{2:020}.json"
     entry.write_bytes(entry.read_bytes().splitlines(keepends=True)[0] if left is None else left)
-    with pytest.raises(LogDamaged, match=f"Move _delta_log/{entry.name} out of the log and run the same again"):
+    with pytest.raises(LogDamaged, match=f"repair, which says what _delta_log/{entry.name} was and sets it aside"):
         table.snapshot()
 
     entry.unlink()

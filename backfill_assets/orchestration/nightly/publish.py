@@ -135,7 +135,7 @@ class NightlyRun:
         keeper = records.watermarks.holders(self.pipeline.definition.table).get(NIGHTLY)
         mark = grain.after(keeper.effective) if keeper and keeper.effective else None
         first = min(landed, default=None)
-        earlier = first if first and live and first < min(live) else None
+        earlier = first if first and (not live or first < min(live)) else None
         gap = next((day for day in Window.spanning(live, grain) if day not in live), None) if live else None
         after = grain.after(max(live)) if live else None
         starts = [day for day in (mark or first, earlier, gap, after) if day is not None]
