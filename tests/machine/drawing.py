@@ -3,7 +3,7 @@
 import hashlib
 import traceback
 
-from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -23,7 +23,6 @@ def tried(name: str, size: int) -> tuple[int, list[str]]:
         stateful_step_count=steps,
         database=None,
         deadline=None,
-        verbosity=Verbosity.quiet,
         suppress_health_check=[*HealthCheck],
         phases=[Phase.generate, Phase.shrink],
         report_multiple_bugs=False,

@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from backfill_assets.core.advance import work_of
 from backfill_assets.core.expectation import Expectation
-from backfill_assets.core.facts import Swapped, SwapPlanned
+from backfill_assets.core.facts import Swapped, SwapPlanned, Validated
 from backfill_assets.core.holders import Holder, Reading
 from backfill_assets.core.next_step import Stuck, WaitForPerson, next_step
 from backfill_assets.core.plan import Request
@@ -35,9 +36,10 @@ from tests.machine.world import (
     READER,
     Kill,
     KilledError,
+    Pause,
     Rows,
     Seen,
-    killed,
+    interrupted,
     live_at_first,
     planted,
     source_at_first,
@@ -45,7 +47,22 @@ from tests.machine.world import (
 )
 from tests.runbook.world import REPORT, SOURCE, STEPS, TABLE, day
 
-KILLS = st.none() | st.builds(Kill, st.integers(1, 8), st.booleans())
+At = Kill | Pause | None
+MEANWHILE = (
+    "append",
+    "overwrite",
+    "compact",
+    "restore",
+    "nightly",
+    "new day",
+    "maintain",
+    "cut over",
+    "roll back",
+    "abandon",
+    "decommission",
+)
+WRITES = st.integers(1, 6)
+KILLS = st.none() | st.builds(Kill, WRITES, st.booleans()) | st.builds(Pause, WRITES, st.sampled_from(MEANWHILE))
 DAYS = st.integers(1, LAST_TO_COME).map(day)
 WHICH = st.integers(0, 4)
 SHAPES = st.sampled_from(["none", "one", "two", "same"])
@@ -53,8 +70,51 @@ HOWS = st.tuples(st.booleans(), st.booleans(), st.booleans())
 """Whether it is a launch, whether it expects the same rows, and whether its window may end outside of what is live."""
 MOST_CASES = 4
 OWN = ("nightly", REPORT)
-FAR = st.sampled_from([12, 10, 9, 7, 5, 3, 2, 1])
+FAR = st.sampled_from([12, 9, 8, 7, 7, 6, 5, 3, 2, 1])
 """So many steps on; who goes far approves what waits, and looks again at what failed."""
+
+
+# ---- which corrections an action fits, mostly; some are asked for it all the same
+
+
+def takes_stagings(_: Case, progress: Progress) -> bool:
+    return progress.accepts_stagings
+
+
+def may_be_approved(_: Case, progress: Progress) -> bool:
+    return bool(progress.gate.certificate) and not progress.is_closed and Step.CUT_OVER not in progress.done
+
+
+def may_be_cut_over(_: Case, progress: Progress) -> bool:
+    return not progress.is_closed and (progress.is_approved or Step.CUT_OVER in progress.done)
+
+
+def may_be_rolled_back(case: Case, progress: Progress) -> bool:
+    return bool(case.inside) and not progress.is_closed
+
+
+def may_be_abandoned(case: Case, progress: Progress) -> bool:
+    return not case.inside and not progress.is_closed
+
+
+def may_be_decommissioned(_: Case, progress: Progress) -> bool:
+    return progress.publication.ending is Ending.ABANDONED or Step.CUT_OVER in progress.done
+
+
+def is_open(_: Case, progress: Progress) -> bool:
+    return not progress.is_closed
+
+
+@dataclass
+class Following:
+    """An action that the model follows: whose it is, which days it puts, and the swaps that came of it."""
+
+    case: Case | None
+    puts: Mapping[date | None, Rows | None]
+    by_us: bool
+    before: Mapping[str, Collection[int]]
+    done: list[Swap] = field(default_factory=list)
+    was_paused: bool = False
 
 
 class CorrectionMachine(RuleBasedStateMachine):
@@ -78,11 +138,15 @@ class CorrectionMachine(RuleBasedStateMachine):
         self.read: dict[date, int] = {}
         self.swapped_at: dict[date, int] = {}
         self.vacuumed: set[str] = set()
-        self.killed: set[str] = set()
+        self.disturbed: set[str] = set()
         self.pinned: dict[int, set[str]] = {}
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def cases(self) -> dict[str, Case]:
+        return self.model.cases
 
     # ---- one action, and whether what came of it is right
 
@@ -94,7 +158,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         case: Case | None = None,
         swaps: list[Swap] | None = None,
         puts: Mapping[date | None, Rows | None] | None = None,
-        kill: Kill | None = None,
+        kill: At = None,
         by_us: bool = True,
     ) -> bool:
         """Act, let the model follow, and compare. Returns whether it was done.
@@ -102,37 +166,88 @@ class CorrectionMachine(RuleBasedStateMachine):
         With ``reasons`` it is refused if, and only if, there is a reason, by the first one. ``swaps`` are those that
         have to come of it; without them any that is planned in the ledger may.
         """
-        before = {name: self.happened(one) for name, one in self.model.cases.items()}
-        first, error, died = self.handle.version() + 1, None, False
+        error, died = None, False
+        following = Following(case, puts or {}, by_us, {name: self.happened(one) for name, one in self.cases.items()})
+
+        def meanwhile(what: str) -> None:
+            self.follow(following)
+            self.meanwhile(what)
+            following.before = {name: self.happened(one) for name, one in self.cases.items()}
+            following.was_paused = True
+
         try:
-            with killed(kill):
+            with interrupted(kill, meanwhile):
                 action()
         except KilledError:
             died = True
-            self.killed |= {case.name} if case else set()
         except BackfillAssetsError as found:
             error = found
         except DeltaError:
             assert not by_us
             return False
+        self.follow(following)
+        if died or following.was_paused:
+            self.disturbed |= {case.name} if case else set()
+        else:
+            self.judge(error, reasons, swaps, following.done)
+        return error is None and not died
+
+    def follow(self, following: Following) -> None:
+        """Let the model do what an action has done so far, and compare."""
+        first = self.handle.version() + 1
         self.handle.update_incremental()
         written = self.entries(first)
-        told = [
-            (one, number) for name, one in self.model.cases.items() for number in self.happened(one, before.get(name))
-        ]
-        done: list[Swap] = []
-        for one, number in told:
-            assert one is case, f"a swap of {one.name} came of another's"
-            swap = self.as_planned(one, number)
-            self.model.swap(swap, self.commit_of(written, one, number))
-            done.append(swap)
-        if puts and any(adds or removes for adds, removes, _ in written.values()):
-            for of, rows in puts.items():
+        for name, one in self.cases.items():
+            for number in self.happened(one, following.before.get(name)):
+                assert one is following.case, f"a swap of {name} came of another's"
+                swap = self.as_planned(one, number)
+                self.compared(one, number, swap)
+                self.model.swap(swap, self.commit_of(written, one, number))
+                following.done.append(swap)
+        if any(adds or removes for adds, removes, _ in written.values()):
+            for of, rows in following.puts.items():
                 self.model.put(of, rows)
-        self.look(written, by_us=by_us)
-        if not died:
-            self.judge(error, reasons, swaps, done)
-        return error is None and not died
+        self.look(written, by_us=following.by_us)
+
+    def compared(self, case: Case, number: int, swap: Swap) -> None:
+        """A swap took from live what was there, and what was certified; whoever wrote meanwhile is not written over."""
+        manifest = [
+            one for one in self.world.records.ledger.manifests(case.name)[case.name] if one.swap_count == number
+        ][-1]
+        for of in manifest.days:
+            retired = {file.path for file in manifest.retired if file.day == of}
+            assert retired == self.model.names(of), f"swap {number} of {case.name} took from {of} what was not there"
+        for of in swap.into:
+            certified = case.certified[of][0]
+            assert self.model.names(of) == certified, (
+                f"swap {number} of {case.name} took others than it was certified for"
+            )
+
+    def meanwhile(self, what: str) -> None:
+        """What another process, or somebody else, does while an action has stopped."""
+        cases = [one for one in self.cases.values() if not self.progress(one).is_closed] or [*self.cases.values()]
+        of = cases[-1].days[0] if cases else day(1)
+        match what:
+            case "append" | "overwrite":
+                self.stranger(of=of, how=what)
+            case "compact" | "restore":
+                self.tool(how=what, back=1)
+            case "nightly":
+                self.nightly(of=cases[-1].days[-1] if cases else of, new=False, wrong=True, kill=None)
+            case "new day":
+                self.nightly(of=of, new=True, wrong=True, kill=None)
+            case "maintain":
+                self.maintain(name=TABLE, kill=None)
+            case "cut over" if cases:
+                self.cut_over(which=0, again=True, kill=None)
+            case "roll back" if cases:
+                self.roll_back(which=0, mask=1, kill=None)
+            case "abandon" if cases:
+                self.abandon(which=0, kill=None)
+            case "decommission" if cases:
+                self.decommission(which=0, kill=None)
+            case _:
+                pass
 
     def judge(
         self, error: BackfillAssetsError | None, reasons: Reasons | None, swaps: list[Swap] | None, done: list[Swap]
@@ -231,22 +346,22 @@ class CorrectionMachine(RuleBasedStateMachine):
 
     def any_case(self, which: int, fits: Callable[[Case, Progress], bool]) -> Case:
         """One of the corrections, the newest first, for choice one that an action fits; any by the last ``which``."""
-        cases = list(self.model.cases.values())[::-1]
+        cases = list(self.cases.values())[::-1]
         fitting = [one for one in cases if which < 4 and fits(one, self.progress(one))] or cases
         return fitting[which % len(fitting)]
 
-    @property
-    def has_cases(self) -> bool:
-        return bool(self.model.cases)
+    def has_any(self, fits: Callable[[Case, Progress], bool]) -> bool:
+        known = self.world.records.ledger.all_progress()
+        return any(fits(case, known[name]) for name, case in self.cases.items())
 
     @initialize(first=st.integers(1, 6), length=st.integers(1, 5), how=HOWS, far=FAR)
     def begin(self, first: int, length: int, how: tuple[bool, bool, bool], far: int) -> None:
         """Nothing of interest happens before there is a correction."""
         self.open(first, length, how, far, None)
 
-    @precondition(lambda self: len(self.model.cases) < MOST_CASES)
+    @precondition(lambda self: len(self.cases) < MOST_CASES)
     @rule(first=st.integers(1, 6), length=st.integers(1, 5), how=HOWS, far=FAR, kill=KILLS)
-    def open(self, first: int, length: int, how: tuple[bool, bool, bool], far: int, kill: Kill | None) -> None:
+    def open(self, first: int, length: int, how: tuple[bool, bool, bool], far: int, kill: At) -> None:
         """A request or a launch, which goes some steps on at once."""
         launch, strict, outside = how
         newest = max((of.day for of in self.model.live if of), default=first)
@@ -264,16 +379,16 @@ class CorrectionMachine(RuleBasedStateMachine):
         reasons = self.model.opening(window.days, self.world.records.ledger.all_progress())
         self.act(lambda: open_correction(self.world.step_context(), request), reasons, kill=kill if far < 3 else None)
         if request.correction in self.world.records.ledger.histories():
-            self.model.cases[request.correction] = case = Case(request.correction, window.days)
+            self.cases[request.correction] = case = Case(request.correction, window.days)
             self.go_on(case, far, kill)
 
-    @precondition(lambda self: self.has_cases)
+    @precondition(lambda self: self.has_any(is_open))
     @rule(which=WHICH, far=FAR, kill=KILLS)
-    def forward(self, which: int, far: int, kill: Kill | None) -> None:
+    def forward(self, which: int, far: int, kill: At) -> None:
         """What is next, as the sensor and an approving person take it; the last of it may be killed."""
-        self.go_on(self.any_case(which, lambda _, progress: not progress.is_closed), far, kill)
+        self.go_on(self.any_case(which, is_open), far, kill)
 
-    def go_on(self, case: Case, far: int, kill: Kill | None) -> None:
+    def go_on(self, case: Case, far: int, kill: At) -> None:
         for one in range(far):
             progress = self.world.step_context().progress(case.name)
             decided, dies = next_step(progress, self.world.now), kill if one == far - 1 else None
@@ -287,12 +402,12 @@ class CorrectionMachine(RuleBasedStateMachine):
             if not went:
                 return
 
-    def work(self, case: Case, item: WorkItem, kill: Kill | None) -> bool:
+    def work(self, case: Case, item: WorkItem, kill: At) -> bool:
         if item.wave is not None:
             return self.stage(case, item.wave.days, kill)
         return all(self.take(case, step, kill) for step in item.steps)
 
-    def take(self, case: Case, step: Step, kill: Kill | None) -> bool:
+    def take(self, case: Case, step: Step, kill: At) -> bool:
         """One step of the nine, or the way back where it is planned."""
         ctx, progress = self.world.step_context(), self.progress(case)
         if progress.publication.planned in TAKE:
@@ -302,10 +417,14 @@ class CorrectionMachine(RuleBasedStateMachine):
         reasons, swaps = self.due(case, progress, step)
         if step is Step.REBUILD_DOWNSTREAM:
             self.act(lambda: self.world.build_owed(self.progress(case)), {})
+        before, told = dict(self.model.live), self.validations(case)
         is_done = self.act(lambda: STEPS[step](ctx, case.name), reasons, case=case, swaps=swaps, kill=kill)
-        if step is Step.VALIDATE:
-            self.hear_of_validation(case)
+        if step is Step.VALIDATE and self.validations(case) > told:
+            self.hear_of_validation(case, before)
         return is_done
+
+    def validations(self, case: Case) -> int:
+        return sum(isinstance(event.fact, Validated) for event in self.world.records.ledger.events(case.name))
 
     def due(self, case: Case, progress: Progress, step: Step) -> tuple[Reasons, list[Swap]]:
         """Why a step that is next may be refused, and what it swaps."""
@@ -318,13 +437,13 @@ class CorrectionMachine(RuleBasedStateMachine):
                 return {"StagingIncomplete": bool({*case.days} - self.look_staged(case).keys())}, []
             case Step.CUT_OVER:
                 self.look_staged(case)
-                return self.model.cutting_over(case, progress)
+                return self.model.cutting_over(case, progress, again=False)
             case Step.REBUILD_DOWNSTREAM | Step.COMMUNICATE:
                 return {"SwappedDaysMoved": bool(self.model.moved(case, progress))}, []
             case _:
                 return {}, []
 
-    def settled(self, case: Case, kill: Kill | None = None) -> bool:
+    def settled(self, case: Case, kill: At = None) -> bool:
         """A swap that was planned and may or may not have happened is brought to its end."""
         facts = [event.fact for event in self.world.records.ledger.events(case.name)]
         number = [fact for fact in facts if isinstance(fact, SwapPlanned)][-1].swap_count
@@ -347,7 +466,7 @@ class CorrectionMachine(RuleBasedStateMachine):
     def in_doubt(self, case: Case) -> bool:
         return self.progress(case).publication.planned in TAKE
 
-    def stage(self, case: Case, days: Collection[date], kill: Kill | None) -> bool:
+    def stage(self, case: Case, days: Collection[date], kill: At) -> bool:
         progress = self.progress(case)
         pin = progress.plan.pins[SOURCE]
         source = self.model.sources[pin]
@@ -372,58 +491,53 @@ class CorrectionMachine(RuleBasedStateMachine):
         assert all(one.rows == tuple(sorted(pinned[of])) for of, one in case.staged.items())
         return case.staged
 
-    def hear_of_validation(self, case: Case) -> None:
-        """What was certified is what is there, and what changes is what differs."""
-        progress = self.progress(case)
-        if not progress.gate.certificate or Step.STAGE not in progress.done:
-            return
-        names = {of: (self.model.names(of), case.staged[of].names) for of in case.days}
-        if progress.publication.planned is None and progress.sequence and self.validated_last(case):
-            case.certified = names
-            live = self.model.rows()
-            case.changed = frozenset(of for of in case.days if live.get(of) != case.staged[of].rows)
-            assert progress.gate.changed == case.changed
+    def hear_of_validation(self, case: Case, live: Mapping[date | None, Seen]) -> None:
+        """What was certified is what was there, and what changes is what differs."""
+        facts = [event.fact for event in self.world.records.ledger.events(case.name)]
+        told = [fact for fact in facts if isinstance(fact, Validated)][-1]
+        case.certified = {of: (live.get(of, NOTHING).names, case.staged[of].names) for of in case.days}
+        case.changed = frozenset(of for of in case.days if of not in live or live[of].rows != case.staged[of].rows)
+        assert {*told.compared.changed} == case.changed
 
-    def validated_last(self, case: Case) -> bool:
-        return self.world.records.ledger.events(case.name)[-1].step is Step.VALIDATE
-
-    @precondition(lambda self: self.has_cases)
+    @precondition(lambda self: self.has_any(takes_stagings))
     @rule(which=WHICH, mask=st.integers(1, 31), kill=KILLS)
-    def wave(self, which: int, mask: int, kill: Kill | None) -> None:
+    def wave(self, which: int, mask: int, kill: At) -> None:
         """Some days in any order, as somebody launches them."""
-        case = self.any_case(which, lambda _, progress: progress.accepts_stagings)
+        case = self.any_case(which, takes_stagings)
         days = [of for place, of in enumerate(case.days) if mask & 1 << place]
         if days and {*days} <= self.model.sources[self.progress(case).plan.pins[SOURCE]].keys():
             self.stage(case, days, kill)
 
-    @precondition(lambda self: self.has_cases)
+    @precondition(lambda self: self.has_any(may_be_approved))
     @rule(which=WHICH, override=st.booleans(), kill=KILLS)
-    def approve(self, which: int, *, override: bool, kill: Kill | None) -> None:
-        case = self.any_case(which, lambda _, progress: bool(progress.gate.certificate))
+    def approve(self, which: int, *, override: bool, kill: At) -> None:
+        case = self.any_case(which, may_be_approved)
         self.let_through(case, override=override, kill=kill)
 
-    def let_through(self, case: Case, *, override: bool, kill: Kill | None) -> bool:
+    def let_through(self, case: Case, *, override: bool, kill: At) -> bool:
         progress = self.progress(case)
         early = progress.is_closed or not progress.gate.certificate or Step.CUT_OVER in progress.done
         reasons = {"ApprovalPremature": early or not (progress.gate.passed or override)}
         ctx = self.world.step_context()
         return self.act(lambda: approve(ctx, case.name, "looked", override=override), reasons, case=case, kill=kill)
 
-    @precondition(lambda self: self.has_cases)
-    @rule(which=WHICH, kill=KILLS)
-    def cut_over(self, which: int, kill: Kill | None) -> None:
+    @precondition(lambda self: self.has_any(may_be_cut_over))
+    @rule(which=WHICH, again=st.booleans(), kill=KILLS)
+    def cut_over(self, which: int, *, again: bool, kill: At) -> None:
         """By hand, whether it is time or not."""
-        case = self.any_case(which, lambda _, progress: progress.is_approved)
+        case = self.any_case(which, may_be_cut_over)
+        reasons, swaps = None, None
         if not self.in_doubt(case):
-            self.take(case, Step.CUT_OVER, kill)
-        else:
-            self.act(lambda: cut_over(self.world.step_context(), case.name), case=case, kill=kill)
+            self.look_staged(case)
+            reasons, swaps = self.model.cutting_over(case, self.progress(case), again=again)
+        ctx = self.world.step_context()
+        self.act(lambda: cut_over(ctx, case.name, again=again), reasons, case=case, swaps=swaps, kill=kill)
 
-    @precondition(lambda self: self.has_cases)
+    @precondition(lambda self: self.has_any(may_be_rolled_back))
     @rule(which=WHICH, mask=st.sampled_from([0, 1, 2, 3, 6, 31]), kill=KILLS)
-    def roll_back(self, which: int, mask: int, kill: Kill | None) -> None:
+    def roll_back(self, which: int, mask: int, kill: At) -> None:
         """Of some days, or of all."""
-        case = self.any_case(which, lambda case, progress: bool(case.inside) and not progress.is_closed)
+        case = self.any_case(which, may_be_rolled_back)
         known = sorted(case.inside) or list(case.days)
         days = [of for place, of in enumerate(known) if mask & 1 << place]
         ctx = self.world.step_context()
@@ -437,26 +551,26 @@ class CorrectionMachine(RuleBasedStateMachine):
             reasons, swaps = self.model.rolling_back(case, self.progress(case), days)
             self.act(back, reasons, case=case, swaps=swaps, kill=kill)
 
-    @precondition(lambda self: self.has_cases)
+    @precondition(lambda self: self.has_any(may_be_abandoned))
     @rule(which=WHICH, kill=KILLS)
-    def abandon(self, which: int, kill: Kill | None) -> None:
-        case = self.any_case(which, lambda case, progress: not case.inside and not progress.is_closed)
+    def abandon(self, which: int, kill: At) -> None:
+        case = self.any_case(which, may_be_abandoned)
         progress, before = self.progress(case), self.happened(case)
         reasons = None if self.in_doubt(case) else self.model.abandoning(case, progress)
         self.act(lambda: abandon(self.world.step_context(), case.name, "never mind"), reasons, case=case, kill=kill)
         if progress.publication.planned is Step.CUT_OVER:
             assert self.happened(case) == before, "a planned cut over was abandoned, and happened"
 
-    @precondition(lambda self: self.has_cases)
+    @precondition(lambda self: self.has_any(may_be_decommissioned))
     @rule(which=WHICH, kill=KILLS)
-    def decommission(self, which: int, kill: Kill | None) -> None:
-        case = self.any_case(which, lambda _, progress: progress.is_closed or Step.CUT_OVER in progress.done)
+    def decommission(self, which: int, kill: At) -> None:
+        case = self.any_case(which, may_be_decommissioned)
         if self.in_doubt(case):
             self.act(lambda: decommission(self.world.step_context(), case.name, now=True), case=case, kill=kill)
         else:
             self.retire(case, kill, now=True)
 
-    def retire(self, case: Case, kill: Kill | None, *, now: bool) -> bool:
+    def retire(self, case: Case, kill: At, *, now: bool) -> bool:
         progress = self.progress(case)
         holders = self.world.records.watermarks.holders(TABLE)
         awaited = {name for name in progress.downstream.awaited_holders if case.name in holders[name].holds}
@@ -477,7 +591,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         return {"none": (), "one": rows[:1], "two": rows}[shape]
 
     @rule(of=DAYS, new=st.booleans(), wrong=st.booleans(), kill=KILLS)
-    def nightly(self, of: date, *, new: bool, wrong: bool, kill: Kill | None) -> None:
+    def nightly(self, of: date, *, new: bool, wrong: bool, kill: At) -> None:
         """The day after the newest, or one that is there already."""
         newest = max((one for one in self.model.live if one), default=day(1))
         of = newest + timedelta(days=1) if new else of
@@ -544,7 +658,7 @@ class CorrectionMachine(RuleBasedStateMachine):
             self.act(lambda: None, by_us=False)
 
     @rule(name=st.sampled_from([TABLE, SOURCE, ""]), kill=KILLS)
-    def maintain(self, name: str, kill: Kill | None) -> None:
+    def maintain(self, name: str, kill: At) -> None:
         """Our own maintenance; of a table by itself, it keeps no file longer than a correction needs it."""
         ctx = self.world.step_context()
 
@@ -569,7 +683,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         self.world.now += timedelta(hours=hours)
 
     @rule(kill=KILLS)
-    def reader(self, kill: Kill | None) -> None:
+    def reader(self, kill: At) -> None:
         """It begins to read all that is there, and says only later that it has."""
         if self.reading is None:
             self.reading = Reading(self.handle.version(), None)
@@ -596,7 +710,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         holders = self.world.records.watermarks.holders(TABLE)
         known = self.world.records.ledger.all_progress()
         in_doubt = False
-        for name, case in self.model.cases.items():
+        for name, case in self.cases.items():
             progress = known[name]
             is_settled = progress.publication.planned not in TAKE
             in_doubt |= not is_settled
@@ -604,12 +718,18 @@ class CorrectionMachine(RuleBasedStateMachine):
                 assert progress.publication.swapped == case.inside.keys()
             self.may_go_back(case, progress)
             is_over = progress.publication.ending is Ending.ABANDONED or Step.REBUILD_DOWNSTREAM in progress.done
-            if is_over and is_settled and name not in self.killed:
+            if is_over and is_settled and name not in self.disturbed:
                 assert not any(name in holders[one].holds for one in OWN if one in holders), f"{name} still holds"
             if not progress.is_closed:
                 self.can_be_staged(progress)
-                is_reset, is_owed = (one in progress.done for one in (Step.RESET_WATERMARKS, Step.REBUILD_DOWNSTREAM))
-                if is_settled and is_reset and not is_owed:
+                is_reset, is_rebuilt = (
+                    one in progress.done for one in (Step.RESET_WATERMARKS, Step.REBUILD_DOWNSTREAM)
+                )
+                # Whoever died between letting go and the ledger had found everything rebuilt.
+                may_be_let_go = (
+                    name in self.disturbed and progress.publication.swap_count and not progress.downstream.owed
+                )
+                if is_settled and is_reset and not is_rebuilt and not may_be_let_go:
                     assert all(name in holders[one].holds for one in OWN), f"{name} holds nobody"
         if not in_doubt:
             self.has_read(holders[READER])

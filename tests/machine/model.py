@@ -149,13 +149,15 @@ class Model:
     def publishing(self, of: date, oldest: date, claimed: Collection[date]) -> Reasons:
         return {"LiveWriteRefused": of in self.live and (of < oldest or of in claimed)}
 
-    def cutting_over(self, case: Case, progress: Progress) -> tuple[Reasons, list[Swap]]:
-        again = tuple(sorted(self.moved(case, progress) & case.inside.keys()))
-        if Step.CUT_OVER in progress.done and not again:
+    def cutting_over(self, case: Case, progress: Progress, *, again: bool) -> tuple[Reasons, list[Swap]]:
+        """By a driver, or ``again`` by a person, who decides on days that somebody has changed as well."""
+        changed = tuple(sorted(self.moved(case, progress) & case.inside.keys()))
+        if Step.CUT_OVER in progress.done and not (again and changed):
             return {}, []
-        if again:
-            gone = {of for of in again if (seen := case.left[of].seen) and not self.there(seen.names)}
-            return {"StagedFilesMissing": bool(gone)}, [Swap(case, again=again)]
+        if changed:
+            gone = [of for of in changed if (seen := case.left[of].seen) and not self.there(seen.names)]
+            reasons = {"SwappedDaysMoved": not again, "StagedFilesMissing": bool(gone)}
+            return reasons, [Swap(case, again=changed)]
         outdated = {
             of
             for of, (live, staged) in case.certified.items()

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -193,30 +193,42 @@ class KilledError(BaseException):
 
 @dataclass(frozen=True)
 class Kill:
-    """At the n-th write to disk of an action: a commit, or a deletion; ``after`` it or before."""
+    """Die at the n-th write to disk of an action, a commit or a deletion; ``after`` it or before."""
 
     number: int
     after: bool
 
 
+@dataclass(frozen=True)
+class Pause:
+    """Stop just before the n-th write to disk of an action, while something else happens, and go on."""
+
+    number: int
+    meanwhile: str
+
+
 @contextmanager
-def killed(kill: Kill | None) -> Iterator[None]:
-    """Die there; nothing more is written by the process. Another one knows nothing of what it had read."""
-    if kill is None:
+def interrupted(at: Kill | Pause | None, meanwhile: Callable[[str], None]) -> Iterator[None]:
+    """Die or pause there. Of a process that died nothing more is written, and the next one has read nothing yet."""
+    if at is None:
         yield
         return
-    commit, delete = table_module.attempt, Folder.delete
-    count = 0
+    commit, delete, count = table_module.attempt, Folder.delete, 0
+
+    def back() -> None:
+        table_module.attempt, Folder.delete = commit, delete
 
     def write(really, *args):
         nonlocal count
         count += 1
-        if count > kill.number or (count == kill.number and not kill.after):
+        if count == at.number and isinstance(at, Pause):
+            back()
+            meanwhile(at.meanwhile)
+        elif isinstance(at, Kill) and count >= at.number:
+            if count == at.number and at.after:
+                really(*args)
             raise KilledError
-        done = really(*args)
-        if count == kill.number:
-            raise KilledError
-        return done
+        return really(*args)
 
     table_module.attempt = lambda *args: write(commit, *args)
     Folder.delete = lambda *args: write(delete, *args) if args[1] else None
@@ -226,7 +238,7 @@ def killed(kill: Kill | None) -> Iterator[None]:
         forget()
         raise
     finally:
-        table_module.attempt, Folder.delete = commit, delete
+        back()
 
 
 def forget() -> None:
