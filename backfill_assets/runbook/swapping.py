@@ -32,12 +32,13 @@ def cut_over(ctx: StepContext, correction: str, *, again: bool = False) -> Event
         CertificateOutdated: when live or staged moved since validation; exactly those days are staged again.
         SwappedDaysMoved: when more is to be swapped in, and nobody has decided on the days that were changed.
     """
+    settled: Event | None = None
     while True:
-        settle(ctx, correction)
+        settled = settle(ctx, correction) or settled
         progress = ctx.progress(correction)
         if progress.publication.planned in TAKE:
             continue
-        changed = progress.publication.moved & progress.publication.swapped
+        changed = (progress.publication.moved & progress.publication.swapped) - _taken_up(settled, Step.CUT_OVER)
         if Step.CUT_OVER in progress.done and not (again and changed):
             return [event for event in swaps_of(ctx, correction) if event.step is Step.CUT_OVER][-1]
         if changed and not again:
@@ -83,8 +84,8 @@ def roll_back(
             raise RollBackClosed(correction)
         inside, undone = progress.publication.swapped, progress.publication.moved - progress.publication.swapped
         taken_up = settled is not None and settled.step is Step.ROLL_BACK
-        back = settled.fact.swap.days if settled and isinstance(settled.fact, Swapped) and taken_up else ()
-        wanted = inside | undone if all_days else {*days} - {*back}
+        # What came to these days after that swap, nobody who asked again has decided on.
+        wanted = ({*inside, *undone} if all_days else {*days}) - _taken_up(settled, Step.ROLL_BACK)
         if settled and taken_up and not wanted:
             return settled
         if not wanted or not wanted <= inside | undone:
@@ -92,6 +93,12 @@ def roll_back(
             raise NothingToRollBack(correction, frozenset(wanted) - inside - undone, noun)
         if event := _taken_back(ctx, progress, frozenset(wanted), note, all_days=all_days):
             return event
+
+
+def _taken_up(settled: Event | None, step: Step) -> frozenset[date]:
+    """The days of a swap of this kind that was found planned, and is done."""
+    fact = settled.fact if settled else None
+    return frozenset(fact.swap.days) if isinstance(fact, Swapped) and fact.step is step else frozenset()
 
 
 def _taken_back(

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner
 
-from backfill_assets.core.events import fact_of
+from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.formats import slot_told
 from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
@@ -20,7 +20,16 @@ from backfill_assets.errors.swaps import DaysRewritten
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance.runner import Runner
 from backfill_assets.revenue.definitions import defs
-from backfill_assets.runbook import abandon, approve, communicate, cut_over, decommission, rebuild_downstream, roll_back
+from backfill_assets.runbook import (
+    abandon,
+    approve,
+    communicate,
+    cut_over,
+    decommission,
+    rebuild_downstream,
+    roll_back,
+    settling,
+)
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import by_hand, stage_by_hand
 from tests.orchestration.worlds import HISTORY
@@ -163,6 +172,44 @@ def test_a_driver_that_comes_late_with_its_cut_over_takes_nothing_away_that_some
     assert world.live.snapshot().commit == before
     assert event == world.events(correction, Step.CUT_OVER)[-1]
     assert isinstance(world.drive(correction), Stuck)
+
+
+def cut_over_by_hand(world: World, correction: str) -> Event:
+    return cut_over(world.step_context("Ada"), correction, again=True)
+
+
+def roll_back_by_hand(world: World, correction: str) -> Event:
+    return roll_back(world.step_context("Ada"), correction, all_days=True)
+
+
+@pytest.mark.parametrize(
+    ("ask", "step"), [(cut_over_by_hand, Step.CUT_OVER), (roll_back_by_hand, Step.ROLL_BACK)], ids=str
+)
+def test_a_swap_that_is_asked_for_again_takes_nothing_away_that_came_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[World, str], Event], step: Step
+):
+    """The first one was killed between its commit and the ledger, and a foreign writer added a row since."""
+    world, correction = swapped(tmp_path, told=True)
+    if step is Step.CUT_OVER:
+        roll_back_by_hand(world, correction)
+        world.drive(correction)
+        approve(world.step_context(), correction, "after all")
+    done = len(world.events(correction, step))
+    with monkeypatch.context() as killed:
+        killed.setattr(settling, "_tell_swapped", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ask(world, correction)
+    a_row_added(world)
+    before = world.live.snapshot().commit
+
+    event = ask(world, correction)
+
+    assert (event.step, world.live.snapshot().commit) == (step, before)
+    assert len(world.events(correction, step)) == done + 1
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_rolling_back_lets_days_go_that_somebody_restored(tmp_path: Path):
