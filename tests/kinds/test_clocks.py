@@ -4,7 +4,7 @@ Each case writes from the first host, then from the second one, and asks. Whatev
 answer is the same. The next case is one line of ``FACTS`` or ``DECISIONS``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -44,6 +44,7 @@ from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Table
 from tests.runbook.test_killed_anywhere import corrected, decommissioned, rolled_back
 from tests.runbook.world import World, world_at
+from tests.soak.forking import Forker, forking
 from tests.sources.test_raw_log import KEY, READINGS, Utility, reading
 
 NOON = datetime(2026, 1, 23, 12, tzinfo=UTC)
@@ -361,3 +362,38 @@ def test_retired_files_stay_for_the_rollback_window_but_for_the_difference_of_th
     world.now = deadline.deadline + 2 * HOUR
     assert decommissioned(world) == correction
     assert world.drive(correction) == Finished("decommissioned")
+
+
+@pytest.fixture(scope="module")
+def forker() -> Iterator[Forker]:
+    with forking("tests.soak.turns") as there:
+        yield there
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hours", [-1, 1], ids=SKEWS.keys())
+def test_real_processes_of_two_hosts_take_a_correction_through_and_back_in_turn(
+    hours: int, tmp_path: Path, forker: Forker
+):
+    world, took = world_at(tmp_path / "lake"), list[str]()
+    before, correction = world.content(), world.open(4, 9).correction
+
+    def turn(function: str = "take_turn") -> str:
+        out = tmp_path / f"{len(took)}.out"
+        told = {"root": str(world.root), "correction": correction, "hours": hours * (len(took) % 2)}
+        pid = forker.start(f"tests.soak.turns:{function}", out, **told)
+        ended = forker.ends([pid], 60)
+        took.append(out.read_text().strip())
+        assert ended == {pid: 0}, took
+        return took[-1]
+
+    while turn() != "WaitUntil":
+        assert len(took) < 20, took
+    assert (world.content(), len(world.swaps())) == (world.right, 1)
+    assert world.progress(correction).downstream.owed == frozenset()
+
+    turn("take_back")
+    while turn() != "WaitForPerson":
+        assert len(took) < 30, took
+    assert (world.content(), len(world.swaps())) == (before, 2)
+    assert not [name for name, held in world.records.watermarks.holders("sales").items() if held.holds]

@@ -1,5 +1,8 @@
 """A process that stops just before the commit of its swap, and wakes up when others have settled it."""
 
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,12 +13,13 @@ from deltalake import DeltaTable
 from backfill_assets.core.next_step import Finished, Stuck, WaitForPerson, WaitUntil, next_step
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import Refused
-from backfill_assets.errors.correction import RetirementPremature, StillLive
+from backfill_assets.errors.correction import NothingToRollBack, RetirementPremature, StillLive
 from backfill_assets.errors.swaps import SwapNumberBurnt
 from backfill_assets.runbook import abandon, approve, cut_over, decommission, roll_back
 from backfill_assets.storage import table as table_module
 from backfill_assets.storage.swap_numbers import app_id
 from tests.runbook.world import World, copy_of, day, planted_at, world_at
+from tests.soak.forking import forking, is_over, is_stopped
 
 Meanwhile = Callable[[World, str], None]
 
@@ -252,3 +256,36 @@ def test_a_swap_that_the_ledger_has_lost_is_taken_over_from_the_table(
     assert len(world.swaps()) == len(world.events(correction, Step.CUT_OVER)) == 1
     roll_back(world.step_context(), correction, all_days=True)
     assert world.content() == planted_at()
+
+
+@pytest.mark.slow
+def test_a_real_process_that_stops_before_its_commit_is_refused_when_it_wakes_up(
+    approved: tuple[World, str], tmp_path: Path
+):
+    """Another one refuses its swap meanwhile, and takes the next: what went back is what that one had swapped."""
+    correction = approved[1]
+    worlds = {wakes: copy_of(approved[0], tmp_path / wakes.__name__) for wakes in (WAKES[0], live_has_moved_on)}
+    with forking("tests.soak.turns") as forker:
+        for wakes, world in worlds.items():
+            out, before = world.root.with_suffix(".out"), world.live.snapshot().commit
+            pid = forker.start("tests.soak.turns:stop_before_swap", out, root=str(world.root), correction=correction)
+            while not is_stopped(pid):
+                assert not is_over(pid), out.read_text()
+                time.sleep(0.02)
+            refused_by_another(world, correction, Step.CUT_OVER)
+            wakes(world, before)
+            found = world.content()
+
+            os.kill(pid, signal.SIGCONT)
+
+            assert forker.ends([pid], 60) == {pid: 0}
+            assert out.read_text().startswith(f"{SwapNumberBurnt.__name__} "), out.read_text()
+            assert (world.content(), world.swaps()) == (found, [])
+
+    world = worlds[live_has_moved_on]
+    assert isinstance(world.drive(correction), WaitUntil)
+    assert world.content() == world.right
+    roll_back(world.step_context(), correction, all_days=True)
+    assert world.content() == found
+    with pytest.raises(NothingToRollBack):
+        roll_back(world.step_context(), correction, all_days=True)

@@ -70,6 +70,11 @@ def is_over(pid: int) -> bool:
     return _stat(pid)[0] in "ZX"
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a forked process stands still until somebody wakes it up."""
+    return _stat(pid)[0] == "T"
+
+
 def ticks(pid: int) -> int:
     """How much of the processor a forked process has had, in hundredths of a second."""
     fields = _stat(pid)

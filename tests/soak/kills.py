@@ -77,25 +77,20 @@ def drawn(seed: int) -> Drawn:
 
 
 def run(asked: Asked, tell: Tell) -> Tally:
-    """So many rounds, each with a seed of its own, drawn from the one that is asked for."""
-    number, seeds, found = asked.number or 0, random.Random(asked.seed), list[str]()
-    landed, started = {"killed": 0, "stopped": 0}, time.process_time()
-    with rounds() as round_of:
+    """So many rounds, each with a seed of its own, drawn from the one that is asked for; Ctrl-C ends after fewer."""
+    number, seeds, tried = asked.number or 0, random.Random(asked.seed), list[Round]()
+    started = time.process_time()
+    with rounds() as round_of, suppress(KeyboardInterrupt):
         for count in range(1, number + 1):
-            seed = seeds.getrandbits(32)
-            there = round_of(seed)
-            found += [f"{what} (round seed {seed}, left in {there.folder})" for what in there.violations]
-            for name in landed:
-                landed[name] += there.landed.count(name)
+            tried.append(one := round_of(seeds.getrandbits(32)))
             cpu = (time.process_time() - started + round_of.forker.cpu_seconds()) / count
-            tell(
-                f"round {count} of {number}, seed {seed}: {', '.join(there.landed) or 'nobody was hit'}; "
-                f"{', '.join(there.ends)}; {len(there.violations)} violations, {cpu:.1f} CPU-s a round so far"
-            )
-            if there.violations:
-                tell(f"what is left of it is in {there.folder}")
-    tell(f"{landed['killed']} processes killed, {landed['stopped']} stopped, in {number} rounds")
-    return Tally(number, None, tuple(found))
+            tell(f"round {count} of {number}, seed {one.seed}: {one.told}, {cpu:.1f} CPU-s a round so far")
+            if one.violations:
+                tell(f"what is left of it is in {one.folder}")
+    landed = [blow for one in tried for blow in one.landed]
+    tell(f"{landed.count('killed')} processes killed, {landed.count('stopped')} stopped, in {len(tried)} rounds")
+    found = [f"{what} (round seed {one.seed}, left in {one.folder})" for one in tried for what in one.violations]
+    return Tally(len(tried), None, tuple(found))
 
 
 @dataclass
@@ -103,6 +98,7 @@ class Round:
     """A round as it went: where it is, what was done to whom, what each said, and what did not hold."""
 
     world: World
+    seed: int
     drawn: Drawn
     pids: dict[str, int] = field(default_factory=dict[str, int])
     asleep: set[str] = field(default_factory=set[str])
@@ -114,6 +110,12 @@ class Round:
     @property
     def folder(self) -> Path:
         return self.world.root.parent
+
+    @property
+    def told(self) -> str:
+        """The round in a line."""
+        hit = ", ".join(self.landed) or "nobody was hit"
+        return f"{hit}; {', '.join(self.ends)}; {len(self.violations)} violations"
 
     @property
     def said(self) -> list[dict[str, Any]]:
@@ -132,7 +134,7 @@ class Rounds:
     def __call__(self, seed: int) -> Round:
         folder = self.folder / f"round-{seed}"
         shutil.copytree(self.folder / "begin", folder / "lake")
-        one = Round(world_of(folder / "lake"), drawn(seed))
+        one = Round(world_of(folder / "lake"), seed, drawn(seed))
         with told_as_violations(one):
             self._turmoil(one, seed)
             one.violations += [line["why"] for line in one.said if line["did"] == "violation"]
