@@ -8,7 +8,7 @@ from datetime import datetime
 from backfill_assets.core.facts import Swapped
 from backfill_assets.core.reported import Amounts, History, Origin, Stated, total
 from backfill_assets.core.slots import Slot
-from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.base import BackfillAssetsError, in_one_line
 from backfill_assets.errors.reported import NothingPublished, NotRecorded, TimeToCome
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.storage.reported import Measured, Recorded, amounts_of, scanned
@@ -102,8 +102,9 @@ def keep_reported_quietly(ctx: StepContext) -> None:
     """The same at the end of something that has happened: what cannot be recorded now is recorded the next time."""
     try:
         keep_reported(ctx)
-    except (BackfillAssetsError, OSError):
-        LOG.exception("What %s shows is not recorded yet. The next nightly or maintenance does it.", ctx.table.name)
+    except (BackfillAssetsError, OSError) as error:
+        told = "What %s shows is not recorded yet (%s). The next nightly or maintenance does it."
+        LOG.warning(told, ctx.table.name, in_one_line(str(error)))
 
 
 def history_of(ctx: StepContext, days: Collection[Slot] | None = ()) -> History:

@@ -14,10 +14,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from backfill_assets.errors.adoption import AdoptionFailed, AdoptionOvertaken, FilesOfBeforeGone
 from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.lake import LakeUnreachable
 from backfill_assets.storage.commits import AFTER_COMMIT
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.foreign import ROWS, ForeignTable
 from backfill_assets.storage.layout import entry_of
+from backfill_assets.storage.operations import Operation, perform
 from backfill_assets.storage.snapshot import same_rows
 from backfill_assets.storage.syncing import force_read, force_rewritten
 from backfill_assets.storage.table import PROPERTIES
@@ -233,7 +235,7 @@ def _mark(folder: Folder, commit: int) -> str | None:
     """The adoption that made a commit; None when another writer did, or nobody yet."""
     try:
         lines = folder.read(entry_of(commit)).splitlines()
-    except OSError:
+    except (OSError, LakeUnreachable):
         return None
     infos: list[Mapping[str, Any]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]
     return infos[0]["commitInfo"].get(ADOPTION) if infos else None
@@ -248,7 +250,7 @@ def _commit(table: ForeignTable, adoption: str, make: Callable[[], object]) -> i
     number = table.handle.version() + 1
     force_read(table.folder, number - 1)
     try:
-        make()
+        perform(Operation.COMMIT, f"{table.folder.uri}/{entry_of(number)}", make)
     except (DeltaError, OSError, ValueError, pl.exceptions.PolarsError) as error:
         # The answer can be lost although the commit happened.
         if _mark(table.folder, number) != adoption:

@@ -17,8 +17,10 @@ from deltalake.exceptions import DeltaError
 from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.storage.actions import DataFile, milliseconds
-from backfill_assets.storage.entries import ACTIONS, is_lasting
+from backfill_assets.storage.entries import ACTIONS
+from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import entry_of
+from backfill_assets.storage.operations import Operation, is_lasting, perform, persist
 from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.snapshot import Snapshot, same_rows
 from backfill_assets.storage.syncing import force_read, force_written
@@ -87,50 +89,67 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
     """
     mark = uuid.uuid4().hex
     now = datetime.now(UTC)
-    refuse_overwriting(snapshot.folder)
-    force_read(snapshot.folder, snapshot.commit, [file.path for file in change.adds if file.is_new])
+    folder, number = snapshot.folder, snapshot.commit + 1  # the handle goes on to its own commit
+    refuse_overwriting(folder)
+    force_read(folder, number - 1, [file.path for file in change.adds if file.is_new])
     try:
-        snapshot.handle.create_write_transaction(
-            [
-                *(file.add_action(data_change=change.data_change) for file in change.adds),
-                *(file.remove_action(now, data_change=change.data_change) for file in change.removes),
-            ],
-            mode="append",
-            schema=snapshot.handle.schema(),
-            partition_by=[*snapshot.partition_columns],
-            commit_properties=CommitProperties(
-                custom_metadata={
-                    **_texts(change.metadata),
-                    ATTEMPT: mark,
-                    ACTIONS: str(len(change.adds) + len(change.removes)),
-                },
-                max_commit_retries=0,
-                app_transactions=[Transaction(*app) for app in change.apps] or None,
+        persist(
+            lambda: perform(
+                Operation.COMMIT, f"{folder.uri}/{entry_of(number)}", lambda: _commit(snapshot, change, mark, now)
             ),
-            post_commithook_properties=AFTER_COMMIT,
+            # With the same number and the same mark: whichever of them comes first, it is one commit.
+            while_true=lambda: _info_of(folder, number) is None,
         )
     except (DeltaError, OSError) as error:
         # The answer can be lost although the commit happened; a repeated append would then double its rows.
-        info = _next_commit(snapshot)
+        info = _info_of(folder, number)
         if info is None:
             refused = LakeUnreachable if is_lasting(error) else CommitUnknown
-            raise refused(snapshot.folder.uri, in_one_line(str(error))) from error
+            raise refused(folder.uri, in_one_line(str(error))) from error
         if info.get(ATTEMPT) != mark:
             return None
-    force_written(snapshot.folder, snapshot.commit + 1)
-    info = _next_commit(snapshot)
+    force_written(folder, number)
+    info = _info_of(folder, number)
     if info is not None and info.get(ATTEMPT) != mark:
         return None  # Another writer's is in its place.
     return _time(info or {"timestamp": milliseconds(now)})
 
 
-def _next_commit(snapshot: Snapshot) -> dict[str, Any] | None:
-    """The info of the commit after the snapshot, None when there is no such commit or it cannot be read."""
+def _commit(snapshot: Snapshot, change: Change, mark: str, now: datetime) -> None:
+    snapshot.handle.create_write_transaction(
+        [
+            *(file.add_action(data_change=change.data_change) for file in change.adds),
+            *(file.remove_action(now, data_change=change.data_change) for file in change.removes),
+        ],
+        mode="append",
+        schema=snapshot.handle.schema(),
+        partition_by=[*snapshot.partition_columns],
+        commit_properties=CommitProperties(
+            custom_metadata={
+                **_texts(change.metadata),
+                ATTEMPT: mark,
+                ACTIONS: str(len(change.adds) + len(change.removes)),
+            },
+            max_commit_retries=0,
+            app_transactions=[Transaction(*app) for app in change.apps] or None,
+        ),
+        post_commithook_properties=AFTER_COMMIT,
+    )
+
+
+def _info_of(folder: Folder, commit: int) -> dict[str, Any] | None:
+    """The info of a commit, None when there is no such commit.
+
+    Raises:
+        CommitUnknown: when nobody can say whether there is.
+    """
     try:
         # Opening the table at that commit would read the whole table's log again.
-        lines = snapshot.folder.read(entry_of(snapshot.commit + 1)).splitlines()
-    except OSError:
+        lines = folder.read(entry_of(commit)).splitlines()
+    except FileNotFoundError:
         return None
+    except LakeUnreachable as error:
+        raise CommitUnknown(folder.uri, in_one_line(str(error.__cause__ or error))) from error
     try:
         infos: list[dict[str, dict[str, Any]]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]
     except ValueError:

@@ -5,12 +5,15 @@ depend on the clocks of two hosts.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
 import polars as pl
 
+from backfill_assets.errors.lake import LakeUnreachable
 from backfill_assets.storage.commits import Change, Decision
+from backfill_assets.storage.entries import reaching
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.opening import Latest, latest
 from backfill_assets.storage.table import PROPERTIES, Snapshot, Table
@@ -98,9 +101,11 @@ class ControlTable:
 
     def _keep(self, commit: int, rows: pl.DataFrame) -> None:
         """What is known to be all rows at a commit need not be read back, unless another one came already."""
-        found = self._latest()
-        if found is not None and found.snapshot.commit == commit:
-            found.keep(self._whole, rows)
+        # The rows are written, whether or not they can be read back.
+        with suppress(LakeUnreachable):
+            found = self._latest()
+            if found is not None and found.snapshot.commit == commit:
+                found.keep(self._whole, rows)
 
     def _rows_at(self, snapshot: Snapshot) -> pl.DataFrame:
         """All rows at a commit that is about to be built upon; those that were read before, when it is the same."""
@@ -129,5 +134,6 @@ class ControlTable:
     def _read(self, snapshot: Snapshot, columns: Sequence[str]) -> pl.DataFrame:
         # With the code's schema: a column that the table does not have yet reads as null.
         read = replace(snapshot, schema=self._table.schema).scan().select([*dict.fromkeys([*columns, *self._order])])
-        frame: pl.DataFrame = read.sort(self._order, nulls_last=False, maintain_order=True).collect()
+        with reaching(snapshot.folder):
+            frame: pl.DataFrame = read.sort(self._order, nulls_last=False, maintain_order=True).collect()
         return frame.select(columns)

@@ -3,7 +3,6 @@
 delta-rs takes an empty entry for a commit that did nothing, and one that ends after a whole line for a shorter one.
 """
 
-import errno
 import json
 import re
 from collections.abc import Generator, Iterable
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from polars.exceptions import ComputeError
 
 from backfill_assets.errors.base import in_one_line
 from backfill_assets.errors.lake import LakeUnreachable, LogDamaged, LogLost
@@ -60,29 +61,16 @@ class Log:
         return [number for number in range(self.base(commit) + 1, commit + 1) if number not in self.entries]
 
 
-# What a store says that it says again however often it is asked: a place that is read-only, no folder, not ours.
-LASTING_ERRNOS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTDIR, errno.EISDIR, errno.EROFS, errno.ENAMETOOLONG})
-LASTING = re.compile(
-    rf"os error ({'|'.join(map(str, sorted(LASTING_ERRNOS)))})\b"
-    r"|Could not create local directory|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|\b40[13]\b"
-)
-
-
-def is_lasting(error: Exception) -> bool:
-    """Whether an error of a store will be the same the next time."""
-    return getattr(error, "errno", None) in LASTING_ERRNOS or bool(LASTING.search(str(error)))
-
-
 @contextmanager
 def reaching(folder: Folder) -> Generator[None]:
     """Say what could not be reached, and why.
 
     Raises:
-        LakeUnreachable: instead of an ``OSError``.
+        LakeUnreachable: instead of an ``OSError``, or of what Polars says of a file that it cannot read.
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, ComputeError) as error:
         raise LakeUnreachable(folder.uri, in_one_line(str(error))) from error
 
 
@@ -162,7 +150,7 @@ def drop_false_hint(folder: Folder) -> bool:
     """
     try:
         hinted = json.loads(folder.read(LAST_CHECKPOINT))["version"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, LakeUnreachable, ValueError, KeyError, TypeError):
         return False
     log = whole_log(folder)
     if hinted in log.checkpoints or log.lacks(log.newest):

@@ -14,7 +14,10 @@ import polars as pl
 
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
+from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.lake import FilesUndeleted, LakeUnreachable
 from backfill_assets.errors.setup import needs_extra
+from backfill_assets.storage.operations import Operation, perform
 
 FILE_URI = "file://"
 MOST_THREADS = 8
@@ -62,14 +65,18 @@ class Folder:
 
     def write(self, path: str, frame: pl.DataFrame) -> int:
         """Write one Parquet file and return its size in bytes."""
-        if self.local is None:
-            target = f"{self.uri}/{path}"
-            frame.write_parquet(target, compression="zstd", storage_options=self.storage_options)
-            return self.find([path])[0].size
-        place = self.local / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(place, compression="zstd")
-        return place.stat().st_size
+
+        def put() -> int:
+            if self.local is None:
+                target = f"{self.uri}/{path}"
+                frame.write_parquet(target, compression="zstd", storage_options=self.storage_options)
+                return self._find([path])[0].size
+            place = self.local / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            frame.write_parquet(place, compression="zstd")
+            return place.stat().st_size
+
+        return self._reached(Operation.PUT, path, put)
 
     def scan(self, paths: Sequence[str], schema: pl.Schema, partitions: pl.DataFrame | None = None) -> pl.LazyFrame:
         """Read files as one frame of the schema; ``partitions`` has a row for each file, a column for each of them.
@@ -83,17 +90,21 @@ class Folder:
             return pl.LazyFrame(schema=schema)
         by = [name for name in partitions.columns if name in schema] if partitions is not None else []
         names = [f"{self.local or self.uri}/{path}" for path in paths]
-        rows = pl.scan_parquet(
-            names,
-            schema=pl.Schema({name: kind for name, kind in schema.items() if name not in by}),
-            glob=False,
-            hive_partitioning=False,
-            missing_columns="insert",
-            extra_columns="ignore",
-            cast_options=AS_OTHERS_WRITE,
-            include_file_paths=FILE_COLUMN if by else None,
-            storage_options=self.storage_options or None,
-        )
+
+        def begin() -> pl.LazyFrame:
+            return pl.scan_parquet(
+                names,
+                schema=pl.Schema({name: kind for name, kind in schema.items() if name not in by}),
+                glob=False,
+                hive_partitioning=False,
+                missing_columns="insert",
+                extra_columns="ignore",
+                cast_options=AS_OTHERS_WRITE,
+                include_file_paths=FILE_COLUMN if by else None,
+                storage_options=self.storage_options or None,
+            )
+
+        rows = self._reached(Operation.READ, "", begin)
         if by and partitions is not None:
             of_file = partitions.select(pl.col(name).cast(schema[name]) for name in by)
             values = of_file.with_columns(pl.Series(FILE_COLUMN, names))
@@ -113,16 +124,23 @@ class Folder:
         Raises:
             FileNotFoundError: when there is no such file.
         """
-        if self.local is not None:
-            return (self.local / path).read_bytes()
-        with self._store().open_input_file(path) as stream:
-            return stream.read()
+
+        def read() -> bytes:
+            if self.local is not None:
+                return (self.local / path).read_bytes()
+            with self._store().open_input_file(path) as stream:
+                return stream.read()
+
+        return self._reached(Operation.READ, path, read)
 
     def find(self, paths: Collection[str]) -> list[Found]:
         """Those of the files that exist."""
+        return self._reached(Operation.LIST, "", lambda: self._find(paths))
+
+    def _find(self, paths: Collection[str]) -> list[Found]:
         if self.local is None and len(paths) > MOST_QUESTIONS:
             below = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120 - an object store's path is no Path
-            there = {found.path: found for found in self.listing(below)}
+            there = {found.path: found for found in self._listing(below)}
             return [there[path] for path in paths if path in there]
         if self.local is None:
             return _found(self._store().get_file_info(list(paths)))
@@ -135,6 +153,9 @@ class Folder:
 
     def listing(self, below: str = "") -> list[Found]:
         """Every file below a path, however deep; none when there is no such path."""
+        return self._reached(Operation.LIST, below, lambda: self._listing(below))
+
+    def _listing(self, below: str) -> list[Found]:
         if self.local is None:
             store = self._store()
             from pyarrow.fs import FileSelector  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
@@ -144,29 +165,33 @@ class Folder:
 
     def names(self, below: str) -> list[str]:
         """The names of the files and folders directly in a folder on disk; none when there is no such folder."""
-        try:
-            with os.scandir(f"{self.local}/{below}") as entries:
-                return [entry.name for entry in entries]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return self._reached(Operation.LIST, below, lambda: _names(f"{self.local}/{below}"))
 
     def holds_public_files(self) -> bool:
         """Whether a file lies below the root that is hidden by no leading underscore or dot."""
-        paths = _below(self.local, "") if self.local is not None else (found.path for found in self.listing())
-        return any(not path.startswith(("_", ".")) for path in paths)
+
+        def look() -> bool:
+            paths = _below(self.local, "") if self.local is not None else (found.path for found in self._listing(""))
+            return any(not path.startswith(("_", ".")) for path in paths)
+
+        return self._reached(Operation.LIST, "", look)
 
     def newest(self, below: str, ending: str) -> Found | None:
         """The last by name of the files directly in a folder with this ending; None when there is none.
 
         Names that do not begin with a digit are left out.
         """
-        root = self.local
-        if root is None:
-            files = [found for found in self.listing(below) if found.path.endswith(ending)]
-            numbered = [found for found in files if found.path.removeprefix(f"{below}/")[:1].isdigit()]
-            return max(numbered, key=lambda found: found.path, default=None)
-        names = [name for name in self.names(below) if name.endswith(ending) and name[0].isdigit()]
-        return _on_disk(root, f"{below}/{max(names)}") if names else None
+
+        def look() -> Found | None:
+            if self.local is None:
+                files = [found for found in self._listing(below) if found.path.endswith(ending)]
+                numbered = [found for found in files if found.path.removeprefix(f"{below}/")[:1].isdigit()]
+                return max(numbered, key=lambda found: found.path, default=None)
+            there = _names(f"{self.local}/{below}")
+            names = [name for name in there if name.endswith(ending) and name[0].isdigit()]
+            return _on_disk(self.local, f"{below}/{max(names)}") if names else None
+
+        return self._reached(Operation.LIST, below, look)
 
     def delete(self, paths: Collection[str]) -> None:
         """Delete the files; one that is gone already is no error."""
@@ -178,7 +203,7 @@ class Folder:
             elif store is not None:
                 store.delete_file(path)
 
-        in_threads(delete_one, paths)
+        in_threads(lambda path: self._reached(Operation.DELETE, path, lambda: delete_one(path)), [*paths])
 
     def move(self, path: str, to: str) -> None:
         """Give a file another place; on disk in one step."""
@@ -191,11 +216,30 @@ class Folder:
 
     def prune(self, below: str) -> None:
         """Remove folders on disk that hold nothing, below a path and that path itself."""
-        if self.local is None:
+        if (root := self.local) is None:
             return
-        for folder, _, _ in os.walk(self.local / below, topdown=False):
-            with suppress(OSError):
-                Path(folder).rmdir()
+
+        def remove() -> None:
+            for folder, _, _ in os.walk(root / below, topdown=False):
+                with suppress(OSError):
+                    Path(folder).rmdir()
+
+        self._reached(Operation.DELETE, below, remove)
+
+    def _reached(self, operation: Operation, path: str, work: Callable[[], Got]) -> Got:
+        """Do an operation on a path below the folder, and say what could not be reached, and why.
+
+        Raises:
+            FileNotFoundError: when something is not there.
+            LakeUnreachable, FilesUndeleted: instead of any other ``OSError``.
+        """
+        try:
+            return perform(operation, f"{self.uri}/{path}", work)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            refused = FilesUndeleted if operation is Operation.DELETE else LakeUnreachable
+            raise refused(self.uri, in_one_line(str(error))) from error
 
     def _store(self) -> Any:
         # It imports pyarrow, a third of a second that no process of a lake on disk has to wait for.
@@ -216,6 +260,14 @@ def _below(root: Path, below: str) -> Iterator[str]:
     for folder, _, names in os.walk(root / below, onerror=refused):
         inside = Path(folder).relative_to(root).as_posix()
         yield from (name if inside == "." else f"{inside}/{name}" for name in names)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _on_disk(root: Path, path: str) -> Found | None:

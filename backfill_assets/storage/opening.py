@@ -17,17 +17,26 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
-from backfill_assets.errors.lake import CommitGone, FeatureUnsupported, LogDamaged, PartitionUnfit, TableMissing
+from backfill_assets.errors.lake import (
+    CommitGone,
+    FeatureUnsupported,
+    LakeUnreachable,
+    LogDamaged,
+    PartitionUnfit,
+    TableMissing,
+)
 from backfill_assets.storage.entries import (
     drop_false_hint,
     flaw_in,
     newest_entry,
+    reaching,
     refuse_damaged,
     refuse_lost,
     whole_log,
 )
 from backfill_assets.storage.features import refuse_unreadable
 from backfill_assets.storage.files import Folder, Found
+from backfill_assets.storage.operations import Operation, can_pass, is_lasting, perform
 from backfill_assets.storage.schema import DELTA_NAMES
 from backfill_assets.storage.snapshot import Snapshot
 
@@ -61,7 +70,11 @@ def open_any(folder: Folder, commit: int | None = None) -> DeltaTable:
         LakeUnreachable: when the store does not answer, or does not let us in.
     """
     try:
-        handle = DeltaTable(folder.uri, version=commit, storage_options=folder.storage_options)
+        handle = perform(
+            Operation.READ,
+            folder.uri,
+            lambda: DeltaTable(folder.uri, version=commit, storage_options=folder.storage_options),
+        )
     except (DeltaError, OSError) as error:
         if drop_false_hint(folder):
             return open_any(folder, commit)
@@ -83,10 +96,11 @@ def explained(folder: Folder, commit: int | None, error: Exception) -> BackfillA
     if commit is not None and (commit > log.newest or (log.lacks(commit) and not log.lacks(log.newest))):
         return CommitGone(folder.uri, commit)
     wanted = log.newest if commit is None else commit
-    unread = (
-        f"checkpoint {log.base(wanted)} cannot be read ({told})" if "arquet" in told or "heckpoint" in told else told
-    )
     flaw = flaw_in(folder, log, wanted)
+    is_of_log = "arquet" in told or "heckpoint" in told
+    if flaw is None and not is_of_log and (isinstance(error, OSError) or is_lasting(error) or can_pass(error)):
+        return LakeUnreachable(folder.uri, told)
+    unread = f"checkpoint {log.base(wanted)} cannot be read ({told})" if is_of_log else told
     last = log.last(wanted) if flaw and flaw.startswith(f"commit {wanted} ") else ""
     return LogDamaged(folder.uri, flaw or unread, last)
 
@@ -120,7 +134,9 @@ def polars_type(name: str) -> pl.DataType | None:
 
 def commit_with(snapshot: Snapshot, metadata: Mapping[str, str]) -> tuple[int, datetime] | None:
     """The number and time of the newest commit with this metadata, by the table's log; None when the log has none."""
-    for info in snapshot.handle.history():
+    with reaching(snapshot.folder):
+        history = perform(Operation.READ, snapshot.folder.uri, snapshot.handle.history)
+    for info in history:
         if all(info.get(key) == value for key, value in metadata.items()):
             return info["version"], datetime.fromtimestamp(info["timestamp"] / 1000, UTC)
     return None

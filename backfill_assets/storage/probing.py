@@ -13,9 +13,11 @@ from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
 from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
+from backfill_assets.errors.lake import FilesUndeleted, LakeUnreachable
 from backfill_assets.errors.store import StoreOverwrites
 from backfill_assets.storage.entries import reaching
 from backfill_assets.storage.files import Folder
+from backfill_assets.storage.operations import Operation, perform
 
 PROBE = "_backfill_probe"
 WRITERS, TIMES = 4, 4
@@ -41,7 +43,8 @@ def refuse_overwriting(folder: Folder) -> None:
     if store in _tried:
         return
     with reaching(folder):
-        if _overwrites(folder, f"{PROBE}_{uuid.uuid4().hex}"):
+        name = f"{PROBE}_{uuid.uuid4().hex}"
+        if perform(Operation.COMMIT, f"{folder.uri}/{name}", lambda: _overwrites(folder, name)):
             raise StoreOverwrites(bucket)
     _tried.add(store)
 
@@ -55,7 +58,7 @@ def _overwrites(folder: Folder, name: str) -> bool:
     except DeltaError as error:
         raise OSError(str(error)) from error
     finally:
-        with suppress(OSError):
+        with suppress(FilesUndeleted, LakeUnreachable):
             folder.delete([found.path for found in folder.listing(name)])
 
 

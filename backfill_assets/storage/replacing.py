@@ -7,8 +7,10 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from backfill_assets.storage.operations import Operation, perform
 from backfill_assets.storage.syncing import force
 
 
@@ -35,14 +37,14 @@ def replace_files(contents: Mapping[Path, bytes | None]) -> None:
                 _write(drafts[target], content)
         for target, content in contents.items():
             if content is None:
-                target.unlink(missing_ok=True)
+                perform(Operation.DELETE, str(target), partial(target.unlink, missing_ok=True))
             else:
-                drafts[target].replace(target)
+                perform(Operation.PUT, str(target), partial(_put, drafts[target], target))
         force({folder for target in contents for folder in (target.parent, target.parent.parent) if folder.exists()})
     finally:
         for draft in drafts.values():
             with suppress(OSError):
-                draft.unlink(missing_ok=True)
+                perform(Operation.DELETE, str(draft), partial(draft.unlink, missing_ok=True))
 
 
 def create_text(target: Path, text: str) -> None:
@@ -66,5 +68,11 @@ def create_text(target: Path, text: str) -> None:
 
 def _write(draft: Path, content: bytes) -> None:
     draft.parent.mkdir(parents=True, exist_ok=True)
-    draft.write_bytes(content)
+    perform(Operation.PUT, str(draft), lambda: draft.write_bytes(content))
     force([draft])
+
+
+def _put(draft: Path, target: Path) -> None:
+    # Tried again because the answer was lost, there is no draft any more.
+    if draft.exists() or not target.exists():
+        draft.replace(target)

@@ -12,6 +12,7 @@ from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.commits import Change, Commit, Decision
 from backfill_assets.storage.files import Found
 from backfill_assets.storage.layout import LOG, SET_ASIDE, STAGED_PREFIX, staged_folder
+from backfill_assets.storage.operations import Operation, perform
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.syncing import force_base, force_read, force_written
@@ -179,17 +180,19 @@ def maintain(  # everything that keeps a file is named
 def _unused(live: Table, retention: timedelta, now: datetime, keep_commits: Collection[int]) -> set[str]:
     """Files that left the table longer ago than the retention, and old files that never entered it."""
     handle = live.snapshot().handle
-    left, all_unused = (
-        set(
-            handle.vacuum(
-                retention_hours=int(retention / timedelta(hours=1)),
-                dry_run=True,
-                enforce_retention_duration=False,
-                full=full,
-                keep_versions=sorted(keep_commits) or None,
-            )
+
+    def listed(*, full: bool) -> set[str]:
+        found = handle.vacuum(
+            retention_hours=int(retention / timedelta(hours=1)),
+            dry_run=True,
+            enforce_retention_duration=False,
+            full=full,
+            keep_versions=sorted(keep_commits) or None,
         )
-        for full in (False, True)
+        return set(found)
+
+    left, all_unused = (
+        perform(Operation.LIST, live.uri, lambda full=full: listed(full=full)) for full in (False, True)
     )
     oldest = now - max(retention, LONGEST_WRITE)
     never_entered = live.folder.find(sorted(all_unused - left))
@@ -247,7 +250,7 @@ def clean_log(table: Table, before: datetime, keep_commits: Collection[int] = ()
     newest = max(commits, default=-1)
     if newest - max(checkpoints, default=-1) >= COMMITS_PER_CHECKPOINT:
         handle = table.snapshot().handle
-        handle.create_checkpoint()
+        perform(Operation.PUT, table.uri, handle.create_checkpoint)
         force_written(table.folder, handle.version())
     needed = [number - 1 for number, found in commits.items() if found.modified >= before]
     first_needed = min([*needed, *keep_commits], default=newest)

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn, detect, slots_in
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import BadInput
-from backfill_assets.errors.lake import NotByDay, PartitionUnfit
+from backfill_assets.errors.lake import LakeUnreachable, NotByDay, PartitionUnfit
 from backfill_assets.storage.actions import DataFile, files_in, fingerprint_of, unquoted
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.layout import SLOT
@@ -156,7 +156,7 @@ class Snapshot:
         try:
             for path, _ in sorted(self.names(day)):
                 digest.update(hashlib.sha256(self.folder.read(path)).digest())
-        except OSError:
+        except (OSError, LakeUnreachable):
             return ""
         return digest.hexdigest() if self.names(day) else ""
 

@@ -20,6 +20,7 @@ from backfill_assets.errors.lake import CommitUnknown
 from backfill_assets.storage.entries import LAST_CHECKPOINT, reaching
 from backfill_assets.storage.files import MOST_THREADS, Folder, in_threads
 from backfill_assets.storage.layout import LOG, checkpoint_of, entry_of
+from backfill_assets.storage.operations import Operation, perform
 
 SWITCH, STATES = "BACKFILL_SYNC", ("on", "off")
 # Who else writes to a table may force nothing, and so many of its entries below the one that was read are forced too.
@@ -147,6 +148,10 @@ def _force_all(force_one: Callable[[Path], None], paths: Sequence[Path]) -> None
 
 
 def _force(path: Path) -> None:
+    perform(Operation.SYNC, str(path), lambda: _sync(path))
+
+
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         if hasattr(fcntl, "F_FULLFSYNC"):  # on a Mac the drive keeps what it was given until it is told this

@@ -1,6 +1,5 @@
 """Delta tables of the lake, and the one way to write them: compare and swap on the commit one has read."""
 
-import random
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -10,16 +9,14 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import DeltaError
 
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
-from backfill_assets.errors.base import BackfillAssetsError, in_one_line
-from backfill_assets.errors.lake import CommitContended, CommitUnknown, LakeUnreachable
+from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.errors.lake import CommitContended, CommitUnknown, FilesUndeleted
 from backfill_assets.storage.actions import DataFile, milliseconds, name_of, statistics_of, written_values
 from backfill_assets.storage.commits import (
-    AFTER_COMMIT,
     Attempts,
     Change,
     Commit,
@@ -29,13 +26,14 @@ from backfill_assets.storage.commits import (
     attempt,
     pause,
 )
-from backfill_assets.storage.entries import is_lasting, newest_entry, reaching, refuse_lost
+from backfill_assets.storage.creating import Refusals, commit_columns, create_empty
+from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
 from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
-from backfill_assets.storage.syncing import force_read, force_written
+from backfill_assets.storage.syncing import force_read
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
 
@@ -92,27 +90,15 @@ class Table:
     def create(self) -> None:
         """Create the empty table, by any number of creators at once; one that exists is left as it is."""
         schema = delta_schema(self.uri, self.schema, self.partition.name if self.partition else "")
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        by = [self.partition.name] if self.partition else []
+        refused = Refusals(self.folder)
         while not self.exists():
             refuse_overwriting(self.folder)
             try:
-                DeltaTable.create(
-                    self.uri,
-                    schema,
-                    mode="ignore",
-                    partition_by=[self.partition.name] if self.partition else [],
-                    configuration={**self.properties},
-                    storage_options=self.folder.storage_options,
-                    # With retries the second of two creators commits the table's metadata once more.
-                    commit_properties=CommitProperties(max_commit_retries=0),
-                )
+                create_empty(self.folder, schema, by, self.properties)
             except (DeltaError, OSError) as error:
                 # Another creator came first, or is about to: then the table exists the next time round.
-                if is_lasting(error) or time.monotonic() > deadline:
-                    raise LakeUnreachable(self.uri, in_one_line(str(error))) from error
-                time.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter, no secret
-            else:
-                force_written(self.folder, 0)
+                refused.wait_after(error)
 
     def snapshot(self, commit: int | None = None) -> Snapshot:
         """The newest commit, or an earlier one.
@@ -189,15 +175,8 @@ class Table:
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
             if not lacking:
                 return
-            read = snapshot.commit  # the handle goes on to its own commit
-            force_read(self.folder, read)
-            with suppress(CommitFailedError):
-                snapshot.handle.alter.add_columns(
-                    lacking,
-                    commit_properties=CommitProperties(max_commit_retries=0),
-                    post_commithook_properties=AFTER_COMMIT,
-                )
-                force_written(self.folder, read + 1)
+            if commit_columns(snapshot, lacking):
+                return
             if time.monotonic() - started > DEADLINE_SECONDS:
                 raise CommitContended(self.uri, refused + 1, DEADLINE_SECONDS)
             pause(refused)
@@ -291,10 +270,9 @@ class Table:
         column, path = self.partition, f"part-{uuid.uuid4()}.parquet"
         if column is not None and day is not None:
             path = f"{column.folder(value or str(day))}/{path}"
-        with reaching(self.folder):
-            size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
+        size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
         return DataFile(path, size, day, now, frame.height, stats, name_of(column), value, is_new=True)
 
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
-        with suppress(DeltaError, OSError):
+        with suppress(FilesUndeleted):
             self.folder.delete([file.path for file in files])

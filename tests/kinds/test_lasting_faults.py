@@ -8,7 +8,7 @@ import pytest
 
 from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.storage import commits
-from backfill_assets.storage.entries import is_lasting
+from backfill_assets.storage.operations import is_lasting
 from backfill_assets.storage.table import Change, Table
 from tests.storage.lakes import SMALL, created, day, worth
 
@@ -19,7 +19,7 @@ SAID: list[tuple[Exception, bool]] = [
     (OSError("Unable to open file /x: File name too long (os error 36)"), True),
     (OSError("Generic S3 error: Client error with status 403 Forbidden: <Code>AccessDenied</Code>"), True),
     (OSError("Generic S3 error: <Code>NoSuchBucket</Code>"), True),
-    (OSError("Unable to open file: No space left on device (os error 28)"), False),
+    (OSError("Unable to open file: No space left on device (os error 28)"), True),
     (OSError("Too many open files (os error 24)"), False),
     (OSError("Generic S3 error: Server error with status 503 Service Unavailable"), False),
     (OSError("error sending request for url (http://x): connection closed (os error 104)"), False),

@@ -116,6 +116,7 @@ class World:
     now: datetime = START
     surroundings: InMemory = field(default_factory=lambda: InMemory(reports=(REPORT,)))
     built: list[str] = field(default_factory=list)
+    at_rest: NextStep | None = None
 
     @property
     def records(self) -> Records:

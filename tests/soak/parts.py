@@ -22,5 +22,7 @@ class Part:
 
 PARTS: tuple[Part, ...] = (
     Part("histories", "histories", "what a team, strangers and dying processes do to one table, in any order"),
+    Part("fault points", "fault_points", "every fault at every operation of storage"),
+    Part("forgetting-disk points", "forgetting_points", "power cuts before every operation that writes"),
     Part("kill rounds", "kills", "real processes at once on one lake, of which some are killed or stopped"),
 )

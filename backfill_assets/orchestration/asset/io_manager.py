@@ -1,6 +1,6 @@
 """The Delta Lake IO manager: waves of a correctable table, and any other frame, as days of a Delta table."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -37,6 +37,7 @@ from backfill_assets.orchestration.reports.freeze import Freezer, keys_of_run
 from backfill_assets.orchestration.reports.reach import WHOLE
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.builds import Build
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.completeness import Completeness
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
@@ -141,7 +142,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         builds = [(file, self._build(wave, file, run_id)) for file in files.values()]
         records.builds.record(builds)
 
-        def decide(live: Snapshot) -> Change:
+        def decide(live: Snapshot) -> Decision[Change, None]:
             if not wave.correction:
                 guard.refuse(wave.frames.keys(), live.days)
             _refuse_closed(records, wave)
@@ -149,13 +150,9 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
                 if live.names(slot) != names:
                     raise StateMoved(wave.name, slot)
             removes = tuple(file for of_day in live.files_of(wave.frames.keys()).values() for file in of_day)
-            return Change(tuple(files.values()), removes, metadata=self._commit_metadata(wave, run_id))
+            return Decision(Change(tuple(files.values()), removes, metadata=self._commit_metadata(wave, run_id)), None)
 
-        try:
-            return target.commit(decide)
-        except Exception:
-            _discard(target, files.values())
-            raise
+        return target.commit_written(decide, files.values()).commit
 
     def _build(self, wave: Wave, file: DataFile, run_id: str) -> Build:
         day = cast("date", file.day)  # waves are by day
@@ -266,13 +263,10 @@ def _refuse_closed(records: Records, wave: Wave) -> None:
 def _replace_all(table: Table, frame: pl.DataFrame) -> Commit | None:
     table.create()
     written = table.write_files({None: frame})
-    return table.commit(lambda there: Change(tuple(written.values()), tuple(there.files.get(None, ()))))
-
-
-def _discard(table: Table, files: Collection[DataFile]) -> None:
-    """Delete files that never became visible, unless a commit whose answer was lost made them so."""
-    visible = {path for _, of_day in table.snapshot().files.items() for path in (file.path for file in of_day)}
-    table.folder.delete([file.path for file in files if file.path not in visible])
+    adds = tuple(written.values())
+    return table.commit_written(
+        lambda there: Decision(Change(adds, tuple(there.files.get(None, ()))), None), adds
+    ).commit
 
 
 def _metadata(name: str, commit: Commit | None, rows: int) -> Mapping[str, dg.MetadataValue]:

@@ -1,0 +1,136 @@
+"""The one place that every operation on a lake's storage passes: commits, files written, read, listed, deleted, forced.
+
+What goes wrong with storage goes wrong here. What can pass is tried again here, where trying again changes nothing; and
+a test puts itself around the operations here to let any of them fail (:func:`around`).
+"""
+
+import errno
+import random
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from time import monotonic, sleep
+from typing import Protocol, TypeVar
+
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+Result = TypeVar("Result")
+
+
+class Operation(StrEnum):
+    """What is done to storage."""
+
+    COMMIT = "commit"
+    PUT = "put"
+    READ = "read"
+    LIST = "list"
+    DELETE = "delete"
+    SYNC = "sync"
+
+
+# Done twice they leave what they leave done once. A commit is not among them: it is known by its mark whether it
+# happened. Nor is a sync: a disk that refused once may say the next time that it holds what it has dropped.
+REPEATABLE = frozenset({Operation.PUT, Operation.READ, Operation.LIST, Operation.DELETE})
+TRIES = 4
+# What took longer was tried again by delta-rs already.
+LONGEST_TRIED_SECONDS = 20.0
+
+# What a store says again and again: the place is read-only or full, is no folder, is not ours.
+LASTING_ERRNOS = frozenset(
+    {
+        errno.EPERM,
+        errno.EACCES,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EROFS,
+        errno.ENAMETOOLONG,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+    }
+)
+LASTING = re.compile(
+    rf"os error ({'|'.join(map(str, sorted(LASTING_ERRNOS)))})\b"
+    r"|Could not create local directory|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|\b40[13]\b"
+)
+# What it may not say the next time: nobody answered in time, or not now.
+PASSING_ERRNOS = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EINTR,
+        errno.EBUSY,
+        errno.ETIMEDOUT,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.EPIPE,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.ESTALE,
+        errno.EMFILE,
+        errno.ENFILE,
+    }
+)
+PASSING = re.compile(
+    rf"os error ({'|'.join(map(str, sorted(PASSING_ERRNOS)))})\b"
+    r"|\b(429|50[0234])\b|[Tt]imed? ?out|[Cc]onnection (closed|reset|refused)|error sending request|SlowDown"
+)
+
+
+def is_lasting(error: Exception) -> bool:
+    """Whether an error of a store will be the same the next time."""
+    return getattr(error, "errno", None) in LASTING_ERRNOS or bool(LASTING.search(str(error)))
+
+
+def can_pass(error: Exception) -> bool:
+    """Whether an error of a store may be gone a moment later."""
+    if isinstance(error, CommitFailedError) or is_lasting(error):
+        return False
+    return getattr(error, "errno", None) in PASSING_ERRNOS or bool(PASSING.search(str(error)))
+
+
+class Around(Protocol):
+    """What a test does around each operation: it does the work, or lets it fail before or after."""
+
+    def __call__(self, operation: Operation, where: str, work: Callable[[], Result], /) -> Result:
+        """Do the operation at a place of the lake."""
+        ...
+
+
+def _just_do(_operation: Operation, _where: str, work: Callable[[], Result], /) -> Result:
+    return work()
+
+
+_around: Around = _just_do
+
+
+@contextmanager
+def around(does: Around) -> Generator[None]:
+    """Put something around every operation of this process within, for tests."""
+    global _around  # noqa: PLW0603 - operations of one process have one thing around them
+    before, _around = _around, does
+    try:
+        yield
+    finally:
+        _around = before
+
+
+def perform(operation: Operation, where: str, work: Callable[[], Result]) -> Result:
+    """Do an operation; what can pass is tried again where that changes nothing."""
+    if operation not in REPEATABLE:
+        return _around(operation, where, work)
+    return persist(lambda: _around(operation, where, work))
+
+
+def persist(work: Callable[[], Result], *, while_true: Callable[[], bool] = lambda: True) -> Result:
+    """Do something, and do it again where its error can pass, as long as it is true that it may be done again."""
+    began = monotonic()
+    for tried in range(1, TRIES):
+        try:
+            return work()
+        except (DeltaError, OSError) as error:
+            if not can_pass(error) or monotonic() - began > LONGEST_TRIED_SECONDS or not while_true():
+                raise
+        sleep(random.uniform(0.25, 1) * 0.05 * 4**tried)  # noqa: S311 - jitter, no secret
+    return work()
