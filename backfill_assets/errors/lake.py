@@ -74,16 +74,6 @@ class LakeUnreachable(Refused):
         )
 
 
-class FilesUndeleted(Refused):
-    """The store does not let go of files."""
-
-    def __init__(self, uri: str, why: str) -> None:
-        super().__init__(
-            f"Files of {uri} could not be deleted ({why}). Nothing needs them, and what was not deleted is as it was. "
-            "Check the store and the rights on it, then run the same again, which deletes the rest."
-        )
-
-
 class CommitUnknown(BackfillAssetsError):
     """The answer to a commit was lost, and the table does not tell whether it happened."""
 

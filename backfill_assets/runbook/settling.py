@@ -10,7 +10,7 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import SwapIsOpen
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import Refused
-from backfill_assets.errors.lake import CommitContended
+from backfill_assets.errors.lake import CommitContended, LakeUnreachable
 from backfill_assets.errors.swaps import (
     StagedFilesMissing,
     SwapCalledOff,
@@ -118,8 +118,8 @@ def take(ctx: StepContext, planned: SwapPlanned, manifest: Manifest) -> Event:
     commit: Commit | None = None
     try:
         commit = TAKE[planned.step](live_table, manifest, metadata=_commit_metadata(ctx, planned.step))
-    except CommitContended:
-        raise
+    except (CommitContended, LakeUnreachable):
+        raise  # Nobody has refused it, and it stays planned.
     except SwapUnverified as error:
         at = _swapped_at(ctx, live_table.snapshot(), manifest)
         _tell_swapped(ctx, manifest, replace(_swapped(ctx, planned, manifest, at, None), unverified=str(error)))

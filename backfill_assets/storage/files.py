@@ -15,8 +15,9 @@ import polars as pl
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import in_one_line
-from backfill_assets.errors.lake import FilesUndeleted, LakeUnreachable
+from backfill_assets.errors.lake import LakeUnreachable
 from backfill_assets.errors.setup import needs_extra
+from backfill_assets.errors.store import FilesUndeleted
 from backfill_assets.storage.operations import Operation, perform
 
 FILE_URI = "file://"

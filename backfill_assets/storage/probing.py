@@ -13,8 +13,8 @@ from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
 from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
-from backfill_assets.errors.lake import FilesUndeleted, LakeUnreachable
-from backfill_assets.errors.store import StoreOverwrites
+from backfill_assets.errors.lake import LakeUnreachable
+from backfill_assets.errors.store import FilesUndeleted, StoreOverwrites
 from backfill_assets.storage.entries import reaching
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.operations import Operation, perform

@@ -14,7 +14,8 @@ from deltalake.exceptions import DeltaError
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.lake import CommitContended, CommitUnknown, FilesUndeleted
+from backfill_assets.errors.lake import CommitContended, CommitUnknown
+from backfill_assets.errors.store import FilesUndeleted
 from backfill_assets.storage.actions import DataFile, milliseconds, name_of, statistics_of, written_values
 from backfill_assets.storage.commits import (
     Attempts,

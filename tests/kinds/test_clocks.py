@@ -42,7 +42,7 @@ from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.proofs import Samples
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Table
-from tests.runbook.test_killed_anywhere import corrected, decommissioned, rolled_back
+from tests.runbook.killing import corrected, decommissioned, rolled_back
 from tests.runbook.world import World, world_at
 from tests.soak.forking import Forker, forking
 from tests.sources.test_raw_log import KEY, READINGS, Utility, reading

@@ -20,7 +20,7 @@ from backfill_assets.runbook.opening import join_or_open
 from tests.e2e.small_lake import FACT
 from tests.orchestration.daemon import NOW, by_hand, stage_by_hand
 from tests.orchestration.worlds import HISTORY
-from tests.runbook.test_killed_anywhere import killed_everywhere
+from tests.runbook.killing import killed_everywhere
 from tests.runbook.world import REPORT, TABLE, World, day, days, world_at
 
 TAKEN = [Step.VERIFY_SOURCE, Step.RESET_WATERMARKS, Step.STAGE, Step.VALIDATE]

@@ -16,7 +16,7 @@ import pytest
 
 from backfill_assets.core.next_step import Finished, NextStep, WaitForPerson, WaitUntil
 from backfill_assets.core.steps import NINE_STEPS, Ending, NoticeKind, Outcome, Step
-from tests.runbook.test_killed_anywhere import corrected, decommissioned, rolled_back
+from tests.runbook.killing import corrected, decommissioned, rolled_back
 from tests.runbook.world import World, planted_at, right_at
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"

@@ -1,6 +1,5 @@
-"""A correction on a disk that forgets: what was declared outlives the cut, what was not is carried on after it."""
+"""A correction on a real file system, of which an image is copied the moment that something is declared."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
@@ -16,8 +14,7 @@ from backfill_assets.core.next_step import WaitUntil
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.storage import table as table_module
-from tests.forgetting_disk import forgetting
-from tests.runbook.test_killed_anywhere import corrected, rolled_back
+from tests.runbook.killing import corrected
 from tests.runbook.world import World, world_at
 
 pytestmark = pytest.mark.slow
@@ -38,56 +35,6 @@ def at_each_commit(look: Callable[[Path], None]) -> Iterator[None]:
         yield
     finally:
         table_module.attempt = real
-
-
-def named(table: Path) -> dict[str, int]:
-    """The data files of a table by their sizes, as its whole log tells."""
-    files: dict[str, int] = {}
-    for entry in sorted((table / "_delta_log").glob("*.json")):
-        for action in map(json.loads, entry.read_text().splitlines()):
-            if "add" in action:
-                files[unquote(action["add"]["path"])] = action["add"]["size"]
-            if "remove" in action:
-                files.pop(unquote(action["remove"]["path"]), None)
-    return files
-
-
-def test_whatever_was_committed_is_there_with_its_files_whenever_the_power_is_cut(tmp_path: Path):
-    world, cuts = world_at(tmp_path / "lake"), []
-
-    def cut(table: Path) -> None:
-        for names_kept in (False, True):
-            there = disk.after_cut(tmp_path / "cut", names_kept=names_kept)
-            copy = there / table.relative_to(world.root)
-            assert named(copy) == named(table), table
-            assert {path: (copy / path).stat().st_size for path in named(copy)} == named(copy), table
-            shutil.rmtree(there)
-        cuts.append(table.name)
-
-    with forgetting(world.root) as disk, at_each_commit(cut):
-        corrected(world)
-        rolled_back(world)
-    assert len(cuts) > 25
-    assert cuts.count("sales") == 2
-
-
-def test_what_was_not_declared_is_carried_on_after_the_cut(tmp_path: Path):
-    """After the first commit to each table, and after each around the swap, there is a cut."""
-    world, cuts = world_at(tmp_path / "lake"), dict[tuple[str, ...], World]()
-
-    def cut(table: Path) -> None:
-        heard = [f"{event.step} {event.outcome}" for of in world.records.ledger.histories().values() for event in of]
-        state = (table.name, *[one for one in heard[-1:] if one.startswith("cut_over")])
-        if state not in cuts:
-            root = disk.after_cut(tmp_path / f"cut-{len(cuts)}")
-            cuts[state] = replace(world, root=root, surroundings=world.surroundings.copy(), built=[*world.built])
-
-    with forgetting(world.root) as disk, at_each_commit(cut):
-        corrected(world)
-
-    for state, there in cuts.items():
-        assert_corrected_once(there, state)
-    assert len(cuts) > 7
 
 
 def assert_corrected_once(world: World, state: object) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from backfill_assets.errors.lake import CommitUnknown, FilesUndeleted, LakeUnreachable
+from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
+from backfill_assets.errors.store import FilesUndeleted
 from backfill_assets.storage import operations
 from backfill_assets.storage.operations import TRIES, Operation, can_pass, perform
 from tests.fault_stories import corrected, driven, rolled_back
