@@ -21,10 +21,10 @@ from backfill_assets.errors.adoption import (
 from backfill_assets.runbook.adoption_findings import Asked, judged
 from backfill_assets.storage.adopting import Rewrite, differing_days, keep_longer, own_commits, rewrite, take_back
 from backfill_assets.storage.adoptions import Adoption, Stage
-from backfill_assets.storage.commits import pause
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.foreign import ForeignTable
 from backfill_assets.storage.looked import looked_at
+from backfill_assets.storage.operations import pause
 from backfill_assets.storage.records import Records
 
 MOST_ATTEMPTS = 5

@@ -1,8 +1,6 @@
 """One attempt to commit a change from the very handle it was decided on, and whether it happened."""
 
 import json
-import random
-import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +23,6 @@ from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.snapshot import Snapshot, same_rows
 from backfill_assets.storage.syncing import force_read, force_written
 
-LONGEST_PAUSE_SECONDS = 1.0
 # The unique mark of one attempt to commit, by which it is known again when the answer was lost on the way.
 ATTEMPT = "backfill_assets/attempt"
 
@@ -164,12 +161,6 @@ def _time(info: Mapping[str, Any]) -> datetime:
 
 def _texts(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value if isinstance(value, str) else simplejson.dumps(value) for key, value in metadata.items()}
-
-
-def pause(attempt: int) -> None:
-    """Wait a moment, longer and less predictably after every refusal."""
-    longest = min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))
-    time.sleep(random.uniform(0, longest))  # noqa: S311 - jitter, no secret
 
 
 Files = dict[date | None, DataFile]

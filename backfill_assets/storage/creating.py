@@ -1,6 +1,5 @@
 """The commits that delta-rs words by itself: an empty table, and new columns of one."""
 
-import random
 import time
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +12,7 @@ from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.storage.commits import AFTER_COMMIT
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import entry_of
-from backfill_assets.storage.operations import LONGEST_TRIED_SECONDS, Operation, can_pass, is_lasting, perform
+from backfill_assets.storage.operations import LONGEST_TRIED_SECONDS, Operation, can_pass, is_lasting, pause, perform
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.syncing import force_read, force_written
 
@@ -35,7 +34,7 @@ class Refusals:
         longest = DEADLINE_SECONDS if isinstance(error, DeltaError) else LONGEST_TRIED_SECONDS
         if is_lasting(error) or time.monotonic() - self._began > longest:
             raise LakeUnreachable(self._uri, in_one_line(str(error))) from error
-        time.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter, no secret
+        pause(3)
 
 
 def create_empty(folder: Folder, schema: Schema, by: Sequence[str], properties: Mapping[str, str]) -> None:

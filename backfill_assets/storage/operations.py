@@ -35,6 +35,7 @@ REPEATABLE = frozenset({Operation.PUT, Operation.READ, Operation.LIST, Operation
 TRIES = 4
 # What took longer was tried again by delta-rs already.
 LONGEST_TRIED_SECONDS = 20.0
+LONGEST_PAUSE_SECONDS = 1.0
 
 # What a store says again and again: the place is read-only or full, is no folder, is not ours.
 LASTING_ERRNOS = frozenset(
@@ -102,25 +103,25 @@ def _just_do(_operation: Operation, _where: str, work: Callable[[], Result], /) 
     return work()
 
 
-_around: Around = _just_do
+# The last one is what is around the operations of this process.
+_around: list[Around] = [_just_do]
 
 
 @contextmanager
 def around(does: Around) -> Generator[None]:
     """Put something around every operation of this process within, for tests."""
-    global _around  # noqa: PLW0603 - operations of one process have one thing around them
-    before, _around = _around, does
+    _around.append(does)
     try:
         yield
     finally:
-        _around = before
+        _around.pop()
 
 
 def perform(operation: Operation, where: str, work: Callable[[], Result]) -> Result:
     """Do an operation; what can pass is tried again where that changes nothing."""
     if operation not in REPEATABLE:
-        return _around(operation, where, work)
-    return persist(lambda: _around(operation, where, work))
+        return _around[-1](operation, where, work)
+    return persist(lambda: _around[-1](operation, where, work))
 
 
 def persist(work: Callable[[], Result], *, while_true: Callable[[], bool] = lambda: True) -> Result:
@@ -132,5 +133,11 @@ def persist(work: Callable[[], Result], *, while_true: Callable[[], bool] = lamb
         except (DeltaError, OSError) as error:
             if not can_pass(error) or monotonic() - began > LONGEST_TRIED_SECONDS or not while_true():
                 raise
-        sleep(random.uniform(0.25, 1) * 0.05 * 4**tried)  # noqa: S311 - jitter, no secret
+        pause(3 * tried)
     return work()
+
+
+def pause(attempt: int) -> None:
+    """Wait a moment, longer and less predictably after every refusal."""
+    longest = min(LONGEST_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 10))
+    sleep(random.uniform(0, longest))  # noqa: S311 - jitter, no secret

@@ -25,12 +25,12 @@ from backfill_assets.storage.commits import (
     Decision,
     Replacement,
     attempt,
-    pause,
 )
 from backfill_assets.storage.creating import Refusals, commit_columns, create_empty
 from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
+from backfill_assets.storage.operations import pause
 from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
