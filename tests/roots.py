@@ -11,6 +11,7 @@ MANY = "many histories, each of them a whole correction"
 # By module, or by test.
 ONLY_ON_DISK = {
     "storage/test_power_cut": FORCED,
+    "storage/test_operations": "it listens to what the interpreter does to files, and a bucket has none",
     "runbook/test_power_cut": FORCED,
     "storage/test_files::test_files_are_found_missed_listed_and_deleted": "folders are pruned, and a bucket has none",
     "storage/test_latest::test_a_table_that_was_deleted_and_made_anew_is_not_taken_for_the_old_one": (
@@ -22,7 +23,6 @@ ONLY_ON_DISK = {
     "storage/test_retention::test_a_path_outside_the_table_is_never_deleted": "a path in a bucket has no way up",
     "storage/test_roll_back::test_two_corrections_over_shared_days_agree_with_a_dictionary": MANY,
     "storage/test_watermark_orders::test_the_stored_watermarks_say_the_same": MANY,
-    "runbook/test_killed_anywhere": "a copy of the lake and a whole correction for each of its writes",
     "runbook/test_lakes_of_before": "the lakes of before are an archive of folders",
     "runbook/test_previewing": STORED,
 }
