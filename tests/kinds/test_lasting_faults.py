@@ -44,7 +44,7 @@ def test_a_table_that_cannot_be_created_is_named_at_once(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("error", "refused"), [(SAID[2][0], LakeUnreachable), (SAID[6][0], CommitUnknown), (SAID[8][0], CommitUnknown)]
+    ("error", "refused"), [(SAID[2][0], LakeUnreachable), (SAID[6][0], LakeUnreachable), (SAID[8][0], CommitUnknown)]
 )
 def test_a_commit_that_a_store_refuses_for_good_did_not_happen_and_one_that_failed_may_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, refused: type[Exception]
