@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from backfill_assets.storage import entries, files, opening, operations, syncing
-from backfill_assets.storage.layout import STAGED_PREFIX
+from backfill_assets.storage.layout import SET_ASIDE, STAGED_PREFIX
 from backfill_assets.storage.operations import Operation
 
 
@@ -33,7 +33,7 @@ class Fault(StrEnum):
     KILLED_AFTER = "killed after"
 
 
-WRITING = frozenset({Operation.COMMIT, Operation.PUT, Operation.DELETE, Operation.SYNC})
+WRITING = frozenset({Operation.COMMIT, Operation.PUT, Operation.DELETE, Operation.MOVE, Operation.SYNC})
 # What only reads leaves nothing behind, so that a kill or a lost answer there is one at the write before it; and reads
 # that time out are tried again by the seam itself.
 OF_READING = (Fault.FAILS,)
@@ -116,7 +116,7 @@ def astray(root: Path) -> list[str]:
         named = {path for entry in log.glob("*.json") for path in _named(entry)}
         for file in log.parent.rglob("*"):
             path = file.relative_to(log.parent).as_posix()
-            is_hidden = path.startswith(("_", ".")) and not path.startswith(("_delta_log/", STAGED_PREFIX))
+            is_hidden = path.startswith(("_", ".")) and not path.startswith(("_delta_log/", STAGED_PREFIX, SET_ASIDE))
             if file.is_file() and is_hidden and path not in named:
                 found.append(file.relative_to(root).as_posix())
     return sorted(found)

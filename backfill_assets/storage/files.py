@@ -208,12 +208,16 @@ class Folder:
 
     def move(self, path: str, to: str) -> None:
         """Give a file another place; on disk in one step."""
-        if self.local is None:
-            self._store().move(path, to)
-            return
-        target = self.local / to
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (self.local / path).rename(target)
+
+        def move() -> None:
+            if self.local is None:
+                self._store().move(path, to)
+                return
+            target = self.local / to
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (self.local / path).rename(target)
+
+        self._reached(Operation.MOVE, path, move)
 
     def prune(self, below: str) -> None:
         """Remove folders on disk that hold nothing, below a path and that path itself."""

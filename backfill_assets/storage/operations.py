@@ -26,11 +26,13 @@ class Operation(StrEnum):
     READ = "read"
     LIST = "list"
     DELETE = "delete"
+    MOVE = "move"
     SYNC = "sync"
 
 
-# Done twice they leave what they leave done once. A commit is not among them: it is known by its mark whether it
-# happened. Nor is a sync: a disk that refused once may say the next time that it holds what it has dropped.
+# Done twice they leave what they leave done once. A commit is not among them: whether it happened is known by its mark;
+# nor a move, of which nothing is left to be moved; nor a sync: a disk that refused once may say the next time that it
+# holds what it has dropped.
 REPEATABLE = frozenset({Operation.PUT, Operation.READ, Operation.LIST, Operation.DELETE})
 TRIES = 4
 # What took longer was tried again by delta-rs already.

@@ -22,6 +22,7 @@ from backfill_assets.storage.entries import CHECKPOINT, LAST_CHECKPOINT, Log, fl
 from backfill_assets.storage.files import Folder, Found
 from backfill_assets.storage.layout import LOG, SET_ASIDE, Lake, checkpoint_of, entry_of
 from backfill_assets.storage.opening import open_any
+from backfill_assets.storage.operations import Operation, perform
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.syncing import force
 
@@ -128,13 +129,16 @@ def applications(folder: Folder) -> frozenset[str]:
 
 
 def _tables_on_disk(folder: Folder) -> list[str]:
-    found: list[str] = []
-    for place, folders, _ in os.walk(folder.local or ""):
-        if LOG in folders:
-            found.append(os.path.relpath(place, folder.local))
-        # No table lies in a partition of another.
-        folders[:] = [name for name in folders if "=" not in name and name not in {LOG, SET_ASIDE}]
-    return found
+    def walk() -> list[str]:
+        found: list[str] = []
+        for place, folders, _ in os.walk(folder.local or ""):
+            if LOG in folders:
+                found.append(os.path.relpath(place, folder.local))
+            # No table lies in a partition of another.
+            folders[:] = [name for name in folders if "=" not in name and name not in {LOG, SET_ASIDE}]
+        return found
+
+    return perform(Operation.LIST, folder.uri, walk)
 
 
 def _tables_in(files: Sequence[Found]) -> list[str]:
