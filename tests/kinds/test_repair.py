@@ -25,7 +25,7 @@ from backfill_assets.storage.layout import LOG, SET_ASIDE
 from backfill_assets.storage.opening import open_any
 from backfill_assets.storage.repairing import REPAIRED, folder_of
 from tests.forgetting_disk import forgetting
-from tests.runbook.test_killed_anywhere import corrected, rolled_back
+from tests.runbook.killing import corrected, rolled_back
 from tests.runbook.test_power_cut import assert_corrected_once
 from tests.runbook.world import SOURCE, TABLE, World, copy_of, day, world_at
 
