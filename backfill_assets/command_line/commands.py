@@ -10,6 +10,7 @@ import typer
 from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
 from backfill_assets.command_line.as_reported import as_reported
+from backfill_assets.command_line.attest import attest
 from backfill_assets.command_line.differing import diff, history
 from backfill_assets.command_line.exposure import exposure
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
@@ -49,6 +50,7 @@ app.command(epilog="Example: backfill-assets history 20260123")(history)
 app.command(epilog="Example: backfill-assets exposure 20260123 --csv")(exposure)
 app.command("as-reported", epilog="Example: backfill-assets as-reported daily_orders --at 2026-01-15")(as_reported)
 app.command("storage-cost", epilog="Example: backfill-assets storage-cost --page")(storage_cost)
+app.command(epilog="Example: backfill-assets attest 20260123 --statement 20260123.json --key key.pem")(attest)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)

@@ -16,6 +16,17 @@ Inputs = Mapping[date, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """The SHA-256 of the bytes of each day's files, so that a file altered in place is another one.
+
+    Certificates of before say nothing of live's.
+    """
+
+    staged: Fingerprints = field(default_factory=dict[date, str])
+    live: Fingerprints = field(default_factory=dict[date, str])
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """What validation saw, and what it found.
 
@@ -23,7 +34,7 @@ class Certificate:
         correction: its id.
         plan: the digest of the plan it was validated for.
         staged: the fingerprint of the staged files of each day.
-        contents: the SHA-256 of their bytes, so that a file altered in place is another one.
+        contents: the bytes of both.
         live: the fingerprint of the live files they replace; empty for a day that was not live.
         inputs: for each day and source, the fingerprint of what the staged rows were computed from.
         changed_days: days to be swapped.
@@ -39,7 +50,7 @@ class Certificate:
     changed_days: tuple[date, ...]
     unchanged_days: tuple[date, ...]
     checks: tuple[Check, ...]
-    contents: Fingerprints = field(default_factory=dict[date, str])
+    contents: Contents = field(default_factory=Contents)
 
     @property
     def passed(self) -> bool:
@@ -74,7 +85,10 @@ class Certificate:
             changed_days=tuple(read_slot(day) for day in stored["changed_days"]),
             unchanged_days=tuple(read_slot(day) for day in stored["unchanged_days"]),
             checks=tuple(Check.from_json(check) for check in stored["checks"]),
-            contents={read_slot(day): digest for day, digest in stored.get("contents", {}).items()},
+            contents=Contents(
+                {read_slot(day): digest for day, digest in stored.get("contents", {}).items()},
+                {read_slot(day): digest for day, digest in stored.get("live_contents", {}).items()},
+            ),
         )
         if found.digest != stored["digest"]:
             raise CertificateAltered(found.correction)
@@ -90,7 +104,8 @@ class Certificate:
             "changed_days": [day.isoformat() for day in self.changed_days],
             "unchanged_days": [day.isoformat() for day in self.unchanged_days],
             "checks": [check.as_json() for check in self.checks],
-            **({"contents": _by_day(self.contents)} if self.contents else {}),
+            **({"contents": _by_day(self.contents.staged)} if self.contents.staged else {}),
+            **({"live_contents": _by_day(self.contents.live)} if self.contents.live else {}),
         }
 
 

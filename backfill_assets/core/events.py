@@ -1,7 +1,7 @@
 """A ledger event: one fact about one correction, and the columns ``step``, ``outcome`` and ``detail`` that keep it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, get_args
 
@@ -74,7 +74,8 @@ def _failure(step: Step, detail: Detail) -> tuple[type[facts.Fact], dict[str, An
 class Event:
     """What happened, to which correction, when, and by whom.
 
-    ``sequence`` counts from 1 within the correction and is given by the ledger. ``at`` is UTC.
+    ``sequence`` counts from 1 within the correction and is given by the ledger, as is the ``digest``; of an event of
+    before there were digests it is empty. ``at`` is UTC.
     """
 
     correction: str
@@ -83,6 +84,7 @@ class Event:
     actor: str
     run_id: str = ""
     sequence: int = 0
+    digest: str = field(default="", compare=False)
 
     @property
     def step(self) -> Step:

@@ -160,9 +160,15 @@ def _body(plan: Plan, notice: Notice, figures: Mapping[str, Any], audience: Audi
         *_failed_checks(plan.window.grain, event, figures),
         "## What to do",
         "\n".join(f"- {move}" for move in moves_for(audience, event, plan, figures)),
-        f"Notice `{notice.name}`",
+        f"Notice `{notice.name}`{_after_event(figures)}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _after_event(figures: Mapping[str, Any]) -> str:
+    """By which event of the ledger it was written: who keeps the notice can tell one that was changed or cut later."""
+    head = figures.get("head", "")
+    return f", written after the event of the ledger with the digest `{head}`" if head else ""
 
 
 def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str]:

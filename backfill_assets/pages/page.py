@@ -89,6 +89,7 @@ def page_values(content: PageContent, changes: Markup) -> dict[str, Any]:
         "notices": list({one.notice.message_id: one for one in content.notices}.values()),
         "places": places,
         "now": content.now,
+        "head": content.events[-1].digest,
     }
 
 

@@ -176,7 +176,7 @@ def _refuse_moved(
     }
     certified = {
         day: digest
-        for day, digest in certificate.contents.items()
+        for day, digest in certificate.contents.staged.items()
         if day not in {*moved, *progress.publication.swapped}
     }
     moved |= {day for day, digest in staged.contents(certified).items() if digest != certified[day]}

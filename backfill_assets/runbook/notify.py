@@ -54,7 +54,11 @@ def notify_watchers(ctx: StepContext, progress: Progress, event: NoticeKind, num
     if _is_told_by_lead(ctx, progress, event):
         return []
     figures = figures_of(progress, ctx.records.ledger.events(progress.plan.correction), event)
-    figures = {**figures, "together": said_of_others(ctx, progress) if progress.plan.chain else ""}
+    figures = {
+        **figures,
+        "together": said_of_others(ctx, progress) if progress.plan.chain else "",
+        "head": ctx.records.ledger.head(progress.plan.correction),
+    }
     if event in TELLING_WHAT_IS_STALE:
         figures = {**figures, "stale": sentences(is_stale(ctx, progress))}
     notices = write_notices(progress.plan, event, figures, number, ctx.table.consumers.audiences)
@@ -81,7 +85,8 @@ def notify_waiting(ctx: StepContext, validated: Event) -> None:
     if progress.is_approved:
         return
     number = sum(isinstance(event.fact, Validated) for event in pending)
-    figures = figures_of(progress, pending, NoticeKind.WAITING)
+    head = ctx.records.ledger.head(plan.correction)
+    figures = {**figures_of(progress, pending, NoticeKind.WAITING), "head": head}
     notices = write_notices(progress.plan, NoticeKind.WAITING, figures, number, ctx.table.consumers.audiences)
     for notice in notices:
         ctx.surroundings.publish(notice)
@@ -101,6 +106,7 @@ def _notify_chain_waiting(ctx: StepContext, plan: Plan, validated: Event) -> Non
     figures = {
         **figures_of(after[0], pending[lead.correction], NoticeKind.WAITING),
         "together": said_of_others(lead.ctx, after[0]),
+        "head": ledger.head(lead.correction),
     }
     for notice in write_notices(after[0].plan, NoticeKind.WAITING, figures, number, lead.ctx.table.consumers.audiences):
         lead.ctx.surroundings.publish(notice)

@@ -29,7 +29,7 @@ from backfill_assets.storage.held import manifest_between
 from backfill_assets.storage.layout import correction_of
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
-from backfill_assets.storage.swap_numbers import RUN, STEP, Fate, burn, commit_of, fate_of, is_certain
+from backfill_assets.storage.swap_numbers import HEAD, RUN, STEP, Fate, burn, commit_of, fate_of, is_certain
 from backfill_assets.storage.table import Commit, Table
 
 
@@ -117,7 +117,7 @@ def take(ctx: StepContext, planned: SwapPlanned, manifest: Manifest) -> Event:
         return _tell_swapped(ctx, manifest, _swapped(ctx, planned, manifest, ctx.now, None))
     commit: Commit | None = None
     try:
-        commit = TAKE[planned.step](live_table, manifest, metadata=_commit_metadata(ctx, planned.step))
+        commit = TAKE[planned.step](live_table, manifest, metadata=_commit_metadata(ctx, planned.step, correction))
     except (CommitContended, LakeUnreachable):
         raise  # Nobody has refused it, and it stays planned.
     except SwapUnverified as error:
@@ -133,10 +133,11 @@ def take(ctx: StepContext, planned: SwapPlanned, manifest: Manifest) -> Event:
     return _tell_swapped(ctx, manifest, _swapped(ctx, planned, manifest, at, commit))
 
 
-def _commit_metadata(ctx: StepContext, step: Step) -> dict[str, str]:
+def _commit_metadata(ctx: StepContext, step: Step, correction: str) -> dict[str, str]:
     return {
         STEP: str(step),
         RUN: ctx.run_id,
+        HEAD: ctx.records.ledger.head(correction),
         "backfill_assets/actor": ctx.actor,
         "backfill_assets/code_version": ctx.table.code.version,
         "backfill_assets/git_commit": ctx.table.code.git_commit,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from backfill_assets.core.certificate import Certificate
+from backfill_assets.core.certificate import Certificate, Contents
 from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
@@ -145,7 +145,7 @@ def validate(ctx: StepContext, correction: str) -> Validation:
     reading = reading_staged(ctx, plan)
     refuse_other_inputs(reading, plan, staged)
     found = _validated(reading, plan, live, staged)
-    digest = ctx.records.certificates.keep(found.certificate, ctx.now)
+    digest = ctx.records.certificates.keep(found.certificate, ctx.now, ctx.records.ledger.head(correction))
     closed = closed_among(found.certificate.changed_days, ctx.records.closed_months.current())
     fact = _as_fact(found, digest, tuple(closed))
     is_unchanged = fact.passed and not found.certificate.changed_days and progress.publication.swap_count == 0
@@ -193,7 +193,7 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     other = frozenset(
         day for day in built if day in restaged and not same_inputs(built[day], restaged[day], besides=corrected)
     )
-    contents = staged.contents(plan.days)
+    contents = Contents(staged.contents(plan.days), live.contents(plan.days))
     old, new = live.scan(plan.days), staged.scan(plan.days)
     by_slot = [table.partition.as_slots(side) for side in (old, new)]
     comparison = compare(

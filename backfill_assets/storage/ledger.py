@@ -13,17 +13,21 @@ from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.fold import history
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Histories, Nothing, Requirement, holds
+from backfill_assets.core.sealed import digest_of, head_of
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.request import CorrectionUnknown
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.row_table import RowTable, row_schema
+from backfill_assets.storage.row_table import RowTable, frame_of, row_schema
 from backfill_assets.storage.swap import Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event as it is stored; ``manifest`` is the JSON of a planned swap's, empty for every other event."""
+    """An event as it is stored; ``manifest`` is the JSON of a planned swap's, empty for every other event.
+
+    ``previous`` is the digest of the event before it in its correction, ``digest`` its own; None in rows of before.
+    """
 
     correction: str
     sequence: int
@@ -35,6 +39,8 @@ class Entry:
     run_id: str
     detail: Mapping[str, Any]
     manifest: str = ""
+    previous: str | None = None
+    digest: str | None = None
 
     @classmethod
     def of(cls, event: Event, table: str, manifest: Manifest | None) -> "Entry":
@@ -52,6 +58,11 @@ class Entry:
             manifest=json.dumps(manifest.as_json()) if manifest else "",
         )
 
+    def after(self, previous: str) -> "Entry":
+        """The same event, once it is known what it follows."""
+        row = frame_of(Entry, [self]).row(0, named=True)
+        return replace(self, previous=previous, digest=digest_of(previous, row))
+
 
 @dataclass(frozen=True, slots=True)
 class Writing:
@@ -63,8 +74,8 @@ class Writing:
     manifest: Manifest | None = None
 
 
-EVENT = ["correction", "sequence", "step", "outcome", "at", "actor", "run_id", "detail"]
-WITHOUT_MANIFEST = [name for name in row_schema(Entry) if name != "manifest"]
+EVENT = ["correction", "sequence", "step", "outcome", "at", "actor", "run_id", "detail", "digest"]
+WITHOUT_MANIFEST = [name for name in row_schema(Entry) if name not in {"manifest", "previous"}]
 
 
 class Ledger:
@@ -131,13 +142,19 @@ class Ledger:
             numbers = [len(histories.get(one.event.correction, ())) + 1 for one in writings]
             events = [replace(one.event, sequence=number) for one, number in zip(writings, numbers, strict=True)]
             told = zip(events, writings, strict=True)
-            return Decision([Entry.of(event, one.table, one.manifest) for event, one in told], tuple(events))
+            entries = [Entry.of(event, one.table, one.manifest) for event, one in told]
+            return Decision([entry.after(_head(known, entry.correction)) for entry in entries], tuple(events))
 
         return self._rows.append_decided(decide)
 
     def append(self, event: Event, *, table: str, manifest: Manifest | None = None) -> Event:
         """Append an event that is true whatever else was written; returns it with its sequence."""
         return self.record(event, Nothing(), table=table, manifest=manifest) or event
+
+    def head(self, correction: str) -> str:
+        """The digest of the last event of a correction; empty where it was written before there were digests."""
+        events = self.histories().get(correction, ())
+        return events[-1].digest if events else ""
 
     def manifests(self, correction: str | None = None) -> dict[str, tuple[Manifest, ...]]:
         """The manifests of every planned swap and roll back by correction, in sequence; of one only, when named."""
@@ -153,6 +170,12 @@ class Ledger:
 
 def _places(rows: pl.DataFrame) -> dict[tuple[str, int], int]:
     return {event: place for place, event in enumerate(rows.select("correction", "sequence").iter_rows())}
+
+
+def _head(known: pl.DataFrame, correction: str) -> str:
+    own = known.filter(pl.col("correction") == correction).sort("sequence")
+    sealed = own.filter(pl.col("digest").is_not_null())
+    return head_of((sealed.tail(1) if len(sealed) else own).iter_rows(named=True))
 
 
 def _progress_by_correction(rows: pl.DataFrame) -> dict[str, Progress]:
@@ -172,6 +195,6 @@ def _histories(rows: pl.DataFrame) -> dict[str, tuple[Event, ...]]:
 @lru_cache(maxsize=1 << 12)
 def _event(row: tuple[Any, ...]) -> Event:
     """An event as its row tells it: rows stay as they are, and that of a swap of a wide table has megabytes."""
-    correction, sequence, step, outcome, at, actor, run_id, detail = row
+    correction, sequence, step, outcome, at, actor, run_id, detail, digest = row
     fact = fact_of(Step(step), Outcome(outcome), json.loads(detail))
-    return Event(correction, fact, at, actor, run_id, sequence)
+    return Event(correction, fact, at, actor, run_id, sequence, digest or "")

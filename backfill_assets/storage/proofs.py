@@ -17,12 +17,13 @@ from backfill_assets.storage.row_table import RowTable, values_of
 
 @dataclass(frozen=True, slots=True)
 class KeptCertificate:
-    """A certificate as it is stored."""
+    """A certificate as it is stored; ``head`` is the digest of the last event of its correction then, None before."""
 
     correction: str
     digest: str
     certificate: Certificate
     at: datetime
+    head: str | None = None
 
 
 class Certificates:
@@ -31,9 +32,9 @@ class Certificates:
     def __init__(self, lake: Lake) -> None:
         self._rows = RowTable(lake, "certificates", KeptCertificate)
 
-    def keep(self, certificate: Certificate, at: datetime) -> str:
+    def keep(self, certificate: Certificate, at: datetime, head: str = "") -> str:
         """Write a certificate down; returns its digest. The same one again is left as it is."""
-        row = KeptCertificate(certificate.correction, certificate.digest, certificate, at)
+        row = KeptCertificate(certificate.correction, certificate.digest, certificate, at, head or None)
 
         def decide(known: pl.DataFrame) -> Decision[Sequence[KeptCertificate], str]:
             return Decision(() if row.digest in known["digest"] else [row], row.digest)
@@ -50,6 +51,11 @@ class Certificates:
         if not found:
             raise CertificateUnknown(digest)
         return found[0].certificate
+
+    def heads(self, correction: str) -> dict[str, str]:
+        """For each certificate of a correction the digest of the event that was its last then."""
+        rows = self._rows.rows(["correction", "digest", "head"]).filter(pl.col("correction") == correction)
+        return {digest: head for _, digest, head in rows.iter_rows() if head}
 
 
 @dataclass(frozen=True, slots=True)

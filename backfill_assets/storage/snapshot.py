@@ -1,7 +1,7 @@
 """One commit of one table, with the handle it was read from."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -152,13 +152,10 @@ class Snapshot:
         return self.handle.transaction_version(app_id) or 0
 
     def _content(self, day: Slot) -> str:
-        digest = hashlib.sha256()
         try:
-            for path, _ in sorted(self.names(day)):
-                digest.update(hashlib.sha256(self.folder.read(path)).digest())
+            return content_of(file_digests(self.folder, [path for path, _ in self.names(day)]))
         except (OSError, LakeUnreachable):
             return ""
-        return digest.hexdigest() if self.names(day) else ""
 
     @property
     def actions(self) -> pl.DataFrame:
@@ -216,6 +213,21 @@ class Snapshot:
         for file in files_in(actions, self.partition if self.by_day else None):
             found.setdefault(file.day, []).append(file)
         return {day: tuple(files) for day, files in found.items()}
+
+
+def file_digests(folder: Folder, paths: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of the bytes of files, by path.
+
+    Raises:
+        OSError: when one cannot be read.
+    """
+    return {path: hashlib.sha256(folder.read(path)).hexdigest() for path in sorted(paths)}
+
+
+def content_of(digests: Mapping[str, str]) -> str:
+    """The SHA-256 over those of files, in the order of their paths; the empty string where there is none."""
+    digest = hashlib.sha256(b"".join(bytes.fromhex(digests[path]) for path in sorted(digests)))
+    return digest.hexdigest() if digests else ""
 
 
 def _look_of(values: pl.Series) -> str:

@@ -13,6 +13,8 @@ STEP, RUN = "backfill_assets/step", "backfill_assets/run"
 CORRECTION, SWAP = "backfill_assets/correction", "backfill_assets/swap"
 # The application that counts the swaps of a correction.
 APPLICATION = re.compile(r"correction/([^/]+)")
+# The digest of the last event of the correction that the commit knew of.
+HEAD = "backfill_assets/head"
 
 
 class Fate(IntEnum):

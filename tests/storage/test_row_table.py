@@ -43,6 +43,8 @@ STORED = {
         "run_id": TEXT,
         "detail": TEXT,
         "manifest": TEXT,
+        "previous": TEXT,
+        "digest": TEXT,
     },
     watermarks.Entry: {
         "sequence": WHOLE,
@@ -92,7 +94,7 @@ STORED = {
         "sums": TEXT,
         "day_hour": TIME,
     },
-    proofs.KeptCertificate: {"correction": TEXT, "digest": TEXT, "certificate": TEXT, "at": TIME},
+    proofs.KeptCertificate: {"correction": TEXT, "digest": TEXT, "certificate": TEXT, "at": TIME, "head": TEXT},
     outbox.Sending: {
         "message_id": TEXT,
         "channel": TEXT,
