@@ -45,6 +45,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "diff": ([ID, "--rows"], 0),
     "history": ([ID], 0),
     "exposure": ([ID], 0),
+    "attest": ([ID], 0),
     "notices": ([ID], 0),
     "roll-back": ([ID, "--all", *ADA], 0),
     "abandon": ([ID, *ADA], 0),
@@ -82,7 +83,7 @@ REFUSED: dict[str, list[str]] = {
     **{
         name: ["20991231", *more]
         for name, more in {
-            **dict.fromkeys(("run", "cut-over", "status", "diff", "history", "exposure", "notices"), ()),
+            **dict.fromkeys(("run", "cut-over", "status", "diff", "history", "exposure", "attest", "notices"), ()),
             **dict.fromkeys(("approve", "abandon"), ADA),
             "roll-back": (*ADA, "--all"),
             "decommission": ("--now", *ADA[:2]),
