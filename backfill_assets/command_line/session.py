@@ -16,6 +16,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from backfill_assets.command_line.code_location import load_code_location, refuse_unrunnable, warn_of_checks
+from backfill_assets.core.plain import visible
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.code_location import LakeMissing, NoTableCorrectable
 from backfill_assets.errors.given import CommandMisused, PlaceUnusable, StoragesUnknown
@@ -87,7 +88,15 @@ def in_words(error: OSError) -> str:
 
 def plain_console(*, stderr: bool) -> Console:
     """A console that prints what people wrote as they wrote it, square brackets too."""
-    return Console(stderr=stderr, markup=False, highlight=False)
+    return PlainConsole(stderr=stderr, markup=False, highlight=False)
+
+
+class PlainConsole(Console):
+    """A console to which text is text: what would steer a terminal, or turn the direction of writing, is left out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text as it is printed."""
+        return super().render_str("\n".join(map(visible, text.split("\n"))), **options)
 
 
 class Answer:
@@ -120,7 +129,7 @@ def tell_refusal(error: BackfillAssetsError, *, as_json: bool) -> None:
         typer.echo(json.dumps({"error": type(error).__name__, "message": str(error)}))
         return
     named = (type(error).__name__, "bold red")
-    plain_console(stderr=True).print(Text.assemble(named, " ", str(error)), soft_wrap=True)
+    plain_console(stderr=True).print(Text.assemble(named, " ", visible(error)), soft_wrap=True)
 
 
 class Session:

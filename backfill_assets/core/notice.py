@@ -29,7 +29,7 @@ from backfill_assets.core.formats import (
     span_told,
     told,
 )
-from backfill_assets.core.plain import plain
+from backfill_assets.core.plain import one_line, plain
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import NoticeKind as Kind
@@ -40,6 +40,8 @@ EVERYONE = "everyone"
 Sums = Mapping[str, Mapping[str, str]]
 _UNFIT = re.compile(r"[^\w.-]+")
 LONGEST_FILE_NAME = 100
+# What stands in code for the two characters that would end it, or the cell that it is in.
+MARK, BAR = "\u02cb", "\u00a6"
 
 
 def _file_name(audience: str) -> str:
@@ -201,6 +203,11 @@ def _facts(plan: Plan, event: Kind, figures: Mapping[str, Any]) -> dict[str, str
     return {grain.worded(name): str(value) for name, value in facts.items() if value not in (None, "")}
 
 
+def _code(name: str) -> str:
+    """A name of a column, which may be anything, as code that ends where it ends."""
+    return f"`{one_line(name).replace('`', MARK).replace('|', BAR)}`"
+
+
 _COUNTED = {Kind.WAITING: "Days that change", Kind.ROLLED_BACK: "Days rolled back"}
 
 
@@ -224,7 +231,7 @@ def _largest(event: Kind, figures: Mapping[str, Any]) -> str:
         return period_told(str(day or ""))
     name = list(sums)[-1]
     old, new = _sides(event, sums[name])
-    return f"{period_told(str(day))}, `{name}` {amount(old)} to {amount(new)} ({change(old, new)})"
+    return f"{period_told(str(day))}, {_code(name)} {amount(old)} to {amount(new)} ({change(old, new)})"
 
 
 def _sides(event: Kind, found: Mapping[str, str]) -> tuple[Decimal, Decimal]:
@@ -255,7 +262,7 @@ def _table(grain: Grain, event: Kind, name: str, figures: Mapping[str, Any], aud
     rows[grain.worded("All days")] = figures["totals"][name]
     over = grain.worded("days changed" if "days" in figures else "days of the window")
     then, now = ("corrected", "earlier, now back") if event == Kind.ROLLED_BACK else ("before", "corrected")
-    lines = [f"| `{name}`, {over} | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
+    lines = [f"| {_code(name)}, {over} | {then} | {now} | change |", "| :-- | --: | --: | --: |"]
     for label, found in rows.items():
         old, new = _sides(event, found)
         lines.append(f"| {period_told(label)} | {amount(old)} | {amount(new)} | {change(old, new)} |")

@@ -6,6 +6,8 @@ import unicodedata
 # Marks that turn the direction of everything after them, or are not seen at all.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _FORMULA = re.compile(r"^[\s\u00a0]*[=+\-@\uff0b\uff0d\uff1d\uff20]")
+# What would be read as the character that it names.
+_ENTITY = re.compile(r"&(?=#?\w{1,32};)")
 _MARKDOWN = {"<": "&lt;", ">": "&gt;", "[": "\\[", "]": "\\]", "`": "'", "|": "\\|", "*": "\\*"}
 
 
@@ -36,7 +38,7 @@ def plain(text: object) -> str:
     >>> plain("<b>late</b>")
     '&lt;b&gt;late&lt;/b&gt;'
     """
-    return "".join(_MARKDOWN.get(char, char) for char in one_line(text))
+    return "".join(_MARKDOWN.get(char, char) for char in _ENTITY.sub("&amp;", one_line(text)))
 
 
 def is_formula(text: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import date, datetime
 from typing import ClassVar
+from unicodedata import category
 
 MOST_CULPRITS = 5
 LONGEST_FAULT = 300
@@ -19,6 +20,10 @@ class BackfillAssetsError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "") -> None:
+        # Culprits may be names that strangers gave: they steer no terminal, and make no sentence of their own.
+        super().__init__(as_words(message))
 
 
 class BadInput(BackfillAssetsError):
@@ -69,7 +74,8 @@ def as_words(text: str) -> str:
     >>> as_words("{'a': 1}" + chr(10))
     "{'a' 1}?"
     """
-    return "".join(char if char.isprintable() else "?" for char in text.replace(": ", " "))
+    words = "".join(char if char.isprintable() or category(char) == "Zs" else "?" for char in text)
+    return words.replace(": ", " ")
 
 
 def listed(culprits: Collection[object]) -> str:

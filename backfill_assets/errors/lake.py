@@ -12,8 +12,8 @@ class NameUnfit(BadInput):
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__(
-            f"The {what} {name!r} cannot be part of a path of the lake. Nothing was opened or written. "
-            "Use letters, digits, underscores and hyphens, and a lake root without a percent sign."
+            f"The {what} {name[:200]!r} cannot be part of a path of the lake. Nothing was opened or written. "
+            "Use at most 128 letters, digits, underscores and hyphens, and a lake root without a percent sign."
         )
 
 

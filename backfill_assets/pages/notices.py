@@ -8,8 +8,8 @@ from itertools import groupby
 from backfill_assets.core.notice import Notice
 from backfill_assets.pages.shell import rendered
 
-_PARTS = re.compile(r"\*\*([^*]+)\*\*|`([^`]+)`|\\([\[\]|*])|&(lt|gt);")
-_CHARACTERS = {"lt": "<", "gt": ">"}
+_PARTS = re.compile(r"\*\*([^*]+)\*\*|`([^`]+)`|\\([\[\]|*])|&(lt|gt|amp);")
+_CHARACTERS = {"lt": "<", "gt": ">", "amp": "&"}
 _ALIGNED = re.compile(r"^\| ?:?-")
 
 

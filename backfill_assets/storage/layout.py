@@ -16,7 +16,8 @@ LOG = "_delta_log"
 # Where entries of a log are kept that a power cut damaged.
 SET_ASIDE = "_set_aside"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+# No longer than leaves room for what is made of it: a folder, a page, a proposal.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)

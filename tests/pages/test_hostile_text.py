@@ -54,7 +54,7 @@ def told(  # the places where somebody's text can stand
     row = SampledRow({"day": "2026-01-01", key: value}, (cell or Cell("revenue", "1", "1"),), (transaction or {},))
     checks = (check or Check.passing(Clause.SAME_ROWS, "Equal."),)
     prints = dict.fromkeys(DAYS, "print")
-    certificate = Certificate(correction, "digest", prints, prints, {}, DAYS, (), checks, prints)
+    certificate = Certificate(correction, "digest", prints, prints, {}, DAYS, (), checks)
     sample = Sample(correction, 2, 2, 40, (row,))
     content = PageContent(history(events), events, certificate, figures, sample, NOW)
     return page(content, Markup(changes(figures)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.condition import FOREIGN
 from backfill_assets.core.exact import exactly
 from backfill_assets.core.onset import Cause, Finding
 from backfill_assets.core.slots import Slot
@@ -162,7 +163,17 @@ def _is(name: str, value: object) -> str:
 
 
 def _quoted(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else '"' + name.replace('"', '""') + '"'
+    return name if _is_bare(name) else '"' + name.replace('"', '""') + '"'
+
+
+def _is_bare(name: str) -> bool:
+    """Whether SQL takes the bare name for the column, and not for a word of its own, such as ``true``."""
+    if not (name.isidentifier() and name.isascii()):
+        return False
+    try:
+        return pl.sql_expr(name).meta.eq(pl.col(name)) and name.lower() not in FOREIGN
+    except pl.exceptions.PolarsError:
+        return False
 
 
 def _literal(value: object) -> str:
