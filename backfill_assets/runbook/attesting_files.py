@@ -67,7 +67,7 @@ def check_files(records: Records, events: Sequence[Event], certificates: Mapping
     unknown: list[str] = []
     for side in sides:
         if not side.is_certified:
-            wrong.append(f"The {side.what} files of {side.day} in the manifest are not those of any certificate.")
+            wrong.append(f"What a manifest has as {side.what} of {side.day} is not what any certificate has.")
             continue
         missing = folder.missing(file.path for file in side.files)
         if missing:
@@ -143,7 +143,7 @@ def _missing(side: _Side, missing: frozenset[str]) -> str:
 
 def _altered(side: _Side) -> str:
     named = ", ".join(sorted(file.path for file in side.files))
-    return f"The {side.what} files of {side.day} do not have the bytes that were certified ({named})."
+    return f"What is {side.what} of {side.day} does not have the bytes that were certified ({named})."
 
 
 def _told(gone: Sequence[str], unknown: Sequence[str]) -> list[str]:

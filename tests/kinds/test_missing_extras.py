@@ -17,6 +17,7 @@ from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.pages import correction_charts
 from backfill_assets.revenue.exports import Book, workbook
+from backfill_assets.runbook import stating
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
@@ -86,6 +87,12 @@ def console_served(_house: Path) -> str:
     return " ".join(answered.output.split())
 
 
+def statement_signed(house: Path) -> str:
+    with pytest.raises(ExtraMissing) as refused:
+        stating._signed(b"{}", house / "key.pem")
+    return str(refused.value)
+
+
 USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "bars": ("pages", "altair", bars_drawn),
     "lines": ("pages", "vl_convert", lines_drawn),
@@ -93,6 +100,7 @@ USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "a query": ("sql", "duckdb", query_declared),
     "an object store": ("object-store", "pyarrow", store_read),
     "the console": ("console", "uvicorn", console_served),
+    "a signed statement": ("attest", "cryptography", statement_signed),
     "a workbook": ("demo", "xlsxwriter", book_made),
 }
 
