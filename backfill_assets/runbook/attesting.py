@@ -133,13 +133,11 @@ def _lost(
 ) -> list[str]:
     """Digests that others have of events, and the ledger has not any more."""
     known = {event.digest for event in events} | {"", "0" * 64}
-    held = {digest: f"certificate {name}" for name, digest in records.certificates.heads(correction).items()}
+    held = [(digest, f"certificate {name}") for name, digest in records.certificates.heads(correction).items()]
     for delivery in records.outbox.deliveries(correction):
-        held |= dict.fromkeys(_DIGEST_IN_NOTICE.findall(delivery.notice.body), f"notice {delivery.notice.name}")
-    held |= {swap.head: f"commit {swap.commit} of the table" for swap in logged}
-    held |= {head: "whoever gave it"} if head else {}
-    return [
-        f"The ledger has no event with the digest {one}, which {by} holds."
-        for one, by in held.items()
-        if one not in known
-    ]
+        notice = delivery.notice
+        held += [(digest, f"notice {notice.name}") for digest in _DIGEST_IN_NOTICE.findall(notice.body)]
+    held += [(swap.head, f"commit {swap.commit} of the table") for swap in logged]
+    held += [(head, "whoever gave it")] if head else []
+    lost = [f"The ledger has no event with the digest {one}, which {by} holds." for one, by in held if one not in known]
+    return list(dict.fromkeys(lost))
