@@ -4,8 +4,9 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -39,7 +40,10 @@ from tests.machine.world import (
     Pause,
     Rows,
     Seen,
+    Shops,
+    forget,
     interrupted,
+    kept_folder,
     live_at_first,
     planted,
     source_at_first,
@@ -53,6 +57,7 @@ MEANWHILE = (
     "overwrite",
     "compact",
     "restore",
+    "same",
     "nightly",
     "new day",
     "maintain",
@@ -68,6 +73,7 @@ WHICH = st.integers(0, 4)
 SHAPES = st.sampled_from(["none", "one", "two", "same"])
 HOWS = st.tuples(st.booleans(), st.booleans(), st.booleans())
 """Whether it is a launch, whether it expects the same rows, and whether its window may end outside of what is live."""
+BEGINNINGS = st.sampled_from([(False, False, False), (True, False, False), (False, True, False)])
 MOST_CASES = 4
 OWN = ("nightly", REPORT)
 FAR = st.sampled_from([12, 9, 8, 7, 7, 6, 5, 3, 2, 1])
@@ -105,6 +111,11 @@ def is_open(_: Case, progress: Progress) -> bool:
     return not progress.is_closed
 
 
+def while_deleting(at: At) -> At:
+    """Nothing keeps a restore by somebody else from naming files that are being deleted."""
+    return None if isinstance(at, Pause) and at.meanwhile == "restore" else at
+
+
 @dataclass
 class Following:
     """An action that the model follows: whose it is, which days it puts, and the swaps that came of it."""
@@ -115,6 +126,20 @@ class Following:
     before: Mapping[str, Collection[int]]
     done: list[Swap] = field(default_factory=list)
     was_paused: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a history begins with."""
+
+    lake: Path
+    model: Model
+    world: Shops
+    swapped_at: Mapping[date, int]
+    count: int
+
+
+BEGUN: dict[tuple, Begun] = {}
 
 
 class CorrectionMachine(RuleBasedStateMachine):
@@ -139,6 +164,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         self.swapped_at: dict[date, int] = {}
         self.vacuumed: set[str] = set()
         self.disturbed: set[str] = set()
+        self.pauses = 0
         self.pinned: dict[int, set[str]] = {}
 
     def teardown(self) -> None:
@@ -171,7 +197,9 @@ class CorrectionMachine(RuleBasedStateMachine):
 
         def meanwhile(what: str) -> None:
             self.follow(following)
-            self.meanwhile(what)
+            self.pauses += 1
+            self.meanwhile(what, case)
+            self.pauses -= 1
             following.before = {name: self.happened(one) for name, one in self.cases.items()}
             following.was_paused = True
 
@@ -223,28 +251,27 @@ class CorrectionMachine(RuleBasedStateMachine):
                 f"swap {number} of {case.name} took others than it was certified for"
             )
 
-    def meanwhile(self, what: str) -> None:
+    def meanwhile(self, what: str, case: Case | None) -> None:
         """What another process, or somebody else, does while an action has stopped."""
-        cases = [one for one in self.cases.values() if not self.progress(one).is_closed] or [*self.cases.values()]
-        of = cases[-1].days[0] if cases else day(1)
+        of = min(case.changed or case.days) if case else day(1)
         match what:
-            case "append" | "overwrite":
-                self.stranger(of=of, how=what)
+            case "append" | "overwrite" | "same":
+                self.write_foreign(of, what)
             case "compact" | "restore":
                 self.tool(how=what, back=1)
             case "nightly":
-                self.nightly(of=cases[-1].days[-1] if cases else of, new=False, wrong=True, kill=None)
+                self.nightly(of=of, new=False, wrong=True, kill=None)
             case "new day":
                 self.nightly(of=of, new=True, wrong=True, kill=None)
             case "maintain":
                 self.maintain(name=TABLE, kill=None)
-            case "cut over" if cases:
+            case "cut over" if self.cases:
                 self.cut_over(which=0, again=True, kill=None)
-            case "roll back" if cases:
+            case "roll back" if self.cases:
                 self.roll_back(which=0, mask=1, kill=None)
-            case "abandon" if cases:
+            case "abandon" if self.cases:
                 self.abandon(which=0, kill=None)
-            case "decommission" if cases:
+            case "decommission" if self.cases:
                 self.decommission(which=0, kill=None)
             case _:
                 pass
@@ -354,10 +381,27 @@ class CorrectionMachine(RuleBasedStateMachine):
         known = self.world.records.ledger.all_progress()
         return any(fits(case, known[name]) for name, case in self.cases.items())
 
-    @initialize(first=st.integers(1, 6), length=st.integers(1, 5), how=HOWS, far=FAR)
+    @initialize(first=st.sampled_from([2, 4]), length=st.sampled_from([3, 2, 5]), how=BEGINNINGS, far=FAR)
     def begin(self, first: int, length: int, how: tuple[bool, bool, bool], far: int) -> None:
-        """Nothing of interest happens before there is a correction."""
+        """Nothing of interest happens before there is a correction. The same beginning is played once a process."""
+        key = (first, length, how, far)
+        if key in BEGUN:
+            self.begin_as(BEGUN[key])
+            return
         self.open(first, length, how, far, None)
+        self.what_is_said_is_so()
+        kept = kept_folder() / f"begun-{len(BEGUN)}"
+        shutil.copytree(self.world.root, kept)
+        BEGUN[key] = Begun(kept, self.model.copy(self.there), copy(self.world), dict(self.swapped_at), self.count)
+
+    def begin_as(self, begun: Begun) -> None:
+        shutil.rmtree(self.world.root)
+        shutil.copytree(begun.lake, self.world.root)
+        forget()
+        self.world = replace(begun.world, root=self.world.root, surroundings=begun.world.surroundings.copy(), built=[])
+        self.model, self.count = begun.model.copy(self.there), begun.count
+        self.swapped_at = dict(begun.swapped_at)
+        self.handle = DeltaTable(self.world.live.uri)
 
     @precondition(lambda self: len(self.cases) < MOST_CASES)
     @rule(first=st.integers(1, 6), length=st.integers(1, 5), how=HOWS, far=FAR, kill=KILLS)
@@ -434,7 +478,9 @@ class CorrectionMachine(RuleBasedStateMachine):
                 reads = [pinned] if progress.staging.staged else [pinned, newest]
                 return {"SourceUnfit": all({*case.days} - one.keys() for one in reads)}, []
             case Step.STAGE | Step.VALIDATE:
-                return {"StagingIncomplete": bool({*case.days} - self.look_staged(case).keys())}, []
+                lacking = bool({*case.days} - self.look_staged(case).keys())
+                doubled = step is Step.VALIDATE and self.model.doubled(case.days)
+                return {"StagingIncomplete": lacking, "KeysNotUnique": doubled}, []
             case Step.CUT_OVER:
                 self.look_staged(case)
                 return self.model.cutting_over(case, progress, again=False)
@@ -566,7 +612,8 @@ class CorrectionMachine(RuleBasedStateMachine):
     def decommission(self, which: int, kill: At) -> None:
         case = self.any_case(which, may_be_decommissioned)
         if self.in_doubt(case):
-            self.act(lambda: decommission(self.world.step_context(), case.name, now=True), case=case, kill=kill)
+            ctx = self.world.step_context()
+            self.act(lambda: decommission(ctx, case.name, now=True), case=case, kill=while_deleting(kill))
         else:
             self.retire(case, kill, now=True)
 
@@ -578,7 +625,7 @@ class CorrectionMachine(RuleBasedStateMachine):
         is_over = now or self.world.now >= progress.plan.roll_back_deadline(swapped_at)
         reasons = self.model.decommissioning(case, progress, awaited, is_over=is_over)
         ctx = self.world.step_context()
-        return self.act(lambda: decommission(ctx, case.name, now=now), reasons, case=case, kill=kill)
+        return self.act(lambda: decommission(ctx, case.name, now=now), reasons, case=case, kill=while_deleting(kill))
 
     # ---- what goes on meanwhile
 
@@ -613,9 +660,13 @@ class CorrectionMachine(RuleBasedStateMachine):
         self.world.source_days({of: self.model.source[of]})
         self.model.sources[self.world.records.snapshot(SOURCE).commit] = dict(self.model.source)
 
-    @rule(of=DAYS, how=st.sampled_from(["overwrite", "append", "doubled", "same", "delete", "without a day"]))
-    def stranger(self, of: date, how: str) -> None:
-        """Somebody writes to live with a tool of their own."""
+    @rule(which=st.integers(0, 8), how=st.sampled_from(["overwrite", "append", "doubled", "same", "delete", "no day"]))
+    def stranger(self, which: int, how: str) -> None:
+        """Somebody writes to live with a tool of their own, mostly to a day of the newest correction."""
+        days = [*self.cases.values()][-1].days if self.cases else ()
+        self.write_foreign(days[which] if which < len(days) else day(1 + which), how)
+
+    def write_foreign(self, of: date, how: str) -> None:
         there = self.model.live.get(of, NOTHING).rows
         self.count += 1
         more = (("a" if how == "doubled" else f"x{self.count}", 5000 + self.count),)
@@ -630,10 +681,10 @@ class CorrectionMachine(RuleBasedStateMachine):
             case "same" if there:
                 puts = {of: there}
                 action = partial(self.world.overwrite_foreign, of, there)
-            case "without a day" if None in self.model.live:
+            case "no day" if None in self.model.live:
                 puts = {None: None}
                 action = partial(DeltaTable(self.world.live.uri).delete, "day IS NULL")
-            case "without a day":
+            case "no day":
                 puts = {None: more}
                 action = partial(self.world.append_foreign, None, more)
             case _:
@@ -665,7 +716,8 @@ class CorrectionMachine(RuleBasedStateMachine):
         def maintained() -> None:
             kept = kept_of(ctx, name, [*self.world.records.ledger.all_progress().values()])
             days = kept.days if name == TABLE else frozenset(self.world.records.snapshot(name).files)
-            later = self.world.now + timedelta(days=400)
+            # Who has stopped before the commit of a file relies on the margin that maintenance keeps.
+            later = datetime.now(UTC) + timedelta(days=0 if self.pauses else 400)
             maintain(
                 self.world.records.table(name),
                 keep_days=days,
@@ -675,7 +727,7 @@ class CorrectionMachine(RuleBasedStateMachine):
                 keep_commits=kept.commits,
             )
 
-        self.act(maintained if name else lambda: maintain_all(ctx), {}, kill=kill)
+        self.act(maintained if name else lambda: maintain_all(ctx), {}, kill=while_deleting(kill))
 
     @rule(hours=st.sampled_from([-1, 1, 24, 24 * 15]))
     def clock(self, hours: int) -> None:

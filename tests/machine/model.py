@@ -5,7 +5,8 @@ files: it says which days hold other files than somebody has seen, and never whi
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from backfill_assets.core.progress import Progress
@@ -74,6 +75,10 @@ class Model:
     ours: dict[int, Names] = field(default_factory=dict)
     there: Callable[[Collection[str]], bool] = all
 
+    def copy(self, there: Callable[[Collection[str]], bool]) -> "Model":
+        """The same of a lake that is elsewhere."""
+        return replace(deepcopy(replace(self, there=all)), there=there)
+
     # ---- what live must be
 
     def rows(self) -> Live:
@@ -138,13 +143,17 @@ class Model:
     def opening(self, days: Collection[date], all_progress: Mapping[str, Progress]) -> Reasons:
         live = [of for of in self.live if of is not None]
         claimed = {of for progress in all_progress.values() for of in progress.claimed}
-        shops = {of: [shop for shop, _ in self.live[of].rows] for of in days if of in self.live}
         return {
             "RowsWithoutDay": None in self.live,
             "WindowOutsideData": not live or min(days) < min(live) or max(days) > max(live),
-            "LiveKeysDoubled": any(len(set(names)) < len(names) for names in shops.values()),
+            "LiveKeysDoubled": self.doubled(days),
             "WindowOverlaps": not claimed.isdisjoint(days),
         }
+
+    def doubled(self, days: Collection[date]) -> bool:
+        """Whether a key occurs more than once in live on one of the days."""
+        shops = [[shop for shop, _ in self.live[of].rows] for of in days if of in self.live]
+        return any(len(set(names)) < len(names) for names in shops)
 
     def publishing(self, of: date, oldest: date, claimed: Collection[date]) -> Reasons:
         return {"LiveWriteRefused": of in self.live and (of < oldest or of in claimed)}

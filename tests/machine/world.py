@@ -1,10 +1,11 @@
 """The world of the machine: a table of a few rows a day, and what strangers and processes that die do to it."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -56,8 +57,6 @@ class Seen:
 @dataclass
 class Shops(World):
     """One lake with a table ``sales``, its source, a report and a reader outside."""
-
-    contents: dict[str, Rows] = field(default_factory=dict)
 
     @property
     def table(self) -> CorrectableTable:
@@ -154,16 +153,31 @@ class Shops(World):
         return {of: Seen(tuple(sorted(rows)), frozenset(names)) for of, (rows, names) in found.items()}
 
     def rows_in(self, place: Path) -> Rows:
-        key = str(place)
-        if key not in self.contents:
-            self.contents[key] = tuple(pl.read_parquet(place, columns=["shop", "revenue"]).iter_rows())
-        return self.contents[key]
+        return rows_of_file(place.name, place)
+
+
+CONTENTS: dict[str, Rows] = {}
+"""By the names of files, no two of which are the same."""
+
+
+def rows_of_file(name: str, place: Path) -> Rows:
+    if name not in CONTENTS:
+        CONTENTS[name] = tuple(pl.read_parquet(place, columns=["shop", "revenue"]).iter_rows())
+    return CONTENTS[name]
+
+
+@cache
+def kept_folder() -> Path:
+    """Where a process keeps lakes that histories begin with."""
+    folder = Path(tempfile.mkdtemp(prefix="machine-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
 def prepared() -> Path:
     """Six published days, all wrong but every third; made once a process."""
-    root = Path(tempfile.mkdtemp(prefix="machine-")) / "lake"
+    root = kept_folder() / "lake"
     world = Shops(root, {}, now=BEGINS)
     world.source_days(source_at_first())
     world.publish(live_at_first())

@@ -9,7 +9,7 @@ from tests.soak.tally import Asked, Tally, Tell
 IN_A_BATCH = 25
 MANY = 5000
 WORKERS = 2
-OFTEN = 20
+OFTEN = 4
 
 
 def run(asked: Asked, tell: Tell) -> Tally:
