@@ -80,8 +80,7 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
 
 def fixings_at_opening(records: Records, plan: Plan) -> Fixings:
     """What was known of the ECB's fixings when the correction was opened, for its window; None for a withdrawn one."""
-    manifest = raw_manifest(records).rows()
-    known = manifest.filter((pl.col("source") == raw_log.FIXINGS) & (pl.col("at") <= plan.opened_at))["arrival"]
+    known = _arrived_before(records, plan)["arrival"]
     window = Window(plan.window.first - timedelta(days=MAX_FIXING_AGE_DAYS), plan.window.last)
     log = records.snapshot(raw_log.FIXINGS).scan()
     log = log.filter(
@@ -89,6 +88,22 @@ def fixings_at_opening(records: Records, plan: Plan) -> Fixings:
     )
     rows = log.sort("arrival").select("currency", "fixing_day", "rate").collect().iter_rows()
     return {(currency, day): rate for currency, day, rate in rows}
+
+
+def _arrived_before(records: Records, plan: Plan) -> pl.DataFrame:
+    """The manifest's rows of the fixings that had arrived when the correction was opened, by the order of arrivals.
+
+    What arrived before transactions that the plan is pinned to had arrived by then, and what arrived after others had
+    not. The clocks of the hosts say so only of fixings that no transactions followed before the opening.
+    """
+    rows = raw_manifest(records).rows().with_row_index("place")
+    is_pinned = pl.col("file").is_in(raw_log.TRANSACTIONS.arrivals(records, plan.pins[raw_log.RAW])["file"].implode())
+    there = rows.filter(pl.col("file").is_in(raw_log.TRANSACTIONS.arrivals(records)["file"].implode()))
+    last = there.filter(is_pinned)["place"].max()
+    later = there.filter(~is_pinned)["place"].min()
+    before = pl.col("place") < pl.lit(last)
+    told = (pl.col("at") <= plan.opened_at) & (pl.col("place") < pl.lit(later)).fill_null(value=True)
+    return rows.filter(pl.col("source") == raw_log.FIXINGS, before.fill_null(value=False) | told)
 
 
 def days_fixed(fixings: Fixings) -> frozenset[date]:

@@ -19,6 +19,7 @@ import pytest
 from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.next_step import Finished, WaitUntil
 from backfill_assets.core.notice import Notice
+from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.replay import versions_of
 from backfill_assets.core.sampling import Sample
 from backfill_assets.core.slots import Grain
@@ -30,6 +31,8 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.orchestration.nightly.freshness import slots_behind
 from backfill_assets.orchestration.watching.looks import Looks, Verdict
+from backfill_assets.revenue import fixing_log, raw_log
+from backfill_assets.revenue.sample import fixings_at_opening
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.sources.withdrawals import WithdrawalDecisions
 from backfill_assets.storage.actions import DataFile
@@ -44,6 +47,7 @@ from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Table
 from tests.runbook.killing import corrected, decommissioned, rolled_back
 from tests.runbook.world import World, world_at
+from tests.scenarios import FRIDAY, drop_parquet, transaction
 from tests.soak.forking import Forker, forking
 from tests.sources.test_raw_log import KEY, READINGS, Utility, reading
 
@@ -223,6 +227,29 @@ def landed_again(hosts: Hosts) -> object:
     return untouched, READINGS.moved(utility.records, utility.landing, [landed])
 
 
+def fixings_of_a_sample(hosts: Hosts) -> object:
+    """Of fixings that landed before transactions that a plan is pinned to, and of others after transactions since."""
+    records, landing = hosts.records, Path(hosts.records.lake.root).parent
+    (landing / "fx").mkdir()
+
+    def fixed(rate: str) -> None:
+        (landing / "fx/eurofxref-hist.csv").write_text(f"Date,USD,\n{FRIDAY},{rate},\n")
+        fixing_log.ingest_fixings(records, landing, hosts.second)
+
+    def traded(*transactions: str) -> None:
+        drop_parquet(landing, FRIDAY, [transaction(name) for name in transactions])
+        raw_log.TRANSACTIONS.ingest(records, landing, [FRIDAY], KEY, hosts.second)
+
+    fixed("1.1000")
+    traded("t1")
+    pins = {raw_log.RAW: records.snapshot(raw_log.RAW).commit}
+    request = Request("fct_daily_revenue", Window(FRIDAY, FRIDAY), "wrong")
+    plan = Plan("a", request, hosts.first, "ada", PlannedInputs(pins))
+    traded("t1", "t2")
+    fixed("1.2000")
+    return {key: str(rate) for key, rate in fixings_at_opening(records, plan).items()}
+
+
 FACTS: dict[str, tuple[Callable[[Hosts], object], object]] = {
     "which build of a report counts": (of_a_report, "b"),
     "a finding that was closed": (finding_closed, ()),
@@ -244,6 +271,7 @@ FACTS: dict[str, tuple[Callable[[Hosts], object], object]] = {
     "a decision about a file that takes back": (decided_again, {("2026-01-01", "sha"): True}),
     "how far an adoption came": (adoption, [Stage.ADOPTED]),
     "which sample was drawn last": (sample_drawn_again, 2),
+    "which fixings a sample is derived from": (fixings_of_a_sample, {("USD", FRIDAY): "1.10000000"}),
     "a file that landed again": (landed_again, (frozenset(), frozenset({date(2026, 3, 2)}))),
 }
 SKEWS = {"an hour behind": -HOUR, "an hour ahead": HOUR}
