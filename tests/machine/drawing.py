@@ -32,11 +32,11 @@ def tried(name: str, size: int) -> tuple[int, list[str]]:
     try:
         run_state_machine_as_test(seed(number)(CorrectionMachine), settings=drawn)
     except Exception as error:  # noqa: BLE001 - whatever a history ends with is a violation
-        return min(size, CorrectionMachine.begun - begun), [_told(error, name)]
+        return min(size, CorrectionMachine.begun - begun), [_told(error, f"{name} {size}")]
     return size, []
 
 
-def _told(error: Exception, name: str) -> str:
+def _told(error: Exception, batch: str) -> str:
     checked = {
         one
         for one in dir(CorrectionMachine)
@@ -46,4 +46,4 @@ def _told(error: Exception, name: str) -> str:
     steps = [line for line in notes if not any(line.strip() == f"state.{one}()" for one in checked)]
     where = traceback.extract_tb(error.__traceback__)[-1]
     told = f"{type(error).__name__} at {where.name} of {where.filename.rpartition('/')[2]}:{where.lineno}, {error}"
-    return "\n".join([told, *steps, f"see it again with python -m tests.soak.histories {name}"])
+    return "\n".join([told, *steps, f"see it again with python -m tests.soak.histories {batch}"])

@@ -1,6 +1,5 @@
 """Histories of the state machine in ``tests/machine``: batches drawn by a seed, in two processes."""
 
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
@@ -36,15 +35,9 @@ def batch_of(seed: int, batch: int, size: int) -> tuple[int, list[str]]:
     return tried(f"{seed}/{batch}", size)
 
 
-def main(batches: Iterable[str]) -> None:
-    """See batches again: ``python -m tests.soak.histories SEED/BATCH …``."""
-    from tests.machine.drawing import tried
-
-    for batch in batches:
-        print(batch, *tried(batch, IN_A_BATCH), sep="\n")  # noqa: T201
-
-
-if __name__ == "__main__":
+if __name__ == "__main__":  # one batch again: python -m tests.soak.histories SEED/BATCH SIZE
     import sys
 
-    main(sys.argv[1:])
+    from tests.machine.drawing import tried
+
+    print(*tried(sys.argv[1], int(sys.argv[2])), sep="\n")  # noqa: T201
