@@ -110,6 +110,10 @@ def _same_block(text: str, before: str, line: int) -> int | None:
     return None
 
 
+def _bare(test: str) -> str:
+    return test.partition("[")[0]
+
+
 @dataclass(eq=False)
 class Only:
     """A pytest plugin: these tests alone, cheapest first; writes down the first that fails."""
@@ -120,11 +124,17 @@ class Only:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """What no longer exists is left out; the tests of a file stay together, because they share fixtures."""
+        """What no longer exists is left out; the tests of a file stay together, because they share fixtures.
+
+        A test that got other parameters since it was recorded is taken with all that it has now.
+        """
+        there = {item.nodeid for item in items}
         files = list(dict.fromkeys(test.partition("::")[0] for test in self.tests))
-        place = {test: (files.index(test.partition("::")[0]), at) for at, test in enumerate(self.tests)}
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in place])
-        items[:] = sorted((item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid])
+        place = {test if test in there else _bare(test): at for at, test in reversed([*enumerate(self.tests)])}
+        known = {item: item.nodeid if item.nodeid in place else _bare(item.nodeid) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if known[item] not in place])
+        wanted = [item for item in items if known[item] in place]
+        items[:] = sorted(wanted, key=lambda item: (files.index(item.nodeid.partition("::")[0]), place[known[item]]))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what failed."""
@@ -170,7 +180,7 @@ def _run_and_exit(tree: Path, tests: list[str], told: Path, seconds: float, *, a
         os.dup2(output, 1)
         os.dup2(output, 2)
         sys.path[:] = [str(tree), *(path for path in sys.path if path not in {str(ROOT), str(ROOT / "scripts")})]
-        os.environ.update(PYTHONPATH=str(tree), HYPOTHESIS_PROFILE="quick")
+        os.environ.update(PYTHONPATH=str(tree), HYPOTHESIS_PROFILE="unshrunk")
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
         there = [file for file in files if (tree / file).exists()]
         arguments = ["--quiet", "-p", "no:cacheprovider", "--hypothesis-seed=0", *([] if all_of_them else ["-x"])]

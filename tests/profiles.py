@@ -5,12 +5,15 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # Machines differ in speed by more than two: an example is never too slow for its own sake.
 PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
 settings.register_profile("full", max_examples=100, **PATIENT)
 settings.register_profile("quick", max_examples=10, **PATIENT)
+# What fails under a mutant is enough; finding the smallest example of it takes longer than all tests.
+FOUND = [phase for phase in Phase if phase not in {Phase.shrink, Phase.explain}]
+settings.register_profile("unshrunk", max_examples=10, phases=FOUND, **PATIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 

@@ -167,9 +167,20 @@ class Story:
 
 def story_at(folder: Path, kind: Kind, last: int, make: Make = from_function) -> Story:
     """A lake on which the payments of slots 0 to ``last`` have landed, half an hour after the last was over."""
-    BAD.clear()
-    MEANWHILE.clear()
-    FACTOR[0] = 1
+    as_deployed()
     story = Story(kind, TestLake(folder / "lake", location(kind, make), now=kind.at(last)))
     story.land(range(last + 1))
     return story
+
+
+def copied(story: Story, folder: Path) -> Story:
+    """The same lake once more, for a test that changes it."""
+    as_deployed()
+    return Story(story.kind, story.lake.copy(folder / "lake"))
+
+
+def as_deployed() -> None:
+    """The code of today, that nothing befalls."""
+    BAD.clear()
+    MEANWHILE.clear()
+    FACTOR[0] = 1

@@ -55,6 +55,7 @@ from tests.kinds.carrying import (
     TABLE,
     WAYS,
     Story,
+    copied,
     from_function,
     story_at,
 )
@@ -68,6 +69,56 @@ every_grain = pytest.mark.parametrize("grain", GRAINS)
 def story(tmp_path: Path) -> Story:
     """Eight days of payments, none published."""
     return story_at(tmp_path, DAILY, 7)
+
+
+RIGHT = [10 * number for number in range(1, 9)]
+"""The balances of the eight days."""
+
+
+@pytest.fixture(scope="module")
+def once_mistaken(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The eight days as code that counts twice has published them, with the code deployed that does not."""
+    story = story_at(tmp_path_factory.mktemp("mistaken"), DAILY, 7)
+    wrong(story, 7)
+    return story
+
+
+@pytest.fixture(scope="module")
+def once_at_gate(once_mistaken: Story, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """All of them staged and validated by a correction that nobody has approved yet."""
+    story = copied(once_mistaken, tmp_path_factory.mktemp("at_gate"))
+    correct(story, 0, 7, watchers=["finance"]).to_gate()
+    return story
+
+
+@pytest.fixture(scope="module")
+def once_corrected(once_at_gate: Story, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """All of them corrected, with time left to roll back."""
+    story = copied(once_at_gate, tmp_path_factory.mktemp("corrected"))
+    correction_of(story).through()
+    assert story.balances() == RIGHT
+    return story
+
+
+@pytest.fixture
+def mistaken(once_mistaken: Story, tmp_path: Path) -> Story:
+    return copied(once_mistaken, tmp_path)
+
+
+@pytest.fixture
+def at_gate(once_at_gate: Story, tmp_path: Path) -> Story:
+    return copied(once_at_gate, tmp_path)
+
+
+@pytest.fixture
+def corrected(once_corrected: Story, tmp_path: Path) -> Story:
+    return copied(once_corrected, tmp_path)
+
+
+def correction_of(story: Story) -> TestCorrection:
+    """The only correction of a lake."""
+    (name,) = story.lake.records.ledger.all_progress()
+    return story.lake.correction(name)
 
 
 @every_grain
@@ -156,16 +207,15 @@ def test_a_new_slot_on_the_night_of_late_data_is_computed_anew_with_what_is_befo
     assert sound(story)
 
 
-def test_what_an_open_correction_will_stage_is_not_proposed_as_another(story: Story) -> None:
-    wrong(story, 7)
-    correct(story, 0, 7)
-    time_passes(story, 8)
-    story.land([2], amount=12)
-    done = story.lake.nightly()
-    assert (story.numbers(done.published), done.late, done.failed) == ([8], (), {})
-    assert not waiting_days(story.lake.definition(), story.lake.records)
+def test_what_an_open_correction_will_stage_is_not_proposed_as_another(mistaken: Story) -> None:
+    correct(mistaken, 0, 7)
+    time_passes(mistaken, 8)
+    mistaken.land([2], amount=12)
+    done = mistaken.lake.nightly()
+    assert (mistaken.numbers(done.published), done.late, done.failed) == ([8], (), {})
+    assert not waiting_days(mistaken.lake.definition(), mistaken.lake.records)
     with pytest.raises(WindowOverlaps, match=r"has claimed 2026-01-05\.\.2026-01-13"):
-        correct(story, 8, 8)
+        correct(mistaken, 8, 8)
 
 
 def test_a_slot_is_late_when_the_one_before_it_holds_something_else_than_it_was_computed_from(story: Story) -> None:
@@ -217,67 +267,60 @@ def test_a_correction_stages_every_slot_from_the_staged_one_before_it(
     assert not stale_days(story.lake.definition(), story.lake.records, story.lake.records.days(TABLE))
 
 
-def test_the_first_slot_of_a_window_is_computed_from_the_live_one_before_it(story: Story) -> None:
-    wrong(story, 7)
-    correct(story, 4, 7).through()
-    assert story.balances() == [20, 40, 60, 80, 90, 100, 110, 120]
-    assert not stale_days(story.lake.definition(), story.lake.records, story.lake.records.days(TABLE))
+def test_the_first_slot_of_a_window_is_computed_from_the_live_one_before_it(mistaken: Story) -> None:
+    correct(mistaken, 4, 7).through()
+    assert mistaken.balances() == [20, 40, 60, 80, 90, 100, 110, 120]
+    assert not stale_days(mistaken.lake.definition(), mistaken.lake.records, mistaken.lake.records.days(TABLE))
 
 
-def test_a_failed_slot_stops_the_later_ones_and_a_retry_resumes_there(story: Story) -> None:
-    right = wrong(story, 7)
+def test_a_failed_slot_stops_the_later_ones_and_a_retry_resumes_there(mistaken: Story) -> None:
     BAD.add(DAILY.slot(4))
-    correction = correct(story, 0, 7, waves={"max_days": 3})
+    correction = correct(mistaken, 0, 7, waves={"max_days": 3})
     stuck = correction.drive()
     assert isinstance(stuck, Stuck)
     assert "bad luck" in stuck.reason
     assert "2026-01-10" not in stuck.reason
-    assert story.numbers(correction.progress.staging.staged) == [0, 1, 2, 3]
+    assert mistaken.numbers(correction.progress.staging.staged) == [0, 1, 2, 3]
     assert correction.progress.staging.tries == {DAILY.slot(4): 3}
     assert waves_of(correction) == ["2026-01-05..2026-01-07", "2026-01-08..2026-01-10"] + ["2026-01-09..2026-01-11"] * 2
     BAD.clear()
     correction.through()
-    assert story.balances() == right
+    assert mistaken.balances() == RIGHT
     assert waves_of(correction)[4:] == ["2026-01-09..2026-01-11", "2026-01-12..2026-01-12"]
 
 
-def test_slots_staged_again_are_followed_by_all_that_come_after_them(story: Story) -> None:
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.to_gate()
-    with story.lake.entered():
+def test_slots_staged_again_are_followed_by_all_that_come_after_them(at_gate: Story) -> None:
+    correction = correction_of(at_gate)
+    with at_gate.lake.entered():
         key = dg.AssetKey(["backfill", TABLE])
         told = {tags.CORRECTION: correction.id}
-        assert story.lake.runner.run_keys([key], "2026-01-08", "2026-01-08", told).success
-    assert story.numbers(correction.progress.staging.staged) == [0, 1, 2, 3]
+        assert at_gate.lake.runner.run_keys([key], "2026-01-08", "2026-01-08", told).success
+    assert at_gate.numbers(correction.progress.staging.staged) == [0, 1, 2, 3]
     correction.through()
-    assert story.balances() == right
+    assert at_gate.balances() == RIGHT
 
 
-def test_a_slot_that_is_launched_before_the_one_before_it_is_staged_is_refused_by_name(story: Story) -> None:
-    wrong(story, 7)
-    correction = correct(story, 0, 7)
-    with story.lake.entered():
+def test_a_slot_that_is_launched_before_the_one_before_it_is_staged_is_refused_by_name(mistaken: Story) -> None:
+    correction = correct(mistaken, 0, 7)
+    with mistaken.lake.entered():
         key = dg.AssetKey(["backfill", TABLE])
-        ran = story.lake.runner.run_keys([key], "2026-01-08", "2026-01-09", {tags.CORRECTION: correction.id})
+        ran = mistaken.lake.runner.run_keys([key], "2026-01-08", "2026-01-09", {tags.CORRECTION: correction.id})
     told = {str(day): why.error for day, why in ran.failed_days.items()}
     assert told == {"2026-01-08": "StateMissing", "2026-01-09": "StateFailed"}
     assert "2026-01-07, which is not there" in str(ran.refusal)
 
 
-def test_what_is_staged_from_another_state_than_is_staged_before_it_is_staged_again(story: Story) -> None:
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.to_gate()
-    staged = story.lake.records.staged(TABLE, correction.id)
+def test_what_is_staged_from_another_state_than_is_staged_before_it_is_staged_again(at_gate: Story) -> None:
+    correction = correction_of(at_gate)
+    staged = at_gate.lake.records.staged(TABLE, correction.id)
     fourth = staged.snapshot().scan([DAILY.slot(3)]).collect()
     staged.replace_days({DAILY.slot(3): fourth.with_columns(pl.col("balance") + 1)})
-    definition = story.lake.definition()
-    with story.lake.entered(), pytest.raises(StateOutOfOrder, match="2026-01-08"):
-        validate(definition.step_context(story.lake.lake, "ada"), correction.id)
-    assert story.numbers(correction.progress.staging.staged) == [0, 1, 2]
+    definition = at_gate.lake.definition()
+    with at_gate.lake.entered(), pytest.raises(StateOutOfOrder, match="2026-01-08"):
+        validate(definition.step_context(at_gate.lake.lake, "ada"), correction.id)
+    assert at_gate.numbers(correction.progress.staging.staged) == [0, 1, 2]
     correction.through()
-    assert story.balances() == right
+    assert at_gate.balances() == RIGHT
 
 
 WINDOWS = {
@@ -288,37 +331,34 @@ WINDOWS = {
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_a_window_that_does_not_reach_the_newest_slot_is_refused_with_the_one_to_ask_for(
-    story: Story, name: str
+    mistaken: Story, name: str
 ) -> None:
     (first, last), error, said = WINDOWS[name]
-    wrong(story, 7)
     with pytest.raises(error, match=said) as refused:
-        correct(story, first, last)
+        correct(mistaken, first, last)
     assert_in_three_sentences(str(refused.value))
 
 
-def test_a_window_whose_first_slot_has_nothing_before_it_is_refused_with_the_one_to_ask_for(story: Story) -> None:
-    wrong(story, 7)
-    gone = story.lake.snapshot(TABLE).files_of([DAILY.slot(3)])[DAILY.slot(3)]
-    story.lake.records.table(TABLE).commit(lambda _: Change((), gone))
+def test_a_window_whose_first_slot_has_nothing_before_it_is_refused_with_the_one_to_ask_for(mistaken: Story) -> None:
+    gone = mistaken.lake.snapshot(TABLE).files_of([DAILY.slot(3)])[DAILY.slot(3)]
+    mistaken.lake.records.table(TABLE).commit(lambda _: Change((), gone))
     with pytest.raises(NothingBefore, match=r"Ask for 2026-01-08\.\.2026-01-12") as refused:
-        correct(story, 4, 7)
+        correct(mistaken, 4, 7)
     assert_in_three_sentences(str(refused.value))
-    correct(story, 3, 7).through()
-    assert story.balances() == [20, 40, 60, 70, 80, 90, 100, 110]
+    correct(mistaken, 3, 7).through()
+    assert mistaken.balances() == [20, 40, 60, 70, 80, 90, 100, 110]
 
 
-def test_a_launch_of_some_slots_is_refused_with_the_window_to_launch(story: Story) -> None:
-    right = wrong(story, 7)
+def test_a_launch_of_some_slots_is_refused_with_the_window_to_launch(mistaken: Story) -> None:
     key = dg.AssetKey(["backfill", TABLE])
-    with story.lake.entered():
-        ran = story.lake.runner.run_keys([key], "2026-01-07", "2026-01-09", {})
+    with mistaken.lake.entered():
+        ran = mistaken.lake.runner.run_keys([key], "2026-01-07", "2026-01-09", {})
         assert isinstance(ran.refusal, WindowEndsEarly)
-        ran = story.lake.runner.run_keys([key], "2026-01-05", "2026-01-12", {})
+        ran = mistaken.lake.runner.run_keys([key], "2026-01-05", "2026-01-12", {})
         assert ran.success, ran.errors
-    (name,) = story.lake.records.ledger.all_progress()
-    story.lake.correction(name).through()
-    assert story.balances() == right
+    (name,) = mistaken.lake.records.ledger.all_progress()
+    mistaken.lake.correction(name).through()
+    assert mistaken.balances() == RIGHT
 
 
 def test_plan_notice_and_page_say_that_state_is_carried(tmp_path: Path) -> None:
@@ -369,89 +409,80 @@ def test_a_slot_that_nightly_published_meanwhile_is_staged_before_the_swap_and_k
     assert waves_of(correction)[-1] == str(Window(story.kind.slot(8), story.kind.slot(8), story.kind.grain))
 
 
-def test_what_landed_late_meanwhile_is_staged_again_from_there_on(story: Story) -> None:
-    wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.to_gate()
-    story.land([5], amount=15)
-    time_passes(story, 8)
-    story.lake.nightly()
+def test_what_landed_late_meanwhile_is_staged_again_from_there_on(at_gate: Story) -> None:
+    correction = correction_of(at_gate)
+    at_gate.land([5], amount=15)
+    time_passes(at_gate, 8)
+    at_gate.lake.nightly()
     correction.approve()
     correction.cut_over()
-    assert story.balances() == [10, 20, 30, 40, 50, 65, 75, 85, 95]
-    assert sound(story)
+    assert at_gate.balances() == [10, 20, 30, 40, 50, 65, 75, 85, 95]
+    assert sound(at_gate)
     assert waves_of(correction)[-1] == "2026-01-10..2026-01-13"
 
 
-def test_nightly_waits_from_the_extension_to_the_swap_and_then_computes_from_what_was_swapped_in(story: Story) -> None:
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.to_gate()
+def test_nightly_waits_from_the_extension_to_the_swap_and_then_computes_from_what_was_swapped_in(
+    at_gate: Story,
+) -> None:
+    correction = correction_of(at_gate)
     correction.approve()
-    time_passes(story, 8)
-    story.lake.nightly()
-    with pytest.raises(LaterSlotsPublished, match="2026-01-13"), story.lake.entered():
-        cut_over(story.lake.definition().step_context(story.lake.lake, "ada"), correction.id)
-    time_passes(story, 9)
-    done = story.lake.nightly()
-    assert (done.published, story.numbers(done.claimed)) == ((), list(range(10)))
+    time_passes(at_gate, 8)
+    at_gate.lake.nightly()
+    with pytest.raises(LaterSlotsPublished, match="2026-01-13"), at_gate.lake.entered():
+        cut_over(at_gate.lake.definition().step_context(at_gate.lake.lake, "ada"), correction.id)
+    time_passes(at_gate, 9)
+    done = at_gate.lake.nightly()
+    assert (done.published, at_gate.numbers(done.claimed)) == ((), list(range(10)))
     BAD.add(DAILY.slot(8))
     assert isinstance(correction.drive(), Stuck)
     assert not correction.progress.claims_later
     BAD.clear()
     correction.cut_over()
-    assert story.balances() == [*right, 90]
-    assert story.numbers(story.lake.nightly().published) == [9]
-    assert story.balances() == [*right, 90, 100]
-    assert sound(story)
+    assert at_gate.balances() == [*RIGHT, 90]
+    assert at_gate.numbers(at_gate.lake.nightly().published) == [9]
+    assert at_gate.balances() == [*RIGHT, 90, 100]
+    assert sound(at_gate)
 
 
-def test_a_slot_that_was_computed_while_its_state_was_swapped_is_not_published(story: Story) -> None:
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.to_gate()
+def test_a_slot_that_was_computed_while_its_state_was_swapped_is_not_published(at_gate: Story) -> None:
+    correction = correction_of(at_gate)
     correction.approve()
-    time_passes(story, 8)
+    time_passes(at_gate, 8)
     MEANWHILE.append(correction.cut_over)
-    done = story.lake.nightly()
+    done = at_gate.lake.nightly()
     assert done.published == ()
     assert done.failed[DAILY.slot(8)].error == "StateMoved"
-    assert story.balances() == right
-    assert story.numbers(story.lake.nightly().published) == [8]
-    assert story.balances() == [*right, 90]
-    assert sound(story)
+    assert at_gate.balances() == RIGHT
+    assert at_gate.numbers(at_gate.lake.nightly().published) == [8]
+    assert at_gate.balances() == [*RIGHT, 90]
+    assert sound(at_gate)
 
 
 def test_nightly_may_publish_at_any_write_of_a_cut_over_and_no_slot_stays_computed_from_what_is_gone(
-    story: Story, tmp_path: Path
+    at_gate: Story, tmp_path: Path
 ) -> None:
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.to_gate()
+    correction = correction_of(at_gate)
     correction.approve()
-    time_passes(story, 8)
-    with (counted := story.lake.copy(tmp_path / "counted")).killed_at_write(0) as writes:
+    time_passes(at_gate, 8)
+    with (counted := at_gate.lake.copy(tmp_path / "counted")).killed_at_write(0) as writes:
         counted.correction(correction.id, by="ada").cut_over()
     for number in range(1, len(writes) + 1):
-        there = Story(story.kind, story.lake.copy(tmp_path / f"killed-{number}"))
+        there = Story(at_gate.kind, at_gate.lake.copy(tmp_path / f"killed-{number}"))
         with there.lake.killed_at_write(number):
             there.lake.correction(correction.id, by="ada").cut_over()
         there.lake.nightly()
         there.lake.correction(correction.id, by="ada").cut_over()
         assert sound(there), writes.tables[number - 1]
         there.lake.nightly()
-        assert there.balances() == [*right, 90]
+        assert there.balances() == [*RIGHT, 90]
 
 
-def published_after_swap(story: Story) -> TestCorrection:
+def published_after_swap(corrected: Story) -> TestCorrection:
     """A correction that is live, and a slot that nightly has published from it since."""
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7, watchers=["finance"])
-    correction.through()
-    time_passes(story, 8)
-    story.lake.nightly()
-    assert story.balances() == [*right, 90]
-    return correction
+    time_passes(corrected, 8)
+    corrected.lake.nightly()
+    assert corrected.balances() == [*RIGHT, 90]
+    return correction_of(corrected)
 
 
 def rolled_back(correction: TestCorrection) -> Swapped:
@@ -468,15 +499,13 @@ PARTS = {
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_part_is_rolled_back_to_its_end_or_refused_with_the_right_call(story: Story, name: str) -> None:
+def test_a_part_is_rolled_back_to_its_end_or_refused_with_the_right_call(corrected: Story, name: str) -> None:
     numbers, call = PARTS[name]
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.through()
+    correction = correction_of(corrected)
     with pytest.raises(LaterSlotsLeft, match=re.escape(call)) as refused:
         correction.roll_back([DAILY.slot(number) for number in numbers])
     assert_in_three_sentences(str(refused.value))
-    assert story.balances() == right
+    assert corrected.balances() == RIGHT
 
 
 RANGES: dict[str, tuple[Grain, list[str], list[str]]] = {
@@ -501,57 +530,55 @@ def test_days_to_roll_back_are_written_one_by_one_or_from_one_to_another(name: s
             days_given(texts, "days", grain)
 
 
-def test_rolled_back_from_a_day_to_the_end_it_may_be_cut_over_again(story: Story) -> None:
-    right = wrong(story, 7)
-    correction = correct(story, 0, 7)
-    correction.through()
+def test_rolled_back_from_a_day_to_the_end_it_may_be_cut_over_again(corrected: Story) -> None:
+    correction = correction_of(corrected)
     correction.roll_back(DAILY.slots(4, 7))
-    assert story.balances() == [10, 20, 30, 40, 100, 120, 140, 160]
+    assert corrected.balances() == [10, 20, 30, 40, 100, 120, 140, 160]
     (rolled,) = [
         event for event in correction.place.records.ledger.events(correction.id) if event.step is Step.ROLL_BACK
     ][-1:]
     assert isinstance(rolled.fact, Swapped)
-    assert story.numbers(rolled.fact.stale) == [4, 5, 6, 7]
-    time_passes(story, 8)
-    assert story.numbers(story.lake.nightly().published) == [8]
+    assert corrected.numbers(rolled.fact.stale) == [4, 5, 6, 7]
+    time_passes(corrected, 8)
+    assert corrected.numbers(corrected.lake.nightly().published) == [8]
     correction.approve()
     correction.drive()
-    assert story.balances() == [*right, 90]
-    assert sound(story)
+    assert corrected.balances() == [*RIGHT, 90]
+    assert sound(corrected)
 
 
-def test_a_roll_back_names_what_was_published_from_it_since_and_nightly_computes_that_anew(story: Story) -> None:
-    correction = published_after_swap(story)
+def test_a_roll_back_names_what_was_published_from_it_since_and_nightly_computes_that_anew(corrected: Story) -> None:
+    correction = published_after_swap(corrected)
     correction.roll_back()
     rolled = rolled_back(correction)
-    assert story.numbers(rolled.stale) == [8]
+    assert corrected.numbers(rolled.stale) == [8]
     assert "2026-01-13) was computed from a state that is gone" in rolled.summary()
     assert ["13 January 2026" in notice.body for notice in correction.notices if notice.event == "rolled_back"] == [
         True
     ]
-    assert not sound(story)
-    assert story.numbers(story.lake.nightly().rebuilt) == [8]
-    assert story.balances() == [*(20 * number for number in range(1, 9)), 170]
-    assert sound(story)
+    assert not sound(corrected)
+    assert corrected.numbers(corrected.lake.nightly().rebuilt) == [8]
+    assert corrected.balances() == [*(20 * number for number in range(1, 9)), 170]
+    assert sound(corrected)
 
 
-def test_what_is_too_old_for_nightly_after_a_roll_back_is_late_and_its_correction_is_proposed(story: Story) -> None:
+def test_what_is_too_old_for_nightly_after_a_roll_back_is_late_and_its_correction_is_proposed(corrected: Story) -> None:
     """While it is open, the one that was rolled back would stage it; opening another is refused."""
-    correction = published_after_swap(story)
+    correction = published_after_swap(corrected)
     correction.roll_back()
-    story.lake.later(30)
-    definition = story.lake.definition()
-    assert not story.lake.nightly(DAILY.slot(8)).late
+    corrected.lake.later(30)
+    definition = corrected.lake.definition()
+    assert not corrected.lake.nightly(DAILY.slot(8)).late
     with pytest.raises(WindowOverlaps):
-        correct(story, 8, 8)
+        correct(corrected, 8, 8)
     correction.abandon()
-    done = story.lake.nightly(DAILY.slot(8))
-    assert story.numbers(done.late) == [8]
-    told = lateness(definition, waiting_days(definition, story.lake.records))
+    done = corrected.lake.nightly(DAILY.slot(8))
+    assert corrected.numbers(done.late) == [8]
+    told = lateness(definition, waiting_days(definition, corrected.lake.records))
     assert "Open a correction of 2026-01-13..2026-01-13" in str(told.description)
-    correct(story, 0, 8).through()
-    assert story.balances() == [10 * number for number in range(1, 10)]
-    assert sound(story)
+    correct(corrected, 0, 8).through()
+    assert corrected.balances() == [10 * number for number in range(1, 10)]
+    assert sound(corrected)
 
 
 def test_an_audit_computes_each_day_from_the_live_one_before_it(story: Story) -> None:
