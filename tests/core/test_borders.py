@@ -216,6 +216,12 @@ NEXT: dict[str, tuple[Progress, NextStep]] = {
         failing(without(live(), Step.REBUILD_DOWNSTREAM), Step.REBUILD_DOWNSTREAM),
         Stuck(Step.REBUILD_DOWNSTREAM, "so"),
     ),
+    "live, the reports that are owed cannot be built": (
+        with_(
+            failing(without(live(), Step.REBUILD_DOWNSTREAM), Step.REBUILD_DOWNSTREAM), downstream={"reached": OWED}
+        ),
+        Stuck(Step.REBUILD_DOWNSTREAM, "so"),
+    ),
     "live, nobody was told": (
         with_(live(), downstream={"owes_notice": NoticeKind.PUBLISHED}),
         TakeSteps((Step.COMMUNICATE,)),

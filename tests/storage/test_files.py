@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from backfill_assets.errors.store import StoreOverwrites
@@ -54,6 +55,13 @@ def test_a_correction_runs_on_both_from_first_write_to_decommission(root: Root):
     live.folder.delete([manifest.arriving[3].path])
     with pytest.raises(StagedFilesMissing):
         cut_over(live, manifest)
+
+
+def test_partition_columns_that_the_code_does_not_have_are_left_out(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.write("a.parquet", pl.DataFrame({"amount": [1]}))
+    read = folder.scan(["a.parquet"], pl.Schema({"amount": pl.Int64()}), pl.DataFrame({"region": ["north"]}))
+    assert read.collect().rows() == [(1,)]
 
 
 def test_files_are_found_missed_listed_and_deleted(tmp_path):
