@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
@@ -94,7 +95,7 @@ def main() -> int:
 
 def _judge_all(asked: argparse.Namespace, folder: Path) -> int:
     drawn = [(area, one) for area in asked.area or (*AREAS, BY_HAND) for one in _drawn(area, asked)]
-    covering = Covering()
+    covering, _ = Covering(), _commit()  # that of the tree as it is copied now
     import_before_fork()
     trees: SimpleQueue[Path] = SimpleQueue()
     for number in range(asked.workers):
@@ -154,7 +155,7 @@ def _sample(known: list[Mutant], number: int, seed: str) -> list[Mutant]:
 def _judged(tree: Path, area: str, mutant: Mutant, covering: Covering) -> Judged:
     path = tree / mutant.file
     text = path.read_text()
-    tests = covering.tests_of(mutant)
+    tests = covering.tests_of(mutant, text)
     known = KEPT / "killed" / hashlib.sha256(mutant.applied(text).encode()).hexdigest()
     if known.exists() and known.read_text() in tests:
         return Judged(area, mutant, tuple(mutant.diff(text)), len(tests), known.read_text(), "")
@@ -227,17 +228,20 @@ def _tell(found: list[Judged], asked: argparse.Namespace) -> None:
         TABLE.write_text(_with_rows(TABLE.read_text(), found, asked.seed))
 
 
+@cache
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _row(area: str, found: list[Judged], seed: int) -> list[object]:
     here = [one for one in found if one.area == area]
     killed = [one for one in here if one.killer]
     timed = [one for one in killed if one.killer == TIME]
     explained = [one for one in here if one.why]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
     left, day = len(here) - len(killed) - len(explained), datetime.now(UTC).date()
     numbers = [len(_candidates(area)), len(here), len(killed), len(timed), len(explained), left]
-    return [area, "by hand" if area == BY_HAND else seed, *numbers, commit.stdout.strip(), day]
+    return [area, "by hand" if area == BY_HAND else seed, *numbers, _commit(), day]
 
 
 def _with_rows(page: str, found: list[Judged], seed: int) -> str:

@@ -72,12 +72,12 @@ class Covering:
         if not self.cost:
             sys.exit("scripts/mutants: nothing is recorded yet. Run scripts/mutants --record first.")
 
-    def tests_of(self, mutant: Mutant) -> list[str]:
-        """The tests that run the block in which a mutant lies, cheapest first."""
+    def tests_of(self, mutant: Mutant, text: str) -> list[str]:
+        """The tests that run the block of a module's text in which a mutant lies, cheapest first."""
         found: set[str] = set()
         newer: set[str] = set()
         for one in self.recordings:
-            there = _same_block((ROOT / mutant.file).read_text(), one["texts"].get(mutant.file, ""), mutant.line)
+            there = _same_block(text, one["texts"].get(mutant.file, ""), mutant.line)
             tests = one["reached"].get(mutant.file, {}).get(str(there), ())
             found.update(set(tests) - newer - {*one["failed"]})
             newer.update(one["cost"])
@@ -134,7 +134,9 @@ class Only:
         known = {item: item.nodeid if item.nodeid in place else _bare(item.nodeid) for item in items}
         config.hook.pytest_deselected(items=[item for item in items if known[item] not in place])
         wanted = [item for item in items if known[item] in place]
-        items[:] = sorted(wanted, key=lambda item: (files.index(item.nodeid.partition("::")[0]), place[known[item]]))
+        order = {item: (files.index(item.nodeid.partition("::")[0]), place[known[item]]) for item in wanted}
+        # What is told on disk and in an object store is told on disk first.
+        items[:] = sorted(wanted, key=lambda item: ("bucket" in item.nodeid, order[item]))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what failed."""
@@ -162,11 +164,12 @@ def first_failing(tree: Path, tests: Collection[str], seconds: float, *, all_of_
     child = os.fork()
     if not child:
         _run_and_exit(tree, [*tests], told, seconds, all_of_them=all_of_them)
-    ended = _waited_for(child, 120 + 15 * seconds)
+    ended = _waited_for(child, 300 + 15 * seconds)
     failed = told.read_text().splitlines() if told.exists() else []
     yield from failed
-    if not failed and ended not in {int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED)}:
-        yield TIME if ended is None or ended < 0 else "an import"
+    # One that was still running may have waited for others on a busy machine, which kills nothing.
+    if not failed and ended not in {None, int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED)}:
+        yield TIME if ended < 0 else "an import"
 
 
 def _run_and_exit(tree: Path, tests: list[str], told: Path, seconds: float, *, all_of_them: bool) -> None:

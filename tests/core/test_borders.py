@@ -217,9 +217,7 @@ NEXT: dict[str, tuple[Progress, NextStep]] = {
         Stuck(Step.REBUILD_DOWNSTREAM, "so"),
     ),
     "live, the reports that are owed cannot be built": (
-        with_(
-            failing(without(live(), Step.REBUILD_DOWNSTREAM), Step.REBUILD_DOWNSTREAM), downstream={"reached": OWED}
-        ),
+        with_(failing(without(live(), Step.REBUILD_DOWNSTREAM), Step.REBUILD_DOWNSTREAM), downstream={"reached": OWED}),
         Stuck(Step.REBUILD_DOWNSTREAM, "so"),
     ),
     "live, nobody was told": (
@@ -446,6 +444,14 @@ def test_which_days_count_as_tried(*, carries: bool, tries: Mapping[date, int]) 
     found = transitions.after_days_failed(progress, {DAYS[2]: "after it", DAYS[1]: "again"})
     assert found.staging.tries == tries
     assert found.staging.reasons == {DAYS[1]: "again", DAYS[2]: "after it"}
+
+
+def test_what_read_nothing_changes_nothing_of_when_a_source_may_be_read() -> None:
+    before = with_(opened(rates={"raw": 1.0}), staging={"readable_from": {"raw": NOW - timedelta(hours=1)}})
+    assert transitions.after_read(before, 0, NOW) == before
+    assert transitions.after_read(before, 1, NOW).staging.readable_from == {"raw": NOW + timedelta(minutes=1)}
+    unlimited = opened()
+    assert transitions.after_read(unlimited, 1, NOW) == unlimited
 
 
 REFUSED: dict[str, tuple[facts.SwapRefused, frozenset[date], bool]] = {
