@@ -29,6 +29,7 @@ GROUPS = ("core", "storage", "runbook", "sources", "kinds", "testing", "command_
 # What every test imports first: done once, before a process is forked for a mutant.
 BEFORE_FORK = ("polars", "deltalake", "pydantic", "yaml", "simplejson", "hypothesis", "dagster")
 TIME = "time that ran out"
+ENDED_WELL = {int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED)}
 FIRST_SECONDS, MOST_SECONDS = 2.0, 20.0
 
 
@@ -168,7 +169,7 @@ def first_failing(tree: Path, tests: Collection[str], seconds: float, *, all_of_
     failed = told.read_text().splitlines() if told.exists() else []
     yield from failed
     # One that was still running may have waited for others on a busy machine, which kills nothing.
-    if not failed and ended not in {None, int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED)}:
+    if ended is not None and not failed and ended not in ENDED_WELL:
         yield TIME if ended < 0 else "an import"
 
 

@@ -200,6 +200,10 @@ NEXT: dict[str, tuple[Progress, NextStep]] = {
         Stuck(Step.STAGE, f"[{DAYS[0]}] late"),
     ),
     "a swap is planned": (with_(approved(), publication={"planned": Step.CUT_OVER}), TakeSteps((Step.CUT_OVER,))),
+    "a swap is planned, and its step failed": (
+        failing(with_(approved(), publication={"planned": Step.CUT_OVER}), Step.CUT_OVER),
+        Stuck(Step.CUT_OVER, "so"),
+    ),
     "live": (live(), WaitUntil(DEADLINE, frozenset())),
     "live, and a report is owed": (
         with_(without(live(), Step.REBUILD_DOWNSTREAM), downstream={"reached": OWED}),
