@@ -1,5 +1,6 @@
 """What counts is what was written last, and what has no record is behind."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_rows_of_a_control_table_are_in_the_order_in_which_they_were_written_wha
     schema = pl.Schema({"who": pl.String(), "at": pl.Datetime("us", "UTC")})
     for number, who in enumerate(("first", "second", "third")):
         rows = pl.DataFrame({"who": [who], "at": [NOW - timedelta(hours=number)]}, schema)
-        ControlTable(Lake(str(tmp_path)), "told", schema).append(lambda _, rows=rows: rows)
-    there = ControlTable(Lake(str(tmp_path)), "told", schema).rows()
+        ControlTable(Lake(str(tmp_path / "lake")), "told", schema).append(lambda _, rows=rows: rows)
+    copied = shutil.copytree(tmp_path / "lake", tmp_path / "copied")  # of which this process knows nothing yet
+    there = ControlTable(Lake(str(copied)), "told", schema).rows()
     assert there["who"].to_list() == ["first", "second", "third"]
