@@ -39,6 +39,7 @@ from backfill_assets.runbook.context import Reach
 from backfill_assets.runbook.correctable_table import CodeVersion, Consumers, Sources
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.builds import Build
+from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
@@ -164,11 +165,11 @@ class World:
         files = table.write_files({of: worth(value) for of, value in revenues.items()})
         self.records.builds.record([(file, self.build(file, by, correction)) for file in files.values()])
 
-        def decide(now: Snapshot) -> Change:
+        def decide(now: Snapshot) -> Decision[Change, None]:
             removes = tuple(file for of_day in now.files_of(list(revenues)).values() for file in of_day)
-            return Change(tuple(files.values()), removes)
+            return Decision(Change(tuple(files.values()), removes), None)
 
-        table.commit(decide)
+        table.commit_written(decide, files.values())
 
     def build(self, file: DataFile, by: str, correction: str) -> Build:
         assert file.day is not None
