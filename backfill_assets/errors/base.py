@@ -7,6 +7,7 @@ from unicodedata import category
 
 MOST_CULPRITS = 5
 LONGEST_FAULT = 300
+LONGEST_QUOTED = 1_000
 
 
 class BackfillAssetsError(Exception):
@@ -76,6 +77,16 @@ def as_words(text: str) -> str:
     """
     words = "".join(char if char.isprintable() or category(char) == "Zs" else "?" for char in text)
     return words.replace(": ", " ")
+
+
+def quoted(text: str) -> str:
+    """What strangers wrote, as it may stand inside a sentence: as words, without ends of sentences, and never long.
+
+    >>> quoted("a. b: c"), len(quoted("a" * 5000))
+    ('a; b c', 1001)
+    """
+    told = as_words(text[: 2 * LONGEST_QUOTED]).replace(". ", "; ")
+    return told if len(told) <= LONGEST_QUOTED else f"{told[:LONGEST_QUOTED]}…"
 
 
 def listed(culprits: Collection[object]) -> str:

@@ -7,11 +7,11 @@ from typing import ClassVar
 from backfill_assets.errors.base import (
     BackfillAssetsError,
     BadInput,
-    as_words,
     counted,
     days_listed,
     fault_told,
     listed,
+    quoted,
 )
 
 
@@ -23,7 +23,7 @@ class BadLanding(BadInput):
     def __init__(self, file: str, day: date, finding: str) -> None:
         self.file = file
         self.day = day
-        self.finding = as_words(finding)
+        self.finding = quoted(finding)
         super().__init__(f"`{file}` of {day} {self.finding}. Nothing of it was kept. {self.advice}")
 
 
@@ -35,6 +35,26 @@ class UnreadableFile(BadLanding):
     def __init__(self, file: str, day: date, culprits: Collection[str] = ()) -> None:
         where = f" at {listed(culprits)}" if culprits else ""
         super().__init__(file, day, f"is truncated or damaged{where}")
+
+
+class NotRead(BadInput):
+    """A file in the landing cannot be read as it lies there; ``finding`` says why, as the rest of a sentence."""
+
+    advice: ClassVar[str] = (
+        "Land a whole file in the format of its name, under another name until it is complete; "
+        "BACKFILL_LARGEST_FILE says how large one may be."
+    )
+
+    def __init__(self, file: str, finding: str) -> None:
+        self.file = file
+        self.finding = quoted(finding)
+        super().__init__(f"`{quoted(file)}` {self.finding}. Nothing of it was kept. {self.advice}")
+
+
+class UnfitFile(BadLanding):
+    """A file of one day cannot be read as it lies there."""
+
+    advice = NotRead.advice
 
 
 class UnforeseenInFile(BadLanding):

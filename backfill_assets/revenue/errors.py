@@ -5,7 +5,7 @@ from datetime import date
 
 from backfill_assets import BackfillAssetsError, BadInput
 from backfill_assets.sources import BadLanding
-from backfill_assets.text import counted, days_listed, listed
+from backfill_assets.text import counted, days_listed, listed, quoted
 
 
 class DuplicateTransactions(BadLanding):
@@ -54,7 +54,7 @@ class UnusableFixings(BadInput):
 
     def __init__(self, file: str, culprits: Collection[str]) -> None:
         super().__init__(
-            f"`{file}` holds {counted(len(culprits), 'unusable fixing')} ({listed(culprits)}). "
+            f"`{quoted(file)}` holds {counted(len(culprits), 'unusable fixing')} ({quoted(listed(culprits))}). "
             "The fixings known before stay in force. Land the ECB's history file again, as published."
         )
 
@@ -123,8 +123,8 @@ class UnusableLedger(BadInput):
 
     def __init__(self, file: str, expected: str, why: str = "") -> None:
         super().__init__(
-            f"`{file}` {why or f'does not begin with the header {expected}'}. No line of finance's ledger was used. "
-            "Ask finance for the file in that format."
+            f"`{quoted(file)}` {why or f'does not begin with the header {expected}'}. "
+            "No line of finance's ledger was used. Ask finance for the file in that format."
         )
 
 

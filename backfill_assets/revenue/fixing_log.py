@@ -28,7 +28,9 @@ from backfill_assets.sources import (
     WithdrawalDecisions,
     arrived,
     file_hashes,
+    named_in,
     raw_manifest,
+    read_whole,
 )
 from backfill_assets.text import FAULTS, fault_told, listed
 
@@ -69,7 +71,7 @@ def ingest_fixings(
     taken: list[FixingsTaken] = []
     problems: dict[str, BackfillAssetsError] = {}
     for file in fixing_files(landing):
-        path = file.relative_to(landing).as_posix()
+        path = named_in(landing, file)
         try:
             taken.append(_ingest_file(records, landing, file, at, declaration or Declaration()))
         except StaleFixings as error:
@@ -86,8 +88,8 @@ def ingest_fixings(
 
 
 def _ingest_file(records: Records, landing: Path, file: Path, at: datetime, declaration: Declaration) -> FixingsTaken:
-    content = file.read_bytes()
-    sha256, path = hashlib.sha256(content).hexdigest(), file.relative_to(landing).as_posix()
+    content, _ = read_whole(landing, file)
+    sha256, path = hashlib.sha256(content).hexdigest(), named_in(landing, file)
     table = records.table(FIXINGS, schema_of(FIXINGS))
     landed: _Landed | None = None
     while True:
@@ -120,7 +122,7 @@ def look_at(records: Records, landing: Path, file: Path, declaration: Declaratio
     Raises:
         FixingWithdrawalWaits: as the ingestion would.
     """
-    content, path = file.read_bytes(), file.relative_to(landing).as_posix()
+    (content, _), path = read_whole(landing, file), named_in(landing, file)
     sha256 = hashlib.sha256(content).hexdigest()
     if not records.exists(FIXINGS) or _is_declined(records, path, sha256):
         return
@@ -138,8 +140,8 @@ def fixings_waiting(records: Records, landing: Path, declaration: Declaration) -
         try:
             look_at(records, landing, file, declaration)
         except FixingWithdrawalWaits as error:
-            path = file.relative_to(landing).as_posix()
-            sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+            path = named_in(landing, file)
+            sha256 = hashlib.sha256(read_whole(landing, file)[0]).hexdigest()
             found.append(WaitingFile(path, path, sha256, str(error)))
         except BackfillAssetsError:
             continue  # the ingestion names it; no decision could help

@@ -10,7 +10,7 @@ from polars.exceptions import PanicException, PolarsError
 from backfill_assets.revenue.conversions import conversion_table
 from backfill_assets.revenue.errors import StaleFixings, UnusableFixings
 from backfill_assets.revenue.schemas import CURRENCY, MAX_FIXING_AGE_DAYS, schema_of
-from backfill_assets.sources import damage, names_given_twice, ragged_lines, short_lines
+from backfill_assets.sources import csv_frame, damage, names_given_twice, ragged_lines, short_lines
 
 FIXING = ("fixing_day", "currency")
 PUBLISHED = pl.Schema({"fixing_day": pl.Date(), "currency": pl.String(), "rate": pl.Decimal(18, 8)})
@@ -57,7 +57,7 @@ def _wide(content: bytes, file: str) -> pl.DataFrame:
     if culprits := damage(content) or [f"column {name}, given twice" for name in names_given_twice(content)]:
         raise UnusableFixings(file, culprits)
     try:
-        wide = pl.read_csv(content, infer_schema=False)
+        wide = csv_frame(content)
     except (PolarsError, PanicException) as error:
         raise UnusableFixings(file, ragged_lines(content) or ["the whole file"]) from error
     if ragged := short_lines(content, wide.width):

@@ -17,7 +17,7 @@ import polars as pl
 from backfill_assets.checks import agrees, scales_of
 from backfill_assets.revenue.errors import UnusableLedger
 from backfill_assets.revenue.schemas import CURRENCY
-from backfill_assets.text import fault_told
+from backfill_assets.sources import NotRead, named_in, read_whole
 
 LEDGER = pl.Schema(
     {"day": pl.Date(), "currency": pl.String(), "transactions": pl.Int64(), "revenue_usd": pl.Decimal(38, 4)}
@@ -70,11 +70,11 @@ def read_ledger(root: Path) -> FinanceLedger:
     used: dict[tuple[date, str], Booked] = {}
     bad: list[BadLine] = []
     for file in sorted((root / "ledger").glob("*.csv")):
-        path = file.relative_to(root).as_posix()
+        path = named_in(root, file)
         try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise UnusableLedger(path, "", f"cannot be read ({fault_told(error)})") from error
+            content, _ = read_whole(root, file)
+        except NotRead as error:
+            raise UnusableLedger(path, "", error.finding) from error
         header, ended, rest = content.decode("utf-8-sig", errors="replace").partition("\n")
         if header.strip() != ",".join(LEDGER) or not ended:
             raise UnusableLedger(path, ",".join(LEDGER))

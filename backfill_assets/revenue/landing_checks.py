@@ -14,7 +14,7 @@ from backfill_assets.revenue.errors import (
     UnusableTimes,
 )
 from backfill_assets.revenue.schemas import CURRENCY
-from backfill_assets.sources import BadLanding, MissingValues, WrongColumns, WrongTypes
+from backfill_assets.sources import BadLanding, MissingValues, WrongColumns, WrongTypes, within_precision
 
 LANDED = pl.Schema(
     {
@@ -109,8 +109,8 @@ def _is_accepted(name: str, kind: pl.DataType, *, text: bool) -> bool:
 
 def _converted(name: str, series: pl.Series) -> pl.Series:
     match name, series.dtype:
-        case "amount", kind if kind != LANDED["amount"]:
-            return _exact_amounts(series)
+        case "amount", kind:
+            return within_precision(series) if kind == LANDED["amount"] else _exact_amounts(series)
         case "occurred_at", pl.String():
             exact = series.set(~series.str.contains(EXACT_TIME), None)
             return exact.str.strptime(pl.Datetime("us", "UTC"), "%+", strict=False)

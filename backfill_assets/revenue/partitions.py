@@ -10,11 +10,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from backfill_assets import BackfillAssetsError, FirstDayUnknown, FirstDayUnreadable, LakeResource
+from backfill_assets import BackfillAssetsError, FirstDayUnknown, FirstDayUnreadable, LakeResource, now_utc
 from backfill_assets.revenue.landing import ISO_DAY
 from backfill_assets.revenue.raw_log import TRANSACTIONS
 
 VARIABLE = "BACKFILL_FIRST_DAY"
+MOST_YEARS = 100
+"""How long before today a file's name alone can make history begin: one wrong digit would make it centuries."""
 
 
 def first_day(lake: LakeResource, landing: Path, table: str) -> date | None:
@@ -35,7 +37,9 @@ def first_day(lake: LakeResource, landing: Path, table: str) -> date | None:
         raise
     except Exception as error:
         raise FirstDayUnknown(lake.lake().root, VARIABLE, type(error).__name__) from error
-    return min([*TRANSACTIONS.landed(landing), *([noted] if noted else [])], default=None)
+    oldest = now_utc().year - MOST_YEARS
+    landed = (day for day in TRANSACTIONS.landed(landing) if day.year >= oldest)
+    return min([*landed, *([noted] if noted else [])], default=None)
 
 
 def days_since(first: date, today: date | None) -> dg.DailyPartitionsDefinition:

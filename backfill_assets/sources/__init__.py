@@ -9,7 +9,9 @@ from backfill_assets.errors.landing import (
     MissingDays,
     MissingKey,
     MissingValues,
+    NotRead,
     SeveralProblems,
+    UnfitFile,
     UnforeseenInFile,
     UnreadableFile,
     UnusableValues,
@@ -18,11 +20,12 @@ from backfill_assets.errors.landing import (
     WrongTypes,
 )
 from backfill_assets.sources.arrivals import MANIFEST, arrived, file_hashes, raw_manifest
-from backfill_assets.sources.formats import damage, names_given_twice, ragged_lines, short_lines
+from backfill_assets.sources.formats import csv_frame, damage, names_given_twice, ragged_lines, short_lines
 from backfill_assets.sources.ingestion import Ingested
-from backfill_assets.sources.landed import LandedFile
+from backfill_assets.sources.landed import LandedFile, within_precision
 from backfill_assets.sources.log_rows import ControlTotals, tokenised
 from backfill_assets.sources.raw_log import RawLog
+from backfill_assets.sources.reading import named_in, read_whole
 from backfill_assets.sources.verifying import Verified
 from backfill_assets.sources.withdrawals import (
     ADDITION,
@@ -52,8 +55,10 @@ __all__ = [
     "MissingDays",
     "MissingKey",
     "MissingValues",
+    "NotRead",
     "RawLog",
     "SeveralProblems",
+    "UnfitFile",
     "UnforeseenInFile",
     "UnreadableFile",
     "UnusableValues",
@@ -64,13 +69,17 @@ __all__ = [
     "WrongColumns",
     "WrongTypes",
     "arrived",
+    "csv_frame",
     "damage",
     "decide",
     "declared",
     "file_hashes",
+    "named_in",
     "names_given_twice",
     "ragged_lines",
     "raw_manifest",
+    "read_whole",
     "short_lines",
     "tokenised",
+    "within_precision",
 ]

@@ -16,9 +16,11 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from backfill_assets.core.plain import one_line
+from backfill_assets.sources.apart import NotDecoded, decoder
+from backfill_assets.sources.reading import largest_read
 
 LINES_AT_ONCE = 20_000
-END, NUL = b"\n", b"\0"
+END, NUL, MARK = b"\n", b"\0", b"\xef\xbb\xbf"
 """A zero byte is never part of text; what a file holds that was extended before it was written."""
 
 
@@ -36,10 +38,16 @@ class Parsed:
 
 
 def parse_parquet(content: bytes, _numbers: Collection[str] = ()) -> Parsed:
-    """Read Parquet. A truncated or damaged file gives nothing."""
+    """Read Parquet. A truncated or damaged file gives nothing.
+
+    Raises:
+        NotDecoded: when it is too large, or breaks whoever reads it.
+    """
     try:
-        return Parsed(pl.read_parquet(io.BytesIO(content)))
-    except (PolarsError, PanicException, OSError):
+        return Parsed(decoder(largest_read()).rows(content))
+    except NotDecoded as error:
+        if error.why:
+            raise
         return Parsed(None)
 
 
@@ -50,7 +58,7 @@ def parse_csv(content: bytes, _numbers: Collection[str] = ()) -> Parsed:
     if twice := names_given_twice(content):
         return Parsed(None, tuple(f"column {name}, given twice" for name in twice))
     try:
-        frame = pl.read_csv(content, infer_schema=False)
+        frame = csv_frame(content)
     except (PolarsError, PanicException):
         return Parsed(None, ragged_lines(content))
     ragged = short_lines(content, frame.width)
@@ -84,6 +92,11 @@ PARSERS: dict[str, Callable[[bytes, Collection[str]], Parsed]] = {
     ".csv": parse_csv,
     ".ndjson": parse_ndjson,
 }
+
+
+def csv_frame(content: bytes) -> pl.DataFrame:
+    """CSV as text, and as nothing else: with a byte-order mark before it Polars takes no text for compressed bytes."""
+    return pl.read_csv(MARK + content.removeprefix(MARK), infer_schema=False)
 
 
 def damage(content: bytes) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ A file is read once, so that its SHA-256 and its rows belong together also while
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -18,15 +19,22 @@ from backfill_assets.errors.landing import (
     DuplicateRows,
     MissingDays,
     MissingValues,
+    NotRead,
     SeveralProblems,
+    UnfitFile,
     UnreadableFile,
     UnusableValues,
     WrongColumns,
     WrongTypes,
 )
+from backfill_assets.sources.apart import NotDecoded
 from backfill_assets.sources.formats import PARSERS
+from backfill_assets.sources.reading import named_in, read_whole
 from backfill_assets.storage.layout import DAY
 
+DATA = {"csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "arrow", "feather", "avro", "orc", "xls", "xlsx"}
+PACKED = {"gz", "zst", "bz2", "xz", "zip", "lz4", "snappy", "tar", "tgz"}
+"""The ends of names under which data lands, whether it is read or has to be named because it is not."""
 ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EXACT_TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
@@ -61,19 +69,21 @@ class LandedFile:
 def files_of(landing: Path, folder: str, day: date) -> list[Path]:
     """The files that landed for a day, one for each format."""
     candidates = [landing / folder / f"{day}{suffix}" for suffix in PARSERS]
-    return [file for file in candidates if file.is_file()]
-
-
-def stamp_of(file: Path) -> str:
-    """What the file system says of a file: its size, and its times to the nanosecond."""
-    status = file.stat()
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    # Whatever lies there under that name; what is no file, or leads nowhere, is named when it is read.
+    there = [file for file in candidates if os.path.lexists(file)]
+    return there or sorted(file for file in (landing / folder).glob(f"{day}.*") if _meant_as_day(file) is not None)
 
 
 def landed_days(landing: Path, folder: str) -> frozenset[date]:
-    """The days for which a file lies in a folder of the landing."""
-    files = [file for file in (landing / folder).glob("*") if file.suffix in PARSERS and ISO_DAY.fullmatch(file.stem)]
-    return frozenset(day for file in files if (day := day_within(file.stem)))
+    """The days for which a file lies in a folder of the landing, one of a format that is not read included."""
+    days = (_meant_as_day(file) for file in (landing / folder).glob("*"))
+    return frozenset(day for day in days if day)
+
+
+def _meant_as_day(file: Path) -> date | None:
+    """The day that a file is meant to hold, whether it can be read or not; a name that is unfinished says nothing."""
+    stem, *ends = file.name.lower().split(".")
+    return day_within(stem) if ends and (DATA | PACKED).issuperset(ends) and ISO_DAY.fullmatch(stem) else None
 
 
 def day_within(text: str) -> date | None:
@@ -92,14 +102,21 @@ def read_landed(landing: Path, folder: str, day: date, as_landed: AsLanded, numb
         MissingDays: nothing landed.
         AmbiguousDay: the day landed in two formats.
         BadLanding: the one thing that is wrong with the file, or ``SeveralProblems`` with all of them.
+        DeclarationUnknown: when it is not said how large a file may be.
     """
     files = files_of(landing, folder, day)
     if not files:
         raise MissingDays(folder, [day])
     if len(files) > 1:
         raise AmbiguousDay(day, [file.name for file in files])
-    path, stamp, content = files[0].relative_to(landing).as_posix(), stamp_of(files[0]), files[0].read_bytes()
-    parsed = PARSERS[files[0].suffix](content, numbers)
+    path = named_in(landing, files[0])
+    try:
+        content, stamp = read_whole(landing, files[0])
+        parsed = PARSERS[files[0].suffix](content, numbers)
+    except NotRead as error:
+        raise UnfitFile(path, day, error.finding) from error
+    except NotDecoded as error:
+        raise UnfitFile(path, day, error.why) from error
     if parsed.frame is None:
         raise UnreadableFile(path, day, parsed.damaged)
     frame, problems = as_landed(parsed.frame, path, day, parsed.mistyped)
@@ -171,14 +188,36 @@ def _may_become(there: pl.DataType, wanted: pl.DataType, *, text: bool) -> bool:
     return isinstance(wanted, pl.Datetime) and isinstance(there, pl.Datetime) and bool(there.time_zone)
 
 
+def within_precision(values: pl.Series) -> pl.Series:
+    """Decimals, null where one has more digits than its type; a damaged Parquet file may hold some."""
+    kind = values.dtype
+    if not isinstance(kind, pl.Decimal) or kind.precision is None:
+        return values
+    return values.set((values.to_physical().abs() >= 10**kind.precision).fill_null(value=False), None)
+
+
+def within_calendar(values: pl.Series) -> pl.Series:
+    """Days and times, null where one is before the year 1 or after 9999, which Python and most readers cannot hold."""
+    match values.dtype:
+        case pl.Datetime(time_unit="us" | "ms" as unit):  # nanoseconds do not reach that far
+            first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+            ends = pl.Series([first, last], dtype=pl.Datetime(unit, "UTC"))
+        case pl.Date():
+            ends = pl.Series([date.min, date.max])
+        case _:
+            return values
+    there, (low, high) = values.to_physical(), ends.to_physical()
+    return values.set(((there < low) | (there > high)).fill_null(value=False), None)
+
+
 def _exactly(values: pl.Series, wanted: pl.DataType) -> pl.Series:
     """Values in a type, null where one is not held to the last digit."""
     if values.dtype == wanted:
-        return values
+        return within_precision(within_calendar(values))
     if values.dtype == pl.String:
         return _of_text(values, wanted)
     if isinstance(values.dtype, pl.Datetime):
-        made = values.dt.convert_time_zone("UTC").cast(wanted, strict=False)
+        made = within_calendar(values.dt.convert_time_zone("UTC").cast(wanted, strict=False))
         return made.set((made.cast(values.dtype) != values).fill_null(value=False), None)
     made = values.cast(wanted, strict=False)
     back = made.cast(values.dtype, strict=False)
@@ -193,9 +232,9 @@ def _of_text(values: pl.Series, wanted: pl.DataType) -> pl.Series:
         pattern = r"^[+-]?[0-9]{1,19}$"
     elif isinstance(wanted, pl.Datetime):
         exact = values.set((~values.str.contains(EXACT_TIME)).fill_null(value=False), None)
-        return exact.str.strptime(pl.Datetime("us", "UTC"), "%+", strict=False).cast(wanted)
+        return within_calendar(exact.str.strptime(pl.Datetime("us", "UTC"), "%+", strict=False).cast(wanted))
     elif wanted == pl.Date:
-        return values.str.to_date("%Y-%m-%d", strict=False)
+        return within_calendar(values.str.to_date("%Y-%m-%d", strict=False))
     elif wanted == pl.Boolean:
         return values.replace_strict(TRUTHS, default=None, return_dtype=pl.Boolean)
     else:

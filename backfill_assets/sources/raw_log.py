@@ -11,7 +11,7 @@ import polars as pl
 from backfill_assets.core.check import Problem
 from backfill_assets.core.plan import Plan
 from backfill_assets.errors.base import BackfillAssetsError
-from backfill_assets.errors.landing import WithdrawalWaits
+from backfill_assets.errors.landing import NotRead, WithdrawalWaits
 from backfill_assets.sources.arrivals import MANIFEST, arrived
 from backfill_assets.sources.ingestion import (
     Ingested,
@@ -21,8 +21,9 @@ from backfill_assets.sources.ingestion import (
     read_one,
     standing_on,
 )
-from backfill_assets.sources.landed import files_of, landed_days, stamp_of
+from backfill_assets.sources.landed import files_of, landed_days
 from backfill_assets.sources.log_rows import LogRows
+from backfill_assets.sources.reading import read_whole, stamp_of
 from backfill_assets.sources.verifying import Verified, stated_totals, verified
 from backfill_assets.sources.withdrawals import WHOLE_DAY, Declaration, WaitingFile, WithdrawalDecisions
 from backfill_assets.storage.records import Records
@@ -121,8 +122,8 @@ class RawLog(LogRows):
         for day in sorted(set(days) & known.keys()):
             for file in files_of(landing, self.folder or self.table, day):
                 try:
-                    found = _changed_to(file, known[day])
-                except OSError:  # whoever takes it in names it
+                    found = _changed_to(landing, file, known[day])
+                except (OSError, NotRead):  # whoever takes it in names it
                     changed.add(day)
                     continue
                 if found and (str(day), found) not in declined:
@@ -180,9 +181,9 @@ class RawLog(LogRows):
         return self.verified(records, plan.days, plan.pins[self.table]).problems
 
 
-def _changed_to(file: Path, known: Mapping[str, Any]) -> str:
+def _changed_to(landing: Path, file: Path, known: Mapping[str, Any]) -> str:
     """The SHA-256 of a file that is not the one that arrived last; nothing where it is, or was not touched since."""
-    if known["stamp"] == stamp_of(file):
+    if known["stamp"] == stamp_of(file.stat()):
         return ""
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    found = hashlib.sha256(read_whole(landing, file)[0]).hexdigest()
     return "" if found == known["sha256"] else found

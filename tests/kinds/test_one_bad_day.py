@@ -15,7 +15,7 @@ from backfill_assets.revenue import fixing_log, raw_log, transforms
 from backfill_assets.revenue.checks import verify_sources
 from backfill_assets.revenue.errors import SeveralFixings, StaleFixings, UnusableFixings, UnusableLedger
 from backfill_assets.revenue.landing import LEDGER, read_ledger
-from backfill_assets.sources import raw_manifest
+from backfill_assets.sources import NotRead, raw_manifest
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
 from tests.composed import DAILY_REVENUE
@@ -144,7 +144,8 @@ def test_an_error_that_nobody_foresaw_names_its_file_and_the_other_days_arrive(
 BAD_FIXINGS = {
     "no numbers": ("Date,USD,\n2026-01-09,much,\n", UnusableFixings),
     "no day at all": ("Date,USD,GBP,\n", StaleFixings),
-    "no text": (b"\xff\xfe\x00", UnusableFixings),
+    "no text": (b"Date,USD,\xff\n", UnusableFixings),
+    "another encoding": (b"\xff\xfe\x00", NotRead),
 }
 
 
@@ -173,7 +174,7 @@ def test_a_file_of_the_ledger_that_cannot_be_read_is_named(tmp_path: Path):
     (tmp_path / "ledger/a.csv").write_text(",".join(LEDGER) + "\n")
     (tmp_path / "ledger/b.csv").mkdir()
 
-    with pytest.raises(UnusableLedger, match=r"`ledger/b\.csv` cannot be read \(IsADirectoryError"):
+    with pytest.raises(UnusableLedger, match=r"`ledger/b\.csv` is a folder and no file"):
         read_ledger(tmp_path)
 
 

@@ -16,6 +16,7 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.naming import table_of
+from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.sources.withdrawals import WaitingFile
 from backfill_assets.storage.records import Records
 
@@ -136,9 +137,17 @@ def landed_by(pipeline: Pipeline, through: date, now: datetime) -> tuple[frozens
     if landed and through < pipeline.first:
         raise DayBeforeFirst([through], pipeline.first, noun)
     early = {day for day in landed if day < pipeline.first}
-    late = {day for day in landed if slots.start(day) > now}
+    late = {day for day in landed - early if _is_ahead(slots, day, now)}
     impossible = {
         **dict.fromkeys(early, said(DayBeforeFirst(early, pipeline.first, noun))),
         **dict.fromkeys(late, said(DayNotOver(late, now, noun))),
     }
     return landed - impossible.keys(), impossible
+
+
+def _is_ahead(slots: TableSlots, day: date, now: datetime) -> bool:
+    """Whether a day is still to come; the last one of all has no time after it, and is."""
+    try:
+        return slots.start(day) > now
+    except OverflowError:
+        return True
