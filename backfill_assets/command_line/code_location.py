@@ -142,9 +142,9 @@ def _target_in_workspace(file: Path, chosen: str) -> Target:
         entries = [_entry(entry, file.parent.absolute()) for entry in told["load_from"]]
     except OSError as error:
         raise WorkspaceUnusable(str(file), (error.strerror or type(error).__name__).lower()) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise WorkspaceUnusable(str(file), "it is not YAML") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkspaceUnusable(str(file), "it names no Python module, package or file below load_from") from error
     found = {target.name: target for target in entries}
     if chosen and chosen not in found:

@@ -28,6 +28,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,  # some are secrets
     help="Large historical corrections of daily tables. [dim]A correction is opened by a request, staged beside live, "
     "validated, approved, cut over by one commit, and can be rolled back for two weeks.[/]",
 )

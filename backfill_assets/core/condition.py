@@ -8,6 +8,7 @@ import polars as pl
 
 from backfill_assets.errors.validation import ConditionUnusable, ExpectedColumnsUnknown
 
+LONGEST, MOST_PARTS = 20_000, 1_000
 NO_ROWS_ALONE = "does not decide row by row"
 # What answers from the row alone, the same at any time and in any company.
 _OF_THE_ROW = """abs bit_length cast ceil ceiling char_length character_length coalesce concat concat_ws date_part div
@@ -21,6 +22,8 @@ limit localtime localtimestamp offset order over qualify select some table union
 CALLED = frozenset(_OF_THE_ROW.split()) | frozenset(_GRAMMAR.split())
 FOREIGN = frozenset(_OF_OTHERS.split())
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--|/\*|[^\W\d]\w*|\S""")
+DIGITS_AND_QUOTES = frozenset("0123456789'")
+SHOWN = 200
 _ANSWER = "the condition holds"
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -60,7 +63,7 @@ def refuse_undecided(condition: str, columns: Mapping[str, Any] | Collection[str
         raise ExpectedColumnsUnknown("unchanged_where", {missing[1] if missing else condition}, known) from error
     except pl.exceptions.SQLInterfaceError as error:
         raise ConditionUnusable(condition, "is not SQL") from error
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise ConditionUnusable(condition, NO_ROWS_ALONE) from error
     if types and dtype != pl.Boolean:
         raise ConditionUnusable(condition, f"is a {dtype}")
@@ -84,8 +87,15 @@ def _with_answer(frame: pl.LazyFrame, condition: str) -> pl.LazyFrame:
 
 
 def _refuse_foreign(condition: str) -> None:
-    """Look at the words before anything is parsed: Polars reads a file that a condition selects from while parsing."""
-    tokens = cast("list[str]", _TOKEN.findall(condition))
+    """Look at the words before anything is parsed: Polars reads a file that a condition selects from while parsing.
+
+    One that is deep enough ends the process that parses it. Values do not make it deep, such as those after IN.
+    """
+    tokens = cast("list[str]", _TOKEN.findall(condition)) if len(condition) <= LONGEST else []
+    parts = sum(not (token in {",", "(", ")"} or token[0] in DIGITS_AND_QUOTES) for token in tokens)
+    if len(condition) > LONGEST or parts > MOST_PARTS:
+        shown = f"{condition[:SHOWN]}…"
+        raise ConditionUnusable(shown, f"is longer than {LONGEST:,} characters or {MOST_PARTS:,} words and signs")
     depth = 0
     for token, after in zip(tokens, [*tokens[1:], ""], strict=True):
         depth += {"(": 1, ")": -1}.get(token, 0)

@@ -1,5 +1,6 @@
 """The root of every refusal, and the few phrases that sentences share."""
 
+import re
 from collections.abc import Collection
 from datetime import date, datetime
 from typing import ClassVar
@@ -8,6 +9,12 @@ from unicodedata import category
 MOST_CULPRITS = 5
 LONGEST_FAULT = 300
 LONGEST_QUOTED = 1_000
+# In Azure's addresses a container stands before the @.
+IN_ADDRESS = re.compile(r"\b((?!abfss?:|wasbs?:|adl:)[A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"<>]*@")
+ASSIGNED = re.compile(
+    r"(\b\w*(?:password|passwd|pwd|secret|token|signature|credential|key|sig)\w*=)[^\s&;,'\"]+", re.IGNORECASE
+)
+WITH_PASSWORD = re.compile(r"://[^/\s]*:[^/\s]*@")
 
 
 class BackfillAssetsError(Exception):
@@ -59,13 +66,33 @@ def fault_told(error: BaseException) -> str:
     return in_one_line(f"{type(error).__name__}: {error}")
 
 
+def without_secrets(text: str) -> str:
+    """A text of others without what an address of theirs or an assignment in it may keep secret.
+
+    >>> without_secrets("no answer of postgresql://ada:s3cret@db/x?sslkey=k&token=t")
+    'no answer of postgresql://…@db/x?sslkey=…&token=…'
+    >>> without_secrets("abfss://lake@account.dfs.core.windows.net/x")
+    'abfss://lake@account.dfs.core.windows.net/x'
+    """
+    return ASSIGNED.sub(r"\1…", IN_ADDRESS.sub(r"\1…@", text))
+
+
+def holds_secret(text: str) -> bool:
+    """Whether an address has a password in it.
+
+    >>> holds_secret("https://ada:s3cret@example.org"), holds_secret("s3://bucket/lake")
+    (True, False)
+    """
+    return WITH_PASSWORD.search(text) is not None
+
+
 def in_one_line(text: str) -> str:
-    """The first line of a text without colons and full stops, cut off where it is long.
+    """The first line of a text without colons, full stops and secrets, cut off where it is long.
 
     >>> in_one_line("ValueError: no day. At all.")
     'ValueError, no day; At all'
     """
-    first = next((line for line in text.strip().splitlines() if line.strip()), "").strip()
+    first = without_secrets(next((line for line in text.strip().splitlines() if line.strip()), "").strip())
     return as_words(first.replace(": ", ", ").replace(". ", "; ").rstrip(".:"))[:LONGEST_FAULT]
 
 

@@ -262,11 +262,11 @@ class OwnTableRead(BadInput):
 
 
 class SecretGiven(BadInput):
-    """Secret options of the lake are written into the code, from where Dagster would store them with every run."""
+    """Secrets of a place are written where others read them: in its address, or in the code as an option of it."""
 
-    def __init__(self, options: Collection[str]) -> None:
+    def __init__(self, options: Collection[str], of: str = "The lake") -> None:
         super().__init__(
-            f"The lake's storage options hold {listed(options)} as text, which Dagster would keep in clear with every "
-            "run. Nothing was loaded. "
+            f"{of} is given {listed(options)} with a secret as text, which would be kept in clear and shown. "
+            "Nothing was loaded. "
             "Give dg.EnvVar in its place, or set the environment variable only, which is read without being named here."
         )

@@ -271,6 +271,7 @@ def missing_limits(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _settings(home: Path) -> Mapping[str, Any]:
     try:
-        return cast("Mapping[str, Any]", yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError):
+        told = yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):  # Dagster says what is wrong with it
         return {}
+    return cast("Mapping[str, Any]", told) if isinstance(told, dict) else {}

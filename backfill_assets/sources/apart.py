@@ -16,6 +16,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import polars as pl
@@ -25,6 +26,8 @@ LENGTH = struct.Struct("<cQ")
 FILE, ROWS, DAMAGED, LARGE, BROKEN = b"f", b"r", b"d", b"l", b"b"
 SPARE = 512 * 2**20
 """What reading takes beside the rows, whatever they are."""
+FAULTS = (Exception, pl.exceptions.PanicException)
+"""Whatever reading a file ends in; a panic is no ``Exception``."""
 SECONDS, BYTES_A_SECOND = 120, 2**20
 
 
@@ -161,8 +164,7 @@ def _keep_within(most: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError, ValueError):  # a system that bounds no memory, or has a lower bound already
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        with open("/proc/self/statm", "rb") as told:  # noqa: PTH123 - as light as can be
-            now = int(told.read().split()[0]) * resource.getpagesize()
+        now = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + 2 * most + SPARE, hard))
 
 
@@ -197,7 +199,7 @@ def _serve(most: int) -> None:
             kind, answer = _decoded(asked[1], most)
         except MemoryError:
             kind, answer = LARGE, str(most).encode()
-        except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - whatever it is, it is the file
+        except FAULTS as error:
             kind, answer = (BROKEN if isinstance(error, pl.exceptions.PanicException) else DAMAGED), b""
         _send(answers, kind, answer)
 

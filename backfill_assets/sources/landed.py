@@ -198,14 +198,14 @@ def within_precision(values: pl.Series) -> pl.Series:
 
 def within_calendar(values: pl.Series) -> pl.Series:
     """Days and times, null where one is before the year 1 or after 9999, which Python and most readers cannot hold."""
-    match values.dtype:
-        case pl.Datetime(time_unit="us" | "ms" as unit):  # nanoseconds do not reach that far
-            first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-            ends = pl.Series([first, last], dtype=pl.Datetime(unit, "UTC"))
-        case pl.Date():
-            ends = pl.Series([date.min, date.max])
-        case _:
-            return values
+    kind = values.dtype
+    if isinstance(kind, pl.Datetime) and kind.time_unit != "ns":  # nanoseconds do not reach that far
+        first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        ends = pl.Series([first, last], dtype=pl.Datetime(kind.time_unit, "UTC"))
+    elif kind == pl.Date:
+        ends = pl.Series([date.min, date.max])
+    else:
+        return values
     there, (low, high) = values.to_physical(), ends.to_physical()
     return values.set(((there < low) | (there > high)).fill_null(value=False), None)
 

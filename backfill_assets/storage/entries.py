@@ -171,7 +171,7 @@ def flaw_of(content: bytes, *, every_line: bool = False) -> str | None:
     try:
         actions: list[dict[str, Any]] = [json.loads(line) for line in (lines if every_line else lines[:1])]
         told = actions[0].get("commitInfo", {}).get(ACTIONS)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return "is cut short"
     there = sum(line.startswith(FILE_ACTIONS) for line in lines)
     return "is cut short" if told is not None and told != str(there) else None

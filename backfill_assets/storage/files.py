@@ -55,7 +55,7 @@ class Folder:
     """
 
     uri: str
-    storage_options: dict[str, str] = field(default_factory=dict[str, str])
+    storage_options: dict[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @property
     def local(self) -> Path | None:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backfill_assets.errors.base import holds_secret
 from backfill_assets.errors.lake import NameUnfit
+from backfill_assets.errors.setup import SecretGiven
 
 STAGED_PREFIX = "_backfill_"
 # The column that days are kept in, where nothing else is said.
@@ -27,13 +29,16 @@ class Lake:
     ``root`` is an absolute path or a URI; a slash at its end is dropped. ``storage_options`` are delta-rs's.
 
     Raises:
+        SecretGiven: when the root is an address with a password in it, since the root is shown.
         NameUnfit: when the root holds a percent sign, which delta-rs would decode.
     """
 
     root: str
-    storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    storage_options: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def __post_init__(self) -> None:
+        if holds_secret(self.root):
+            raise SecretGiven(["root"])
         if "%" in self.root:
             raise NameUnfit("lake root", self.root)
         object.__setattr__(self, "root", self.root.rstrip("/"))

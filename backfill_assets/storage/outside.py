@@ -54,7 +54,7 @@ class OutsideDelta:
 
     uri: str
     column: PartitionColumn
-    storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    storage_options: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     from_environment: Mapping[str, str] = field(default_factory=dict[str, str])
     is_pinned: bool = True
 

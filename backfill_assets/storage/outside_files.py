@@ -47,7 +47,7 @@ class OutsideFiles:
 
     pattern: str
     column: PartitionColumn
-    storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    storage_options: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     from_environment: Mapping[str, str] = field(default_factory=dict[str, str])
     is_pinned: bool = True
 

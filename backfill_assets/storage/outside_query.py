@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import polars as pl
 
+from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.outside import OutsideColumnMissing, QueryFailed, VariableMissing
@@ -47,8 +48,8 @@ class OutsideQuery:
             found = self._asked()
         except VariableMissing:
             raise
-        except Exception as error:
-            raise QueryFailed(self.name, error) from error
+        except FAULTS as error:  # what a database says may hold how it is reached
+            raise QueryFailed(self.name, error) from None
         if self.column.name not in found.columns:
             raise OutsideColumnMissing(self.name, self.column.name, found.columns)
         return found

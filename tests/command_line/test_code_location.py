@@ -97,6 +97,8 @@ def test_of_several_code_locations_one_is_chosen_by_its_name(there: Path) -> Non
         ("no_shop:defs", "", "DefinitionsMissing", "no_shop"),
         ("absent.yaml", "", "WorkspaceUnusable", "no such file"),
         ("workspace.yaml", "  - python_module: [\n", "WorkspaceUnusable", "not YAML"),
+        ("workspace.yaml", "[" * 3000, "WorkspaceUnusable", "not YAML"),
+        ("workspace.yaml", "  - a text\n", "WorkspaceUnusable", "no Python module"),
         ("workspace.yaml", "  - grpc_server: {port: 4266}\n", "WorkspaceUnusable", "no Python module"),
         ("workspace.yaml", "  - python_file: below/absent.py\n", "DefinitionsMissing", "absent.py"),
         ("workspace.yaml", "  - python_module: a\n  - python_module: b\n", "DefinitionsUnclear", "a, b"),

@@ -123,11 +123,21 @@ def test_what_is_right_is_planned(published: House) -> None:
         "LAG(amount) = 1",
         "currency = 'USD",
         "(currency = 'USD'",
+        # Deep enough to end the process that parses it.
+        "||".join(["'x'"] * 20_000) + " = 'x'",
+        " OR ".join(["currency = 'USD'"] * 1_000),
+        "(" * 3_000 + "true" + ")" * 3_000,
+        "NOT " * 5_000 + "true",
     ],
+    ids=lambda condition: condition[:30],
 )
 def test_a_condition_reads_nothing_but_its_row(condition: str) -> None:
     with pytest.raises(ConditionUnusable):
         refuse_unusable(condition)
+
+
+def test_a_condition_may_name_many_values() -> None:
+    refuse_unusable(f"currency IN ({', '.join(repr(f'C{number}') for number in range(1_500))})")
 
 
 def test_words_in_quotes_are_values_and_names() -> None:

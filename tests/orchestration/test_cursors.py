@@ -12,7 +12,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.correction import RetirementPremature
 from backfill_assets.errors.watermarks import HolderInternal, HolderNotAwaited, MarkBackwards, WaiverUnsigned
 from backfill_assets.orchestration.instance.resources import LakeResource
-from backfill_assets.orchestration.watching.cursors import CursorMark
+from backfill_assets.orchestration.watching.cursors import CursorMark, _fields
 from backfill_assets.runbook import StepContext, decommission, reset_watermarks, roll_back
 from backfill_assets.runbook.watermark_steps import advance_holder, note_advanced, register_holder, waive_holder
 from tests.runbook.world import REPORT, TABLE, World, day, world_at
@@ -163,6 +163,11 @@ def test_a_sensor_that_had_a_cursor_before_goes_on_from_it_and_keeps_its_other_f
     same.read(other, day(9))
     assert other.cursor == '{"day": "2026-01-09", "file": "x"}'
     assert str(same.pending(other)) == "2026-01-10..2026-01-10"
+
+
+@pytest.mark.parametrize("cursor", ["[" * 100_000, "{" * 50, "9" * 5_000, "null", "\0"], ids=lambda text: text[:5])
+def test_a_cursor_that_says_nothing_is_none(cursor: str):
+    assert _fields(cursor) == {}
 
 
 def test_two_days_of_patience_are_not_shortened_by_readers(tmp_path):

@@ -258,8 +258,8 @@ def test_an_address_that_is_none_is_a_failure_in_words(tmp_path: Path, monkeypat
 
     post(tmp_path).publish(NOTICE)
 
-    assert post(tmp_path).deliver()[0].channel == "1 nosuchthing"
-    assert post(tmp_path).records.outbox.deliveries()[0].why == "the address is not one that Apprise knows"
+    assert post(tmp_path).deliver()[0].channel == "1 of no known kind"
+    assert "does not begin with a kind of channel" in post(tmp_path).records.outbox.deliveries()[0].why
 
 
 def test_an_audience_without_channels_is_told_in_the_folder_only(tmp_path: Path):

@@ -112,6 +112,14 @@ def test_limits_that_leave_nightly_no_place_are_named():
     assert missing_limits(ours) == ("max_concurrent_runs above the limits of its tags",)
 
 
+@pytest.mark.parametrize("text", ["[" * 3000, "- a list", "a text", "\x00", "a: *b"], ids=lambda text: text[:8])
+def test_settings_that_are_none_set_no_limits(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text(text)
+    with pytest.warns(UserWarning, match="sets no limit"):
+        warn_without_limits()
+
+
 def test_a_home_without_limits_is_named_and_one_that_is_not_there_yet_is_not(tmp_path, monkeypatch, recwarn):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     warn_without_limits()

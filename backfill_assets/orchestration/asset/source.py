@@ -9,12 +9,14 @@ import polars as pl
 
 from backfill_assets.core.carried import CarriedState
 from backfill_assets.core.reads import Reads
-from backfill_assets.errors.setup import LookBackInvalid, OwnTableRead
+from backfill_assets.errors.base import holds_secret
+from backfill_assets.errors.setup import LookBackInvalid, OwnTableRead, SecretGiven
 from backfill_assets.errors.transform import TransformUnusable
 from backfill_assets.orchestration.asset.arguments import described
 from backfill_assets.orchestration.asset.declared import declared_columns
 from backfill_assets.orchestration.instance.columns import column_by_time
 from backfill_assets.orchestration.instance.naming import SourceKey, key_of, table_of
+from backfill_assets.orchestration.instance.resources import secrets_in
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.storage.outside import Outside, OutsideDelta
 from backfill_assets.storage.outside_files import OutsideFiles
@@ -196,7 +198,12 @@ def source_of(table: str, parameter: str, given: Mapping[str, SourceKey | AnySou
 
 
 def _refuse_outside(table: str, parameter: str, source: OutsideSource) -> None:
-    """Refuse what no source outside the lake can be declared with."""
+    """Refuse what no source outside the lake can be declared with.
+
+    Raises:
+        TransformUnusable: naming what was given.
+        SecretGiven: when an option or an address gives a secret as it is.
+    """
     for one in fields(source):
         given = getattr(source, one.name)
         instead = ""
@@ -208,6 +215,10 @@ def _refuse_outside(table: str, parameter: str, source: OutsideSource) -> None:
             instead = "Give a mapping of options, or leave it out."
         elif one.name in {"uri", "files", "query", "day"} and not _is_text(given):
             instead = "Give it as text, which os.environ has of a variable."
+        elif one.name == "storage_options" and (secret := secrets_in(given)):
+            raise SecretGiven(secret, f"The source {parameter} of {table}")
+        elif one.name in {"uri", "files"} and holds_secret(str(given)):
+            raise SecretGiven([one.name], f"The source {parameter} of {table}")
         if instead:
             # A connection or an option may be a secret.
             told = "none that can be used" if isinstance(given, str) else described(given)

@@ -17,6 +17,7 @@ from typing import Any
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plain import one_line
 from backfill_assets.errors.setup import ExtraMissing, needs_extra
+from backfill_assets.orchestration.instance.channels import KINDS
 from backfill_assets.pages.notices import notice_page
 from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.records import Records
@@ -80,9 +81,15 @@ def channels_of(audience: str) -> tuple[str, ...]:
 
 
 def _named(number: int, url: str) -> str:
-    """A channel by its place and the kind that its address begins with; of one without, nothing is told."""
-    kind = SCHEME.match(url)
-    return f"{number} {kind[1].casefold() if kind else UNKNOWN_KIND}"
+    """A channel by its place and its kind; of one of no known kind, nothing is told."""
+    return f"{number} {_kind(url) or UNKNOWN_KIND}"
+
+
+def _kind(url: str) -> str:
+    """What an address begins with, where that is a kind of channel; whatever else stands there is not told."""
+    found = SCHEME.match(url)
+    kind = found[1].casefold() if found else ""
+    return kind if kind in KINDS else ""
 
 
 def _urls(audience: str) -> list[str]:
@@ -97,7 +104,7 @@ def _send(delivery: Delivery) -> str:
     url = urls.get(delivery.channel)
     if url is None:
         return "the channel is not configured any more"
-    if not SCHEME.match(url):
+    if not _kind(url):
         return "the address does not begin with a kind of channel, such as mailto://"
     with _silent_apprise() as apprise:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from backfill_assets.errors.base import holds_secret
 from backfill_assets.errors.setup import SecretGiven
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.clock import now_utc
@@ -21,6 +22,12 @@ from backfill_assets.storage.records import Records
 
 # What names of options say of what is secret, in the words of the stores.
 SECRET = re.compile(r"secret|token|password|credential|account_key|access_key$|sas|signature", re.IGNORECASE)
+
+
+def secrets_in(options: Mapping[str, object]) -> list[str]:
+    """The options that give a secret as it is: those that are called one, and addresses with a password."""
+    given = {name: value for name, value in options.items() if not isinstance(value, dg.EnvVar)}
+    return [name for name, value in given.items() if SECRET.search(name) or holds_secret(str(value))]
 
 
 class FixedResource(dg.ConfigurableResource):
@@ -70,8 +77,7 @@ class LakeResource(FixedResource):
         Raises:
             SecretGiven: when an option that is secret is given as it is.
         """
-        given = [name for name, value in self.storage_options.items() if not isinstance(value, dg.EnvVar)]
-        if secret := [name for name in given if SECRET.search(name)]:
+        if secret := [*secrets_in(self.storage_options), *(["root"] if holds_secret(self.root) else [])]:
             raise SecretGiven(secret)
         return super().get_resource_definition()
 

@@ -110,7 +110,7 @@ def _fields(cursor: str | None) -> dict[str, Any]:
         return {}
     try:
         held = json.loads(cursor)
-    except ValueError:
+    except (ValueError, RecursionError):
         held = cursor
     if isinstance(held, dict):
         return cast("dict[str, Any]", held)
