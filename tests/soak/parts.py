@@ -25,4 +25,5 @@ PARTS: tuple[Part, ...] = (
     Part("fault points", "fault_points", "every fault at every operation of storage"),
     Part("forgetting-disk points", "forgetting_points", "power cuts before every operation that writes"),
     Part("kill rounds", "kills", "real processes at once on one lake, of which some are killed or stopped"),
+    Part("inputs", "inputs", "landed files with bytes changed at random"),
 )
