@@ -41,7 +41,6 @@ __all__ = ["Change", "Commit", "Snapshot", "Table"]
 DEADLINE_SECONDS = 120.0
 
 Result = TypeVar("Result")
-
 # Time travel is part of the design, so nothing is cleaned without being asked.
 PROPERTIES: Mapping[str, str] = {
     "delta.logRetentionDuration": "interval 3650 days",
@@ -189,17 +188,18 @@ class Table:
             FrameUnfit: naming columns that are missing, unknown, or whose values the table's types do not hold.
             RowsOfOtherDays: when a frame has the partition column, with another day in it.
         """
-        fitting = self._fitted(frames)
-        # Of many small files, spelling the slot of each costs as much as writing it.
-        values = dict(zip(fitting, written_values(self.partition, [*fitting]), strict=True)) if self.partition else {}
-        by = self.partition
+        fitting, by = self._fitted(frames), self.partition
+        values = dict(zip(fitting, written_values(by, [*fitting]), strict=True)) if by else {}
         bare = {day: frame.drop(by.name) if by and day is not None else frame for day, frame in fitting.items()}
         stats = dict(zip(bare, statistics_of([*bare.values()]), strict=True))
 
-        def write(day: Slot | None) -> DataFile:
-            return self._write(day, bare[day], stats[day], values.get(day, ""))
-
-        return {file.day: file for file in in_threads(write, list(bare))}
+        written: dict[Slot | None, DataFile] = {}
+        try:
+            in_threads(lambda of: written.update({of: self._write(of, bare[of], stats[of], values.get(of, ""))}), bare)
+        except BackfillAssetsError:
+            self._delete_quietly(written.values())
+            raise
+        return {day: written[day] for day in bare}
 
     def replace_days(
         self,
