@@ -242,7 +242,7 @@ class Folder:
             return perform(operation, f"{self.uri}/{path}", work)
         except FileNotFoundError:
             raise
-        except OSError as error:
+        except (OSError, pl.exceptions.ComputeError) as error:
             refused = FilesUndeleted if operation is Operation.DELETE else LakeUnreachable
             raise refused(self.uri, in_one_line(str(error))) from error
 

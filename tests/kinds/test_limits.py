@@ -18,7 +18,7 @@ from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.runbook import approve, cut_over, decommission, roll_back
 from backfill_assets.runbook.maintaining import maintain_all
 from backfill_assets.storage import table
-from tests.runbook.test_killed_anywhere import corrected
+from tests.runbook.killing import corrected
 from tests.runbook.world import World, copy_of, day, days, world_at
 
 ID = "20260123"
