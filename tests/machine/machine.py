@@ -525,7 +525,9 @@ class CorrectionMachine(RuleBasedStateMachine):
     def look_staged(self, case: Case) -> dict[date, Seen]:
         """What is staged, which has to be what the source held at the commit that is pinned."""
         uri = self.world.records.lake.staged_uri(TABLE, case.name)
-        if not DeltaTable.is_deltatable(uri):
+        publication = self.progress(case).publication
+        is_retired = publication.planned is Step.DECOMMISSION or publication.ending is Ending.DECOMMISSIONED
+        if is_retired or not DeltaTable.is_deltatable(uri):
             return {}
         if case.name in self.staged:
             self.staged[case.name].update_incremental()
@@ -752,7 +754,9 @@ class CorrectionMachine(RuleBasedStateMachine):
         ctx = self.world.step_context()
         self.act(lambda: advance_holder(ctx, READER, max(days), whole), {}, kill=kill)
         if self.world.records.watermarks.holders(TABLE)[READER].uses != holder.uses:
-            self.read |= {of: max(reading.commit, self.read.get(of, -1)) for of in days}
+            # A day that was not there has been read as well: it had no rows.
+            gone = [of for of in self.swapped_at if of <= max(days)]
+            self.read |= {of: max(reading.commit, self.read.get(of, -1)) for of in (*days, *gone)}
 
     # ---- what is true at any time
 
