@@ -246,7 +246,7 @@ def test_a_swap_that_was_told_and_is_lost_comes_back_by_the_correction_while_its
     (done,) = looked(world, TABLE, commit=True)
     assert "Swap 1 of correction 20260123 was told and is lost; its 4 files are all there" in done.told[0]
     assert world.content() != world.right
-    cut_over(world.step_context(), ID)
+    cut_over(world.step_context(), ID, again=True)
     assert world.content() == world.right
     assert isinstance(world.drive(ID), WaitUntil)
     roll_back(world.step_context(), ID, all_days=True)
