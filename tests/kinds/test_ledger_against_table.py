@@ -182,9 +182,7 @@ def roll_back_by_hand(world: World, correction: str) -> Event:
     return roll_back(world.step_context("Ada"), correction, all_days=True)
 
 
-@pytest.mark.parametrize(
-    ("ask", "step"), [(cut_over_by_hand, Step.CUT_OVER), (roll_back_by_hand, Step.ROLL_BACK)], ids=str
-)
+@pytest.mark.parametrize(("ask", "step"), [(cut_over_by_hand, Step.CUT_OVER), (roll_back_by_hand, Step.ROLL_BACK)])
 def test_a_swap_that_is_asked_for_again_takes_nothing_away_that_came_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[World, str], Event], step: Step
 ):
