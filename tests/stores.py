@@ -116,10 +116,10 @@ class InBucket:
     def exists(self) -> bool:
         return any(f"{key}/".startswith(f"{self.key}/") for key in self._keys())
 
-    def rglob(self, pattern: str) -> list["InBucket"]:
+    def rglob(self, pattern: str) -> Iterator["InBucket"]:
         """The files below it whose name fits the pattern; folders are none."""
         below = (InBucket(self.address, key) for key in self._keys() if key.startswith(f"{self.key}/"))
-        return [one for one in below if fnmatch.fnmatch(one.name, pattern)]
+        return iter([one for one in below if fnmatch.fnmatch(one.name, pattern)])
 
     @property
     def _store(self) -> Any:

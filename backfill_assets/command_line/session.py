@@ -17,8 +17,10 @@ from typer.core import TyperGroup
 
 from backfill_assets.command_line.code_location import load_code_location, refuse_unrunnable, warn_of_checks
 from backfill_assets.core.plain import visible
+from backfill_assets.errors.answers import is_of_a_store
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.code_location import LakeMissing, NoTableCorrectable
+from backfill_assets.errors.failure import known_as
 from backfill_assets.errors.given import CommandMisused, PlaceUnusable, StoragesUnknown
 from backfill_assets.storage import syncing
 
@@ -118,9 +120,12 @@ class Answer:
         """Turn a refusal into its sentences and its exit code."""
         try:
             yield
-        except BackfillAssetsError as error:
-            tell_refusal(error, as_json=self.as_json)
-            raise typer.Exit(error.exit_code) from error
+        except Exception as error:
+            if not isinstance(error, BackfillAssetsError) and not is_of_a_store(error):
+                raise
+            refusal = known_as(error, "The command")
+            tell_refusal(refusal, as_json=self.as_json)
+            raise typer.Exit(refusal.exit_code) from error
 
 
 def tell_refusal(error: BackfillAssetsError, *, as_json: bool) -> None:

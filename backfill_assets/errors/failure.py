@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
+from backfill_assets.errors.answers import is_of_a_store
 from backfill_assets.errors.base import BackfillAssetsError, Unforeseen, counted, days_listed, fault_told, listed, verb
+from backfill_assets.errors.store import StoreUnreachable
 
 # Days may have causes of their own, and this message is all that a run leaves of them.
 MOST_REASONS = 100
@@ -25,13 +27,20 @@ class Failure:
         return f"{self.error} {self.message}"
 
 
+def known_as(error: BaseException, what: str) -> BackfillAssetsError:
+    """The error as one of ours; an object store that does not answer is known, anything else is not foreseen."""
+    if isinstance(error, BackfillAssetsError):
+        return error
+    return StoreUnreachable(error) if is_of_a_store(error) else Unforeseen(what, fault_told(error))
+
+
 def failure_of(error: BaseException, what: str) -> Failure:
     """The failure of an error; one that is not ours is an unforeseen failure of ``what``.
 
     >>> str(failure_of(KeyError("day"), "The day"))[:61]
     'Unforeseen The day failed with an unexpected error (KeyError,'
     """
-    known = error if isinstance(error, BackfillAssetsError) else Unforeseen(what, fault_told(error))
+    known = known_as(error, what)
     return Failure(type(known).__name__, str(known), known.exit_code)
 
 

@@ -1,5 +1,6 @@
-"""Refusals of stores: those that do not keep what a commit rests on, and those that let go of nothing."""
+"""Refusals of object stores: those that do not keep what a commit rests on, that keep silent, that delete nothing."""
 
+from backfill_assets.errors.answers import said
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.lake import Unusable
 
@@ -22,4 +23,15 @@ class FilesUndeleted(Refused):
         super().__init__(
             f"Files of {uri} could not be deleted ({why}). Nothing needs them, and what was not deleted is as it was. "
             "Check the store and the rights on it, then run the same again, which deletes the rest."
+        )
+
+
+class StoreUnreachable(Refused):
+    """An object store did not answer in the middle of something, or did not let us in."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            f"The object store cannot be reached ({said(error)}). "
+            "What was declared before is as it was, and nothing else counts. "
+            "Check the store and the rights on it, then run the same again, which goes on where this one ended."
         )

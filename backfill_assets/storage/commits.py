@@ -12,7 +12,7 @@ import simplejson
 from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
 
-from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.answers import said
 from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.storage.actions import DataFile, milliseconds
 from backfill_assets.storage.entries import ACTIONS
@@ -102,7 +102,7 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
         info = _info_of(folder, number)
         if info is None:
             refused = LakeUnreachable if is_lasting(error) else CommitUnknown
-            raise refused(folder.uri, in_one_line(str(error))) from error
+            raise refused(folder.uri, said(error)) from error
         if info.get(ATTEMPT) != mark:
             return None
     force_written(folder, number)
@@ -146,7 +146,7 @@ def _info_of(folder: Folder, commit: int) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except LakeUnreachable as error:
-        raise CommitUnknown(folder.uri, in_one_line(str(error.__cause__ or error))) from error
+        raise CommitUnknown(folder.uri, said(error.__cause__ or error)) from error
     try:
         infos: list[dict[str, dict[str, Any]]] = [json.loads(line) for line in lines if b'"commitInfo"' in line[:20]]
     except ValueError:

@@ -7,7 +7,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import Field
 
-from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.answers import said
 from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.storage.commits import AFTER_COMMIT
 from backfill_assets.storage.files import Folder
@@ -33,7 +33,7 @@ class Refusals:
         """
         longest = DEADLINE_SECONDS if isinstance(error, DeltaError) else LONGEST_TRIED_SECONDS
         if is_lasting(error) or time.monotonic() - self._began > longest:
-            raise LakeUnreachable(self._uri, in_one_line(str(error))) from error
+            raise LakeUnreachable(self._uri, said(error)) from error
         pause(3)
 
 
@@ -81,6 +81,6 @@ def commit_columns(snapshot: Snapshot, lacking: Sequence[Field]) -> bool:
         if can_pass(error):
             return False  # Whoever looks again sees whether it happened.
         refused = LakeUnreachable if is_lasting(error) else CommitUnknown
-        raise refused(folder.uri, in_one_line(str(error))) from error
+        raise refused(folder.uri, said(error)) from error
     force_written(folder, read + 1)
     return True

@@ -13,7 +13,7 @@ from typing import Any
 
 from polars.exceptions import ComputeError
 
-from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.answers import said
 from backfill_assets.errors.lake import LakeUnreachable, LogDamaged, LogLost
 from backfill_assets.storage.files import Folder, Found
 from backfill_assets.storage.layout import LOG, STAGED_PREFIX, entry_of
@@ -71,7 +71,7 @@ def reaching(folder: Folder) -> Generator[None]:
     try:
         yield
     except (OSError, ComputeError) as error:
-        raise LakeUnreachable(folder.uri, in_one_line(str(error))) from error
+        raise LakeUnreachable(folder.uri, said(error)) from error
 
 
 def newest_entry(folder: Folder) -> Found | None:

@@ -14,11 +14,12 @@ import polars as pl
 
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
-from backfill_assets.errors.base import in_one_line
+from backfill_assets.errors.answers import said
 from backfill_assets.errors.lake import LakeUnreachable
 from backfill_assets.errors.setup import needs_extra
 from backfill_assets.errors.store import FilesUndeleted
 from backfill_assets.storage.operations import Operation, perform
+from backfill_assets.storage.options import of_polars
 
 FILE_URI = "file://"
 MOST_THREADS = 8
@@ -49,10 +50,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder or object-store prefix whose files are named by relative, unquoted paths.
-
-    ``storage_options`` are delta-rs's; Polars takes the same keys.
-    """
+    """A folder or object-store prefix whose files are named by relative, unquoted paths; the options are delta-rs's."""
 
     uri: str
     storage_options: dict[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -70,7 +68,7 @@ class Folder:
         def put() -> int:
             if self.local is None:
                 target = f"{self.uri}/{path}"
-                frame.write_parquet(target, compression="zstd", storage_options=self.storage_options)
+                frame.write_parquet(target, compression="zstd", storage_options=of_polars(self.storage_options))
                 return self._find([path])[0].size
             place = self.local / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +100,7 @@ class Folder:
                 extra_columns="ignore",
                 cast_options=AS_OTHERS_WRITE,
                 include_file_paths=FILE_COLUMN if by else None,
-                storage_options=self.storage_options or None,
+                storage_options=of_polars(self.storage_options),
             )
 
         rows = self._reached(Operation.READ, "", begin)
@@ -244,7 +242,7 @@ class Folder:
             raise
         except (OSError, pl.exceptions.ComputeError) as error:
             refused = FilesUndeleted if operation is Operation.DELETE else LakeUnreachable
-            raise refused(self.uri, in_one_line(str(error))) from error
+            raise refused(self.uri, said(error)) from error
 
     def _store(self) -> Any:
         # It imports pyarrow, a third of a second that no process of a lake on disk has to wait for.

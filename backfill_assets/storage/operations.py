@@ -55,7 +55,8 @@ LASTING_ERRNOS = frozenset(
 )
 LASTING = re.compile(
     rf"os error ({'|'.join(map(str, sorted(LASTING_ERRNOS)))})\b"
-    r"|Could not create local directory|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|\b40[13]\b"
+    r"|Could not create local directory"
+    r"|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|\b40[13] [A-Z]"
 )
 # What it may not say the next time: nobody answered in time, or not now.
 PASSING_ERRNOS = frozenset(

@@ -17,6 +17,7 @@ from backfill_assets.storage.actions import fingerprint_of
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.files import Folder, Found, in_threads
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.options import of_polars
 from backfill_assets.storage.outside import HIGH, LOW, SIZE, OutsideSnapshot, options_of, spelled
 from backfill_assets.storage.row_table import RowTable, values_of
 from backfill_assets.storage.snapshot import PATH
@@ -170,7 +171,7 @@ def _schema(folder: Folder, files: Collection[OutsideFile]) -> tuple[pl.Schema, 
     last = max(files, key=lambda one: one.path).path
     name = f"{folder.local or folder.uri}/{last}"
     own = pl.scan_parquet(
-        name, glob=False, hive_partitioning=False, storage_options=folder.storage_options or None
+        name, glob=False, hive_partitioning=False, storage_options=of_polars(folder.storage_options)
     ).collect_schema()
     told = dict.fromkeys(folders[last], pl.String())
     return pl.Schema({**own, **told}), folders

@@ -154,7 +154,12 @@ class Snapshot:
     def _content(self, day: Slot) -> str:
         try:
             return content_of(file_digests(self.folder, [path for path, _ in self.names(day)]))
-        except (OSError, LakeUnreachable):
+        except LakeUnreachable:
+            # On disk it is the file that cannot be read; a store that keeps silent says nothing of its files.
+            if self.folder.local is None:
+                raise
+            return ""
+        except OSError:
             return ""
 
     @property

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class House:
     root: Path
     home: Path
     now: str
+    lake: str = ""
+    """Where the lake is, when it is not below the folder."""
 
     @property
     def landing(self) -> Path:
@@ -55,12 +57,12 @@ class House:
 
     @property
     def records(self) -> Records:
-        return Records(Lake(str(self.root / "lake")))
+        return Records(Lake(self.lake or str(self.root / "lake")))
 
     @property
     def env(self) -> dict[str, str]:
         return {
-            "BACKFILL_LAKE": str(self.root / "lake"),
+            "BACKFILL_LAKE": self.lake or str(self.root / "lake"),
             "BACKFILL_LANDING": str(self.landing),
             "BACKFILL_PUBLISHED": str(self.root / "published"),
             "BACKFILL_NOW": self.now,
@@ -86,7 +88,7 @@ class House:
 
     def at(self, now: str) -> "House":
         """The same house at another time."""
-        return House(self.root, self.home, now)
+        return replace(self, now=now)
 
     def run(self, *arguments: str) -> Answered:
         """A command, in this process, asked for JSON."""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -135,14 +135,14 @@ class Stranger:
 
 
 @contextmanager
-def stranger_at(root: Path, definitions: dg.Definitions) -> Iterator[Stranger]:
+def stranger_at(root: Path, definitions: dg.Definitions, lake: str = "") -> Iterator[Stranger]:
     """A stranger's empty house; the commands of this process drive these definitions meanwhile."""
     module = ModuleType("strangers_location")
     module.defs = definitions  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, module.__name__, module)
         patch.setenv("BACKFILL_DEFINITIONS", module.__name__)
-        house = new_house(root / "house", NOW)
+        house = replace(new_house(root / "house", NOW), lake=lake)
         with house.entered():
             yield Stranger(house)
 

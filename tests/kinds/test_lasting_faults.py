@@ -23,6 +23,7 @@ SAID: list[tuple[Exception, bool]] = [
     (OSError("Too many open files (os error 24)"), False),
     (OSError("Generic S3 error: Server error with status 503 Service Unavailable"), False),
     (OSError("error sending request for url (http://x): connection closed (os error 104)"), False),
+    (OSError("Error performing GET http://x/t in 403.25ms, after 2 retries - HTTP error"), False),
     (OSError("Metadata changed since last commit."), False),
 ]
 """What is said, and whether it will be said again."""

@@ -26,4 +26,5 @@ PARTS: tuple[Part, ...] = (
     Part("forgetting-disk points", "forgetting_points", "power cuts before every operation that writes"),
     Part("kill rounds", "kills", "real processes at once on one lake, of which some are killed or stopped"),
     Part("inputs", "inputs", "landed files with bytes changed at random"),
+    Part("tests in a bucket", "bucket", "tests of the lake that are dear in a bucket, run there"),
 )

@@ -12,9 +12,11 @@ import dagster as dg
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
-from backfill_assets.errors.base import BackfillAssetsError, Unforeseen, fault_told, in_one_line
-from backfill_assets.errors.failure import DaysFailed, Failure, failure_of
+from backfill_assets.errors.answers import is_of_a_store
+from backfill_assets.errors.base import BackfillAssetsError, Unforeseen, in_one_line
+from backfill_assets.errors.failure import DaysFailed, Failure, failure_of, known_as
 from backfill_assets.errors.setup import PartitionsUnusable
+from backfill_assets.errors.store import StoreUnreachable
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import cause_of, sentence_of
 from backfill_assets.orchestration.instance.runs import living_in_this
@@ -80,7 +82,8 @@ def hand_over_error(context: dg.HookContext) -> None:
     """Hand the error of a failed step to whoever runs it in this process; Dagster's events keep its text only."""
     faults = _FAULTS.get()
     if faults is not None and context.op_exception is not None:
-        faults.append(cause_of(context.op_exception))
+        cause = cause_of(context.op_exception)
+        faults.append(StoreUnreachable(cause) if is_of_a_store(cause) else cause)
 
 
 @dataclass(frozen=True)
@@ -218,10 +221,8 @@ def guarded(run: Callable[[], RunResult]) -> RunResult:
     """How a run ended, also one that broke before Dagster could say so."""
     try:
         return run()
-    except BackfillAssetsError as error:
-        return RunResult("", success=False, faults=(error,))
     except FAULTS as error:
-        return RunResult("", success=False, faults=(Unforeseen("The run", fault_told(error)),))
+        return RunResult("", success=False, faults=(known_as(error, "The run"),))
 
 
 def is_unforeseen(ran: RunResult) -> bool:
