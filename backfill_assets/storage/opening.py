@@ -16,6 +16,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from backfill_assets.errors.answers import said
 from backfill_assets.errors.base import BackfillAssetsError, in_one_line
 from backfill_assets.errors.lake import (
     CommitGone,
@@ -99,7 +100,7 @@ def explained(folder: Folder, commit: int | None, error: Exception) -> BackfillA
     flaw = flaw_in(folder, log, wanted)
     is_of_log = "arquet" in told or "heckpoint" in told
     if flaw is None and not is_of_log and (isinstance(error, OSError) or is_lasting(error) or can_pass(error)):
-        return LakeUnreachable(folder.uri, told)
+        return LakeUnreachable(folder.uri, said(error))
     unread = f"checkpoint {log.base(wanted)} cannot be read ({told})" if is_of_log else told
     last = log.last(wanted) if flaw and flaw.startswith(f"commit {wanted} ") else ""
     return LogDamaged(folder.uri, flaw or unread, last)

@@ -69,7 +69,7 @@ FAULTS = {
     "rows that may not be read": Fault("denied", READ, DATA, ALWAYS, StoreUnreachable, "AccessDenied", "read"),
     "a content that may not be compared": Fault("denied", READ, DATA, ALWAYS, LakeUnreachable, "403", "compare"),
     "files that may not be deleted": Fault("denied", DELETE, ".", ALWAYS, FilesUndeleted, "AccessDenied", "delete"),
-    "a deletion whose answer is lost": Fault("lost", DELETE, DELETING, 1, FilesUndeleted, "Connection reset", "delete"),
+    "a deletion whose answer is lost": Fault("lost", DELETE, DELETING, doing="delete"),
 }
 
 
