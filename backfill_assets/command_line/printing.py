@@ -45,7 +45,7 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
     told = {"correction": correction, "waits_for": str(waits_for(step)), "sentence": sentence_of(correction, step)}
     match step:
         case WaitUntil(deadline=deadline):
-            return {**told, "deadline": deadline.isoformat()}
+            return {**told, "deadline": deadline.isoformat(), "lost": step.lost}
         case WaitForRate(until=until):
             return {**told, "until": until.isoformat()}
         case Stuck(step=at):

@@ -57,10 +57,14 @@ class WaitForPerson:
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Nothing happens until the roll-back deadline, and not before these external holders have advanced."""
+    """Nothing happens until the roll-back deadline, and not before these external holders have advanced.
+
+    ``lost`` says, where that is so, that some or all days cannot be rolled back any more.
+    """
 
     deadline: datetime
     holders: frozenset[str]
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ def _in_chain(decided: NextStep, progress: Progress, chain: Collection[Progress]
     """What the correction would do by itself, or what it waits for in its chain."""
     match decided:
         case TakeSteps(steps=(Step.DECOMMISSION,)) if now < (deadline := latest_deadline(progress, chain)):
-            return WaitUntil(deadline, frozenset())
+            return WaitUntil(deadline, frozenset(), progress.lost)
         case TakeSteps(steps=steps):
             return wait_before(steps, progress, chain) or decided
         case RebuildReports():
@@ -214,7 +218,7 @@ def _rest(progress: Progress, now: datetime) -> NextStep:
     swapped_at = progress.publication.swapped_at or progress.plan.opened_at
     deadline = progress.plan.roll_back_deadline(swapped_at)
     if now < deadline or progress.downstream.awaited_holders:
-        return WaitUntil(deadline, progress.downstream.awaited_holders)
+        return WaitUntil(deadline, progress.downstream.awaited_holders, progress.lost)
     return TakeSteps((Step.DECOMMISSION,))
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from backfill_assets.core.in_flight import InFlight
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Ending, NoticeKind, Step
+from backfill_assets.errors.base import days_listed, verb
 from backfill_assets.errors.failure import each_once_told
 
 Partition = tuple[str, str]
@@ -63,8 +64,9 @@ class Publication:
     """What is live of the correction, and how it ended.
 
     ``swapped`` are the days it has live now. ``swap_count`` counts the swaps and roll backs that the ledger knows to
-    have happened, ``planned`` is one written down but not yet known to have happened. ``moved`` are days that live does
-    not hold as the correction left them; no fact tells of them, whoever asks the table adds them.
+    have happened, ``planned`` is one written down but not yet known to have happened. No fact tells of the days that
+    live does not hold as the correction left them (``moved``), and of those that cannot be rolled back because files of
+    what they held before are gone (``gone``): whoever asks the table adds them.
     """
 
     swapped: frozenset[date] = frozenset()
@@ -72,6 +74,7 @@ class Publication:
     planned: Step | None = None
     swapped_at: datetime | None = None
     moved: frozenset[date] = frozenset()
+    gone: frozenset[date] = frozenset()
     ending: Ending | None = None
 
 
@@ -136,6 +139,18 @@ class Progress:
         """Days that the correction changes and that are rolled back, while others of it are live."""
         swapped = self.publication.swapped
         return self.gate.changed - swapped if swapped and Step.CUT_OVER not in self.done else frozenset()
+
+    @property
+    def lost(self) -> str:
+        """That files of what days held before are gone, in sentences; empty where every day can be rolled back."""
+        gone = self.publication.gone
+        if not gone:
+            return ""
+        days = days_listed(gone, len(self.publication.swapped), self.plan.window.grain.value)
+        return (
+            f"{days} cannot be rolled back, because files of what {verb(len(gone), 'it', 'they')} held before are "
+            f"gone. What is wrong with {verb(len(gone), 'it', 'them')} takes a new correction."
+        )
 
     @property
     def claimed(self) -> frozenset[date]:

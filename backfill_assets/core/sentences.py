@@ -51,7 +51,9 @@ def sentence_of(correction: str, step: NextStep) -> str:
     match step:
         case WaitForPerson(sentence=sentence) | WaitForChain(sentence=sentence):
             return sentence
-        case WaitUntil() | WaitForRuns() | WaitForRate():
+        case WaitUntil(lost=lost):
+            return f"Correction {correction} {_waiting(step)}.{f' {lost}' if lost else ''}"
+        case WaitForRuns() | WaitForRate():
             return f"Correction {correction} {_waiting(step)}."
         case Stuck(step=at, reason=reason):
             return f"Correction {correction} is stuck at {at}. {reason}"

@@ -140,7 +140,7 @@ def _state_before_swap(progress: Progress) -> tuple[str, str]:
 def deadline_of(progress: Progress) -> datetime | None:
     """Until when what is live can be taken back; None when nothing is, or no more."""
     live = progress.publication
-    if not (live.swapped and live.swapped_at) or live.ending:
+    if not (live.swapped - live.gone and live.swapped_at) or live.ending:
         return None
     return progress.plan.roll_back_deadline(live.swapped_at)
 

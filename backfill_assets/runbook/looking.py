@@ -13,7 +13,7 @@ from backfill_assets.errors.correction import SwappedDaysMoved
 from backfill_assets.storage.held import Left, left_by, moved_days, strangers, undone_days
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
-from backfill_assets.storage.swap import Manifest, days_missing
+from backfill_assets.storage.swap import Manifest, after_swaps, days_missing
 from backfill_assets.storage.table import Table
 
 
@@ -29,7 +29,8 @@ def looked(records: Records, progress: Progress) -> Progress:
     name = ("moved", progress.plan.correction, progress.publication.swap_count, _is_to_be_told(progress))
     moved = records.made_of(progress.plan.table, name, lambda live: _moved(records, progress, live))
     found = progress.publication.swapped if moved is None else moved
-    return replace(progress, publication=replace(progress.publication, moved=found))
+    gone = _gone(records, progress)
+    return replace(progress, publication=replace(progress.publication, moved=found, gone=gone))
 
 
 def chain_of(records: Records, progress: Progress) -> tuple[Progress, ...]:
@@ -74,6 +75,25 @@ def left(records: Records, progress: Progress, days: Collection[date]) -> dict[d
     """What the correction left on these days, as far as its manifests say."""
     known = left_by(happened(records, progress.plan.correction), progress.publication.swapped)
     return {day: known[day] for day in days if day in known}
+
+
+def _gone(records: Records, progress: Progress) -> frozenset[date]:
+    """The days in live that cannot go back, because a file of what they held before is gone.
+
+    A deletion is no commit: in an object store, where looking costs more, it is seen with the next one.
+    """
+
+    def look(live: Snapshot) -> frozenset[date]:
+        inside = after_swaps(happened(records, progress.plan.correction))
+        before = [file for day, one in inside.items() if day in progress.publication.swapped for file in one.before]
+        return frozenset(days_missing(live, before))
+
+    if not progress.publication.swapped or (live := records.newest(progress.plan.table)) is None:
+        return frozenset()
+    if live.folder.local is not None:
+        return look(live)
+    name = ("gone", progress.plan.correction, progress.publication.swap_count)
+    return records.made_of(progress.plan.table, name, look) or frozenset()
 
 
 def _is_to_be_told(progress: Progress) -> bool:

@@ -170,8 +170,9 @@ def maintain(  # everything that keeps a file is named
     if live.uri.rstrip("/").rpartition("/")[2].startswith(STAGED_PREFIX):
         raise StagedVersionKept(live.uri)
     days, commit = _compact(live, keep_days)
-    spare = {path for path in _unused(live, retention, now, keep_commits) if _is_public(path)}
-    deleted = tuple(sorted(spare.difference(keep_paths)))
+    spare = {path for path in _unused(live, retention, now, keep_commits) if _is_public(path)}.difference(keep_paths)
+    # The log names files long after they are deleted.
+    deleted = tuple(sorted(found.path for found in live.folder.find(sorted(spare))))
     force_read(live.folder, live.snapshot().commit)
     live.folder.delete(deleted)
     return Maintenance(days, commit, deleted)

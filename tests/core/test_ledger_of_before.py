@@ -92,6 +92,7 @@ def flat(progress: Progress) -> dict[str, Any]:
     told: dict[str, Any] = {name: value for part in parts for name, value in asdict(part).items()}
     if not told["readable_from"]:
         del told["readable_from"]  # was not there, and says nothing where no source has a limit
+    assert not told.pop("gone")  # no fact tells of it
     assert told.pop("extended") is False  # of tables that carry state, which there were none
     told["version"] = told.pop("swap_count")
     told["ending"] = told["ending"] or ""
