@@ -47,11 +47,11 @@ def prices_of(file: Path | None = None) -> Prices:
             _price(broker["disk"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
-        raise PricesUnusable(str(file), f"{type(error).__name__} of {error}".replace(": ", " ")) from error
+        raise PricesUnusable(str(place), f"{type(error).__name__} of {error}".replace(": ", " ")) from error
     if prices.copies < 1:
-        raise PricesUnusable(str(file), f"its broker keeps {prices.copies} copies")
+        raise PricesUnusable(str(place), f"its broker keeps {prices.copies} copies")
     if prices.raw not in tiers:
-        raise PricesUnusable(str(file), f"its tier of raw data is {prices.raw!r}, which has no price")
+        raise PricesUnusable(str(place), f"its tier of raw data is {prices.raw!r}, which has no price")
     return prices
 
 

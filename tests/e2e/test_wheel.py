@@ -34,7 +34,7 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -
     files = {file for file in package.rglob("*") if file.is_file() and file.suffix != ".pyc"}
 
     assert names == {file.relative_to(ROOT).as_posix() for file in files}
-    assert {Path(name).suffix for name in names} == {".py", ".css", ".html", ".js", ".yaml", ".typed"}
+    assert {Path(name).suffix for name in names} == {".py", ".css", ".html", ".js", ".toml", ".typed", ".yaml"}
 
 
 def test_the_metadata_says_what_is_needed_by_whom(wheel: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_metadata_says_what_is_needed_by_whom(wheel: Path) -> None:
     assert told["License-Expression"] == "Apache-2.0"
     assert "Apache License" in dist_info(wheel, "licenses/LICENSE")
     assert set(told.get_all("Provides-Extra", [])) == {
-        *("console", "demo", "notify", "object-store", "pages", "sql", "test"),
+        *("attest", "console", "demo", "notify", "object-store", "pages", "sql", "test"),
     }
     assert {need.name for need in needs if need.marker is None} == {
         *("dagster", "deltalake", "jinja2", "polars", "pydantic", "pyyaml", "rich", "simplejson", "typer"),
