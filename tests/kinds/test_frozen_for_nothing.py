@@ -132,11 +132,11 @@ def test_days_staged_while_nothing_was_found_to_change_are_validated_too(tmp_pat
     correction = launch(world, 1, 4)
     keep, joined = type(world.records.certificates).keep, []
 
-    def joined_meanwhile(store, certificate, at):
+    def joined_meanwhile(store, certificate, at, head):
         if not joined:
             joined.append(1)
             world.stage_wave(correction, [day(2)], {day(2): 22})
-        return keep(store, certificate, at)
+        return keep(store, certificate, at, head)
 
     monkeypatch.setattr(type(world.records.certificates), "keep", joined_meanwhile)
 
