@@ -64,7 +64,7 @@ FAULTS = {
     "a commit that may not be written": Fault("denied", WRITE, ENTRY, ALWAYS, LakeUnreachable, "AccessDenied"),
     "a key that nobody knows": Fault("unknown key", BOTH, ".", ALWAYS, LakeUnreachable, "InvalidAccessKeyId"),
     "a secret that is wrong": Fault("wrong secret", BOTH, ".", ALWAYS, LakeUnreachable, "SignatureDoesNot"),
-    "a log that is never answered": Fault("503", READ, ENTRY, ALWAYS, LakeUnreachable, "SlowDown"),
+    "a log that is never answered": Fault("503", READ, ENTRY, ALWAYS, LakeUnreachable, "(SlowDown|503)"),
     "rows whose reading is cut off": Fault("reset", READ, DATA, 2, doing="read"),
     "rows that may not be read": Fault("denied", READ, DATA, ALWAYS, StoreUnreachable, "AccessDenied", "read"),
     "a content that may not be compared": Fault("denied", READ, DATA, ALWAYS, LakeUnreachable, "403", "compare"),
