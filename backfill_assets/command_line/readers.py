@@ -57,13 +57,15 @@ def pages(json: Json = False) -> None:
     """Update every page and file from the tables and the ledger, and send pending notices."""
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.pages.storage_cost import write_storage_cost
+    from backfill_assets.runbook.storage_cost import prices_of, storage_cost
 
     answer = Answer(as_json=json)
     with answer.refusals():
         session = Session()
         lake = session.lake
         left = [one for definition in session.tables.values() for one in definition.refresh_outputs(lake.records())]
-        write_storage_cost([one.step_context(lake, "pages") for one in session.tables.values()], published_root())
+        ctxs = [one.step_context(lake, "pages") for one in session.tables.values()]
+        write_storage_cost(storage_cost(ctxs, prices_of()), published_root())
         answer.give(
             {"left": left}, lambda console: console.print("\n".join(left) or "Pages and notices are up to date.")
         )

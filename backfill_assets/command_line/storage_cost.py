@@ -20,10 +20,8 @@ def storage_cost(
 ) -> None:
     """Measure bytes a day by table, and price years of raw beside the last corrections; changes no table."""
     from backfill_assets.orchestration.asset.surroundings import published_root
-    from backfill_assets.pages.places import STORAGE_COST
-    from backfill_assets.pages.storage_cost import storage_cost_page
+    from backfill_assets.pages.storage_cost import write_storage_cost
     from backfill_assets.runbook import storage_cost as runbook
-    from backfill_assets.storage.replacing import replace_text
 
     answer = Answer(as_json=json)
     with answer.refusals():
@@ -32,7 +30,7 @@ def storage_cost(
         ctxs = [one.step_context(session.lake, "command line") for one in session.tables.values()]
         found = runbook.storage_cost(ctxs, told)
         if page:
-            replace_text(published_root() / STORAGE_COST, storage_cost_page(found))
+            write_storage_cost(found, published_root())
         answer.give(_told(found), lambda console: _print(console, found))
 
 

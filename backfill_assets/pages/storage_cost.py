@@ -1,14 +1,11 @@
 """What the data costs to keep, as a page below the published root."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from backfill_assets.core.formats import percent
 from backfill_assets.core.storage_cost import StorageCost, cost_a_year, hot_of, hours_told, size_told
 from backfill_assets.pages.places import STORAGE_COST
 from backfill_assets.pages.shell import rendered
-from backfill_assets.runbook.context import StepContext
-from backfill_assets.runbook.storage_cost import prices_of, storage_cost
 from backfill_assets.storage.replacing import replace_text
 
 YEARS = (1, 3, 7, 10)
@@ -34,8 +31,8 @@ def storage_cost_page(found: StorageCost) -> str:
     )
 
 
-def write_storage_cost(ctxs: Sequence[StepContext], root: Path) -> Path:
-    """Measure and write it, at the prices that come with the library; returns where it lies."""
+def write_storage_cost(found: StorageCost, root: Path) -> Path:
+    """Write it below the published root; returns where it lies."""
     target = root / STORAGE_COST
-    replace_text(target, storage_cost_page(storage_cost(ctxs, prices_of())))
+    replace_text(target, storage_cost_page(found))
     return target

@@ -82,18 +82,21 @@ def _gone(records: Records, progress: Progress) -> frozenset[date]:
 
     A deletion is no commit: in an object store, where looking costs more, it is seen with the next one.
     """
+    table, swapped = progress.plan.table, progress.publication.swapped
+    name = (progress.plan.correction, progress.publication.swap_count)
+    # Manifests may be large, and say the same until the next swap.
+    inside = records.made_of(
+        table, ("before", *name), lambda _: after_swaps(happened(records, progress.plan.correction))
+    )
+    live = records.newest(table)
+    if live is None or not inside:
+        return frozenset()
 
     def look(live: Snapshot) -> frozenset[date]:
-        inside = after_swaps(happened(records, progress.plan.correction))
-        before = [file for day, one in inside.items() if day in progress.publication.swapped for file in one.before]
+        before = [file for day, one in inside.items() if day in swapped for file in one.before]
         return frozenset(days_missing(live, before))
 
-    if not progress.publication.swapped or (live := records.newest(progress.plan.table)) is None:
-        return frozenset()
-    if live.folder.local is not None:
-        return look(live)
-    name = ("gone", progress.plan.correction, progress.publication.swap_count)
-    return records.made_of(progress.plan.table, name, look) or frozenset()
+    return look(live) if live.folder.local is not None else records.made_of(table, ("gone", *name), look) or frozenset()
 
 
 def _is_to_be_told(progress: Progress) -> bool:

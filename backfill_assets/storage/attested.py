@@ -36,8 +36,8 @@ def ledger_rows(records: Records) -> Sequence[Row]:
 class LoggedSwap:
     """A commit of a live table that says of itself that it is a swap of a correction.
 
-    ``head`` is the digest of the event of the ledger that it knew of. ``differs`` says in a few words what it did that
-    its manifest does not say; None where its entry is no longer there to be read.
+    ``head`` is the digest of the event of the ledger that it knew of. ``actions`` are those of its entry, None where it
+    is no longer there to be read.
     """
 
     number: int

@@ -135,5 +135,5 @@ def test_what_is_kept_twice_costs_less_the_sooner_it_may_go():
 
 def test_the_page_is_written_whole(tmp_path):
     world = world_at(tmp_path / "lake")
-    page = write_storage_cost([world.step_context()], tmp_path / "published")
+    page = write_storage_cost(storage_cost([world.step_context()], PRICES), tmp_path / "published")
     assert page.read_text().count("</html>") == 1
