@@ -60,7 +60,7 @@ def check_files(records: Records, events: Sequence[Event], certificates: Mapping
     live = records.newest(table)
     needed = set[str](unquoted(live.actions["path"]).to_list()) if live else set[str]()
     is_over = progress.publication.ending is Ending.DECOMMISSIONED
-    sides, wrong = _sides(events, records.ledger.manifests(correction).get(correction, ()), certificates)
+    sides, wrong = _sides(events, records.ledger.manifests_of(correction), certificates)
     sides += _still_staged(records, table, {side.day for side in sides}, [*certificates.values()][-1:])
     digests: dict[str, str] = {}
     gone: list[str] = []

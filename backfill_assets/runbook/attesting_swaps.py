@@ -24,7 +24,7 @@ class SwapsFound:
 def check_swaps(records: Records, events: Sequence[Event], logged: Sequence[LoggedSwap]) -> SwapsFound:
     """Compare each swap of the ledger with the commit of the table that it was, and the other way round."""
     correction = events[0].correction
-    manifests = records.ledger.manifests(correction).get(correction, ())
+    manifests = records.ledger.manifests_of(correction)
     live = records.newest(history_table(records, correction))
     if live is None:
         return SwapsFound()

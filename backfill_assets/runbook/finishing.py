@@ -135,7 +135,7 @@ def _naming(ctx: StepContext, correction: str) -> _Naming:
     """Everything that names files which the correction staged or retired."""
     return _Naming(
         correction=correction,
-        own_manifests=ctx.records.ledger.manifests(correction).get(correction, ()),
+        own_manifests=ctx.records.ledger.manifests_of(correction),
         other_manifests=_other_manifests(ctx, correction),
         pinned=_pinned(ctx, correction),
     )

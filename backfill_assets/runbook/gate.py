@@ -202,5 +202,5 @@ def _refuse_published_since(ctx: StepContext, progress: Progress, live: Snapshot
 
 def _next_swap_count(ctx: StepContext, correction: str) -> int:
     """One more than any swap of the correction was ever planned with, so that no number is used twice."""
-    planned = ctx.records.ledger.manifests(correction).get(correction, ())
+    planned = ctx.records.ledger.manifests_of(correction)
     return 1 + max((manifest.swap_count for manifest in planned), default=0)

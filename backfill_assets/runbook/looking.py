@@ -54,7 +54,7 @@ def happened(records: Records, correction: str) -> list[Manifest]:
     """The manifests of the swaps and roll backs that are known to have happened."""
     facts = (event.fact for event in records.ledger.events(correction))
     done = {fact.swap.swap_count for fact in facts if isinstance(fact, Swapped)}
-    planned = records.ledger.manifests(correction).get(correction, ())
+    planned = records.ledger.manifests_of(correction)
     return [manifest for manifest in planned if manifest.swap_count in done]
 
 

@@ -3,7 +3,7 @@
 The table's own log says which swaps are in it, the ledger which were told, and the manifests what can come back.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -140,7 +140,7 @@ def _unrecorded(records: Records, progress: Progress, live: Snapshot) -> int | N
     """The number of the first swap that the table has and the ledger does not tell of; None without any."""
     correction = progress.plan.correction
     told = _told(records, correction)
-    planned = [manifest.swap_count for manifest in _manifests(records, correction)]
+    planned = [manifest.swap_count for manifest in records.ledger.manifests_of(correction)]
     numbers = sorted({*planned, 1 + max(planned, default=0)} - told)
     return next((one for one in numbers if fate_of(live, correction, one) is Fate.SWAPPED), None)
 
@@ -158,10 +158,6 @@ def _taken_over(ctx: StepContext, lost: Lost, *, commit: bool) -> Lost:
 def _told(records: Records, correction: str) -> set[int]:
     facts = (event.fact for event in records.ledger.events(correction))
     return {fact.swap.swap_count for fact in facts if isinstance(fact, Swapped)}
-
-
-def _manifests(records: Records, correction: str) -> Sequence[Manifest]:
-    return records.ledger.manifests(correction).get(correction, ())
 
 
 def _proved(records: Records, damage: Damage, *, commit: bool) -> Repair:
@@ -205,7 +201,7 @@ def _not_in(records: Records, progress: Progress, table: str, whole: Snapshot) -
     correction, is_open = progress.plan.correction, progress.publication.planned in {Step.CUT_OVER, Step.ROLL_BACK}
     undecided = [
         manifest
-        for manifest in _manifests(records, correction)
+        for manifest in records.ledger.manifests_of(correction)
         if fate_of(whole, correction, manifest.swap_count) is Fate.UNDECIDED
     ]
     return [one for one in undecided if is_open or _is_told(records, one)]

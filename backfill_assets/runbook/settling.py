@@ -70,7 +70,7 @@ def admit_swapped(ctx: StepContext, progress: Progress) -> Event | None:
     """
     correction, live = progress.plan.correction, ctx.table.name
     told = {event.fact.swap.swap_count for event in swaps_of(ctx, correction) if isinstance(event.fact, Swapped)}
-    for manifest in ctx.records.ledger.manifests(correction).get(correction, ()):
+    for manifest in ctx.records.ledger.manifests_of(correction):
         number = manifest.swap_count
         if number in told or not is_certain(ctx.records.snapshot(live), correction, number):
             continue
@@ -83,7 +83,7 @@ def admit_swapped(ctx: StepContext, progress: Progress) -> Event | None:
 def _planned_anew(ctx: StepContext, progress: Progress) -> bool:
     """Write down the plan of a swap that the table has and the ledger has lost, as the table's log shows it."""
     correction, live = progress.plan.correction, ctx.records.newest(ctx.table.name)
-    manifests = ctx.records.ledger.manifests(correction).get(correction, ())
+    manifests = ctx.records.ledger.manifests_of(correction)
     number = 1 + max((manifest.swap_count for manifest in manifests), default=0)
     if live is None or fate_of(live, correction, number) is not Fate.SWAPPED:
         return False

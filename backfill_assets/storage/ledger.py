@@ -156,6 +156,10 @@ class Ledger:
         events = self.histories().get(correction, ())
         return events[-1].digest if events else ""
 
+    def manifests_of(self, correction: str) -> tuple[Manifest, ...]:
+        """The manifests of a correction's planned swaps and roll backs, in sequence."""
+        return self.manifests(correction).get(correction, ())
+
     def manifests(self, correction: str | None = None) -> dict[str, tuple[Manifest, ...]]:
         """The manifests of every planned swap and roll back by correction, in sequence; of one only, when named."""
         rows = self._rows.rows(["correction", "sequence", "manifest"]).filter(pl.col("manifest") != "")
