@@ -8,7 +8,7 @@ from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Validated
 from backfill_assets.core.fold import history
-from backfill_assets.core.sealed import broken_in, sealed_from
+from backfill_assets.core.sealed import NOTHING_BEFORE, broken_in, sealed_from
 from backfill_assets.errors.base import BackfillAssetsError, counted
 from backfill_assets.errors.request import CorrectionUnknown
 from backfill_assets.runbook.attesting_files import FilesFound, check_files
@@ -85,7 +85,7 @@ def attest(records: Records, correction: str, head: str = "") -> Attested:
     certificates, wrong = _certificates(records, events)
     wrong += _lost(records, correction, events, logged, head)
     files = check_files(records, events, certificates)
-    swaps = check_swaps(records, events, logged)
+    swaps = check_swaps(records.ledger.manifests_of(correction), events, live, logged)
     return Attested(
         correction,
         table,
@@ -132,7 +132,7 @@ def _lost(
     records: Records, correction: str, events: Sequence[Event], logged: Sequence[LoggedSwap], head: str
 ) -> list[str]:
     """Digests that others have of events, and the ledger has not any more."""
-    known = {event.digest for event in events} | {"", "0" * 64}
+    known = {event.digest for event in events} | {"", NOTHING_BEFORE}
     held = [(digest, f"certificate {name}") for name, digest in records.certificates.heads(correction).items()]
     for delivery in records.outbox.deliveries(correction):
         notice = delivery.notice

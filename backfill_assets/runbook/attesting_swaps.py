@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Swapped
 from backfill_assets.storage.attested import LoggedSwap
-from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.swap_numbers import Fate, counted, fate_of, is_certain
@@ -21,13 +20,13 @@ class SwapsFound:
     wrong: tuple[str, ...] = ()
 
 
-def check_swaps(records: Records, events: Sequence[Event], logged: Sequence[LoggedSwap]) -> SwapsFound:
+def check_swaps(
+    manifests: Sequence[Manifest], events: Sequence[Event], live: Snapshot | None, logged: Sequence[LoggedSwap]
+) -> SwapsFound:
     """Compare each swap of the ledger with the commit of the table that it was, and the other way round."""
-    correction = events[0].correction
-    manifests = records.ledger.manifests_of(correction)
-    live = records.newest(history_table(records, correction))
     if live is None:
         return SwapsFound()
+    correction = events[0].correction
     told = {event.fact.swap.swap_count: event.fact for event in events if isinstance(event.fact, Swapped)}
     wrong = [*_not_in_ledger(live, correction, manifests, told), *_twice(logged)]
     unproven: list[str] = []
@@ -49,11 +48,6 @@ def check_swaps(records: Records, events: Sequence[Event], logged: Sequence[Logg
         else:
             commits[number] = found.commit
     return SwapsFound(commits, tuple(unproven), tuple(wrong))
-
-
-def history_table(records: Records, correction: str) -> str:
-    """The table of a correction."""
-    return records.ledger.progress(correction).plan.table
 
 
 def _flaw(found: LoggedSwap, manifest: Manifest, commit: int | None) -> str:

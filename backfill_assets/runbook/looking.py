@@ -50,10 +50,15 @@ def refuse_moved(progress: Progress) -> None:
         raise SwappedDaysMoved(correction, inside or progress.publication.moved, swapped=bool(inside), noun=noun)
 
 
+def swaps_told(records: Records, correction: str) -> frozenset[int]:
+    """The numbers of the swaps and roll backs that the ledger says have happened."""
+    facts = (event.fact for event in records.ledger.events(correction))
+    return frozenset(fact.swap.swap_count for fact in facts if isinstance(fact, Swapped))
+
+
 def happened(records: Records, correction: str) -> list[Manifest]:
     """The manifests of the swaps and roll backs that are known to have happened."""
-    facts = (event.fact for event in records.ledger.events(correction))
-    done = {fact.swap.swap_count for fact in facts if isinstance(fact, Swapped)}
+    done = swaps_told(records, correction)
     planned = records.ledger.manifests_of(correction)
     return [manifest for manifest in planned if manifest.swap_count in done]
 

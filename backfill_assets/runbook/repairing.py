@@ -10,13 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from backfill_assets.core.facts import Swapped
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.base import BackfillAssetsError, counted, listed, verb
 from backfill_assets.errors.lake import Unusable
 from backfill_assets.errors.repairing import TableNotInLake
 from backfill_assets.runbook.context import StepContext
+from backfill_assets.runbook.looking import swaps_told
 from backfill_assets.runbook.settling import settle
 from backfill_assets.sources.arrivals import raw_manifest
 from backfill_assets.storage.layout import correction_of
@@ -139,7 +139,7 @@ def _lost_of(ctx: StepContext, *, commit: bool) -> Iterator[Lost]:
 def _unrecorded(records: Records, progress: Progress, live: Snapshot) -> int | None:
     """The number of the first swap that the table has and the ledger does not tell of; None without any."""
     correction = progress.plan.correction
-    told = _told(records, correction)
+    told = swaps_told(records, correction)
     planned = [manifest.swap_count for manifest in records.ledger.manifests_of(correction)]
     numbers = sorted({*planned, 1 + max(planned, default=0)} - told)
     return next((one for one in numbers if fate_of(live, correction, one) is Fate.SWAPPED), None)
@@ -153,11 +153,6 @@ def _taken_over(ctx: StepContext, lost: Lost, *, commit: bool) -> Lost:
     except BackfillAssetsError as error:
         return replace(lost, refused=str(error))
     return replace(lost, taken_over=True)
-
-
-def _told(records: Records, correction: str) -> set[int]:
-    facts = (event.fact for event in records.ledger.events(correction))
-    return {fact.swap.swap_count for fact in facts if isinstance(fact, Swapped)}
 
 
 def _proved(records: Records, damage: Damage, *, commit: bool) -> Repair:
@@ -208,7 +203,7 @@ def _not_in(records: Records, progress: Progress, table: str, whole: Snapshot) -
 
 
 def _is_told(records: Records, manifest: Manifest) -> bool:
-    return manifest.swap_count in _told(records, manifest.correction)
+    return manifest.swap_count in swaps_told(records, manifest.correction)
 
 
 def _swap_gone(manifest: Manifest) -> str:

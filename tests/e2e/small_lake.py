@@ -26,9 +26,8 @@ from backfill_assets.revenue.transforms import daily_revenue
 from backfill_assets.runbook import StepContext
 from backfill_assets.runbook.validating import Validation
 from backfill_assets.storage.builds import Build
-from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.records import Records
 from tests.composed import DAILY_REVENUE
+from tests.landings import LandingAndLake
 from tests.revenue.real_data import real_data
 from tests.scenarios import KEY
 
@@ -55,18 +54,8 @@ class WithoutReaders(DagsterSurroundings):
 
 
 @dataclass(frozen=True)
-class SmallLake:
+class SmallLake(LandingAndLake):
     """A landing and a lake below one folder."""
-
-    root: Path
-
-    @property
-    def landing(self) -> Path:
-        return self.root / "landing"
-
-    @property
-    def records(self) -> Records:
-        return Records(Lake(str(self.root / "lake")))
 
     def step_context(
         self, now: datetime = OPENED, actor: str = "ada", definition: TableDefinition = DAILY_REVENUE

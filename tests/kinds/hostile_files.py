@@ -18,8 +18,7 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.sources import ControlTotals, Ingested, RawLog
-from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.records import Records
+from tests.landings import LandingAndLake
 
 DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
 AT = datetime(2026, 3, 4, 6, tzinfo=UTC)
@@ -52,18 +51,8 @@ def parquet(rows: pl.DataFrame, **options: Any) -> bytes:
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(LandingAndLake):
     """A landing with a good file of the next day, and a lake."""
-
-    root: Path
-
-    @property
-    def landing(self) -> Path:
-        return self.root / "landing"
-
-    @property
-    def records(self) -> Records:
-        return Records(Lake(str(self.root / "lake")))
 
     def file(self, name: str) -> Path:
         (self.landing / "readings").mkdir(parents=True, exist_ok=True)

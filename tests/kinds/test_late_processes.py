@@ -9,11 +9,8 @@ from backfill_assets.core.steps import Ending, Step
 from backfill_assets.runbook import abandon, approve, cut_over, decommission, reset_watermarks, roll_back
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.watermark_steps import note_advanced
+from tests.faults import KilledError
 from tests.runbook.world import TABLE, World, copy_of, world_at
-
-
-class KilledError(BaseException):
-    """The process is gone."""
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,11 @@ from backfill_assets.errors.swaps import SwapNumberBurnt
 from backfill_assets.runbook import abandon, approve, cut_over, decommission, roll_back
 from backfill_assets.storage import table as table_module
 from backfill_assets.storage.swap_numbers import app_id
+from tests.faults import KilledError
 from tests.runbook.world import World, copy_of, day, planted_at, world_at
 from tests.soak.forking import forking, is_over, is_stopped
 
 Meanwhile = Callable[[World, str], None]
-
-
-class KilledError(BaseException):
-    """The process is gone."""
 
 
 @contextmanager

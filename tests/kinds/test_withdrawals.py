@@ -23,9 +23,8 @@ from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.revenue.sample import _effective
 from backfill_assets.sources import ADDITION, Declaration, declared
 from backfill_assets.sources.withdrawals import decide
-from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.records import Records
 from tests.e2e.shop import open_shop
+from tests.landings import LandingAndLake
 from tests.profiles import share_of_examples
 from tests.scenarios import KEY, csv_line, drop_csv, drop_ndjson, drop_parquet, fx_rates, transaction
 
@@ -41,18 +40,8 @@ def sold(names, day: date = DAY, amount: str = "10") -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Upstream:
+class Upstream(LandingAndLake):
     """A landing, and the raw log that it is taken into."""
-
-    root: Path
-
-    @property
-    def landing(self) -> Path:
-        return self.root / "landing"
-
-    @property
-    def records(self) -> Records:
-        return Records(Lake(str(self.root / "lake")))
 
     def lands(self, names, declaration: Declaration | None = None, day: date = DAY, amount: str = "10"):
         drop_parquet(self.landing, day, sold(names, day, amount))

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from backfill_assets.core.facts import DaysStaged
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.runbook import CorrectableTable, named_correction
-from backfill_assets.runbook.correctable_table import CodeVersion, Consumers, Sources
+from backfill_assets.runbook.correctable_table import Consumers
 from backfill_assets.runbook.watermark_steps import register_holder
 from backfill_assets.storage import opening, syncing
 from backfill_assets.storage import table as table_module
@@ -26,6 +26,7 @@ from backfill_assets.storage.completeness import measure
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.table import Change
+from tests.faults import KilledError
 from tests.runbook.world import REPORT, SCHEMA, SOURCE, TABLE, World, day
 
 Rows = tuple[tuple[str, int], ...]
@@ -60,14 +61,7 @@ class Shops(World):
 
     @property
     def table(self) -> CorrectableTable:
-        return CorrectableTable(
-            name=TABLE,
-            keys=("shop",),
-            measures=("revenue",),
-            code=CodeVersion("v2"),
-            sources=Sources((SOURCE,)),
-            consumers=Consumers((REPORT,), has_nightly=True),
-        )
+        return replace(super().table, consumers=Consumers((REPORT,), has_nightly=True))
 
     # ---- what this software does in the place of runs of Dagster
 
@@ -199,10 +193,6 @@ def world_in(folder: Path) -> Shops:
 
 
 # ---- processes that die
-
-
-class KilledError(BaseException):
-    """The process is gone."""
 
 
 @dataclass(frozen=True)

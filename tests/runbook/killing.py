@@ -10,11 +10,8 @@ from backfill_assets.core.next_step import WaitForPerson
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.runbook import approve, roll_back
 from backfill_assets.storage import table as table_module
+from tests.faults import KilledError
 from tests.runbook.world import World, copy_of
-
-
-class KilledError(BaseException):
-    """The process is gone."""
 
 
 @contextmanager

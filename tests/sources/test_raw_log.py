@@ -24,8 +24,7 @@ from backfill_assets.sources import (
     raw_manifest,
     tokenised,
 )
-from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.records import Records
+from tests.landings import LandingAndLake
 
 DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
 AT = datetime(2026, 3, 4, 6, tzinfo=UTC)
@@ -71,18 +70,8 @@ def readings(count: int, **other: Any) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Utility:
+class Utility(LandingAndLake):
     """A landing and a lake below one folder."""
-
-    root: Path
-
-    @property
-    def landing(self) -> Path:
-        return self.root / "landing"
-
-    @property
-    def records(self) -> Records:
-        return Records(Lake(str(self.root / "lake")))
 
     def file(self, day: date = DAY, form: str = "parquet") -> Path:
         (self.landing / "meter_readings").mkdir(parents=True, exist_ok=True)
