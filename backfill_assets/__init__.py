@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.asset.table_definition import refresh_outputs
     from backfill_assets.orchestration.asset.wave import source_version, validated
     from backfill_assets.orchestration.build import build_correction_definitions
+    from backfill_assets.orchestration.build_consumer import build_consumer_definitions
+    from backfill_assets.orchestration.consuming.feeding import build_topic_definitions
     from backfill_assets.orchestration.instance.clock import clock_told, now_utc
     from backfill_assets.orchestration.instance.resources import FixedResource, LakeResource, place
     from backfill_assets.orchestration.nightly.pipeline import NightlySpec
@@ -48,7 +50,9 @@ _HOMES = {
     "QuerySource": "backfill_assets.orchestration.asset.source",
     "Source": "backfill_assets.orchestration.asset.source",
     "begin_report": "backfill_assets.orchestration.reports.freeze",
+    "build_consumer_definitions": "backfill_assets.orchestration.build_consumer",
     "build_correction_definitions": "backfill_assets.orchestration.build",
+    "build_topic_definitions": "backfill_assets.orchestration.consuming.feeding",
     "clock_told": "backfill_assets.orchestration.instance.clock",
     "correctable_asset": "backfill_assets.orchestration.asset.siblings",
     "correctable_sql": "backfill_assets.orchestration.asset.sql",
@@ -82,7 +86,9 @@ __all__ = [
     "QuerySource",
     "Source",
     "begin_report",
+    "build_consumer_definitions",
     "build_correction_definitions",
+    "build_topic_definitions",
     "clock_told",
     "correctable_asset",
     "correctable_sql",

@@ -1,7 +1,7 @@
 """Proofs of a correction: checks at step 5, looks at the sources at step 2, and what they need to be exact."""
 
 from backfill_assets.core.check import Check, Clause, Problem, counted
-from backfill_assets.core.exact import Precision, agrees, exactly, half_unit, scales_of
+from backfill_assets.core.exact import Precision, agrees, exactly, from_units, half_unit, scales_of
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
 from backfill_assets.core.sampling import Cell, Sample, SampledRow, sample_size, sampling_order
 from backfill_assets.orchestration.asset.own_checks import from_check
@@ -25,6 +25,7 @@ __all__ = [
     "counted",
     "exactly",
     "from_check",
+    "from_units",
     "half_unit",
     "sample_rederived",
     "sample_size",

@@ -5,6 +5,7 @@ from backfill_assets.orchestration.watching.against import against
 from backfill_assets.orchestration.watching.books import Book, Books, Figure, LedgerSpec, books_of, observe
 from backfill_assets.orchestration.watching.cursors import CursorMark, report_use
 from backfill_assets.orchestration.watching.ledger_comparison import reconciled
+from backfill_assets.orchestration.watching.of_table import against_table
 from backfill_assets.orchestration.watching.reconciliation import Reconciled
 from backfill_assets.orchestration.watching.watches import audit, freshness, reconcile
 from backfill_assets.runbook.request import request_text
@@ -23,6 +24,7 @@ __all__ = [
     "Reconciled",
     "Stored",
     "against",
+    "against_table",
     "audit",
     "books_of",
     "findings",

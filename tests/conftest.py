@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import profiles
+from tests.brokers import mock_broker
 from tests.roots import DEAR, listed
 from tests.stores import InBucket, Root, environment, object_store
 
@@ -41,18 +42,39 @@ def _rank(item: pytest.Item) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort by how long a file takes, the order within a file stays; and mark by folder what starts Dagster.
 
-    What is dear in a bucket is left to the soak, which asks for it by its mark.
+    What is dear is left to the soak, which asks for it by its mark.
     """
     items.sort(key=_rank)
     dear = [one for one in items if "[bucket" in one.name and listed(one.nodeid, DEAR)]
     for item in dear:
         item.add_marker(pytest.mark.soak)
-    if dear and "soak" not in config.option.markexpr:
-        config.hook.pytest_deselected(items=dear)
-        items[:] = [one for one in items if one not in dear]
+    left = [item for item in items if item.get_closest_marker("soak")]
+    if left and "soak" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [one for one in items if one not in left]
     for item in items:
         if any(f"tests/{folder}/" in item.path.as_posix() for folder in DAGSTER_FOLDERS):
             item.add_marker(pytest.mark.dagster)
+
+
+class _Failures:
+    """Says each failure when it happens, because a run that is ended from outside prints no summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            why = getattr(getattr(report.longrepr, "reprcrash", None), "message", str(report.longrepr))
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"FAILED {report.nodeid} [{report.when}]\n    {why[:2_000]}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the process that prints say failures as they come."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Failures(config.pluginmanager.getplugin("terminalreporter")))
 
 
 def pytest_collection_finish() -> None:
@@ -66,6 +88,13 @@ def pytest_collection_finish() -> None:
 def store() -> Iterator[str]:
     """The address of the object store of all tests of a process; one that needs it starts it."""
     with object_store() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The address of the broker of all tests of a process; one that needs it starts it."""
+    with mock_broker() as address:
         yield address
 
 

@@ -113,7 +113,7 @@ def astray(root: Path) -> list[str]:
     """Files below a lake that no table names, and that no vacuum would delete because their names are hidden."""
     found: list[str] = []
     for log in root.rglob("_delta_log"):
-        named = {path for entry in log.glob("*.json") for path in _named(entry)}
+        named = named_below(log)
         for file in log.parent.rglob("*"):
             path = file.relative_to(log.parent).as_posix()
             is_hidden = path.startswith(("_", ".")) and not path.startswith(("_delta_log/", STAGED_PREFIX, SET_ASIDE))
@@ -122,8 +122,9 @@ def astray(root: Path) -> list[str]:
     return sorted(found)
 
 
-def _named(entry: Path) -> Iterator[str]:
-    return _paths(entry, "add", "remove")
+def named_below(log: Path) -> set[str]:
+    """The files that the entries of a log add or remove."""
+    return {path for entry in log.glob("*.json") for path in _paths(entry, "add", "remove")}
 
 
 def added(entry: Path) -> Iterator[str]:

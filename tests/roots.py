@@ -31,6 +31,8 @@ ONLY_ON_DISK = {
     "runbook/test_attesting": WHOLE,
     "storage/test_files::test_partition_columns_that_the_code_does_not_have_are_left_out": LATER,
     "storage/test_order_of_facts": LATER,
+    "storage/test_searching": STORED,
+    "runbook/test_consuming": LATER,
 }
 
 # Run in a bucket by scripts/soak alone; on disk always.

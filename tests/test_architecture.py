@@ -279,6 +279,8 @@ ROWS_AND_REQUESTS = {
     "storage/outbox.py Sending",
     "storage/reported.py Row",
     "storage/marks.py Entry",
+    "sources/set_aside.py SetAside",
+    "revenue/schemas.py IntradayRevenue",
 }
 # What a user writes once, by keyword, each with one meaning.
 PUBLIC_BUILDERS = {"build_correction_definitions", "correctable_asset"}

@@ -274,6 +274,19 @@ def test_simultaneous_creators_without_retries_create_once_so_creation_has_none(
         assert DeltaTable(tmp_path / f"t{number}").version() == 0
 
 
+def test_the_public_stream_of_a_store_takes_no_bytes_and_the_one_behind_it_does(tmp_path):
+    pytest.importorskip("pyarrow")
+    from deltalake.fs import DeltaStorageHandler
+
+    handler = DeltaStorageHandler(str(tmp_path))
+    with pytest.raises(TypeError, match="not an instance of 'bytes'"), handler.open_output_stream("a") as public:
+        public.write(b"content")
+    behind = handler._handler.open_output_stream("b")
+    behind.write(b"content")
+    behind.close()
+    assert (tmp_path / "b").read_bytes() == b"content"
+
+
 def test_retention_properties_are_taken_at_creation_so_they_are_never_set_later(tmp_path):
     schema = Schema([Field("v", PrimitiveType("long"))])
     long = {"delta.logRetentionDuration": "interval 3650 days", "delta.enableExpiredLogCleanup": "false"}
@@ -442,3 +455,40 @@ def test_features_that_delta_rs_does_not_write_refuse_every_commit_so_the_look_n
     table(tmp_path).alter.add_feature(getattr(TableFeatures, name), allow_protocol_versions_increase=True)
     with pytest.raises(CommitFailedError, match="Unsupported"):
         commit(DeltaTable(tmp_path), file(tmp_path, "day=2026-01-01/x.parquet", 9))
+
+
+@pytest.mark.parametrize(("left", "commits"), [("nothing", False), ("an empty entry", True)])
+def test_nothing_is_committed_after_a_checkpoint_whose_entry_is_gone(tmp_path: Path, left: str, *, commits: bool):
+    for number in range(3):
+        write_deltalake(tmp_path, pl.DataFrame({"n": [number]}), mode="append")
+    DeltaTable(tmp_path).create_checkpoint()
+    entry = tmp_path / "_delta_log" / f"{2:020}.json"
+    entry.write_bytes(b"") if left == "an empty entry" else entry.unlink()
+    table = DeltaTable(tmp_path)
+    assert (table.version(), len(table.file_uris())) == (2, 3)
+
+    def commit() -> None:
+        table.create_write_transaction([], "append", table.schema(), [])
+
+    if commits:
+        commit()
+        assert DeltaTable(tmp_path).version() == 3
+    else:
+        with pytest.raises(DeltaError, match="Invalid table version"):
+            commit()
+
+
+@pytest.mark.parametrize(("columns", "bounded"), [("32", True), ("0", False)])
+def test_without_indexed_columns_no_bound_stands_in_the_log_so_vaults_have_none(
+    tmp_path: Path, columns: str, *, bounded: bool
+):
+    frame = pl.DataFrame({"person": ["ada-4711"]})
+    configuration = {"delta.dataSkippingNumIndexedCols": columns}
+    DeltaTable.create(tmp_path, pl.DataFrame(schema=frame.schema).to_arrow().schema, configuration=configuration)
+    write_deltalake(tmp_path, frame, mode="append")
+    DeltaTable(tmp_path).create_checkpoint()
+    log = tmp_path / "_delta_log"
+    entries = "".join(file.read_text() for file in log.glob("*.json"))
+    (checkpoint,) = log.glob("*.checkpoint.parquet")
+    kept = str(pl.read_parquet(checkpoint)["add"].drop_nulls().to_list())
+    assert ("ada-4711" in entries, "ada-4711" in kept) == (bounded, bounded)

@@ -11,9 +11,14 @@ from backfill_assets.command_line import planning, printing
 from backfill_assets.command_line.adopt import adopt
 from backfill_assets.command_line.as_reported import as_reported
 from backfill_assets.command_line.attest import attest
+from backfill_assets.command_line.consumers import consume, consumers, replay
 from backfill_assets.command_line.differing import diff, history
 from backfill_assets.command_line.exposure import exposure
+from backfill_assets.command_line.feed import feed
 from backfill_assets.command_line.jobs import audit, maintain, reconcile
+from backfill_assets.command_line.keeping import purge_landing, restore, retention, scrub
+from backfill_assets.command_line.pacing import pace
+from backfill_assets.command_line.personal_data import erase, expire_personal_data
 from backfill_assets.command_line.preview import preview
 from backfill_assets.command_line.readers import months, notices, pages, withdrawals
 from backfill_assets.command_line.repair import repair
@@ -51,11 +56,24 @@ app.command(epilog="Example: backfill-assets history 20260123")(history)
 app.command(epilog="Example: backfill-assets exposure 20260123 --csv")(exposure)
 app.command("as-reported", epilog="Example: backfill-assets as-reported daily_orders --at 2026-01-15")(as_reported)
 app.command("storage-cost", epilog="Example: backfill-assets storage-cost --page")(storage_cost)
+app.command(epilog="Example: backfill-assets retention --page")(retention)
+app.command(epilog="Example: backfill-assets scrub, or scrub --parts 4 --part 1")(scrub)
+app.command(epilog="Example: backfill-assets restore raw_orders --day 2026-01-05 --commit")(restore)
+app.command("purge-landing", epilog="Example: backfill-assets purge-landing, or purge-landing --commit")(purge_landing)
+app.command(epilog="Example: backfill-assets erase --customer 4711 --reason 'asked by letter' --by Ada")(erase)
+app.command("expire-personal-data", epilog="Example: backfill-assets expire-personal-data --before 2025-01-01")(
+    expire_personal_data
+)
 app.command(epilog="Example: backfill-assets attest 20260123 --statement 20260123.json --key key.pem")(attest)
+app.command(epilog="Example: backfill-assets consumers --json")(consumers)
+app.command(epilog="Example: backfill-assets consume hourly_orders")(consume)
+app.command(epilog="Example: backfill-assets feed payments --again")(feed)
+app.command(epilog="Example: backfill-assets replay hourly_orders --to 2026-01-17T06:00Z --by Ada")(replay)
 app.add_typer(watermarks, name="watermarks")
 app.command(epilog="Example: backfill-assets audit --days 5 --seed 1")(audit)
 app.command(epilog="Example: backfill-assets months --close 2026-01 --by Ada")(months)
 app.command(epilog="Example: backfill-assets notices 20260123 --send")(notices)
+app.command(epilog="Example: backfill-assets pace 20260123 --at-once 4, or pace 20260123 --pause")(pace)
 app.command(epilog="Example: backfill-assets pages")(pages)
 app.command(epilog="Example: backfill-assets withdrawals --accept 2026-01-22 --by Ada")(withdrawals)
 

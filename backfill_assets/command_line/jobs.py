@@ -53,8 +53,6 @@ def _run(session: Session, what: str, op: str, config: dict[str, Any], table: st
         TableUnclear: when no table has such a job, or several have and none is named.
         NotOfTable: when the table has none.
     """
-    from backfill_assets.orchestration.instance.runner import RunResult
-
     known = {job.name for job in session.definitions.jobs or ()}
     tables = [table for table in session.tables if f"{table}__{what}" in known]
     if not tables or (not table and len(tables) > 1):
@@ -62,11 +60,7 @@ def _run(session: Session, what: str, op: str, config: dict[str, Any], table: st
     if table and table not in tables:
         raise NotOfTable(what, table, tables)
     job = f"{table or tables[0]}__{what}"
-    op = f"{job}_{op}"
-    ran: RunResult = session.runner.run_op(job, op, config)
-    if ran.output is None:
-        raise ran.refusal or RunFailed(job, ran.errors)
-    return ran.output
+    return session.output_of(job, f"{job}_{op}", config)
 
 
 def _code(told: dict[str, Any]) -> int:

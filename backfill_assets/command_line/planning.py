@@ -87,17 +87,18 @@ def propose_stale(session: Session, table: str, answer: Answer) -> None:
 
 
 def only_step_context(session: Session, table: str, by: str = "command line") -> "StepContext":
-    """A step context of the named table, or of the only one.
+    """A step context of the named table, or of the only one; one that a consumer keeps has to be named beside another.
 
     Raises:
         TableUnknown: when none is named and there are several, or none of that name.
     """
     from backfill_assets.command_line.work import step_context_of
+    from backfill_assets.orchestration.consuming.jobs import tables_meant
 
-    tables = session.tables
-    if not table and len(tables) != 1:
+    tables, meant = session.tables, tables_meant(session.definitions)
+    if not table and len(meant) != 1:
         raise TableUnknown("no table", tables)
-    return step_context_of(session, table or next(iter(tables)), by)
+    return step_context_of(session, table or meant[0], by)
 
 
 def waves_of(plan: Plan) -> Estimate:

@@ -21,6 +21,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.pace import Paused
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
 from backfill_assets.errors.base import counted, days_listed, listed, verb
@@ -52,7 +53,7 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
             return {**told, "step": str(at)}
         case WaitForChain(behind=behind):
             return {**told, "behind": behind}
-        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | Finished():
+        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | Paused() | Finished():
             return told
         case _:
             assert_never(step)

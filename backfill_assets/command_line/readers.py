@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from backfill_assets.command_line.keeping import outlooks_of
 from backfill_assets.command_line.session import DONE, OTHER, WAITS_FOR_PERSON, Answer, Json, Session
 
 
@@ -56,6 +57,7 @@ def notices(
 def pages(json: Json = False) -> None:
     """Update every page and file from the tables and the ledger, and send pending notices."""
     from backfill_assets.orchestration.asset.surroundings import published_root
+    from backfill_assets.pages.retention import write_retention
     from backfill_assets.pages.storage_cost import write_storage_cost
     from backfill_assets.runbook.storage_cost import prices_of, storage_cost
 
@@ -66,6 +68,7 @@ def pages(json: Json = False) -> None:
         left = [one for definition in session.tables.values() for one in definition.refresh_outputs(lake.records())]
         ctxs = [one.step_context(lake, "pages") for one in session.tables.values()]
         write_storage_cost(storage_cost(ctxs, prices_of()), published_root())
+        write_retention(outlooks_of(session), lake.now(), published_root())
         answer.give(
             {"left": left}, lambda console: console.print("\n".join(left) or "Pages and notices are up to date.")
         )

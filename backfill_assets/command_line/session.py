@@ -20,6 +20,7 @@ from backfill_assets.core.plain import visible
 from backfill_assets.errors.answers import is_of_a_store
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.code_location import LakeMissing, NoTableCorrectable
+from backfill_assets.errors.correction import RunFailed
 from backfill_assets.errors.failure import known_as
 from backfill_assets.errors.given import CommandMisused, PlaceUnusable, StoragesUnknown
 from backfill_assets.storage import syncing
@@ -181,6 +182,17 @@ class Session:
 
         refuse_unrunnable(self.definitions, self.named)
         return Runner(self.definitions, dg.DagsterInstance.get(), {"user": getpass.getuser()})
+
+    def output_of(self, job: str, op: str, config: Mapping[str, Any]) -> Any:
+        """What one op of a job returns that is run in this process, also when another op of it fails.
+
+        Raises:
+            RunFailed: when it returned nothing; or the refusal that it ended with.
+        """
+        ran = self.runner.run_op(job, op, config)
+        if ran.output is None:
+            raise ran.refusal or RunFailed(job, ran.errors)
+        return ran.output
 
     @cached_property
     def lake(self) -> Any:

@@ -1,13 +1,14 @@
 """The commands ``watermarks``: how far every holder has come, and who reads again after a correction."""
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from backfill_assets.command_line.consumers import standings_of, told_of
 from backfill_assets.command_line.planning import only_step_context
 from backfill_assets.command_line.session import Answer, Json, Session
 from backfill_assets.core.given import days_given, number_given, slot_given
@@ -28,15 +29,18 @@ def list_(table: OfTable = "", json: Json = False) -> None:
     """Show every holder: its mark, what holds it back, and after which day it reads next."""
     answer = Answer(as_json=json)
     with answer.refusals():
-        ctx = _step_context(Session(), table, "")
+        session = Session()
+        ctx = _step_context(session, table, "")
+        kept = standings_of(session, ctx.table.name)
         holders = ctx.records.watermarks.holders(ctx.table.name)
         newest = ctx.records.newest(ctx.table.name)
         told = {
             "table": ctx.table.name,
             "commit": newest.commit if newest else None,
             "holders": [_told(holder) for _, holder in sorted(holders.items())],
+            "consumers": [one.as_json() for one in kept],
         }
-        answer.give(told, lambda console: _print(console, told))
+        answer.give(told, lambda console: _print(console, told, [*map(told_of, kept)]))
 
 
 @watermarks.command(epilog="Example: backfill-assets watermarks register billing --table daily_orders")
@@ -147,7 +151,9 @@ def _again(told: Mapping[str, Any]) -> str:
     return f", and has to read again for {', '.join(told['holds'])}" if told["holds"] else ""
 
 
-def _print(console: Console, told: Mapping[str, Any]) -> None:
+def _print(console: Console, told: Mapping[str, Any], kept: Sequence[str]) -> None:
+    for sentence in kept:
+        console.print(sentence, soft_wrap=True)
     if not told["holders"]:
         console.print(f"Nobody keeps a watermark on {told['table']} yet.")
         return

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from backfill_assets.core import facts, transitions
 from backfill_assets.core.events import Event
+from backfill_assets.core.pace import paced
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
@@ -83,6 +84,8 @@ def _after_staging(progress: Progress, event: Event, fact: facts.StagingFact) ->
             return transitions.after_days_failed(read, reasons)
         case facts.LaunchPostponed(days=days):
             return transitions.after_postponed(progress, days)
+        case facts.Paced():
+            return transitions.with_parts(progress, staging=paced(progress.staging, event.actor, fact))
         case facts.StagingStopped(reason=reason):
             return transitions.failed(progress, Step.STAGE, reason)
         case facts.DaysToRestage(days=days):

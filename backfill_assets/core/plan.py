@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from backfill_assets.core.codec import decoded_fields, encoded_fields
+from backfill_assets.core.codec import NOT_STORED, decoded_fields, encoded_fields, stored_as
 from backfill_assets.core.expectation import Expectation
+from backfill_assets.core.position import Beside
 from backfill_assets.core.slots import Grain, read_slot
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
@@ -94,16 +95,18 @@ class PlannedInputs:
     can pin, which are read as they are when a day is computed. ``chain`` are the corrections of tables that read each
     other, opened together with this one, in the order in which they are cut over; of tables before this one the staged
     days are read. Where the table ``carries_state`` each day is computed from the staged one before it, and the first
-    from the live one at the commit that is pinned of the table itself.
+    from the live one at the pinned commit. ``largest`` could be corrected. ``beside``, its swap switches a consumer.
     """
 
     pins: Mapping[str, int] = field(default_factory=dict[str, int])
     code_version: str = ""
     after: tuple[str, ...] = ()
-    rates: Mapping[str, float] = field(default_factory=dict[str, float])
-    unpinned: tuple[str, ...] = ()
-    chain: tuple[Member, ...] = ()
-    carries_state: bool = False
+    rates: Mapping[str, float] = field(default_factory=dict[str, float], metadata=stored_as(omit=True))
+    unpinned: tuple[str, ...] = field(default=(), metadata=stored_as(omit=True))
+    chain: tuple[Member, ...] = field(default=(), metadata=NOT_STORED)
+    carries_state: bool = field(default=False, metadata=stored_as(omit=True))
+    largest: Window | None = field(default=None, metadata=stored_as(omit=True))
+    beside: Beside | None = field(default=None, metadata=stored_as(omit=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +179,8 @@ class Plan:
     def state_told(self) -> str:
         """That the table carries state and what follows from it, in words; empty where it does not."""
         one = self.window.grain.value
-        return (
-            f"carried from {one} to {one}, so every {one} after a changed one may change too"
-            if self.carries_state
-            else ""
-        )
+        told = f"carried from {one} to {one}, so every {one} after a changed one may change too"
+        return told if self.carries_state else ""
 
     def pinned_at(self, pins: Mapping[str, int]) -> Self:
         """The same plan, staged from other commits of its sources."""
@@ -218,13 +218,8 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON-ready values; :meth:`from_json` reads it back."""
         request = self.request
-        # Left out where there are none: the digest of a plan of before stays what was approved.
-        further = {
-            "rates": dict(self.inputs.rates),
-            "unpinned": list(self.inputs.unpinned),
-            "chain": [[one.correction, one.table] for one in self.chain],
-            "carries_state": self.carries_state,
-        }
+        # Left out where there is none, as in the inputs: the digest of a plan of before stays what was approved.
+        chain = {"chain": [[one.correction, one.table] for one in self.chain]} if self.chain else {}
         return {
             "correction": self.correction,
             "table": request.table,
@@ -244,14 +239,12 @@ class Plan:
             "origin": request.origin,
             "opened_at": self.opened_at.isoformat(),
             "opened_by": self.opened_by,
-            "pins": dict(self.pins),
+            **encoded_fields(self.inputs),
+            **chain,
             "reports": {report: list(keys) for report, keys in self.reports.items()},
             "holders": list(self.holders),
             "rollback_days": self.rollback_days,
-            "code_version": self.inputs.code_version,
             **encoded_fields(self.cost),
-            "after": list(self.inputs.after),
-            **{name: value for name, value in further.items() if value},
         }
 
     @classmethod
@@ -282,15 +275,7 @@ class Plan:
             request=request,
             opened_at=datetime.fromisoformat(value["opened_at"]),
             opened_by=value["opened_by"],
-            inputs=PlannedInputs(
-                dict(value["pins"]),
-                value["code_version"],
-                tuple(value.get("after", ())),
-                value.get("rates", {}),
-                tuple(value.get("unpinned", ())),
-                tuple(Member(*one) for one in value.get("chain", ())),
-                value.get("carries_state", False),
-            ),
+            inputs=decoded_fields(PlannedInputs, value, chain=tuple(Member(*one) for one in value.get("chain", ()))),
             cost=decoded_fields(PlannedCost, value),
             reports={report: tuple(keys) for report, keys in value["reports"].items()},
             holders=tuple(value["holders"]),

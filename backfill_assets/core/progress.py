@@ -30,6 +30,7 @@ class Staging:
 
     ``readable_from`` says from when each source with a limited rate may be read again after what was staged or failed.
     ``extended`` says that the window grew to what is published, so that nightly waits with what comes after it.
+    ``at_once`` is the width that was set since the request, ``paused_by`` says who has paused it, and why.
     """
 
     staged: frozenset[date] = frozenset()
@@ -38,6 +39,8 @@ class Staging:
     reasons: Mapping[date, str] = field(default_factory=dict[date, str])
     readable_from: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     extended: bool = False
+    at_once: int | None = None
+    paused_by: str = ""
 
     def reasons_of(self, days: Collection[date]) -> str:
         """The reasons of the failed days, each once, with the days that have it."""
@@ -173,7 +176,8 @@ class Progress:
         """
         tried_out = max(self.staging.tries.values(), default=0) >= self.plan.request.waves.attempts
         let_through = self.gate.approval is not None or self.plan.request.approval == "automatic"
-        return self.staging.extended and bool(self.claimed) and let_through and not self.failures and not tried_out
+        goes_on = not self.failures and not tried_out and not self.staging.paused_by
+        return self.staging.extended and bool(self.claimed) and let_through and goes_on
 
     @property
     def is_approved(self) -> bool:

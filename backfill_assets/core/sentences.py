@@ -16,6 +16,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.pace import Paused
 from backfill_assets.errors.base import at_rate, counted, listed
 
 
@@ -36,7 +37,7 @@ def waits_for(step: NextStep) -> WaitsFor:
             return WaitsFor.NOTHING
         case WaitUntil() | WaitForRate():
             return WaitsFor.TIME
-        case WaitForPerson():
+        case WaitForPerson() | Paused():
             return WaitsFor.PERSON
         case Stuck():
             return WaitsFor.REPAIR
@@ -55,6 +56,9 @@ def sentence_of(correction: str, step: NextStep) -> str:
             return f"Correction {correction} {_waiting(step)}.{f' {lost}' if lost else ''}"
         case WaitForRuns() | WaitForRate():
             return f"Correction {correction} {_waiting(step)}."
+        case Paused(by=by):
+            resumed = f"`backfill-assets pace {correction} --resume` lets it go on."
+            return f"The staging of correction {correction} is paused by {by}. {resumed}"
         case Stuck(step=at, reason=reason):
             return f"Correction {correction} is stuck at {at}. {reason}"
         case TakeSteps(steps=steps):

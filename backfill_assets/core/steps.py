@@ -50,6 +50,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     REFUSED = "refused"
     WAIVED = "waived"
+    PACED = "paced"
     ENDED = "ended"
 
 

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     """What a table is to corrections."""
 
     RAW = "raw"
+    ARCHIVE = "archive"
     CORRECTABLE = "correctable"
     REPORT = "report"
     RECORD = "record"

@@ -58,12 +58,13 @@ class UnfitFile(BadLanding):
 
 
 class UnforeseenInFile(BadLanding):
-    """A file of one day failed in a way that nobody foresaw."""
+    """A file of one day failed in a way that nobody foresaw; what is said of it ``is_quoted`` where nobody is in it."""
 
     advice = "Ask upstream for a corrected file of the day, and report this message if the file is right."
 
-    def __init__(self, file: str, day: date, error: BaseException) -> None:
-        super().__init__(file, day, f"cannot be used because of an unexpected error ({fault_told(error)})")
+    def __init__(self, file: str, day: date, error: BaseException, *, is_quoted: bool = True) -> None:
+        told = fault_told(error) if is_quoted else f"{type(error).__name__}, which may quote somebody and is not told"
+        super().__init__(file, day, f"cannot be used because of an unexpected error ({told})")
 
 
 class WrongColumns(BadLanding):

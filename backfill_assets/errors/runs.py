@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import date
+from typing import Any
 
 from backfill_assets.errors.base import BackfillAssetsError, Refused, at_rate, counted, days_listed, listed, verb
 from backfill_assets.errors.failure import Failure, each_once_told
@@ -35,11 +36,21 @@ class NightlyIncomplete(BackfillAssetsError):
     """Days or reports of a nightly could not be built."""
 
     def __init__(self, table: str, why: Mapping[object, Failure]) -> None:
-        reasons = each_once_told({what: failure.message for what, failure in why.items()})
         super().__init__(
             f"Nightly of {table} could not build {listed(why)}. "
             "Everything else is published, and these are as they were. "
-            f"Repair the cause; the next nightly builds them by itself. {reasons}"
+            f"Repair the cause; the next nightly builds them by itself. {_reasons(why)}"
+        )
+
+
+class ReportsFailed(BackfillAssetsError):
+    """Reports could not follow what a consumer has written."""
+
+    def __init__(self, consumer: str, why: Mapping[str, Failure]) -> None:
+        super().__init__(
+            f"{consumer} has read on, and {listed(why)} could not be built. "
+            "They are as they were. "
+            f"Repair the cause; the next turn builds them by itself. {_reasons(why)}"
         )
 
 
@@ -108,4 +119,18 @@ class RefreshHanging(BackfillAssetsError):
         super().__init__(
             f"The refresh of {report} has not returned within {told}. It was left to itself, and what "
             f"{report} shows may be old or new. See where it is kept whether it is refreshed, then try again."
+        )
+
+
+def _reasons(why: Mapping[Any, Failure]) -> str:
+    return each_once_told({what: failure.message for what, failure in why.items()})
+
+
+class PaceUnusable(Refused):
+    """A pace says nothing, or what cannot be; or nothing is left to which it would apply."""
+
+    def __init__(self, correction: str, why: str) -> None:
+        super().__init__(
+            f"The pace of correction {correction} was not changed, because {why}. It stages as before. "
+            "Say how many waves run at once, that it pauses, or that it resumes, while it has days to stage."
         )

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,11 +46,22 @@ from backfill_assets.orchestration.reports.hold import hold
 from backfill_assets.orchestration.reports.honoured import refuse_report, refuse_source
 from backfill_assets.orchestration.reports.outside import OutsideReport, assets_of, refuse_outside
 from backfill_assets.orchestration.reports.reach import Reports, in_order
+from backfill_assets.orchestration.watching.keeping import keeping_definitions
 from backfill_assets.orchestration.watching.maintenance import maintenance_definitions
 from backfill_assets.orchestration.watching.watches import Watch, refuse_watches
 from backfill_assets.runbook.correctable_table import Consumers, Prove, Verify
+from backfill_assets.sources.keeping import Keeping
 
-NOBODY = Consumers()
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What looks at the sources at step 2, and at the staged days at step 5."""
+
+    verify: tuple[Verify, ...] = ()
+    prove: tuple[Prove, ...] = ()
+
+
+NOBODY, NONE = Consumers(), Looks()
 
 
 def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-only, each with one meaning
@@ -66,6 +77,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     render: Render | None = None,
     nightly: NightlySpec | None = None,
     watch: Sequence[Watch] = (),
+    keeping: Keeping | None = None,
 ) -> dg.Definitions:
     """Everything that makes a table's history correctable, without resources; merge it with your own definitions.
 
@@ -85,6 +97,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         render: brings what people read in line with tables and ledger; called before a freeze or thaw is written down.
         nightly: how its days are published each night; None where something else publishes them.
         watch: what looks at published days: ``audit()``, ``freshness()``, ``reconcile(...)``.
+        keeping: how long its sources are kept, by what duty; with it files are scrubbed and the landing is purged.
 
     Raises:
         ArgumentUnusable, AssetNotCorrectable: when something is given that cannot be used.
@@ -104,12 +117,14 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         sources=sources,
         reports=reports,
         rollback_days=rollback_days,
-        verify=verify,
-        prove=prove,
+        looks=Looks(tuple(verify), tuple(prove)),
         consumers=Consumers(holders=tuple(holders), audiences=tuple(audiences), has_nightly=nightly is not None),
         render=render,
+        keeping=keeping,
     )
     made = [correction_definitions(definition), *(watched(definition) for watched in watch)]
+    if keeping is not None:
+        made.append(keeping_definitions(definition))
     if nightly is not None:
         made.append(_nightly(nightly.pipeline(definition, sources), nightly.cron))
     elif linked(definition.asset).reads:
@@ -171,10 +186,10 @@ def build_table_definition(
     sources: Sequence[dg.AssetsDefinition],
     reports: Sequence[dg.AssetsDefinition | OutsideReport],
     rollback_days: int = 14,
-    verify: Sequence[Verify] = (),
-    prove: Sequence[Prove] = (),
+    looks: Looks = NONE,
     consumers: Consumers = NOBODY,
     render: Render | None = None,
+    keeping: Keeping | None = None,
 ) -> TableDefinition:
     """The definition behind the definitions; see :func:`build_correction_definitions`.
 
@@ -190,7 +205,7 @@ def build_table_definition(
         refuse_source(asset, declaration.slots, source, IO_MANAGER)
     partitions = {table_of(key): spec.partitions_def for source in sources for key, spec in source.specs_by_key.items()}
     link(asset, partitions, has_nightly=consumers.has_nightly)
-    limits = declared_limits(sources)
+    limits = declared_limits(sources, keeping)
     named = tuple(table_of(report.key) for report in known.assets)
     consumers = replace(consumers, reports=named, tolerant=known.tolerant)
     columns = {
@@ -199,7 +214,7 @@ def build_table_definition(
         for key, one in source.specs_by_key.items()
         if (column := column_of(one.partitions_def, one.metadata)) is not None
     }
-    made = TableDefinition(asset, known, rollback_days, tuple(verify), tuple(prove), consumers, limits, render, columns)
+    made = TableDefinition(asset, known, rollback_days, looks.verify, looks.prove, consumers, limits, render, columns)
     return link_tables(made, sources)
 
 

@@ -1,11 +1,11 @@
 """What changes, as validation found it, drawn once for each certificate: in time, by key, by month; and its proofs."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
+
+import polars as pl
 
 from backfill_assets.core.check import Check
 from backfill_assets.core.day_comparison import NOTHING
@@ -242,19 +242,20 @@ def chart_per_value(lines: Sequence[Line], measure: str | None, column: str) -> 
 
 def sample_csv(sample: Sample) -> str:
     """Every single source row behind the sample, with its key, to be ticked off."""
-    columns = [
-        *dict.fromkeys(name for row in sample.rows for name in [*row.key, *(n for line in row.lines for n in line)])
-    ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in sample.rows:
-        for line in row.lines:
-            writer.writerow({name: _harmless(value) for name, value in {**row.key, **line}.items()})
-    return text.getvalue()
+    frames = [_source_rows(row) for row in sample.rows if row.lines]
+    return pl.concat(frames, how="diagonal").select(_harmless(pl.all())).write_csv() if frames else ""
 
 
-def _harmless(value: str) -> str:
-    """A text that no spreadsheet takes for a formula; amounts stay as they are."""
-    is_number = value.lstrip("+-").replace(".", "", 1).isdigit()
-    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} and not is_number else value
+def _source_rows(row: SampledRow) -> pl.DataFrame:
+    """The source rows behind one row, each with its key."""
+    lines = pl.from_dicts([*row.lines], infer_schema_length=None)
+    key = [pl.lit(value).alias(name) for name, value in row.key.items() if name not in lines.columns]
+    return lines.select([*key, pl.all()])
+
+
+def _harmless(values: pl.Expr) -> pl.Expr:
+    """Texts that no spreadsheet takes for a formula; amounts stay as they are."""
+    is_number = values.str.contains(r"^[+-]*([0-9]+\.?[0-9]*|\.[0-9]+)$")
+    return (
+        pl.when(values.str.contains(r"^[=+\-@\t\r]") & ~is_number).then(values.str.replace("^", "'")).otherwise(values)
+    )

@@ -9,7 +9,7 @@ from backfill_assets.core.chain import others_in_chain
 from backfill_assets.core.next_step import NextStep, next_step
 from backfill_assets.core.progress import Progress
 from backfill_assets.pages.page import deadline_of, next_told, state_of
-from backfill_assets.pages.places import INDEX, STORAGE_COST, Link
+from backfill_assets.pages.places import INDEX, RETENTION, STORAGE_COST, Link
 from backfill_assets.pages.shell import rendered
 from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.replacing import replace_text
@@ -95,6 +95,8 @@ def write_index(root: Path, known: Mapping[str, Progress], deliveries: Collectio
     lists = lists_of(known, deliveries, page_of, notice_of)
     home = f"../{INDEX}" if (root / INDEX).is_file() else ""
     cost = f"../{STORAGE_COST}" if (root / STORAGE_COST).is_file() else ""
-    page = rendered("corrections.html", title="Corrections", attributes={}, lists=lists, home=home, cost=cost, now=now)
+    kept = f"../{RETENTION}" if (root / RETENTION).is_file() else ""
+    shown = {"lists": lists, "home": home, "cost": cost, "kept": kept, "now": now}
+    page = rendered("corrections.html", title="Corrections", attributes={}, **shown)
     replace_text(target, page)
     return target

@@ -11,6 +11,7 @@ INDEX = "index.html"
 SHOWN = {".html": "page", ".xlsx": "workbook", ".csv": "CSV"}
 """Kinds of file that a page links, and what it calls them. Others may be taken away again, or are too many."""
 STORAGE_COST = "storage-cost.html"
+RETENTION = "retention.html"
 EXPOSURE, EXPOSURE_ROWS = "exposure.html", "exposure.csv"
 BESIDE = {EXPOSURE: "Where the wrong numbers were seen", EXPOSURE_ROWS: "The same as CSV"}
 """What may lie beside the page of a correction, and what a link to it says."""

@@ -1,7 +1,6 @@
 """The example pipeline as Dagster assets: raw log, rates, the fact, and three reports."""
 
 import os
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -23,18 +22,20 @@ from backfill_assets import (
     source_version,
     validated,
 )
-from backfill_assets.lake import create_text
 from backfill_assets.revenue import fixing_log, fixings, landing, reports, transforms
 from backfill_assets.revenue.partitions import days_since, months_since
 from backfill_assets.revenue.raw_log import RAW, TRANSACTIONS
 from backfill_assets.revenue.schemas import (
+    FACT_KEY,
+    HOURLY_KEY,
     BoardPack,
     ExecutiveDashboard,
     FctDailyRevenue,
     FinanceReconciliationExport,
     FxRates,
+    IntradayRevenue,
 )
-from backfill_assets.sources import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared
+from backfill_assets.sources import MOST_WITHDRAWN, WHOLE_DAY, Declaration, declared, token_keys
 
 FACT = "fct_daily_revenue"
 IN_ONE_RUN = dg.BackfillPolicy.single_run()
@@ -69,34 +70,18 @@ class LandingResource(FixedResource):
             self.most_withdrawn or os.environ.get("BACKFILL_MOST_WITHDRAWN") or MOST_WITHDRAWN,
         )
 
-    def token_key(self) -> bytes:
-        """The key of the tokens that stand for customers.
-
-        ``BACKFILL_TOKEN_KEY`` where it is set; otherwise one is made once and kept in ``DAGSTER_HOME``, outside the
-        lake. Without the key nobody can tell which customer a token stands for.
-        """
-        told = os.environ.get("BACKFILL_TOKEN_KEY")
-        if told:
-            return told.encode()
-        kept = Path(os.environ.get("DAGSTER_HOME", "data/dagster_home")).absolute() / "token.key"
-        if not kept.exists():
-            create_text(kept, secrets.token_hex(32))
-        return kept.read_text("utf-8").encode()
-
 
 def raw_transactions(
     context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
 ) -> dg.MaterializeResult:
     """The raw log: every transaction of every file that ever landed, append-only, kept for ever.
 
-    Customers are stored as tokens. The same file again is a no-op, a changed one is a new arrival; what it no longer
-    holds is withdrawn, unless the source declares its files to be additions.
+    Customers are stored as tokens, and the vault knows whose they are. The same file again is a no-op, a changed one is
+    a new arrival; what it no longer holds is withdrawn, unless the source declares its files to be additions.
     """
     days = days_of_run(context)
     declaration = landing_zone.declaration()
-    done = TRANSACTIONS.ingest(
-        lake.records(), landing_zone.path(), days, landing_zone.token_key(), lake.now(), declaration
-    )
+    done = TRANSACTIONS.ingest(lake.records(), landing_zone.path(), days, token_keys(), lake.now(), declaration)
     if there := {*done.arrived, *done.known}:
         lake.records().first_days.note(RAW, min(there), lake.now())
     told = {"rows_appended": done.rows, "arrivals": len(done.arrived), "files_known_already": len(done.known)}
@@ -135,6 +120,11 @@ def fct_daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) ->
     return transforms.daily_revenue(raw_transactions, fx_rates)
 
 
+def intraday_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
+    """Revenue by hour, kept from the raw log minutes after anything arrives there, at the rates of its day."""
+    return transforms.hourly_revenue(raw_transactions, fx_rates)
+
+
 def executive_dashboard(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
     """Revenue of the day with its trailing seven-day mean, so that a corrected day changes the six after it too."""
     run = begin_report(context, lake)
@@ -151,6 +141,7 @@ def finance_reconciliation_export(
     """Our revenue of the day beside finance's ledger: the difference, and why there is one."""
     run = begin_report(context, lake)
     fact = run.records.snapshot(FACT).scan(run.days)
+    landing.keep_ledger(run.records, landing_zone.path(), lake.now())
     ledger = landing.read_ledger(landing_zone.path())
     return validated(
         FinanceReconciliationExport.validate, reports.finance_reconciliation_export(fact, ledger, run.days)
@@ -183,6 +174,7 @@ class RevenueAssets:
     undated: tuple[dg.AssetsDefinition, ...]
     sources: tuple[dg.AssetsDefinition, ...]
     fact: CorrectableAsset
+    intraday: CorrectableAsset
     reports: tuple[dg.AssetsDefinition, ...]
 
 
@@ -198,16 +190,16 @@ def revenue_assets(first: date, today: date | None) -> RevenueAssets:
     rates = dg.asset(
         **by_day, deps=[undated], group_name="rates", kinds={"deltalake", "polars"}, io_manager_key=IO_MANAGER
     )(fx_rates)
-    fact = correctable_asset(
-        partitions_def=days,
-        keys=["day", "currency", "country"],
-        measures=["transactions", "amount", "revenue_usd"],
-        schema=FctDailyRevenue,
-        code_version=source_version(transforms),
-        group_name="revenue",
-        owners=ENGINEERS,
-    )(fct_daily_revenue)
-    return RevenueAssets((undated,), (raw, rates), fact, _reports(fact, days, months))
+    correctable = {
+        "partitions_def": days,
+        "measures": ["transactions", "amount", "revenue_usd"],
+        "code_version": source_version(transforms),
+        "group_name": "revenue",
+        "owners": ENGINEERS,
+    }
+    fact = correctable_asset(keys=FACT_KEY, schema=FctDailyRevenue, **correctable)(fct_daily_revenue)
+    hourly = correctable_asset(keys=HOURLY_KEY, schema=IntradayRevenue, **correctable)(intraday_revenue)
+    return RevenueAssets((undated,), (raw, rates), fact, hourly, _reports(fact, days, months))
 
 
 def _reports(

@@ -11,7 +11,7 @@ from backfill_assets.corrections import Plan
 from backfill_assets.lake import Records, Snapshot
 from backfill_assets.revenue.against_ledger import beside
 from backfill_assets.revenue.assets import LandingResource
-from backfill_assets.revenue.landing import FinanceLedger, read_ledger
+from backfill_assets.revenue.landing import FinanceLedger, ledger_files, read_ledger
 from backfill_assets.revenue.raw_log import RAW, TRANSACTIONS
 from backfill_assets.text import FAULTS
 
@@ -51,7 +51,7 @@ def prove_ledger(evidence: Evidence) -> Sequence[Check]:
     """
     landing = LandingResource().path()
     ledger = read_ledger(landing)
-    if not any((landing / "ledger").glob("*.csv")):
+    if not ledger_files(landing):
         said = "Finance has delivered no ledger, so nothing could be compared with it."
         return [Check.passing(Clause.CLOSER_TO_LEDGER, said)]
     return [closer_by_currency(evidence, ledger)]

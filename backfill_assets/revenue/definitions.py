@@ -1,4 +1,4 @@
-"""The code location: the revenue pipeline, and the machinery of corrections around its fact."""
+"""The code location: the revenue pipeline, what makes its fact correctable, and a consumer of its raw log."""
 
 from datetime import date
 from functools import lru_cache
@@ -6,7 +6,7 @@ from functools import lru_cache
 import dagster as dg
 
 from backfill_assets import DeltaLakeIOManager, LakeResource, build_correction_definitions
-from backfill_assets.revenue import audiences, pipeline
+from backfill_assets.revenue import audiences, keeping, pipeline
 from backfill_assets.revenue.assets import LandingResource, revenue_assets
 
 LAKE = LakeResource()
@@ -21,7 +21,7 @@ def load_definitions() -> dg.Definitions:
 @lru_cache(maxsize=4)
 def _definitions(first: date, today: date | None) -> dg.Definitions:
     made = revenue_assets(first, today)
-    corrections = build_correction_definitions(
+    built = build_correction_definitions(
         made.fact,
         sources=made.sources,
         reports=made.reports,
@@ -31,10 +31,10 @@ def _definitions(first: date, today: date | None) -> dg.Definitions:
         render=pipeline.render,
         nightly=pipeline.nightly(made),
         watch=pipeline.WATCH,
+        keeping=keeping.KEEPING,
     )
-    assets = [*made.sources, *made.undated, *made.reports, pipeline.published_pages(corrections, made.reports)]
-    others = dg.Definitions(assets, resources=RESOURCES, executor=dg.in_process_executor)
-    return dg.Definitions.merge(corrections, others)
+    others = dg.Definitions(pipeline.beside(made, built), resources=RESOURCES, executor=dg.in_process_executor)
+    return dg.Definitions.merge(built, pipeline.intraday(made), others)
 
 
 defs = load_definitions()

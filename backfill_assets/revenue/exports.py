@@ -20,6 +20,7 @@ from backfill_assets.text import is_formula, neutral, one_line
 NUMBER = "#,##0.0000"
 RESTATEMENT = ["at", "entry", "day", "currency", "old_usd", "new_usd", "delta_usd", "reason", "correction"]
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
+EXCEL_DIGITS = 15
 
 
 def day_parquet(rows: pl.DataFrame) -> bytes:
@@ -130,7 +131,7 @@ def is_exact(value: Decimal) -> bool:
     """
     places = -int(value.as_tuple().exponent)
     digits = len(value.as_tuple().digits)
-    return digits <= 15 and Decimal(f"{float(value):.{max(places, 0)}f}") == value  # noqa: PLR2004 - what Excel keeps
+    return digits <= EXCEL_DIGITS and Decimal(f"{float(value):.{max(places, 0)}f}") == value
 
 
 def _cover(sheets: _Sheets, book: Book) -> None:

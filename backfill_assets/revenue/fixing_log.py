@@ -28,6 +28,7 @@ from backfill_assets.sources import (
     WithdrawalDecisions,
     arrived,
     file_hashes,
+    keep_as_landed,
     named_in,
     raw_manifest,
     read_whole,
@@ -101,18 +102,21 @@ def _ingest_file(records: Records, landing: Path, file: Path, at: datetime, decl
         landed = landed or _Landed(path, sha256, stated_fixings(content, path))
         log = before.scan().collect()
         rows, note = _judged(records, landed, log, known, declaration)
+        archive = keep_as_landed(records, FIXINGS, path, content)
         files = table.write_files({None: rows})
         row = _manifest_row(landed, _number(known), rows, note) | {
+            "archive": archive,
             "file": files[None].path,
             "file_sha256": file_hashes(table.folder, [files[None].path])[files[None].path],
             "at": at,
         }
-        raw_manifest(records).append(lambda _, row=row: pl.DataFrame([row], schema=MANIFEST))
+        with table.unless_refused(files.values()):
+            raw_manifest(records).append(lambda _, row=row: pl.DataFrame([row], schema=MANIFEST))
 
         def decide(now: Snapshot, before: Snapshot = before, files: Any = files) -> Change | None:
             return Change(tuple(files.values())) if now.commit == before.commit else None
 
-        if table.commit(decide) is not None:
+        if table.commit(decide, written=files.values()) is not None:
             return FixingsTaken(len(rows), (note,) if note else ())
 
 

@@ -6,8 +6,9 @@ fx/*.csv
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +16,15 @@ from typing import NamedTuple
 import polars as pl
 
 from backfill_assets.checks import agrees, scales_of
+from backfill_assets.lake import Records
 from backfill_assets.revenue.errors import UnusableLedger
 from backfill_assets.revenue.schemas import CURRENCY
-from backfill_assets.sources import NotRead, named_in, read_whole
+from backfill_assets.sources import ArchivedFiles, NotRead, named_in, read_whole
 
 LEDGER = pl.Schema(
     {"day": pl.Date(), "currency": pl.String(), "transactions": pl.Int64(), "revenue_usd": pl.Decimal(38, 4)}
 )
+LEDGER_SOURCE = "ledger"
 EXACT_SUM = re.compile(r"[+-]?[0-9]{1,33}(\.[0-9]{0,4}0*)?")
 ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -59,6 +62,19 @@ def fixing_files(root: Path) -> tuple[Path, ...]:
     return tuple(sorted((root / "fx").glob("*.csv")))
 
 
+def ledger_files(root: Path) -> tuple[Path, ...]:
+    """The files of finance's ledger that landed, by name."""
+    return tuple(sorted((root / "ledger").glob("*.csv")))
+
+
+def keep_ledger(records: Records, root: Path, at: datetime) -> None:
+    """Archive the files of finance's ledger as they lie there now; one that cannot be read is named by its reader."""
+    for file in ledger_files(root):
+        with suppress(NotRead):
+            content, _ = read_whole(root, file)
+            ArchivedFiles(records.lake).keep(records, LEDGER_SOURCE, named_in(root, file), content, at)
+
+
 def read_ledger(root: Path) -> FinanceLedger:
     """All lines of ``ledger/*.csv``, in the order of the files' names; no file is an empty ledger.
 
@@ -69,7 +85,7 @@ def read_ledger(root: Path) -> FinanceLedger:
     """
     used: dict[tuple[date, str], Booked] = {}
     bad: list[BadLine] = []
-    for file in sorted((root / "ledger").glob("*.csv")):
+    for file in ledger_files(root):
         path = named_in(root, file)
         try:
             content, _ = read_whole(root, file)

@@ -1,5 +1,6 @@
 """What a landed file must hold, and every problem it has, in one go."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -32,6 +33,8 @@ EXACT_AMOUNT = r"^[+-]?[0-9]{1,14}(\.[0-9]{0,4}0*)?$"
 EXACT_TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
 )
+AMOUNT_SHOWN = re.compile(r"[-+\d.,eE ]{1,40}|[-+]?(nan|inf|infinity|null|none|n/?a)", re.IGNORECASE)
+CODE_SHOWN = re.compile(r".{1,4}")
 LARGEST_EXACT_FLOAT = 2**53 / 10**4
 """From here on a float cannot tell neighbours at four decimals apart."""
 
@@ -164,7 +167,7 @@ def _unusable_amounts(file: _File, columns: Columns) -> list[BadLanding]:
     landed = file.frame["amount"]
     unusable = columns["amount"].is_null() & landed.is_not_null()
     names = zip(file.names(unusable), landed.filter(unusable).cast(pl.String), strict=True)
-    culprits = [f"{name} with {amount}" for name, amount in names]
+    culprits = [f"{name} with {_shown(amount, AMOUNT_SHOWN)}" for name, amount in names]
     return [UnusableAmounts(file.path, file.day, culprits)] if culprits else []
 
 
@@ -173,7 +176,12 @@ def _unknown_currencies(file: _File, columns: Columns) -> list[BadLanding]:
         return []
     codes = columns["currency"].drop_nulls().unique()
     unknown = codes.filter(~codes.str.contains(CURRENCY)).to_list()
-    return [UnknownCurrencies(file.path, file.day, unknown)] if unknown else []
+    return [UnknownCurrencies(file.path, file.day, [_shown(code, CODE_SHOWN) for code in unknown])] if unknown else []
+
+
+def _shown(value: str, shown: re.Pattern[str]) -> str:
+    """A value that is none of its column: a number or a short word as it is, anything else may be a person's."""
+    return value if shown.fullmatch(value) else f"a text of {len(value)} characters"
 
 
 def _times(file: _File, columns: Columns) -> list[BadLanding]:

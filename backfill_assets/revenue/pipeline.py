@@ -8,7 +8,15 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from backfill_assets import LakeResource, NightlySpec, clock_told, now_utc, published_root, refresh_outputs
+from backfill_assets import (
+    LakeResource,
+    NightlySpec,
+    build_consumer_definitions,
+    clock_told,
+    now_utc,
+    published_root,
+    refresh_outputs,
+)
 from backfill_assets.checks import Check, Control, Evidence, control_totals
 from backfill_assets.corrections import Event, Plan
 from backfill_assets.lake import Records
@@ -22,7 +30,7 @@ from backfill_assets.revenue.partitions import covers, first_day
 from backfill_assets.revenue.raw_log import RAW, TRANSACTIONS, notes
 from backfill_assets.revenue.reconciling import reconcile_lake
 from backfill_assets.revenue.sample import prove_sample
-from backfill_assets.sources import WaitingFile
+from backfill_assets.sources import DeltaLog, WaitingFile
 from backfill_assets.watch import audit, freshness, reconcile
 
 
@@ -40,8 +48,8 @@ def prove_control_totals(evidence: Evidence) -> Sequence[Check]:
 
 
 def landed_now() -> frozenset[date]:
-    """The days for which a file lies in the landing."""
-    return TRANSACTIONS.landed(LandingResource().path())
+    """The days for which a file lies in the landing, or was taken in and purged of it."""
+    return TRANSACTIONS.landed(LandingResource().path(), LakeResource().records())
 
 
 def waiting_now(records: Records) -> Sequence[WaitingFile]:
@@ -75,6 +83,11 @@ def nightly(made: RevenueAssets) -> NightlySpec:
     return NightlySpec(undated=made.undated, landed=landed_now, moved=moved_days, notes=notes, waiting=waiting_now)
 
 
+def intraday(made: RevenueAssets) -> dg.Definitions:
+    """The consumer that keeps revenue by hour, read from the raw log as it grows."""
+    return build_consumer_definitions(made.intraday, log=DeltaLog(TRANSACTIONS), sources=made.sources)
+
+
 def known_days() -> tuple[date, date | None]:
     """The first day that can be, and what stands in for the real day, where that is told.
 
@@ -101,6 +114,11 @@ def days_now() -> tuple[date, date | None]:
     """
     known = known_days()
     return LOADED if covers(LOADED, known) else known
+
+
+def beside(made: RevenueAssets, corrections: dg.Definitions) -> list[dg.AssetsDefinition]:
+    """The assets that are not the fact and its corrections."""
+    return [*made.sources, *made.undated, *made.reports, published_pages(corrections, made.reports)]
 
 
 def published_pages(corrections: dg.Definitions, reports: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:

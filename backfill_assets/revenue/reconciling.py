@@ -14,7 +14,7 @@ from backfill_assets.corrections import Window
 from backfill_assets.lake import Records
 from backfill_assets.revenue.against_ledger import beside, stated_to
 from backfill_assets.revenue.assets import FACT, LandingResource
-from backfill_assets.revenue.landing import FinanceLedger, read_ledger
+from backfill_assets.revenue.landing import FinanceLedger, keep_ledger, read_ledger
 from backfill_assets.revenue.raw_log import TRANSACTIONS
 from backfill_assets.watch import Book, Books, Figure, LedgerSpec, Reconciled, reconciled
 
@@ -56,6 +56,7 @@ def reconcile(
     Raises:
         UnusableLedger: a file of the ledger does not begin with the header.
     """
+    keep_ledger(records, landing, now)
 
     def read(there: Records, window: Window) -> Books:
         return read_books(there, read_ledger(landing), window)

@@ -1,12 +1,13 @@
 """Revenue computed a second time, transaction by transaction, from raw rows and the ECB's fixings.
 
-Plain ``decimal`` on plain rows: nothing here is shared with the transform or with ``fx_rates``.
+Plain integers on plain rows: nothing here is shared with the transform or with ``fx_rates``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,7 @@ from backfill_assets.checks import (
     Sample,
     SampledRow,
     Samples,
+    from_units,
     sample_rederived,
     sample_size,
     sampling_order,
@@ -29,9 +31,8 @@ from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
 from backfill_assets.sources import WHOLE_DAY, raw_manifest
 
-# A quotient that is a tie has few digits and is exact at this precision; any other is at least 1e-23 away from a tie.
-EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
-FOUR_DECIMALS = Decimal("0.0001")
+MONEY = 4
+"""Decimals of amounts and of USD, which are added up in units of the last one."""
 MOST_LINES = 300_000
 STRATA = ("currency", "has_refund")
 CELLS = ("transactions", "amount", "rate_currency", "rate_usd", "fixing_day", "revenue_usd")
@@ -43,7 +44,7 @@ Key = tuple[date, str, str]
 Fixings = Mapping[tuple[str, date], Decimal | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RatePair:
     """Both rates of a currency in force on a day, and when they were fixed."""
 
@@ -51,6 +52,12 @@ class RatePair:
     usd: Decimal
     currency_fixed: date
     usd_fixed: date
+
+    @cached_property
+    def ratio(self) -> tuple[int, int]:
+        """The rate of USD over that of the currency, as integers; the second is positive."""
+        (above, over), (below, under) = self.usd.as_integer_ratio(), self.currency.as_integer_ratio()
+        return above * under, below * over
 
 
 def prove_sample(evidence: Evidence) -> Sequence[Check]:
@@ -70,9 +77,10 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     fixings = fixings_at_opening(records, plan)
     fixed_on = days_fixed(fixings)
     pairs = {key: rate_pair(fixings, key[1], key[0], fixed_on) for key in map(_key, derived.iter_rows(named=True))}
-    rows = _derive(effective, derived, pairs)
+    behind = effective.join(derived.lazy().select(FACT_KEY), on=FACT_KEY, how="semi").collect(engine="streaming")
+    rows = _derive(behind, pairs)
     cells = {key: _cells(staged.get(key), rows.get(key)) for key in pairs}
-    listed = _listed(effective, order.head(wanted), pairs, cells)
+    listed = _listed(behind, order.head(wanted), pairs, cells)
     sample = Sample(plan.correction, population.height, len(pairs), int(derived["lines"].sum()), listed)
     number = Samples(records.lake).keep(sample)
     return [_check(cells, sample, number)]
@@ -121,9 +129,19 @@ def rate_pair(fixings: Fixings, currency: str, day: date, fixed_on: frozenset[da
     return RatePair(own[0], usd[0], own[1], usd[1]) if own and usd else None
 
 
-def in_usd(amount: Decimal, pair: RatePair) -> Decimal:
-    """The exact value, rounded half to even at four decimals."""
-    return EXACT.quantize(EXACT.divide(EXACT.multiply(amount, pair.usd), pair.currency), FOUR_DECIMALS)
+def in_usd(units: Iterable[int], pair: RatePair) -> list[int]:
+    """Amounts in USD, both in units of the fourth decimal: the exact values, rounded half to even.
+
+    >>> in_usd([1, 3, -1, -3, 2], RatePair(Decimal("2.0"), Decimal("1.0"), date.min, date.min))
+    [0, 2, 0, -2, 1]
+    """
+    usd, currency = pair.ratio
+    made: list[int] = []
+    for amount in units:
+        whole, rest = divmod(amount * usd, currency)
+        twice = 2 * rest
+        made.append(whole + (twice > currency or (twice == currency and whole % 2)))
+    return made
 
 
 _RAW_COLUMNS = (*FACT_KEY, "transaction_id", "occurred_at", "arrival", "amount")
@@ -145,8 +163,7 @@ def _in_force(fixings: Fixings, anything_on: frozenset[date], currency: str, day
 def _effective(raw: pl.LazyFrame, manifest: pl.DataFrame) -> pl.LazyFrame:
     """Each transaction once: of a day that landed again, the row that came last, since the last file of a whole day."""
     whole = manifest.filter(pl.col("declared") == WHOLE_DAY).group_by("day").agg(since=pl.col("arrival").max())
-    arrivals = raw.select("day", "arrival").unique().collect()
-    again = sorted(set(arrivals.filter(pl.col("day").is_duplicated())["day"]))
+    again = sorted(set(manifest.filter(pl.col("arrival") > 1)["day"]))
     if not again:
         return raw
     repeated = pl.col("day").is_in(again)
@@ -166,28 +183,28 @@ def _population(raw: pl.LazyFrame, staged: Mapping[Key, Any]) -> pl.DataFrame:
     return both.with_columns(pl.col("has_refund").fill_null(value=False), pl.col("lines").fill_null(0)).sort(FACT_KEY)
 
 
-def _derive(
-    effective: pl.LazyFrame, keys: pl.DataFrame, pairs: Mapping[Key, RatePair | None]
-) -> dict[Key, dict[str, Any]]:
-    """The derived row of each key. Equal amounts of a key are computed once and counted."""
-    wanted = effective.join(keys.lazy().select(FACT_KEY), on=FACT_KEY, how="semi")
-    counted = wanted.group_by([*FACT_KEY, "amount"]).agg(pl.len()).collect(engine="streaming")
+def _derive(behind: pl.DataFrame, pairs: Mapping[Key, RatePair | None]) -> dict[Key, dict[str, Any]]:
+    """The derived row of each key of raw rows. Equal amounts of a key are computed once and counted."""
+    counted = behind.group_by([*FACT_KEY, _units("amount")]).agg(pl.len()).group_by(FACT_KEY).agg("amount", "len")
     rows: dict[Key, dict[str, Any]] = {}
-    for day, currency, country, amount, count in counted.iter_rows():
+    for day, currency, country, amounts, counts in counted.iter_rows():
         key, pair = (day, currency, country), pairs[day, currency, country]
-        row = rows.setdefault(key, {"transactions": 0, "amount": Decimal(0), "revenue_usd": Decimal(0)})
-        row["transactions"] += count
-        row["amount"] = EXACT.add(row["amount"], EXACT.multiply(amount, Decimal(count)))
+        rows[key] = {
+            "transactions": sum(counts),
+            "amount": from_units(sum(amount * count for amount, count in zip(amounts, counts, strict=True)), MONEY),
+            "revenue_usd": None,
+        }
         if pair is not None:
-            row["revenue_usd"] = EXACT.add(row["revenue_usd"], EXACT.multiply(in_usd(amount, pair), Decimal(count)))
-    for key, row in rows.items():
-        pair = pairs[key]
-        if pair is None:
-            row["revenue_usd"] = None
-        else:
+            usd = sum(one * count for one, count in zip(in_usd(amounts, pair), counts, strict=True))
             fixed = min(pair.currency_fixed, pair.usd_fixed)
-            row |= {"rate_currency": pair.currency, "rate_usd": pair.usd, "fixing_day": fixed}
+            rows[key] |= {"revenue_usd": from_units(usd, MONEY), "rate_currency": pair.currency}
+            rows[key] |= {"rate_usd": pair.usd, "fixing_day": fixed}
     return rows
+
+
+def _units(column: str) -> pl.Expr:
+    """Decimals of four places as integers, as Python knows them."""
+    return pl.col(column).to_physical().cast(pl.Int64)
 
 
 def _cells(staged: Mapping[str, Any] | None, derived: Mapping[str, Any] | None) -> tuple[Cell, ...]:
@@ -195,41 +212,41 @@ def _cells(staged: Mapping[str, Any] | None, derived: Mapping[str, Any] | None) 
 
 
 def _listed(
-    effective: pl.LazyFrame,
+    behind: pl.DataFrame,
     keys: pl.DataFrame,
     pairs: Mapping[Key, RatePair | None],
     cells: Mapping[Key, tuple[Cell, ...]],
 ) -> tuple[SampledRow, ...]:
-    wanted = effective.join(keys.lazy().select(FACT_KEY), on=FACT_KEY, how="semi").sort("occurred_at", "transaction_id")
-    lines: dict[Key, list[Mapping[str, str]]] = {}
-    for row in wanted.collect().iter_rows(named=True):
-        lines.setdefault(_key(row), []).append(_line(row, pairs[_key(row)]))
+    wanted = behind.join(keys.select(FACT_KEY), on=FACT_KEY, how="semi").sort("occurred_at", "transaction_id")
+    lines = wanted.partition_by(FACT_KEY, as_dict=True)
     drawn: Iterable[Key] = map(_key, keys.iter_rows(named=True))
     return tuple(
         SampledRow(
             dict(zip(FACT_KEY, map(str, key), strict=True)),
             cells[key],
-            tuple(lines.get(key, ())),
+            tuple(_lines(lines[key], pairs[key])) if key in lines else (),
         )
         for key in drawn
     )
 
 
-def _line(row: Mapping[str, Any], pair: RatePair | None) -> Mapping[str, str]:
-    told = {
-        "transaction": row["transaction_id"],
-        "occurred at": f"{row['occurred_at']:%H:%M:%S}",
-        "amount": f"{row['amount']:f}",
-    }
+def _lines(rows: pl.DataFrame, pair: RatePair | None) -> list[dict[str, str]]:
+    """The transactions of a key as a person reads them."""
+    told = rows.select(
+        pl.col("transaction_id").alias("transaction"),
+        pl.col("occurred_at").dt.strftime("%H:%M:%S").alias("occurred at"),
+        pl.col("amount").cast(pl.String),
+    )
     if pair is None:
-        return told
-    return told | {
-        "rate of currency": f"{pair.currency:f}",
-        "fixed": str(pair.currency_fixed),
-        "rate of USD": f"{pair.usd:f}",
-        "USD fixed": str(pair.usd_fixed),
-        "USD": f"{in_usd(row['amount'], pair):f}",
-    }
+        return told.to_dicts()
+    usd = in_usd(rows.select(_units("amount"))["amount"].to_list(), pair)
+    return told.with_columns(
+        pl.lit(f"{pair.currency:f}").alias("rate of currency"),
+        pl.lit(str(pair.currency_fixed)).alias("fixed"),
+        pl.lit(f"{pair.usd:f}").alias("rate of USD"),
+        pl.lit(str(pair.usd_fixed)).alias("USD fixed"),
+        pl.Series("USD", [f"{from_units(one, MONEY):f}" for one in usd], pl.String),
+    ).to_dicts()
 
 
 def _check(cells: Mapping[Key, tuple[Cell, ...]], sample: Sample, number: int) -> Check:

@@ -22,6 +22,7 @@ REASONS = (
 
 DAY_AND_CURRENCY = ["day", "currency"]
 FACT_KEY = ["day", "currency", "country"]
+HOURLY_KEY = ["day", "hour", "currency", "country"]
 FIXING_OF_ARRIVAL = ["fixing_day", "currency", "arrival"]
 TRANSACTION_OF_ARRIVAL = ["day", "transaction_id", "arrival"]
 
@@ -140,6 +141,29 @@ class FctDailyRevenue(pa.DataFrameModel):
         unique = FACT_KEY
 
 
+class IntradayRevenue(pa.DataFrameModel):
+    """Revenue per day, hour of the day in UTC, currency and country: the fact by hour, as far as the log is read."""
+
+    day: pl.Date
+    hour: pl.Int64 = pa.Field(ge=0, le=23)
+    currency: str = pa.Field(str_matches=CURRENCY)
+    country: str = pa.Field(str_length={"min_value": 1})
+    transactions: pl.Int64 = pa.Field(ge=1)
+    amount: Sum
+    rate_currency: Rate = pa.Field(gt=0)
+    rate_usd: Rate = pa.Field(gt=0)
+    fixing_day: pl.Date
+    revenue_usd: Sum
+
+    class Config(BaseConfig):
+        """Exactly these columns; one row per key."""
+
+        name = "intraday_revenue"
+        strict = True
+        ordered = True
+        unique = HOURLY_KEY
+
+
 class ExecutiveDashboard(pa.DataFrameModel):
     """Per day: revenue, and its mean over those of the trailing seven days that are published."""
 
@@ -215,6 +239,7 @@ MODELS: dict[str, type[pa.DataFrameModel]] = {
     "raw_fixings": RawFixings,
     "fx_rates": FxRates,
     "fct_daily_revenue": FctDailyRevenue,
+    "intraday_revenue": IntradayRevenue,
     "executive_dashboard": ExecutiveDashboard,
     "finance_reconciliation_export": FinanceReconciliationExport,
     "board_pack": BoardPack,

@@ -4,7 +4,7 @@ import polars as pl
 
 from backfill_assets.revenue.errors import AmbiguousRates, MissingRates, RevenueTooLarge
 from backfill_assets.revenue.raw_log import TRANSACTIONS
-from backfill_assets.revenue.schemas import FACT_KEY, schema_of
+from backfill_assets.revenue.schemas import FACT_KEY, HOURLY_KEY, schema_of
 
 LARGEST_SUM = 1e33
 """In ten-thousandths of a USD: thousands of such sums still add up within decimal(38,4) and 128 bits."""
@@ -30,27 +30,42 @@ def daily_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.
         AmbiguousRates: a currency has two rates on a day.
         RevenueTooLarge: a sum could reach 10^29 USD.
     """
+    return _revenue(raw_transactions, fx_rates, FACT_KEY).select(list(schema_of("fct_daily_revenue"))).sort(FACT_KEY)
+
+
+def hourly_revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame) -> pl.DataFrame:
+    """The same by hour of the day, UTC, in the shape of ``intraday_revenue``: the hours of a day add up to its revenue.
+
+    Raises:
+        MissingRates, AmbiguousRates, RevenueTooLarge: as :func:`daily_revenue`.
+    """
+    found = _revenue(raw_transactions, fx_rates, HOURLY_KEY)
+    return found.select(list(schema_of("intraday_revenue"))).sort(HOURLY_KEY)
+
+
+def _revenue(raw_transactions: pl.LazyFrame, fx_rates: pl.LazyFrame, key: list[str]) -> pl.DataFrame:
     wanted = schema_of("raw_transactions")
-    columns = (*FACT_KEY, "transaction_id", "arrival", "amount")
+    columns = (*FACT_KEY, "transaction_id", "arrival", "amount", *["occurred_at"] * ("hour" in key))
     raw = raw_transactions.select(columns).match_to_schema({name: wanted[name] for name in columns})
+    if "hour" in key:
+        raw = raw.with_columns(pl.col("occurred_at").dt.hour().cast(pl.Int64).alias("hour"))
     pairs = _rate_pairs(fx_rates)
     parts = TRANSACTIONS.latest_by_day(raw)
-    sums = pl.concat(_sums(part, pairs) for part in parts).join(pairs, on=["day", "currency"], how="left")
+    sums = pl.concat(_sums(part, pairs, key) for part in parts).join(pairs, on=["day", "currency"], how="left")
     _refuse_missing_rates(sums, fx_rates)
     _refuse_overflow(sums)
-    named = sums.with_columns(pl.col("revenue_usd").reinterpret(dtype=pl.Decimal(38, 4)))
-    return named.select(list(schema_of("fct_daily_revenue"))).sort(FACT_KEY)
+    return sums.with_columns(pl.col("revenue_usd").reinterpret(dtype=pl.Decimal(38, 4)))
 
 
-def _sums(transactions: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def _sums(transactions: pl.LazyFrame, pairs: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """The sums per key, revenue in ten-thousandths, and what bounds them; null where a rate is missing."""
     integers = pairs.lazy().select("day", "currency", pl.col("rate_currency", "rate_usd").to_physical())
     revenue = divided_half_even(pl.col("amount").to_physical() * pl.col("rate_usd"), pl.col("rate_currency"))
     return (
-        transactions.select(*FACT_KEY, "amount")
+        transactions.select(*key, "amount")
         .join(integers, on=["day", "currency"], how="left")
-        .select(*FACT_KEY, "amount", revenue_usd=revenue)
-        .group_by(FACT_KEY)
+        .select(*key, "amount", revenue_usd=revenue)
+        .group_by(key)
         .agg(
             transactions=pl.len().cast(pl.Int64),
             amount=pl.col("amount").sum().cast(pl.Decimal(38, 4)),

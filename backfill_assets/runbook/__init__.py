@@ -5,6 +5,7 @@ down what happened, and may be called again after a crash at any point.
 """
 
 from backfill_assets.runbook.approving import approve
+from backfill_assets.runbook.consuming import catch_up, consume, is_behind
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import CorrectableTable, Evidence, Problem
 from backfill_assets.runbook.finishing import communicate, decommission, rebuild_downstream
@@ -34,10 +35,13 @@ __all__ = [
     "StepContext",
     "abandon",
     "approve",
+    "catch_up",
     "communicate",
+    "consume",
     "cut_over",
     "decommission",
     "freeze_reports",
+    "is_behind",
     "join_or_open",
     "named_correction",
     "open_correction",

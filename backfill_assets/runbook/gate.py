@@ -7,6 +7,8 @@ from datetime import date
 from backfill_assets.core.certificate import Certificate
 from backfill_assets.core.chain import wait_for_cut_over
 from backfill_assets.core.facts import CutOverHeld, SwapRefused, ValidationVoided
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.position import Switch
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import closed_among
@@ -63,7 +65,7 @@ def plan_cut_over(ctx: StepContext, progress: Progress) -> Manifest:
         certified_live=certificate.live,
         certified_staged=certificate.staged,
     )
-    return replace(manifest, around=around(plan, live, days))
+    return replace(manifest, around=around(plan, live, days), switch=_switch(plan))
 
 
 def _refuse_out_of_turn(ctx: StepContext, progress: Progress) -> None:
@@ -117,6 +119,7 @@ def plan_roll_back(ctx: StepContext, progress: Progress, days: Collection[date])
     again = plan_again(ctx, progress, set(days) - inside)
     if not inside:
         return again
+    switch = _switch(progress.plan, is_back=True) if progress.publication.swapped <= inside else None
     back = swap.plan_roll_back(
         ctx.records.snapshot(progress.plan.table),
         happened(ctx.records, correction),
@@ -124,7 +127,13 @@ def plan_roll_back(ctx: StepContext, progress: Progress, days: Collection[date])
         swap_count=again.swap_count,
         days=inside,
     )
-    return replace(back, retired=back.retired + again.retired, arriving=back.arriving + again.arriving)
+    both = {"retired": back.retired + again.retired, "arriving": back.arriving + again.arriving}
+    return replace(back, switch=switch, **both)
+
+
+def _switch(plan: Plan, *, is_back: bool = False) -> Switch | None:
+    """What a swap does to the consumer of the table, where the correction was opened to read again beside it."""
+    return Switch(plan.table, plan.inputs.beside, is_back) if plan.inputs.beside else None
 
 
 def with_days_let_go(ctx: StepContext, manifest: Manifest, days: Collection[date]) -> Manifest:

@@ -9,8 +9,11 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending
 from backfill_assets.runbook.as_reported import keep_reported
 from backfill_assets.runbook.context import StepContext
-from backfill_assets.storage.retention import clean_log, maintain
+from backfill_assets.storage.layout import VAULTS
+from backfill_assets.storage.records import Records
+from backfill_assets.storage.retention import LONGEST_WRITE, clean_log, maintain
 from backfill_assets.storage.table import Table
+from backfill_assets.storage.vault import Vault, vaults_in
 
 RETENTION_DAYS = 30
 
@@ -65,7 +68,15 @@ def maintain_all(ctx: StepContext, retention_days: int = RETENTION_DAYS) -> list
     for name in records.control_tables():
         control = records.control_table(name)
         done.append(_maintained(f"_control/{name}", control, Kept(), retention, ctx.now, before))
+    done += [_swept(records, name, ctx.now) for name in vaults_in(records.lake)]
     return done
+
+
+def _swept(records: Records, name: str, now: datetime) -> Maintained:
+    """Delete what a killed writer left in a vault as soon as it can be told that nobody is writing it."""
+    vault = Vault(records.lake, name).table
+    kept = Kept(days=frozenset(vault.snapshot().files))
+    return _maintained(f"{VAULTS}/{name}", vault, kept, LONGEST_WRITE, now, now - LONGEST_WRITE)
 
 
 def kept_of(ctx: StepContext, table: str, all_progress: Collection[Progress]) -> Kept:

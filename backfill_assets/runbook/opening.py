@@ -9,6 +9,7 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.facts import Abandoned, Opened, RetryRequested
 from backfill_assets.core.fold import history
 from backfill_assets.core.plan import Member, Plan, PlannedCost, PlannedInputs, Request
+from backfill_assets.core.position import Beside
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Histories, OpeningIsFree, opened_by
 from backfill_assets.core.steps import Step
@@ -36,6 +37,7 @@ from backfill_assets.runbook.planning import estimated, refuse_early, refuse_unf
 from backfill_assets.runbook.readers import holders_of
 from backfill_assets.runbook.settling import call_off
 from backfill_assets.runbook.stale_readers import slots_reading
+from backfill_assets.runbook.still_correctable import largest_at, refuse_beyond_retention
 from backfill_assets.storage.ledger import Writing
 
 
@@ -68,12 +70,14 @@ def drafted(ctx: StepContext, request: Request) -> Plan:
     return _drafts(ctx, request)[0]
 
 
-def open_correction(ctx: StepContext, request: Request) -> Plan:
+def open_correction(ctx: StepContext, request: Request, beside: Beside | None = None) -> Plan:
     """Open a correction: claim its days and create its empty staged version.
 
     Of two openings that overlap one is refused; a launch (``request.origin``) that has opened one already is given it.
+    What is read again ``beside`` live switches the consumer of its table once it is cut over.
     """
-    drafts = _drafts(ctx, request)
+    first, *others = _drafts(ctx, request)
+    drafts = (replace(first, inputs=replace(first.inputs, beside=beside)), *others)
     for draft in drafts:
         refuse_early(draft)
     plans = _opened(ctx, drafts)
@@ -238,6 +242,7 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
         has_nightly = table.consumers.has_nightly
         raise WindowOutsideData(table.name, request.window, published, has_nightly=has_nightly)
     refuse_part(ctx, request, live)
+    refuse_beyond_retention(ctx, request)
     refuse_unfit(ctx, request, live)
     files = [file for of_day in live.files_of(request.all_days).values() for file in of_day]
     plan = Plan(
@@ -245,7 +250,13 @@ def _drafted(ctx: StepContext, request: Request) -> Plan:
         request=replace(request, downstream=()),
         opened_at=ctx.now,
         opened_by=ctx.actor,
-        inputs=PlannedInputs(pins, table.code.version, unpinned=table.sources.unpinned, carries_state=carries_state),
+        inputs=PlannedInputs(
+            pins,
+            table.code.version,
+            unpinned=table.sources.unpinned,
+            carries_state=carries_state,
+            largest=largest_at(ctx, pins, live.days),
+        ),
         cost=PlannedCost(bytes_staged=sum(file.size for file in files)),
         reports=ctx.surroundings.reach(request.all_days),
         holders=holders_of(ctx),

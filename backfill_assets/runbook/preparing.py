@@ -147,12 +147,12 @@ def _losses(ctx: StepContext, plan: Plan, sources: Mapping[str, Snapshot]) -> li
     problems: list[Problem] = []
     for source in sources.keys() - ctx.records.outside.keys():
         reads = ctx.table.sources.read_of(source)
-        lost = _lost(sources[source], reads.of(plan.days))
+        lost = lost_slots(sources[source], reads.of(plan.days))
         problems += [Problem(day, f"{source} has lost a file") for day in plan.days if lost & {*reads.of([day])}]
     return problems
 
 
-def _lost(snapshot: Snapshot, slots: Collection[Slot]) -> frozenset[Slot]:
+def lost_slots(snapshot: Snapshot, slots: Collection[Slot]) -> frozenset[Slot]:
     """The slots of which a file is gone that the table's log names; all where files are not of slots."""
     if not snapshot.by_day:
         missing = snapshot.folder.missing(path for path, _ in snapshot.names(None))

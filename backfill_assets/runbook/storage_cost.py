@@ -19,6 +19,10 @@ from backfill_assets.core.swapped import days_ever_changed
 from backfill_assets.errors.given import PricesUnusable
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.finishing import deletion_of
+from backfill_assets.sources.scrubbing import visible_arrivals
+from backfill_assets.storage.archive import Archive
+from backfill_assets.storage.layout import ARCHIVE
+from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 
 OWN = "storage_prices.toml"
@@ -73,15 +77,33 @@ def storage_cost(ctxs: Sequence[StepContext], prices: Prices) -> StorageCost:
         _size(ctx.records.control_table(name).snapshot(), f"_control/{name}", Kind.RECORD)
         for name in ctx.records.control_tables()
     ]
+    archived = _archived(ctx.records)
     order = [*Kind]
     return StorageCost(
         at=ctx.now,
         prices=prices,
-        tables=tuple(sorted((*tables, *controls), key=lambda one: (order.index(one.kind), -one.size))),
+        tables=tuple(sorted((*tables, *archived, *controls), key=lambda one: (order.index(one.kind), -one.size))),
         kept_twice=tuple(kept for one in ctxs for kept in _kept_twice(one)),
         corrections=tuple(made for one in ctxs for made in _made(one)),
         outside=tuple(sorted({name for one in ctxs for name in one.table.sources.outside})),
     )
+
+
+def _archived(records: Records) -> Iterator[TableSize]:
+    """The archived files of each source, and of a raw log by day."""
+    sizes = {found.path: found.size for found in Archive(records.lake).listing()}
+    by_day: dict[str, dict[date, int]] = {}
+    for source, rows in visible_arrivals(records).items():
+        for day, path in rows.select("day", "archive").unique().drop_nulls().iter_rows():
+            days = by_day.setdefault(source, {})
+            days[day] = days.get(day, 0) + sizes.get(path, 0)
+    of_source: dict[str, int] = {}
+    for path, size in sizes.items():
+        source = path.split("/")[1]
+        of_source[source] = of_source.get(source, 0) + size
+    for source, size in of_source.items():
+        is_raw_log = records.exists(source) and records.snapshot(source).by_day
+        yield TableSize(f"{ARCHIVE}/{source}", Kind.ARCHIVE, size, by_day.get(source, {}) if is_raw_log else {})
 
 
 def _price(told: Any) -> Decimal:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from backfill_assets.core.audited import same_alone
 from backfill_assets.core.certificate import Certificate, Contents
 from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
@@ -22,7 +23,6 @@ from backfill_assets.core.next_step import before_validation
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.reconciliation import Comparison
-from backfill_assets.core.replay import same_alone
 from backfill_assets.core.requirements import NothingStagedSince
 from backfill_assets.core.steps import Step
 from backfill_assets.core.swapped import sums_by_month, sums_told

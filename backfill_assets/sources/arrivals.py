@@ -34,11 +34,15 @@ MANIFEST = pl.Schema(
         "standing": pl.Int64(),
         "note": pl.String(),
         "stamp": pl.String(),
+        "token_key": pl.String(),
+        "archive": pl.String(),
     }
 )
 """``rows`` and ``totals`` are what the file holds, ``withdrawn`` what it took back; ``standing`` is the number of the
 day's rows that count after it, ``note`` what a person should know of it, ``stamp`` what the file system said of the
-file when it was read. The last five are null in old rows."""
+file when it was read, ``token_key`` the fingerprint of the key of its tokens, ``archive`` where in the lake the file is
+archived. The last seven are null in old rows. Where several rows name one arrival
+in one data file the last of them counts."""
 
 
 def raw_manifest(records: Records) -> ControlTable:
@@ -51,7 +55,7 @@ def arrived(records: Records, snapshot: Snapshot, source: str) -> pl.DataFrame:
     days = snapshot.days or (None,)
     names = {path for day in days for path, _ in snapshot.names(day)}
     rows = raw_manifest(records).rows().filter(pl.col("source") == source)
-    return rows.filter(pl.col("file").is_in(list(names)))
+    return rows.filter(pl.col("file").is_in(list(names))).unique(["file", "arrival"], keep="last", maintain_order=True)
 
 
 def file_hashes(folder: Folder, paths: Collection[str]) -> dict[str, str]:
@@ -61,7 +65,10 @@ def file_hashes(folder: Folder, paths: Collection[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An arrival as it is appended: its rows, those that it withdraws among them, and what counted before it."""
+    """An arrival as it is appended: its rows, those that it withdraws among them, and what counted before it.
+
+    ``token_key`` names the key of its tokens, ``of_people`` tells of those whom nobody may know any more.
+    """
 
     log: LogRows
     landed: LandedFile
@@ -70,6 +77,8 @@ class Arrival:
     declared: str
     withdrawn: pl.DataFrame
     before: pl.DataFrame
+    token_key: str = ""
+    of_people: str = ""
 
     @property
     def standing(self) -> int:
@@ -79,11 +88,12 @@ class Arrival:
 
     @property
     def note(self) -> str | None:
-        """What it withdrew, by name."""
-        if self.withdrawn.is_empty():
-            return None
-        gone = counted(self.withdrawn.height, self.log.noun)
-        return f"`{self.landed.path}` withdrew {gone} of {self.landed.day} ({listed(self.log.names(self.withdrawn))})."
+        """What it withdrew, by name, and what it holds of people whom nobody may know any more, without."""
+        told = [self.of_people] if self.of_people else []
+        if not self.withdrawn.is_empty():
+            gone = f"{counted(self.withdrawn.height, self.log.noun)} of {self.landed.day}"
+            told.insert(0, f"`{self.landed.path}` withdrew {gone} ({listed(self.log.names(self.withdrawn))}).")
+        return " ".join(told) or None
 
     def manifest_row(self, file: DataFile, hashes: Mapping[str, str], at: datetime) -> dict[str, Any]:
         """The row of the manifest."""
@@ -103,4 +113,5 @@ class Arrival:
             "standing": self.standing,
             "note": self.note,
             "stamp": self.landed.stamp,
+            "token_key": self.token_key or None,
         }

@@ -80,7 +80,7 @@ def parse_ndjson(content: bytes, numbers: Collection[str] = ()) -> Parsed:
     mistyped: dict[str, str] = {}
     lines = content.decode("utf-8-sig").split("\n")[:-1]
     for start in range(0, len(lines), LINES_AT_ONCE):
-        rows = [_object(line) for line in lines[start : start + LINES_AT_ONCE]]
+        rows = [object_of(line) for line in lines[start : start + LINES_AT_ONCE]]
         damaged_lines += [f"line {start + at}{row}" for at, row in enumerate(rows, 1) if isinstance(row, str)]
         frames.append(_text_frame([row for row in rows if not isinstance(row, str)], mistyped, numbers))
     frame = pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
@@ -114,12 +114,22 @@ def damage(content: bytes) -> tuple[str, ...]:
     return ()
 
 
-def names_given_twice(content: bytes) -> list[str]:
-    """The names that the header of a CSV file gives to more than one column; readers rename the later ones."""
+def begins_with_a_row(content: bytes, names: Collection[str]) -> bool:
+    """Whether the first line of sound CSV names none of the columns."""
+    fields = _first_fields(content)
+    return bool(fields) and not damage(content) and set(fields).isdisjoint(names)
+
+
+def _first_fields(content: bytes) -> list[str]:
     try:
-        header = next(csv.reader(io.StringIO(content.partition(END)[0].decode("utf-8-sig"))), [])
+        return next(csv.reader(io.StringIO(content.partition(END)[0].decode("utf-8-sig", errors="replace"))), [])
     except csv.Error:
         return []
+
+
+def names_given_twice(content: bytes) -> list[str]:
+    """The names that the header of a CSV file gives to more than one column; readers rename the later ones."""
+    header = _first_fields(content)
     return [name or "(unnamed)" for name, times in Counter(header).items() if times > 1]
 
 
@@ -163,8 +173,8 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=_Number, object_pairs_hook=_once)
 
 
-def _object(line: str) -> dict[str, Any] | str:
-    """The object on a line, or the rest of a sentence about a line that holds no whole one."""
+def object_of(line: str) -> dict[str, Any] | str:
+    """The object of a text, numbers as the digits they were, or the rest of a sentence about one that holds none."""
     try:
         value = _DECODER.decode(line)
         if not isinstance(value, dict):
@@ -183,15 +193,16 @@ def _text_frame(rows: Sequence[dict[str, Any]], mistyped: dict[str, str], number
     columns: dict[str, pl.Series] = {}
     for name in names:
         values = [row.get(name) for row in rows]
-        strange = {_KINDS.get(kind, "text") for kind in set(map(type, values))} - {"text"}
+        strange = {KINDS.get(kind, "text") for kind in set(map(type, values))} - {"text"}
         if strange and name not in numbers:
             mistyped.setdefault(name, " and ".join(sorted(strange)))
-        columns[name] = pl.Series([_text(value) for value in values], dtype=pl.String)
+        columns[name] = pl.Series([text_of(value) for value in values], dtype=pl.String)
     return pl.DataFrame(columns)
 
 
-_KINDS: dict[type, str] = {_Number: "number", bool: "boolean", list: "list", dict: "object"}
+KINDS: dict[type, str] = {_Number: "number", bool: "boolean", list: "list", dict: "object"}
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
+    """A value of an object as text, numbers as the digits they were."""
     return value if value is None or isinstance(value, str) else json.dumps(value)

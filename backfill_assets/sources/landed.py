@@ -28,7 +28,7 @@ from backfill_assets.errors.landing import (
     WrongTypes,
 )
 from backfill_assets.sources.apart import NotDecoded
-from backfill_assets.sources.formats import PARSERS
+from backfill_assets.sources.formats import PARSERS, begins_with_a_row
 from backfill_assets.sources.reading import named_in, read_whole
 from backfill_assets.storage.layout import DAY
 
@@ -95,8 +95,12 @@ def day_within(text: str) -> date | None:
         return None
 
 
-def read_landed(landing: Path, folder: str, day: date, as_landed: AsLanded, numbers: Collection[str]) -> LandedFile:
+def read_landed(
+    landing: Path, folder: str, day: date, as_landed: AsLanded, numbers: Collection[str], names: Collection[str]
+) -> LandedFile:
     """Read and check what landed for a day; ``numbers`` are the columns that may hold numbers in NDJSON.
+
+    Where the first line of CSV has none of the ``names`` it is a row, and its values are not told.
 
     Raises:
         MissingDays: nothing landed.
@@ -112,6 +116,8 @@ def read_landed(landing: Path, folder: str, day: date, as_landed: AsLanded, numb
     path = named_in(landing, files[0])
     try:
         content, stamp = read_whole(landing, files[0])
+        if files[0].suffix == ".csv" and begins_with_a_row(content, names):
+            raise UnfitFile(path, day, "does not begin with a line that names its columns")
         parsed = PARSERS[files[0].suffix](content, numbers)
     except NotRead as error:
         raise UnfitFile(path, day, error.finding) from error
@@ -155,7 +161,7 @@ class TypedColumns:
         }
         if strange := {**strange, **mistyped}:
             return frame, [WrongTypes(path, day, strange)]
-        made = frame.select(_exactly(frame[name], kind) for name, kind in self.columns.items())
+        made = frame.select(exactly(frame[name], kind) for name, kind in self.columns.items())
         return made, self._problems(frame, made, path, day)
 
     def _with_absent(self, parsed: pl.DataFrame, path: str) -> pl.DataFrame:
@@ -210,7 +216,7 @@ def within_calendar(values: pl.Series) -> pl.Series:
     return values.set(((there < low) | (there > high)).fill_null(value=False), None)
 
 
-def _exactly(values: pl.Series, wanted: pl.DataType) -> pl.Series:
+def exactly(values: pl.Series, wanted: pl.DataType) -> pl.Series:
     """Values in a type, null where one is not held to the last digit."""
     if values.dtype == wanted:
         return within_precision(within_calendar(values))

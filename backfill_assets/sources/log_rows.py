@@ -1,6 +1,5 @@
 """The rows of a raw log: how landed ones are stored, which of them count, and what they add up to."""
 
-import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +10,13 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.core.exact import is_exact
-from backfill_assets.errors.landing import MissingKey
 from backfill_assets.errors.setup import ColumnsDeclaredWrongly
 from backfill_assets.sources.landed import AsLanded, LandedFile
+from backfill_assets.sources.token_keys import tokens_of
 from backfill_assets.storage.layout import DAY
 
 ARRIVAL = "arrival"
 GROUP = "group"
-SHORTEST_KEY = 16
 
 Totals = Mapping[str, Mapping[str, Decimal]]
 """The sums of each measure by group."""
@@ -205,10 +203,8 @@ def tokenised(values: pl.Series, key: bytes) -> pl.Series:
     Raises:
         MissingKey: when the key is shorter than 16 bytes.
     """
-    if len(key) < SHORTEST_KEY:
-        raise MissingKey
     distinct = values.drop_nulls().unique()
-    tokens = [hmac.digest(key, value.encode(), "sha256").hex() for value in distinct]
+    tokens = tokens_of(distinct.to_list(), key)
     return values.replace_strict(distinct, pl.Series(tokens, dtype=pl.String), default=None, return_dtype=pl.String)
 
 

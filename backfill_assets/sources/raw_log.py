@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from backfill_assets.sources.ingestion import (
 )
 from backfill_assets.sources.landed import files_of, landed_days
 from backfill_assets.sources.log_rows import LogRows
+from backfill_assets.sources.purging import PurgedFiles
 from backfill_assets.sources.reading import read_whole, stamp_of
+from backfill_assets.sources.token_keys import TokenKeys
 from backfill_assets.sources.verifying import Verified, stated_totals, verified
 from backfill_assets.sources.withdrawals import WHOLE_DAY, Declaration, WaitingFile, WithdrawalDecisions
 from backfill_assets.storage.records import Records
@@ -53,7 +56,7 @@ class RawLog(LogRows):
         records: Records,
         landing: Path,
         days: Collection[date],
-        token_key: bytes,
+        token_key: bytes | TokenKeys,
         at: datetime,
         declaration: Declaration | None = None,
     ) -> Ingested:
@@ -66,15 +69,20 @@ class RawLog(LogRows):
             records: the lake.
             landing: the landing's root.
             days: which days to look for.
-            token_key: what personal columns are tokenised with, at least 16 bytes; unused where there are none.
+            token_key: what personal columns are tokenised with, at least 16 bytes, or several keys with the one in use
+                first; unused where there are none.
             at: the time, UTC.
             declaration: how a file stands to what is known of its day; whole days by default.
         """
-        return ingest(self, records, Landed(landing, declaration or Declaration(), token_key), days, at)
+        gone = {*days} & self._purged(records, landing)
+        landed = Landed(landing, declaration or Declaration(), TokenKeys.of(token_key))
+        done = ingest(self, records, landed, {*days} - gone, at)
+        return replace(done, known=tuple(sorted({*done.known, *gone}))) if gone else done
 
-    def landed(self, landing: Path) -> frozenset[date]:
-        """The days for which a file lies in the landing."""
-        return landed_days(landing, self.folder or self.table)
+    def landed(self, landing: Path, records: Records | None = None) -> frozenset[date]:
+        """The days for which a file lies in the landing, or, given the lake, was taken in and purged of it."""
+        there = landed_days(landing, self.folder or self.table)
+        return there if records is None else there | self._purged(records, landing)
 
     def arrivals(self, records: Records, commit: int | None = None) -> pl.DataFrame:
         """The manifest's rows of what is in the log, in order of day and arrival; of a commit, what was by then."""
@@ -169,6 +177,11 @@ class RawLog(LogRows):
             for name in self.totals.measures
         ]
         return both.select("day", self.group, pl.col("rows").fill_null(0), *sums)
+
+    def _purged(self, records: Records, landing: Path) -> frozenset[date]:
+        """The days that are in the log and of which nothing lies in the landing any more, because it was purged."""
+        gone = PurgedFiles(records.lake).days(self.table)
+        return (gone & records.days(self.table)) - landed_days(landing, self.folder or self.table) if gone else gone
 
     def verified(self, records: Records, days: Collection[date], commit: int | None = None) -> Verified:
         """Whether days of the log still are what arrived: their files, rows and control totals, at a commit."""

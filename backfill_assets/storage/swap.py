@@ -9,6 +9,7 @@ import polars as pl
 
 from backfill_assets.core.carried import Around
 from backfill_assets.core.codec import decoded, encoded
+from backfill_assets.core.position import Switch
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.state import LaterSlotsPublished
 from backfill_assets.errors.swaps import (
@@ -25,9 +26,10 @@ from backfill_assets.errors.swaps import (
     SwapUnverified,
 )
 from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.bookmarks import switched
 from backfill_assets.storage.layout import correction_of, staged_folder
 from backfill_assets.storage.snapshot import Snapshot, same_rows
-from backfill_assets.storage.swap_numbers import Fate, counted, fate_of, marks, numbers
+from backfill_assets.storage.swap_numbers import Fate, fate_of, marks, numbers, was_another
 from backfill_assets.storage.table import Change, Commit, Table
 
 Names = frozenset[tuple[str, int]]
@@ -40,7 +42,7 @@ class Manifest:
 
     ``swap_count`` is the number that this swap writes into the table's log; it counts every cut over and roll back of
     the correction. ``retired`` leave live, ``arriving`` enter it; all paths are as seen from the live root.
-    ``around`` is what else has to be so in live.
+    ``around`` is what else has to be so in live, ``switch`` what the swap does to the consumer of the table.
     """
 
     correction: str
@@ -48,6 +50,7 @@ class Manifest:
     retired: tuple[DataFile, ...]
     arriving: tuple[DataFile, ...]
     around: Around | None = None
+    switch: Switch | None = None
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -62,6 +65,7 @@ class Manifest:
             "retired": [file.as_json() for file in self.retired],
             "arriving": [file.as_json() for file in self.arriving],
             **({"around": encoded(self.around)} if self.around else {}),
+            **({"switch": encoded(self.switch)} if self.switch else {}),
         }
 
     @classmethod
@@ -75,6 +79,7 @@ class Manifest:
             retired=tuple(DataFile.from_json(file) for file in retired),
             arriving=tuple(DataFile.from_json(file) for file in arriving),
             around=decoded(Around, fields["around"]) if "around" in fields else None,
+            switch=decoded(Switch, fields["switch"]) if "switch" in fields else None,
         )
 
 
@@ -180,7 +185,8 @@ def _swap(
             raise SwapNumberBurnt(manifest.correction, manifest.swap_count)
         if fate is Fate.SWAPPED:
             undone = [day for day in manifest.days if held[day] != planned[day] and snapshot.names(day) == held[day]]
-            if counted(snapshot, manifest.correction) == manifest.swap_count and undone:
+            wanted = {day: planned[day] for day in undone}
+            if undone and was_another(live, snapshot, manifest.correction, manifest.swap_count, wanted):
                 noun = snapshot.partition.grain.value
                 raise SwapNumberTaken(manifest.correction, manifest.swap_count, undone, noun)
             return None
@@ -191,7 +197,7 @@ def _swap(
         gone = days_missing(snapshot, manifest.arriving)
         if gone:
             raise missing(manifest.correction, gone, snapshot.partition.grain.value)
-        return _change(manifest, metadata)
+        return _change(manifest, metadata, snapshot)
 
     commit = live.commit(decide)
     if commit is not None:
@@ -211,13 +217,14 @@ def _refuse_moved_around(manifest: Manifest, live: Snapshot) -> None:
         raise LiveDaysMoved(manifest.correction, moved, live.partition.grain.value)
 
 
-def _change(manifest: Manifest, metadata: Mapping[str, Any]) -> Change:
+def _change(manifest: Manifest, metadata: Mapping[str, Any], live: Snapshot) -> Change:
     """Adds and removes; a file on both sides stays, because Delta refuses a path that does both."""
     leaving, entering = names_of(manifest.retired), names_of(manifest.arriving)
+    bookmark = switched(live, manifest.correction, manifest.switch) if manifest.switch else ()
     return Change(
         adds=tuple(file for file in manifest.arriving if (file.path, file.size) not in leaving),
         removes=tuple(file for file in manifest.retired if (file.path, file.size) not in entering),
-        apps=numbers(manifest.correction, manifest.swap_count, Fate.SWAPPED),
+        apps=(*numbers(manifest.correction, manifest.swap_count, Fate.SWAPPED), *bookmark),
         metadata={**marks(manifest.correction, manifest.swap_count), **metadata},
     )
 

@@ -1,7 +1,8 @@
 """What became of each swap of a correction, by the numbers that the live table's log keeps of it."""
 
 import re
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from enum import IntEnum
 
 from backfill_assets.storage.opening import commit_with
@@ -68,6 +69,19 @@ def is_certain(live: Snapshot, correction: str, swap_count: int) -> bool:
     is_last = counted(live, correction) == swap_count
     own = Fate(live.transaction_version(app_id(correction, swap_count)))
     return own is Fate.SWAPPED or (own is Fate.UNDECIDED and is_last)
+
+
+def was_another(
+    live: Table, now: Snapshot, correction: str, swap_count: int, wanted: Mapping[date, frozenset[tuple[str, int]]]
+) -> bool:
+    """Whether a committed swap put other files into days than are wanted; somebody may have restored them since."""
+    if counted(now, correction) != swap_count:
+        return False
+    found = commit_of(now, correction, swap_count)
+    if found is None:
+        return True
+    there = live.snapshot(found[0])
+    return any(there.names(day) != names for day, names in wanted.items())
 
 
 def burn(live: Table, correction: str, swap_count: int) -> bool:

@@ -2,8 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -57,7 +57,8 @@ def _allow(_: Snapshot) -> None:
 class Table:
     """A Delta table of the lake.
 
-    ``schema`` is the code's schema, with the column in it that the table is partitioned by.
+    ``schema`` is the code's schema, with the column in it that the table is partitioned by. Of ``unbounded`` columns
+    its log tells no minimum and no maximum.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class Table:
         partition: PartitionColumn | None = BY_DAY,
         storage_options: Mapping[str, str] | None = None,
         properties: Mapping[str, str] = PROPERTIES,
+        unbounded: Collection[str] = (),
     ) -> None:
         self.uri = uri
         self.schema = schema
         self.partition = partition
         self.properties = properties
+        self.unbounded = unbounded
         self.folder = Folder(uri, dict(storage_options or {}))
 
     def exists(self) -> bool:
@@ -113,17 +116,22 @@ class Table:
         self,
         decide: Callable[[Snapshot], Change | None],
         *,
+        written: Collection[DataFile] = (),
         deadline_seconds: float = DEADLINE_SECONDS,
         touches_files: bool = True,
     ) -> Commit | None:
         """Make one commit of what is decided over the newest one; None when there was nothing to do.
 
-        ``decide`` raises to refuse, and returns None when there is nothing to do. See :meth:`commit_decided`.
+        ``decide`` raises to refuse, and returns None when there is nothing to do. Files that were ``written`` for it
+        are deleted where they do not become part of it. See :meth:`commit_decided`.
         """
-        done = self.commit_decided(
-            lambda there: Decision(decide(there), None), deadline_seconds=deadline_seconds, touches_files=touches_files
-        )
-        return done.commit
+
+        def decided(there: Snapshot) -> Decision[Change | None, None]:
+            return Decision(decide(there), None)
+
+        if written:
+            return self.commit_written(decided, written).commit
+        return self.commit_decided(decided, deadline_seconds=deadline_seconds, touches_files=touches_files).commit
 
     def commit_decided(
         self,
@@ -191,14 +199,11 @@ class Table:
         fitting, by = self._fitted(frames), self.partition
         values = dict(zip(fitting, written_values(by, [*fitting]), strict=True)) if by else {}
         bare = {day: frame.drop(by.name) if by and day is not None else frame for day, frame in fitting.items()}
-        stats = dict(zip(bare, statistics_of([*bare.values()]), strict=True))
+        stats = dict(zip(bare, statistics_of([*bare.values()], self.unbounded), strict=True))
 
         written: dict[Slot | None, DataFile] = {}
-        try:
+        with self.unless_refused(written.values()):
             in_threads(lambda of: written.update({of: self._write(of, bare[of], stats[of], values.get(of, ""))}), bare)
-        except BackfillAssetsError:
-            self._delete_quietly(written.values())
-            raise
         return {day: written[day] for day in bare}
 
     def replace_days(
@@ -241,6 +246,15 @@ class Table:
             raise
         finally:
             self._delete_quietly(attempts.spare())
+
+    @contextmanager
+    def unless_refused(self, written: Collection[DataFile]) -> Generator[None]:
+        """Delete files that no commit of this table names yet when what is done within is refused."""
+        try:
+            yield
+        except BackfillAssetsError:
+            self._delete_quietly(written)
+            raise
 
     def append(
         self,

@@ -166,15 +166,18 @@ class TestLake(Place):
         """
         return killed_at_write(self.instance, number, after=after)
 
-    def killed_at_each_write(self, story: Callable[[Self], object], folder: Path | str) -> Iterator[Self]:
+    def killed_at_each_write(
+        self, story: Callable[[Self], object], folder: Path | str, *, every: int = 1
+    ) -> Iterator[Self]:
         """Copies of the lake in a folder: in each a story was killed at another of its writes, and told again.
 
-        The story has to find what it has done already, such as a correction that is open.
+        The story has to find what it has done already, such as a correction that is open. Where that takes long,
+        ``every`` leaves out all but one write in so many.
         """
         counted = self.copy(Path(folder) / "not-killed")
         with counted.killed_at_write(0) as writes:
             story(counted)
-        for number in range(1, len(writes) + 1):
+        for number in range(1, len(writes) + 1, every):
             killed = self.copy(Path(folder) / f"killed-at-{number}")
             with killed.killed_at_write(number):
                 story(killed)

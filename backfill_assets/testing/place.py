@@ -19,6 +19,7 @@ from backfill_assets.errors.request import TableUnknown
 from backfill_assets.errors.setup import TableUnclear
 from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, tables_in
+from backfill_assets.orchestration.consuming.jobs import tables_meant
 from backfill_assets.orchestration.instance.columns import columns_in, knowing
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
@@ -89,17 +90,17 @@ class Place:
             os.environ.update(before)
 
     def definition(self, table: str = "") -> TableDefinition:
-        """The definition of a correctable table; of the only one when it is not named.
+        """The definition of a correctable table; of the only one that no consumer keeps when it is not named.
 
         Raises:
             TableUnclear, TableUnknown: when there is none of that name, or it has to be named.
         """
-        known = tables_in(self.definitions)
-        if not table and len(known) != 1:
+        known, meant = tables_in(self.definitions), tables_meant(self.definitions)
+        if not table and len(meant) != 1:
             raise TableUnclear("correctable table", known)
         if table and table not in known:
             raise TableUnknown(table, known)
-        return known[table or next(iter(known))]
+        return known[table or meant[0]]
 
     @property
     def _environment(self) -> dict[str, str]:

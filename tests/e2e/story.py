@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backfill_assets.core.window import Window
 from tests.e2e.small_lake import SmallLake, ingest, publish, publish_rates, with_rates_of_the_day_before
+from tests.scenarios import KEY
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import demo_data
@@ -44,7 +45,7 @@ def environment_at(root: Path, now: datetime) -> dict[str, str]:
         "BACKFILL_PUBLISHED": str(root / "published"),
         "BACKFILL_NOW": now.isoformat(),
         "BACKFILL_CHROMIUM": "none",
-        "BACKFILL_TOKEN_KEY": "a key of sixteen bytes or more",
+        "BACKFILL_TOKEN_KEY": KEY.decode(),
         "DAGSTER_HOME": str(home),
         "BACKFILL_STORAGES": "reusing",
         "BACKFILL_SYNC": "off",

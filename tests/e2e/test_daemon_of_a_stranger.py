@@ -12,6 +12,7 @@ from backfill_assets.testing import TestLake
 from tests.e2e.server import dagster_dev, wait_until
 from tests.e2e.story import environment_at
 from tests.foreign.windfarm import served
+from tests.sockets import listened_at
 
 pytestmark = [pytest.mark.dagster, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -32,6 +33,9 @@ def test_hours_are_launched_approved_and_taken_back_by_graphql(tmp_path: Path):
     records = lake.records
 
     with dagster_dev(environment_at(tmp_path, lake.now), served.__name__) as server:
+        listening = listened_at(server.process.pid)
+        assert server.port in listening
+        assert [address for address in listening.values() if not address.is_loopback] == []
 
         def done(step: Step) -> bool:
             progress = records.ledger.progress(correction)

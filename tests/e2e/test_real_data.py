@@ -43,17 +43,17 @@ def story(published: House, tmp_path_factory: pytest.TempPathFactory) -> House:
     return planted(published.copy(tmp_path_factory.mktemp("story") / "house"))
 
 
-def planted(house: House) -> House:
+def planted(house: House, window: Window = WINDOW) -> House:
     """Overwrite the window from outside, by delta-rs alone, with the rates of the calendar day before."""
     records = house.records
-    raw = records.snapshot("raw_transactions").scan(WINDOW.days)
+    raw = records.snapshot("raw_transactions").scan(window.days)
     rates = records.snapshot("fx_rates").scan().with_columns(pl.col("day") + ONE_DAY)
-    wrong = daily_revenue(raw, rates.filter(pl.col("day").is_in(list(WINDOW))))
+    wrong = daily_revenue(raw, rates.filter(pl.col("day").is_in(list(window))))
     deltalake.write_deltalake(
         records.lake.table_uri(FACT),
         wrong.to_arrow(),
         mode="overwrite",
-        predicate=f"day >= '{WINDOW.first}' and day <= '{WINDOW.last}'",
+        predicate=f"day >= '{window.first}' and day <= '{window.last}'",
     )
     return house
 

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from backfill_assets import runbook
+from backfill_assets.core.audited import Verdict
 from backfill_assets.core.onset import Cause
-from backfill_assets.core.replay import Verdict
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.nightly.freshness import rows_of, slots_behind, usual_volume
 from backfill_assets.orchestration.watching.audit import audit_table

@@ -19,7 +19,7 @@ from deltalake import DeltaTable, Field, Schema, TableFeatures, write_deltalake
 from deltalake.schema import PrimitiveType
 from typer.testing import CliRunner
 
-from backfill_assets.core.adoption import Weight
+from backfill_assets.core.adoption import Subject, Weight
 from backfill_assets.core.day_column import days_of
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Grain
@@ -279,6 +279,11 @@ CASES: dict[str, Case] = {
         {"partitioning": "rewrite", "keys": "change"},
         "2025-01-01 1 time",
     ),
+    "the same key in two hours": Case(
+        by(orders(moments(0, 1)).with_columns(pl.col("id") % 2), "order_date"),
+        ID,
+        told="order_date, id together identify",
+    ),
     "keys that nobody named": Case(by(orders(), "order_date"), weights={"keys": "note"}, told="--key"),
     "nested columns": Case(
         by(orders().with_columns(tags=pl.concat_list("shop")), "order_date"), weights={"types": "change"}, told="tags"
@@ -373,6 +378,13 @@ def looked(root: Path, asked: Asked) -> Any:
 
 def log_of(root: Path) -> list[str]:
     return sorted(entry.name for entry in (root / "t/_delta_log").iterdir())
+
+
+@pytest.mark.parametrize("name", ["floats", "a text for a measure"])
+def test_measures_that_have_to_change_are_not_called_exact_as_well(tmp_path: Path, name: str):
+    lake_with(tmp_path, CASES[name].write)
+    found = looked(tmp_path, CASES[name].asked).findings
+    assert [one.weight for one in found if one.subject is Subject.MEASURES] == [Weight.CHANGE]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

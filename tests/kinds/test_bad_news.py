@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.command_line.session import DONE, FOUND, OTHER
-from backfill_assets.core.replay import Audit, Replay, Verdict
+from backfill_assets.core.audited import Audit, Audited, Verdict
 from backfill_assets.orchestration.asset.lateness import CHECK as LATE
 from backfill_assets.orchestration.nightly.freshness import watch_job_name
 from backfill_assets.revenue.landing import LEDGER
@@ -186,8 +186,8 @@ def test_a_night_that_finds_nothing_anywhere_is_refused_by_name(tmp_path):
 
 
 def test_days_that_were_not_compared_do_not_come_out_as_they_were_published():
-    moved = [Replay(day, Verdict.INPUTS_MOVED, "v1") for day in DAYS[:2]]
-    same = Replay(DAYS[2], Verdict.SAME, "v1")
+    moved = [Audited(day, Verdict.INPUTS_MOVED, "v1") for day in DAYS[:2]]
+    same = Audited(DAYS[2], Verdict.SAME, "v1")
 
     assert Audit("t", "1", "v1", tuple(moved), published=2).sentence.startswith(
         "None of 2 published days was compared."

@@ -4,6 +4,7 @@ The next grain or way is one line.
 """
 
 import re
+from collections.abc import Callable
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -16,10 +17,10 @@ from rich.console import Console
 
 from backfill_assets import CorrectableAsset, correctable_asset
 from backfill_assets.command_line.printing import print_plan
+from backfill_assets.core.audited import Audit
 from backfill_assets.core.facts import Approved, RunRequested, Swapped
 from backfill_assets.core.given import days_given
 from backfill_assets.core.next_step import Stuck
-from backfill_assets.core.replay import Audit
 from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import Step
 from backfill_assets.core.window import Window
@@ -59,6 +60,7 @@ from tests.kinds.carrying import (
     from_function,
     story_at,
 )
+from tests.profiles import every_write
 
 pytestmark = pytest.mark.dagster
 
@@ -459,14 +461,15 @@ def test_a_slot_that_was_computed_while_its_state_was_swapped_is_not_published(a
 
 
 def test_nightly_may_publish_at_any_write_of_a_cut_over_and_no_slot_stays_computed_from_what_is_gone(
-    at_gate: Story, tmp_path: Path
+    at_gate: Story, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     correction = correction_of(at_gate)
     correction.approve()
     time_passes(at_gate, 8)
     with (counted := at_gate.lake.copy(tmp_path / "counted")).killed_at_write(0) as writes:
         counted.correction(correction.id, by="ada").cut_over()
-    for number in range(1, len(writes) + 1):
+    record_property("writes", len(writes))
+    for number in range(1, len(writes) + 1, every_write(3)):
         there = Story(at_gate.kind, at_gate.lake.copy(tmp_path / f"killed-{number}"))
         with there.lake.killed_at_write(number):
             there.lake.correction(correction.id, by="ada").cut_over()
@@ -615,7 +618,9 @@ def test_an_adopted_table_begins_where_its_history_does(story: Story) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_each_write_a_correction_is_carried_on_to_the_same_content(tmp_path: Path) -> None:
+def test_killed_at_each_write_a_correction_is_carried_on_to_the_same_content(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     story = story_at(tmp_path, DAILY, 2)
     right = wrong(story, 2)
 
@@ -625,8 +630,11 @@ def test_killed_at_each_write_a_correction_is_carried_on_to_the_same_content(tmp
         fields = {"reason": "Counted twice.", "waves": {"max_days": 2}}
         (lake.correction(known[0]) if known else lake.correct(*ends, **fields)).through()
 
-    killed = [Story(DAILY, lake) for lake in story.lake.killed_at_each_write(told, tmp_path / "killed")]
-    assert len(killed) > 20
+    every = every_write(6)
+    copies = story.lake.killed_at_each_write(told, tmp_path / "killed", every=every)
+    killed = [Story(DAILY, lake) for lake in copies]
+    record_property("writes", every * len(killed))
+    assert len(killed) > 20 / every
     assert [one.balances() for one in killed] == [right] * len(killed)
     assert all(map(sound, killed))
     assert story.balances() == [20, 40, 60]

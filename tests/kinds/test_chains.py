@@ -1,6 +1,5 @@
 """Corrections of tables that read each other, as one: staged from staged, approved together, cut over in order."""
 
-import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from backfill_assets.testing import TestLake
 from backfill_assets.testing.correction import TestCorrection
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.kinds.tables_in_a_row import DAYS_THERE, NOW, day, days, doubled, location, orders
+from tests.profiles import every_write
 
 TABLES = ("daily", "trailing", "weekly")
 REPORTS = ("both", "by_week")
@@ -195,8 +195,6 @@ PARTS = {
     "approved, cut over, reports rebuilt": Part(cut_over, "at_gate", ends_right=True),
     "rolled back": Part(back, "swapped", holds_reports=False),
 }
-EVERY = 1 if os.environ.get("BACKFILL_EVERY_WRITE") else 6
-"""Every write takes many minutes: by default one in six is killed, each time others."""
 
 
 @pytest.mark.slow
@@ -207,14 +205,17 @@ def test_a_chain_that_is_killed_is_carried_on(
     tmp_path: Path,
     part: Part,
     request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
 ):
     wrong, lake = read(original), request.getfixturevalue(part.begins)
     counted = lake.copy(tmp_path / "counted")
     with counted.killed_at_write(0) as writes:
         part.tell(counted)
-    first = random.randrange(EVERY) + 1
+    every = every_write(12)
+    first = random.randrange(every) + 1
+    record_property("writes", len(writes))
 
-    for number in range(first, len(writes) + 1, EVERY):
+    for number in range(first, len(writes) + 1, every):
         killed = lake.copy(tmp_path / f"killed-{number}")
         with killed.killed_at_write(number, after=bool(number % 2)):
             part.tell(killed)

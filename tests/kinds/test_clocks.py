@@ -16,11 +16,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from backfill_assets.core.audited import versions_of
 from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.next_step import Finished, WaitUntil
 from backfill_assets.core.notice import Notice
 from backfill_assets.core.plan import Plan, PlannedInputs, Request
-from backfill_assets.core.replay import versions_of
 from backfill_assets.core.sampling import Sample
 from backfill_assets.core.slots import Grain
 from backfill_assets.core.steps import NoticeKind, Outcome, Step

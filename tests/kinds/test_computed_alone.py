@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from backfill_assets import LakeResource, Source
+from backfill_assets.core.audited import same_alone
 from backfill_assets.core.facts.staging import DaysStaged
 from backfill_assets.core.plan import Request
-from backfill_assets.core.replay import same_alone
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.asset.alone import tried_alone
 from backfill_assets.orchestration.driving.in_process import Driver

@@ -23,7 +23,7 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.errors.correction import SourceDayMissing
 from backfill_assets.errors.failure import DaysFailed, Failure, failure_of
-from backfill_assets.errors.runs import NightlyIncomplete, SweepIncomplete
+from backfill_assets.errors.runs import NightlyIncomplete, ReportsFailed, SweepIncomplete
 from backfill_assets.orchestration.nightly.publish import MARKED
 from backfill_assets.testing import TestLake
 from tests.foreign.project import commanded
@@ -61,6 +61,7 @@ REASONS: dict[str, tuple[Callable[[list[date]], Mapping[date, Failure]], str]] =
 TOLD: dict[str, Callable[[Mapping[date, Failure]], str]] = {
     "a wave": lambda why: str(DaysFailed("daily_orders", why, 0)),
     "a nightly": lambda why: str(NightlyIncomplete("daily_orders", {**why})),
+    "reports that follow a consumer": lambda why: str(ReportsFailed("daily_orders", {**why})),
     "a sweep": lambda why: str(
         SweepIncomplete("daily_orders", {str(day): BackfillAssetsError(one.message) for day, one in why.items()})
     ),

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from backfill_assets.command_line import app
+from backfill_assets.core.audited import conclude, days_to_recompute
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.figures import Figures, figures
 from backfill_assets.core.onset import findings
-from backfill_assets.core.replay import conclude, days_to_replay
 from backfill_assets.core.sampling import sample_size, sampling_order
 from backfill_assets.core.waves import WavePolicy, ordered_waves
 from tests.kinds.stranger import FACTOR, ORDERS, Stranger, days, location, orders, stranger_at
@@ -108,7 +108,7 @@ def test_what_is_computed_of_nothing_is_nothing() -> None:
     assert figures(none, none, keys=[], measures=[], days=[]).mean_absolute_share(None) == 0
     assert Figures.from_json(by_rows.as_json()) == by_rows
     assert findings("orders", []) == ()
-    assert days_to_replay([], 5, "a") == []
+    assert days_to_recompute([], 5, "a") == []
     assert conclude("orders", "a", "v1", [], []).sentence == "No day is published yet."
     empty = pl.DataFrame(schema={"day": pl.Date, "market": pl.String})
     assert sampling_order(empty, keys=["day", "market"], strata=["market"], seed="a").is_empty()

@@ -158,7 +158,7 @@ LOADED = """
 import sys
 from backfill_assets.orchestration.asset.table_definition import tables_in
 from backfill_assets.revenue.definitions import defs
-(definition,) = tables_in(defs).values()
+definition = tables_in(defs)["fct_daily_revenue"]
 known = {"days": definition.slots.partitions_def, **{one.name: one.partitions_def for one in definition.reports.assets}}
 print(*(f"{name} {one.get_num_partitions()} {one.get_first_partition_key()} {one.get_last_partition_key()}"
         for name, one in known.items()), sep="\\n")

@@ -37,6 +37,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "preview": (["REQUEST"], 0),
     "plan": (["REQUEST"], 0),
     "open": (["REQUEST"], 0),
+    "pace": ([ID, "--at-once", "4", *ADA], 0),
     "run": ([ID], 3),
     "approve": ([ID, *ADA], 0),
     "cut-over": ([ID], 0),
@@ -55,7 +56,17 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "as-reported": (["fct_daily_revenue", "--at", "2026-01-24"], 0),
     "adopt": (["fct_daily_revenue", "--check"], 0),
     "storage-cost": (["--page"], 0),
+    "retention": (["--page"], 0),
+    "scrub": ([], 0),
+    "restore": (["raw_transactions"], 0),
+    "purge-landing": ([], 0),
     "repair": ([], 0),
+    "consume": (["intraday_revenue"], 0),
+    "consumers": ([], 0),
+    "feed": (["raw_transactions"], 2),
+    "replay": (["intraday_revenue", "--to", "commit 1", *ADA[:2]], 0),
+    "erase": (["--customer", "nobody-4711", "--reason", "letter", "--by", "Ada Lovelace"], 0),
+    "expire-personal-data": (["--before", "2026-01-06", "--by", "Ada Lovelace"], 0),
     "serve": ([], 0),
 }
 REFUSED: dict[str, list[str]] = {
@@ -78,7 +89,17 @@ REFUSED: dict[str, list[str]] = {
     "as-reported": ["fct_daily_revenue", "--at", "yesterday"],
     "adopt": ["nowhere", "--check"],
     "storage-cost": ["--prices", "nowhere.toml"],
+    "retention": ["too", "much"],
+    "scrub": ["--part", "3"],
+    "restore": ["nowhere"],
+    "purge-landing": ["too", "much"],
     "repair": ["nowhere"],
+    "consume": ["nowhere"],
+    "consumers": ["too", "much"],
+    "feed": ["nowhere"],
+    "replay": ["nowhere", "--to", "commit 1"],
+    "erase": ["--customer", "nobody-4711"],
+    "expire-personal-data": ["--before", "yesterday"],
     "serve": ["--host", "0.0.0.0"],
     **{
         name: ["20991231", *more]
@@ -87,6 +108,7 @@ REFUSED: dict[str, list[str]] = {
             **dict.fromkeys(("approve", "abandon"), ADA),
             "roll-back": (*ADA, "--all"),
             "decommission": ("--now", *ADA[:2]),
+            "pace": ("--pause", *ADA),
         }.items()
     },
 }

@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "a list for a country": ("ndjson", holding("country", '["DE"]'), "country as list"),
     "an object for a customer": ("ndjson", holding("customer_id", "{}"), "customer_id as object"),
     "a number for a time": ("ndjson", holding("occurred_at", "1767960000"), "occurred_at as number"),
-    "a boolean for an amount": ("ndjson", holding("amount", "true"), "t1 with true"),
+    "a boolean for an amount": ("ndjson", holding("amount", "true"), "t1 with a text of 4 characters"),
     "another encoding, unmarked": ("ndjson", ndjson().decode().encode("utf-16-le"), "at line 1"),
     "half of a character": ("ndjson", holding("customer_id", '"c\\ud83d"'), "at line 1"),
     "half of a character as a name": ("ndjson", ndjson('"c\\ud83d": "1"'), "at line 1"),

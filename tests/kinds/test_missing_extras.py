@@ -20,13 +20,15 @@ from backfill_assets.revenue.exports import Book, workbook
 from backfill_assets.runbook import stating
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import Lake
+from backfill_assets.storage.parquet_pages import refuse_without_reader
 from backfill_assets.storage.records import Records
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.installed import ROOT, Shop
+from tests.topics import KEY, payments
 
 NOT_INSTALLED = [
     *("altair", "vl_convert", "apprise", "xlsxwriter", "starlette", "uvicorn", "dagster_webserver"),
-    *("pandera", "currency_converter", "duckdb", "pyarrow", "pandas", "numpy"),
+    *("pandera", "currency_converter", "duckdb", "pyarrow", "pandas", "numpy", "confluent_kafka"),
 ]
 BLOCKED = f"""
 import sys
@@ -93,6 +95,18 @@ def statement_signed(house: Path) -> str:
     return str(refused.value)
 
 
+def topic_read(house: Path) -> str:
+    with pytest.raises(ExtraMissing) as refused:
+        payments("payments").feed(Records(Lake(str(house / "lake"))), KEY, NOW)
+    return str(refused.value)
+
+
+def pages_searched(_house: Path) -> str:
+    with pytest.raises(ExtraMissing) as refused:
+        refuse_without_reader()
+    return str(refused.value)
+
+
 USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "bars": ("pages", "altair", bars_drawn),
     "lines": ("pages", "vl_convert", lines_drawn),
@@ -101,6 +115,8 @@ USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "an object store": ("object-store", "pyarrow", store_read),
     "the console": ("console", "uvicorn", console_served),
     "a signed statement": ("attest", "cryptography", statement_signed),
+    "the bytes of Parquet files": ("personal-data", "pyarrow", pages_searched),
+    "a topic": ("kafka", "confluent_kafka", topic_read),
     "a workbook": ("demo", "xlsxwriter", book_made),
 }
 

@@ -22,6 +22,7 @@ MACHINES = {
     "runbook/context.py",  # what the machine's clock showed at the time that is told
     "storage/commits.py",  # logs of tables go by the machine's clock
     "storage/table.py",
+    "command_line/consumers.py",  # how long a consumer is behind a log, whose commits go by it
     "revenue/partitions.py",  # Dagster's partitions go by it, and are moved by how far the clock that is told is away
     "testing/place.py",  # the time of a test that tells none
 }

@@ -21,13 +21,16 @@ from backfill_assets.errors.repairing import TableNotInLake
 from backfill_assets.runbook import cut_over, roll_back
 from backfill_assets.runbook.repairing import Lost, Repair, repair, take_over
 from backfill_assets.storage import syncing
+from backfill_assets.storage.commits import Change, attempt
 from backfill_assets.storage.layout import LOG, SET_ASIDE
 from backfill_assets.storage.opening import open_any
 from backfill_assets.storage.repairing import REPAIRED, folder_of
+from backfill_assets.storage.snapshot import Snapshot
 from tests.forgetting_disk import forgetting
 from tests.runbook.killing import corrected, rolled_back
 from tests.runbook.test_power_cut import assert_corrected_once
 from tests.runbook.world import SOURCE, TABLE, World, copy_of, day, world_at
+from tests.stores import InBucket
 
 AT = datetime(2026, 1, 24, 6, tzinfo=UTC)
 ID = "20260123"
@@ -153,12 +156,16 @@ def test_a_damaged_log_stops_its_table_and_is_set_aside_and_the_rest_of_it_is_re
     kept = {Path(moved).name: (world.root / moved).read_bytes() for moved in done.moved}
     assert kept == {Path(path).name: damaged[f"{table}/{path}"] for path in found.damage.aside}
     assert all(SET_ASIDE in moved for moved in done.moved)
-    assert open_any(folder).version() == newest
+    after = newest + (harm is empty_with_checkpoint)  # delta-rs commits nothing where the newest entry is gone
+    assert open_any(folder).version() == after
     now = pl.read_delta(str(place))
     assert now.sort(now.columns).equals(before.sort(before.columns))
     taken_by = [json.loads(line) for entry in entries(place)[len(entries(place)) - lost :] for line in entry.open()]
     assert sum(REPAIRED in action.get("commitInfo", {}) for action in taken_by) == lost
     assert looked(world) == []
+    anything = Change(metadata={"of": "a test"})
+    assert attempt(Snapshot(open_any(folder), folder, pl.Schema()), anything) is not None
+    assert open_any(folder).version() == after + 1
 
 
 def without_its_beginning(table: Path) -> None:
@@ -188,6 +195,10 @@ def made_anew(table: Path) -> None:
 UNDECIDED: Mapping[str, tuple[Harm, str]] = {
     "a hole": (harmed(1, nothing), "later ones are built on it. Bring it back from a copy"),
     "a hole below an empty one": (each(harmed(0, nothing), harmed(2, nothing)), "later ones are built on it"),
+    "the newest entry below a checkpoint": (
+        lambda table: (checkpoint(table), entries(table)[-1].unlink()),
+        "is missing, and nothing can be committed after its checkpoint. Bring it back",
+    ),
     "a missing entry": (lambda table: entries(table)[-2].unlink(), "is missing, and later ones are built on it"),
     "a checkpoint that is needed": (without_its_beginning, "cannot be read leaves needed. Bring it back from a copy"),
     "half an entry of others": (of_others, r"written by other software \(delta-rs"),
@@ -326,3 +337,22 @@ def test_whatever_commit_the_power_is_cut_in_it_is_repaired_and_carried_on_to_th
         rolled_back(there)
         assert there.content()[day(6)] == 106, state
     assert len(cuts) > 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", [TABLE, LEDGER, STAGED])
+def test_what_somebody_cut_short_in_a_bucket_is_set_aside_there_as_well(told: World, bucket: InBucket, table: str):
+    world = copy_of(told, bucket)
+    newest = max((bucket / table / LOG).rglob("*.json"))
+    left = half(newest.read_bytes())
+    newest.write_bytes(left)
+
+    (found,) = looked(world)
+    assert (found.damage.table, found.damage.refused) == (table, "")
+    (done,) = looked(world, commit=True)
+    assert [(bucket / moved).read_bytes() for moved in done.moved] == [left]
+    assert looked(world) == []
+    if table == TABLE:
+        cut_over(world.step_context(), ID, again=True)
+    corrected(world)
+    assert world.content() == world.right

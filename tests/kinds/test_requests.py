@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from backfill_assets.core.window import Window
 from backfill_assets.errors.base import BadInput
-from backfill_assets.errors.request import RequestFaulty
+from backfill_assets.errors.request import RequestFaulty, RequestUnreadable
 from backfill_assets.orchestration.correction.opening import (
     EstimateConfig,
     ExpectConfig,
@@ -25,7 +25,7 @@ from backfill_assets.orchestration.correction.opening import (
 )
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.revenue.definitions import defs
-from backfill_assets.runbook.request import read_request, request_of, request_schema, request_text
+from backfill_assets.runbook.request import read_request, read_request_file, request_of, request_schema, request_text
 from backfill_assets.runbook.request_model import EstimateFields, ExpectFields, RequestFields, WaveFields
 from tests.e2e.house import House
 from tests.e2e.shop import open_shop
@@ -278,6 +278,16 @@ FILES: dict[str, tuple[Any, str]] = {
     "broken YAML": (lambda file: file.write_text(FAULTS["broken YAML"][0]), "RequestUnreadable"),
     "three faults": (lambda file: file.write_text("table: a\nwindw: {}\napproval: soon\n"), "RequestFaulty"),
 }
+
+
+ENCODINGS = {"utf-16": "UTF-16", "utf-16-be": "not UTF-8", "latin-1": "line 1 is not UTF-8"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_file_in_another_encoding_is_told_which(tmp_path: Path, encoding: str):
+    (file := tmp_path / "request.yaml").write_bytes("reason: Rückgabe\n".encode(encoding))
+    with pytest.raises(RequestUnreadable, match=ENCODINGS[encoding]):
+        read_request_file(file)
 
 
 @pytest.mark.dagster

@@ -76,6 +76,11 @@ WRONG_PRICES = {
 }
 
 
+def test_what_costs_nothing_may_be_said_so(tmp_path):
+    (tmp_path / "prices.toml").write_text(f"{HEAD}[tiers]\na = 0{BROKER}")
+    assert prices_of(tmp_path / "prices.toml").tiers["a"] == 0
+
+
 @pytest.mark.parametrize("text", WRONG_PRICES.values(), ids=WRONG_PRICES)
 def test_prices_that_cannot_be_are_refused_by_file(tmp_path, text):
     (tmp_path / "prices.toml").write_text(text)

@@ -76,6 +76,8 @@ VERDICTS: dict[str, Verdict] = {
     "test_carried_state::WINDOWS": refused,
     "test_previewed::KINDS": accepted,
     "test_previewed::REFUSED": refused,
+    "test_messages::READ": accepted,
+    "test_messages::SET_ASIDE": refused,
     "test_adopting::CASES": as_looked_at,
 }
 

@@ -85,7 +85,7 @@ def test_no_invalid_row_of_the_example_is_taken_in(switch: Callable[[], Any]):
     rows = landed([transaction("t1", currency="eur")])
     with switch():
         kept, reasons = frames_of(
-            TRANSACTIONS, [LandedFile(FRIDAY, "transactions/a.csv", "", rows)], {FRIDAY: 1}, KEY, NOTHING
+            TRANSACTIONS, [LandedFile(FRIDAY, "transactions/a.csv", "", rows)], {FRIDAY: 1}, {FRIDAY: KEY}, NOTHING
         )
         with pytest.raises(pa.errors.SchemaErrors):
             checked("fx_rates", fx_rates({(FRIDAY, "USD"): "-1"}))

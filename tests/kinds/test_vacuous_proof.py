@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from backfill_assets.core.audited import Audited, Verdict, conclude
 from backfill_assets.core.check import Check
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
-from backfill_assets.core.replay import Replay, Verdict, conclude
 from backfill_assets.errors.base import BadInput
 from backfill_assets.errors.validation import ColumnsMissing
 from tests.core.validated import validate
@@ -219,8 +219,8 @@ def test_a_proof_says_over_how_much_it_held() -> None:
 
 
 def test_an_audit_of_days_whose_inputs_moved_does_not_say_that_they_come_out_alike() -> None:
-    moved = conclude("fact", "a", "v2", [Replay(day, Verdict.INPUTS_MOVED, "v2") for day in DAYS[:5]], [])
-    alike = conclude("fact", "a", "v2", [Replay(day, Verdict.SAME, "v2", rows=4) for day in DAYS[:5]], [])
+    moved = conclude("fact", "a", "v2", [Audited(day, Verdict.INPUTS_MOVED, "v2") for day in DAYS[:5]], [])
+    alike = conclude("fact", "a", "v2", [Audited(day, Verdict.SAME, "v2", rows=4) for day in DAYS[:5]], [])
 
     assert "5 days computed again" not in moved.sentence
     assert "5 days were published from other inputs" in moved.sentence

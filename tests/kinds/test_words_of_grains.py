@@ -28,11 +28,11 @@ from backfill_assets.command_line.planning import print_waves
 from backfill_assets.command_line.printing import print_nightly, print_plan
 from backfill_assets.command_line.status import print_statuses
 from backfill_assets.command_line.work import Published
+from backfill_assets.core.audited import Audited, Verdict
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.facts import summary_of
 from backfill_assets.core.next_step import StageWaves, next_step
 from backfill_assets.core.plan import Plan, Request
-from backfill_assets.core.replay import Replay, Verdict
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.slots import Grain
 from backfill_assets.core.window import Window
@@ -203,7 +203,7 @@ def audited(told: Told) -> Iterator[str]:
     assert proposed.window.first in set(told.published.published)
     yield Path(ran.output["request"]).read_text("utf-8")
     yield from (found["sentence"] for found in ran.output["findings"])
-    yield from (Replay(told.plan.window.first, verdict, "v1", "1 row", 1, told.grain).sentence for verdict in Verdict)
+    yield from (Audited(told.plan.window.first, verdict, "v1", "1 row", 1, told.grain).sentence for verdict in Verdict)
 
 
 def reconciled(told: Told) -> Iterator[str]:

@@ -31,6 +31,7 @@ from backfill_assets.runbook.opening import try_again
 from backfill_assets.runbook.settling import TAKE, settle
 from backfill_assets.runbook.watermark_steps import advance_holder
 from backfill_assets.storage.retention import maintain
+from backfill_assets.storage.swap import Manifest
 from tests.machine.model import NOTHING, Case, Model, Reasons, Swap
 from tests.machine.world import (
     LAST_TO_COME,
@@ -239,9 +240,7 @@ class CorrectionMachine(RuleBasedStateMachine):
 
     def compared(self, case: Case, number: int, swap: Swap) -> None:
         """A swap took from live what was there, and what was certified; whoever wrote meanwhile is not written over."""
-        manifest = [
-            one for one in self.world.records.ledger.manifests(case.name)[case.name] if one.swap_count == number
-        ][-1]
+        manifest = self.manifest_of(case, number)
         for of in manifest.days:
             retired = {file.path for file in manifest.retired if file.day == of}
             assert retired == self.model.names(of), f"swap {number} of {case.name} took from {of} what was not there"
@@ -323,9 +322,15 @@ class CorrectionMachine(RuleBasedStateMachine):
         fact = self.planned(case, number)
         inside = {of for of in fact.days if of in case.inside}
         rest = {*fact.days} - inside
+        so = frozenset(fact.days) - {*self.manifest_of(case, number).days}
         if fact.step is Step.CUT_OVER:
-            return Swap(case, into=tuple(sorted(rest)), again=tuple(sorted(inside)))
-        return Swap(case, back=tuple(sorted(inside)), again=tuple(sorted(rest)))
+            return Swap(case, into=tuple(sorted(rest)), again=tuple(sorted(inside)), so=so)
+        return Swap(case, back=tuple(sorted(inside)), again=tuple(sorted(rest)), so=so)
+
+    def manifest_of(self, case: Case, number: int) -> Manifest:
+        """What was planned of a swap, last."""
+        known = self.world.records.ledger.manifests(case.name)[case.name]
+        return [one for one in known if one.swap_count == number][-1]
 
     def look(self, written: Mapping[int, tuple[set[str], set[str], dict]], *, by_us: bool) -> None:
         """Live as a stranger reads it is what the model says; it hears of the files."""

@@ -55,12 +55,16 @@ class Case:
 
 @dataclass
 class Swap:
-    """What one swap will do: days that come in from the staged version, go back, or are put right again."""
+    """What one swap will do: days that come in from the staged version, go back, or are put right again.
+
+    Days that were ``so`` already when it was planned are not touched, whatever comes before it is declared.
+    """
 
     case: Case
     into: tuple[date, ...] = ()
     back: tuple[date, ...] = ()
     again: tuple[date, ...] = ()
+    so: frozenset[date] = frozenset()
 
 
 @dataclass
@@ -98,17 +102,20 @@ class Model:
             came, was, earlier = case.as_live(of), self.live.get(of), case.inside.get(of)
             known = earlier is not None and self.names(of) == earlier.after.names
             case.inside[of] = Inside(earlier.before if earlier and known else was, came)
-            self._leave(case, of, came, commit)
+            self._leave(swap, of, came, commit)
         for of in swap.back:
-            self._leave(case, of, case.inside.pop(of).before, commit)
+            self._leave(swap, of, case.inside.pop(of).before, commit)
         for of in swap.again:
             if of in case.inside:
                 case.inside[of].before = self.live.get(of)
-            self._leave(case, of, case.left[of].seen, commit)
+            self._leave(swap, of, case.left[of].seen, commit)
 
-    def _leave(self, case: Case, of: date, seen: Seen | None, commit: int) -> None:
+    def _leave(self, swap: Swap, of: date, seen: Seen | None, commit: int) -> None:
+        case = swap.case
         is_let_go = of in case.left and self.names(of) == (seen or NOTHING).names
         case.left[of] = Left(seen, case.left[of].commit if is_let_go else commit)
+        if of in swap.so:
+            return
         self.live.pop(of, None)
         if seen:
             self.live[of] = seen

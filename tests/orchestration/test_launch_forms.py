@@ -15,10 +15,10 @@ from tests.orchestration.webserver import REPOSITORY, Ask, asking
 
 pytestmark = pytest.mark.dagster
 
-# The next code location is one line: its module, the tables whose corrections it has, what is no table's.
+# The next code location is one line: its module, the tables whose corrections it has, its consumers.
 LOCATIONS = {
-    "the example": ("backfill_assets.revenue.definitions", ("fct_daily_revenue",)),
-    "tables of others": ("tests.orchestration.others", ("sales", "Finance__eu__by_hour")),
+    "the example": ("backfill_assets.revenue.definitions", ("fct_daily_revenue",), ("intraday_revenue",)),
+    "tables of others": ("tests.orchestration.others", ("sales", "Finance__eu__by_hour"), ()),
 }
 # Values that are wrong whatever the ledger says: the form of which job, the field, what was typed.
 WRONG = {
@@ -54,6 +54,7 @@ class Offered:
 
     ask: Ask
     tables: tuple[str, ...]
+    consumers: tuple[str, ...]
     lists: Mapping[str, Any]
 
     def form(self, job: str, *assets: str) -> Any:
@@ -73,10 +74,10 @@ def selector(job: str, assets: tuple[str, ...] = ()) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", params=LOCATIONS)
 def offered(request, tmp_path_factory):
-    module, tables = LOCATIONS[request.param]
+    module, tables, consumers = LOCATIONS[request.param]
     home = str(tmp_path_factory.mktemp("home"))
     with dg.DagsterInstance.local_temp(home) as instance, asking(instance, module) as ask:
-        yield Offered(ask, tables, ask(LISTS, s=REPOSITORY))
+        yield Offered(ask, tables, consumers, ask(LISTS, s=REPOSITORY))
 
 
 def launchable(offered: Offered) -> list[tuple[str, ...]]:
@@ -158,7 +159,7 @@ def test_everything_in_a_list_is_named_after_its_table_and_described_and_a_sched
     for kind in ("jobs", "schedules", "sensors"):
         ours = [one for one in offered.lists[kind] if one["name"] != "__ASSET_JOB"]
         assert [one["name"] for one in ours if not one["description"]] == []
-        assert [one["name"] for one in ours if not one["name"].startswith(offered.tables)] == []
+        assert [one["name"] for one in ours if not one["name"].startswith(offered.tables + offered.consumers)] == []
     told = {one["name"]: one["pipelineName"] for one in offered.lists["schedules"]}
     assert told == {f"{job}_schedule": job for job in told.values()}
 

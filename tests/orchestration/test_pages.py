@@ -1,5 +1,7 @@
 """The reconciliation page is one file that needs nothing else, and tells what the ledger and the certificate say."""
 
+import csv
+import io
 import logging
 import re
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from backfill_assets import runbook
 from backfill_assets.core.check import Check, Clause
 from backfill_assets.core.events import Event, fact_of
 from backfill_assets.core.figures import OTHERS, Figures, figures
+from backfill_assets.core.formats import span_told
 from backfill_assets.core.next_step import next_step
 from backfill_assets.core.plan import Request
 from backfill_assets.core.sampling import Cell, Sample, SampledRow
@@ -129,6 +132,10 @@ def test_the_page_tells_everything_that_happened_and_what_is_next_in_the_words_o
     assert len(events) > 4
     for event in events:
         assert read_as(event.fact.summary()) in " ".join(shown.split())
+    largest = at.progress(correction).plan.inputs.largest
+    assert largest is not None
+    told = span_told(largest.days)
+    assert f"Could be corrected when it was opened {told}" in " ".join(shown.split())
     assert read_as(sentence_of(correction, next_step(at.progress(correction), at.now))) in " ".join(shown.split())
 
 
@@ -187,6 +194,34 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path):
     assert "&lt;script&gt;" in html
     assert "'=cmd|calc" in sample_csv(a_sample(correction))
     assert ",-1.0000" in sample_csv(a_sample(correction))
+
+
+SHOWN = {
+    "=1+1": "'=1+1",
+    "+49 30": "'+49 30",
+    "-x": "'-x",
+    "@a": "'@a",
+    "\tx": "'\tx",
+    "\rx": "'\rx",
+    "-1.0000": "-1.0000",
+    "+.5": "+.5",
+    "-": "'-",
+    "a,b": "a,b",
+    'a "b"': 'a "b"',
+    "two\nlines": "two\nlines",
+    "": "",
+}
+
+
+def test_a_spreadsheet_takes_no_source_row_for_a_formula():
+    lines = tuple({"text": text, "n": str(n)} if n else {"text": text} for n, text in enumerate(SHOWN))
+    sample = Sample("c", 1, 1, len(lines), (SampledRow({"day": "2026-01-05", "text": "of the key"}, (), lines),))
+
+    rows = [*csv.DictReader(io.StringIO(sample_csv(sample)))]
+
+    assert [row["text"] for row in rows] == [*SHOWN.values()]
+    assert {row["day"] for row in rows} == {"2026-01-05"}
+    assert [row["n"] for row in rows] == ["", *map(str, range(1, len(SHOWN)))]
 
 
 def test_a_page_that_cannot_be_written_stops_no_step(tmp_path, caplog):

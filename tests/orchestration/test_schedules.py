@@ -93,8 +93,21 @@ def test_the_sweep_drops_what_is_due_or_abandoned_and_nothing_else(daemon):
 
 def test_everything_that_has_to_happen_regularly_runs_by_the_clock_unless_somebody_stops_it():
     running = {one.job_name for one in defs.schedules if one.default_status is dg.DefaultScheduleStatus.RUNNING}
-    regular = ("nightly", "retention_sweep", "reconcile", "audit", "maintenance", "watch")
-    assert running == {f"{FACT}__{name}" for name in regular}
+    regular = (
+        "nightly",
+        "retention_sweep",
+        "reconcile",
+        "audit",
+        "maintenance",
+        "watch",
+        "keeping",
+        "scrub",
+        "purge_landing",
+        "expire_personal_data",
+    )
+    hourly = {f"intraday_revenue__{name}" for name in ("retention_sweep", "maintenance")}
+    assert running - hourly == {f"{FACT}__{name}" for name in regular}
+    assert hourly <= running
 
 
 def test_limits_that_leave_nightly_no_place_are_named():

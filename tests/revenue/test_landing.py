@@ -164,7 +164,8 @@ def test_a_parquet_column_of_another_type_is_refused(tmp_path, column):
 def test_an_amount_in_csv_must_be_exact(tmp_path, amount):
     drop_csv(tmp_path, FRIDAY, [csv_line("t1"), csv_line("t2", amount=f'"{amount}"')])
 
-    assert f"t2 with {amount}" in str(refusal(tmp_path, source.UnusableAmounts))
+    told = "a text of 3 characters" if amount == "ten" else amount  # it may as well be somebody's name
+    assert f"t2 with {told}" in str(refusal(tmp_path, source.UnusableAmounts))
 
 
 @pytest.mark.parametrize("amount", [float("nan"), float("inf"), 1.23456, 0.1 + 0.2, 1e12 + 0.0001, 1e16])

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfill_assets.checks import from_units
 from backfill_assets.core.onset import findings
 from backfill_assets.revenue import sample
 from backfill_assets.revenue.fixings import rates_in_force
@@ -20,7 +22,6 @@ from tests.scenarios import fixings, raw_transactions, transaction
 
 FIRST = date(2026, 1, 5)
 CURRENCIES = ("EUR", "USD", "GBP", "JPY")
-TIE = Decimal("0.00005")
 
 
 def days(count: int) -> list[date]:
@@ -56,10 +57,12 @@ def histories(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[tuple[date, str], str
 
 def derived(raw: pl.DataFrame, table: dict[tuple[date, str], str]) -> dict[sample.Key, dict[str, object]]:
     known = {(currency, day): Decimal(rate).quantize(Decimal("1.00000000")) for (day, currency), rate in table.items()}
-    effective = sample._effective(raw.lazy(), MANIFEST.to_frame())
+    arrivals = MANIFEST.to_frame().select("day", "arrival", "declared")
+    arrivals = pl.concat([arrivals, raw.select("day", "arrival").unique()], how="diagonal")
+    effective = sample._effective(raw.lazy(), arrivals)
     keys = raw.select(FACT_KEY).unique()
     pairs = {key: sample.rate_pair(known, key[1], key[0]) for key in keys.iter_rows()}
-    return sample._derive(effective, keys, pairs)
+    return sample._derive(effective.collect(), pairs)
 
 
 @given(histories())
@@ -79,11 +82,26 @@ def test_no_right_history_raises_an_alarm(history: tuple[pl.DataFrame, dict[tupl
     assert findings("fact", observe(books)) == ()
 
 
-@pytest.mark.parametrize(("amount", "usd"), [("0.00005", "0.0000"), ("0.00015", "0.0002"), ("-0.00005", "-0.0000")])
-def test_ties_go_to_the_even_neighbour(amount: str, usd: str):
-    pair = sample.RatePair(Decimal(1), Decimal(1), FIRST, FIRST)
+@pytest.mark.parametrize(("units", "usd"), [(1, 0), (3, 2), (-1, 0), (-3, -2), (5, 2), (-5, -2), (0, 0)])
+def test_ties_go_to_the_even_neighbour(units: int, usd: int):
+    pair = sample.RatePair(Decimal("2.00000000"), Decimal("1.0"), FIRST, FIRST)
 
-    assert sample.in_usd(Decimal(amount), pair) == Decimal(usd)
+    assert sample.in_usd([units], pair) == [usd]
+
+
+@given(
+    st.integers(-(10**18) + 1, 10**18 - 1),
+    *[st.integers(1, 10**12).map(lambda units: Decimal(units).scaleb(-8))] * 2,
+)
+def test_a_value_in_usd_is_the_exact_one_rounded(units: int, currency: Decimal, usd: Decimal):
+    exact = Fraction(units) * Fraction(usd) / Fraction(currency)
+
+    assert sample.in_usd([units], sample.RatePair(currency, usd, FIRST, FIRST)) == [round(exact)]
+
+
+def test_money_keeps_every_digit():
+    assert f"{from_units(-123456789012345678901234567890123, sample.MONEY):f}" == "-12345678901234567890123456789.0123"
+    assert f"{from_units(-5, sample.MONEY):f}" == "-0.0005"
 
 
 def test_a_fixing_is_carried_seven_days_and_no_longer():

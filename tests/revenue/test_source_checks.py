@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.core.window import Window
 from backfill_assets.errors.correction import SourceUnfit
+from backfill_assets.errors.keeping import BeyondRetention
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.checks import verify_sources
 from backfill_assets.revenue.schemas import schema_of
@@ -197,10 +199,20 @@ def test_one_report_names_every_problem_of_every_day_and_the_largest_window_that
     }
 
 
-def test_days_beyond_what_a_source_keeps_are_refused_and_the_rest_is_offered(tmp_path):
-    ctx, correction = opened(source(tmp_path), retention_days={"raw_transactions": 14})
-    with pytest.raises(SourceUnfit, match="keeps 14 days only"):
-        verify_source(ctx, correction)
+def test_days_beyond_what_a_source_keeps_are_refused_at_the_opening_and_the_rest_is_offered(tmp_path):
+    records = source(tmp_path)
+    oldest = AT.date() - timedelta(days=14)
+    with pytest.raises(BeyondRetention, match="raw_transactions is kept for 14 days only") as refused:
+        opened(records, retention_days={"raw_transactions": 14})
+    assert f"can still be corrected is {oldest}..{DAYS[-1]}" in str(refused.value)
+    assert records.ledger.all_progress() == {}
+
+
+def test_days_whose_time_is_over_after_the_opening_are_refused_before_anything_is_staged(tmp_path):
+    ctx, correction = opened(source(tmp_path), retention_days={"raw_transactions": 18})
+    later = replace(ctx, now=ctx.now + timedelta(days=4))
+    with pytest.raises(SourceUnfit, match="keeps 18 days only"):
+        verify_source(later, correction)
     assert records_window(ctx, correction) == f"{AT.date() - timedelta(days=14)}..{DAYS[-1]}"
 
 

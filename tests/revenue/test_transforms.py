@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backfill_assets.revenue.errors import AmbiguousRates, MissingRates, RevenueTooLarge
 from backfill_assets.revenue.raw_log import TRANSACTIONS
-from backfill_assets.revenue.transforms import daily_revenue
+from backfill_assets.revenue.transforms import daily_revenue, hourly_revenue
 from tests.profiles import share_of_examples
 from tests.revenue.reference import half_even, in_usd
 from tests.revenue.shorthands import checked
@@ -173,3 +173,17 @@ def test_control_totals_are_per_arrival():
         (FRIDAY, 1, "GBP", 1, Decimal("-3.25")),
         (FRIDAY, 2, "EUR", 1, Decimal(1)),
     ]
+
+
+def test_the_hours_of_a_day_add_up_to_it():
+    rows = [transaction(f"t{n}", amount="0.0005", currency="GBP", occurred_at=at(n % 3)) for n in range(7)]
+    hours = hourly_revenue(raw_transactions(rows).lazy(), fx_rates(RATES).lazy())
+
+    checked("intraday_revenue", hours)
+    assert hours["hour"].to_list() == [0, 1, 2]
+    whole = hours.drop("hour").group_by("day", "currency", "country", "rate_currency", "rate_usd", "fixing_day").sum()
+    assert whole.select(revenue_of(rows).columns).equals(revenue_of(rows))
+
+
+def at(hour):
+    return datetime(FRIDAY.year, FRIDAY.month, FRIDAY.day, hour, 59, tzinfo=UTC)

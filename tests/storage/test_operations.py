@@ -10,6 +10,7 @@ from threading import local
 from typing import Any
 
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
 from backfill_assets.errors.store import FilesUndeleted
@@ -155,3 +156,19 @@ def test_files_that_cannot_be_deleted_are_told_of_as_such(tmp_path: Path):
     table = live_with(tmp_path / "t", {day(0): [1]})
     with injected(1, Fault.FAILS), pytest.raises(FilesUndeleted, match="what was not deleted is as it was"):
         table.folder.delete(["spare.parquet"])
+
+
+PASSING_OR_NOT = {
+    "a commit that was refused, whatever it says": (CommitFailedError("operation timed out"), False),
+    "a disk that is read-only, whatever it says": (OSError(errno.EROFS, "timed out"), False),
+    "too many open files": (OSError(errno.EMFILE, "Too many open files"), True),
+    "a store that is busy": (OSError("503 SlowDown"), True),
+    "a store that nobody answers for": (OSError("error sending request"), True),
+    "a fault of ours": (ValueError("not a number"), False),
+}
+
+
+@pytest.mark.parametrize("name", PASSING_OR_NOT)
+def test_what_may_be_gone_a_moment_later_is_told_from_what_stays(name: str) -> None:
+    error, passes = PASSING_OR_NOT[name]
+    assert can_pass(error) is passes

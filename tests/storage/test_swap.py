@@ -4,7 +4,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 from deltalake.transaction import AddAction, RemoveAction
 
 from backfill_assets.errors.lake import SchemasDiffer
@@ -17,7 +17,7 @@ from backfill_assets.errors.swaps import (
     SwapUnverified,
 )
 from backfill_assets.storage.layout import staged_folder
-from backfill_assets.storage.swap import Manifest, cut_over, plan_cut_over
+from backfill_assets.storage.swap import Manifest, cut_over, plan_cut_over, plan_roll_back, roll_back
 from backfill_assets.storage.swap_numbers import app_id
 from backfill_assets.storage.table import Change, Snapshot, Table
 from tests.storage.lakes import (
@@ -155,6 +155,34 @@ def test_a_number_that_another_swap_has_taken_is_not_taken_for_done(root):
     cut_over(live, one)
     with pytest.raises(SwapNumberTaken, match="2026-01-02"):
         cut_over(live, other)
+
+
+def restored_to_before(live: Table) -> None:
+    """Somebody sets the table back by one commit, with another tool."""
+    handle = DeltaTable(live.uri)
+    handle.restore(handle.version() - 1, commit_properties=CommitProperties(max_commit_retries=0))
+
+
+def test_a_swap_that_somebody_took_back_with_another_tool_has_happened_all_the_same(root):
+    live = live_with(root / "t", {day(0): [1]})
+    staged = staged_with(live, "a", {day(0): [10]})
+    there = planned_cut_over(live, staged, "a")
+    cut_over(live, there)
+    restored_to_before(live)
+    assert content(live) == {day(0): [1]}
+    assert cut_over(live, there) is None
+    assert content(live) == {day(0): [1]}
+
+
+def test_a_roll_back_that_somebody_took_back_with_another_tool_has_happened_all_the_same(root):
+    live = live_with(root / "t", {day(0): [1]})
+    swaps = [done_cut_over(live, staged_with(live, "a", {day(0): [10]}), "a")]
+    back = plan_roll_back(live.snapshot(), swaps, correction="a", swap_count=next_number(live, "a"), days=None)
+    roll_back(live, back)
+    restored_to_before(live)
+    assert content(live) == {day(0): [10]}
+    assert roll_back(live, back) is None
+    assert content(live) == {day(0): [10]}
 
 
 def test_a_swap_that_did_not_do_what_was_planned_is_not_called_a_success(root, monkeypatch):

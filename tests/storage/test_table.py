@@ -264,3 +264,9 @@ def test_a_commit_in_whose_place_another_writers_is_found_is_made_again(root, mo
     assert done is not None
     assert (done.number, done.retries) == (2, 1)
     assert content(table) == {day(0): [1]}
+
+
+def test_a_table_that_lacks_no_column_is_left_as_it_is(root):
+    table = live_with(root / "t", {day(0): [1]})
+    table.add_nullable_columns()
+    assert table.snapshot().commit == 1

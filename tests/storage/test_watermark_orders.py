@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfill_assets.core.holders import Reading, Use
 from backfill_assets.core.window import Window
 from backfill_assets.errors.watermarks import HolderUnknown, MarkBackwards, MarkBeyondData
 from backfill_assets.storage.layout import Lake
@@ -319,3 +320,24 @@ def test_watermarks_of_another_table_are_left_alone():
     marks.advance(NIGHTLY, TABLE, day(20), **BY)
     marks.hold("a", TABLE, [NIGHTLY], window(5, 9), **BY)
     assert marks.holders("other")[NIGHTLY].effective == day(20)
+
+
+def test_a_reader_that_nobody_registered_is_given_back_as_it_is_kept():
+    """Its use makes it known, as one from outside, for which no correction of ours has to wait."""
+    marks = marks_in_memory()
+    told = marks.use("notebook", TABLE, Use(None, day(3), 4, AT), by="ada")
+    assert told.external
+    assert told == marks.holders(TABLE)["notebook"]
+
+
+def test_a_swap_is_written_down_once_and_holds_whoever_reports_an_earlier_commit_later():
+    marks = marks_in_memory()
+    for _ in range(2):
+        marks.rewind("a", TABLE, window(5, 9), commit=7, **BY)
+    assert marks._rows.known["fact"].to_list() == ["swapped"]
+
+    marks.register(BILLING, TABLE, external=True, **BY)
+    told = marks.advance_verified(BILLING, TABLE, day(9), day(9), reading=Reading(commit=6), **BY)
+
+    assert (told.mark, told.effective) == (day(9), day(4))
+    assert marks.advance_verified(BILLING, TABLE, day(9), day(9), reading=Reading(commit=7), **BY).effective == day(9)

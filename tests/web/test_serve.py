@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from backfill_assets.command_line import app
 from tests.e2e.server import wait_until
 from tests.e2e.test_bad_input import assert_in_three_sentences
+from tests.sockets import listened_at
 from tests.web.served import Browser
 
 
@@ -53,6 +54,7 @@ def test_it_says_where_it_is_and_stops_when_it_is_told(tmp_path: Path):
         told = log.read_text()
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+", told)
         assert wait_until(lambda: _index(url), 60, "an answer").status == 200
+        assert {port: str(address) for port, address in listened_at(served.pid).items()} == {port: "127.0.0.1"}
     finally:
         served.send_signal(signal.SIGINT)
         assert served.wait(30) == 130, log.read_text()

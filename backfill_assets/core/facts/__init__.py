@@ -42,6 +42,7 @@ from backfill_assets.core.facts.staging import (
     DaysStaged,
     DaysToRestage,
     LaunchPostponed,
+    Paced,
     StagingCompleted,
     StagingStopped,
 )
@@ -59,7 +60,7 @@ PreparationFact = (
     | HolderWaived
     | Abandoned
 )
-StagingFact = DaysStaged | DaysFailed | StagingStopped | DaysToRestage | LaunchPostponed | StagingCompleted
+StagingFact = DaysStaged | DaysFailed | StagingStopped | DaysToRestage | LaunchPostponed | Paced | StagingCompleted
 GateFact = Validated | ValidationVoided | Approved | CutOverHeld
 PublicationFact = SwapPlanned | SwapRefused | Swapped | DecommissionStarted | Decommissioned
 DownstreamFact = PartitionsBuilt | ReportsRebuilt | Notified
@@ -107,6 +108,7 @@ __all__ = [
     "Measured",
     "Notified",
     "Opened",
+    "Paced",
     "PartitionsBuilt",
     "PreparationFact",
     "PublicationFact",

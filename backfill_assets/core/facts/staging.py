@@ -90,6 +90,24 @@ class LaunchPostponed:
 
 
 @dataclass(frozen=True, slots=True)
+class Paced:
+    """Somebody changed how many waves run side by side, or paused or resumed the staging; None is as it was."""
+
+    step: ClassVar[Step] = Step.STAGE
+    outcome: ClassVar[Outcome] = Outcome.PACED
+    at_once: int | None = None
+    paused: bool | None = None
+    note: str = ""
+
+    def summary(self) -> str:
+        """One sentence."""
+        width = f"{counted(self.at_once, 'wave')} at once" if self.at_once is not None else ""
+        turn = {True: "the staging pauses", False: "the staging goes on", None: ""}[self.paused]
+        told = ", ".join(one for one in (turn, width) if one)
+        return f"{told[:1].upper()}{told[1:]} from the next wave on{f' ({self.note})' if self.note else ''}."
+
+
+@dataclass(frozen=True, slots=True)
 class StagingCompleted:
     """Every day of the plan is in the staged version, all by one version of the code."""
 

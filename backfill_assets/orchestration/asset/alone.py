@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.audited import Audited, Verdict
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.partition_column import PartitionColumn
-from backfill_assets.core.replay import Replay, Verdict
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.declared import Declared
@@ -46,12 +46,12 @@ def tried_alone(
 
 def apart(
     day: Slot, frames: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame], columns: Declared, by: PartitionColumn
-) -> Replay | None:
+) -> Audited | None:
     """How a day computed alone differs from itself, computed alone again and together; None where it does not."""
     alone, again, together = frames
     for verdict, other in ((Verdict.NOT_DETERMINISTIC, again), (Verdict.READS_OTHER_DAYS, together)):
         if not same_rows(alone, other):
-            return Replay(day, verdict, "", difference(alone, other, columns, by), grain=by.grain)
+            return Audited(day, verdict, "", difference(alone, other, columns, by), grain=by.grain)
     return None
 
 

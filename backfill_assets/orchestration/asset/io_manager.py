@@ -139,8 +139,8 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         known = (wave.guarded.look_back_days, wave.partition.grain, carried is not None, nightly)
         guard = Guard(records, wave.table, self._tags, today, *known)
         files = target.write_files({**wave.frames})
-        builds = [(file, self._build(wave, file, run_id)) for file in files.values()]
-        records.builds.record(builds)
+        with target.unless_refused(files.values()):
+            records.builds.record([(file, self._build(wave, file, run_id)) for file in files.values()])
 
         def decide(live: Snapshot) -> Decision[Change, None]:
             if not wave.correction:

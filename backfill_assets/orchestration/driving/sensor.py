@@ -19,8 +19,8 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.steps import Ending, Step, WorkItem
-from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
+from backfill_assets.errors.setup import PartitionUnknown
 from backfill_assets.orchestration.asset.own_checks import checks_not_asked, own_checks
 from backfill_assets.orchestration.asset.surroundings import published_root
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
@@ -144,7 +144,7 @@ class DaemonLauncher:
         busy = set(days_under_way(self.instance, self.definition.staged_key, self.definition.slots))
         for run in unasked_runs(self.instance, progress):
             if self.definition.staged_key in (run.asset_selection or {self.definition.staged_key}):
-                busy.update(days_of_tags(run.tags, self.definition.slots))
+                busy.update(days_of_tags(run.tags, self.definition.slots, progress.plan.days))
         return busy
 
     def others(self, progress: Progress, /) -> Collection[Progress]:
@@ -209,11 +209,17 @@ class DaemonLauncher:
         return True
 
 
-def days_of_tags(run_tags: Mapping[str, str], slots: TableSlots) -> tuple[Slot, ...]:
-    """The slots a run is for, by its tags."""
+def days_of_tags(run_tags: Mapping[str, str], slots: TableSlots, among: Collection[Slot]) -> tuple[Slot, ...]:
+    """Those of some slots that a run is for, by its tags; none where they name what is no partition of the table.
+
+    Whoever launched it wrote them, and the run itself is refused for them in words.
+    """
     first = run_tags.get(tags.RANGE_START) or run_tags.get(tags.PARTITION)
     last = run_tags.get(tags.RANGE_END) or first
     if not first or not last:
         return ()
-    ends = slots.of_keys([first, last])
-    return Window(ends[first], ends[last], slots.grain).days
+    try:
+        ends = slots.of_keys([first, last])
+    except PartitionUnknown:
+        return ()
+    return tuple(slot for slot in among if ends[first] <= slot <= ends[last])

@@ -3,19 +3,50 @@
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 from pydantic import Field, create_model
 
 from backfill_assets.core.slots import Grain
 from backfill_assets.errors.base import BackfillAssetsError
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.resources import LakeResource
 
 
 def schedule_name(job: str) -> str:
     """The schedule of a job."""
     return f"{job}_schedule"
+
+
+Value = TypeVar("Value")
+
+
+class BuiltFrom(Generic[Value]):
+    """What jobs were built from: Dagster's definitions have no place for a value of ours."""
+
+    def __init__(self) -> None:
+        self._values: WeakKeyDictionary[dg.JobDefinition, Value] = WeakKeyDictionary()
+
+    def remember(self, job: dg.JobDefinition, value: Value) -> None:
+        """Remember what a job was built from, for as long as there is the job."""
+        self._values[job] = value
+
+    def found_in(self, definitions: dg.Definitions) -> list[Value]:
+        """What the jobs of some definitions were built from, in their order; other jobs are left out."""
+        jobs = [job for job in definitions.jobs or () if isinstance(job, dg.JobDefinition)]
+        return [self._values[job] for job in jobs if job in self._values]
+
+
+def routine_job(name: str, about: str, op: dg.OpDefinition) -> dg.JobDefinition:
+    """A job of one op that decides nothing."""
+
+    @dg.job(name=name, description=about, tags=tags.ROUTINE)
+    def job() -> None:
+        op()
+
+    return job
 
 
 def by_the_clock(job: Any, cron: str, description: str) -> dg.ScheduleDefinition:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import dagster as dg
 from pydantic import Field
@@ -22,7 +21,14 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.metadata import metadata_of, table_of
 from backfill_assets.orchestration.correction.steps import step_key
 from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals, schedule_name, told_in
+from backfill_assets.orchestration.instance.jobs import (
+    BuiltFrom,
+    by_the_clock,
+    logging_refusals,
+    routine_job,
+    schedule_name,
+    told_in,
+)
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import runner_within
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, cron_of
@@ -50,8 +56,7 @@ def sweep_name(table: str) -> str:
     return f"{table}__retention_sweep"
 
 
-# Dagster's definitions have no place for a value of ours, so each job of a nightly is remembered with its pipeline.
-_PIPELINES: WeakKeyDictionary[dg.JobDefinition, Pipeline] = WeakKeyDictionary()
+_PIPELINES = BuiltFrom[Pipeline]()
 
 
 def nightlies_in(definitions: dg.Definitions) -> dict[str, Pipeline]:
@@ -59,9 +64,7 @@ def nightlies_in(definitions: dg.Definitions) -> dict[str, Pipeline]:
 
     A table comes after those that it is computed from.
     """
-    found = [
-        _PIPELINES[job] for job in definitions.jobs or () if isinstance(job, dg.JobDefinition) and job in _PIPELINES
-    ]
+    found = _PIPELINES.found_in(definitions)
     if len(found) > 1:
         order: list[dg.AssetKey] = [*definitions.resolve_asset_graph().toposorted_asset_keys]
         found.sort(key=lambda pipeline: order.index(pipeline.definition.asset.key))
@@ -97,9 +100,7 @@ def nightly_definitions(pipeline: Pipeline, cron: str = "") -> dg.Definitions:
 
     about = f"Publishes every pending {grain.value} of {table}, and what reads it."
 
-    @dg.job(name=nightly_name(table), description=about, tags=tags.ROUTINE)
-    def nightly() -> None:
-        publish()
+    nightly = routine_job(nightly_name(table), about, publish)
 
     @dg.schedule(
         name=schedule_name(nightly_name(table)),
@@ -113,7 +114,7 @@ def nightly_definitions(pipeline: Pipeline, cron: str = "") -> dg.Definitions:
         marks = {tags.PUBLISH: tags.PUBLISH_LIVE, tags.PRIORITY: FIRST_IN_THE_QUEUE}
         return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}", tags=marks)
 
-    _PIPELINES[nightly] = pipeline
+    _PIPELINES.remember(nightly, pipeline)
     return dg.Definitions(
         jobs=[nightly], schedules=[nightly_schedule], asset_checks=[lateness_check(pipeline.definition)]
     )
@@ -160,10 +161,7 @@ def sweep_definitions(definition: TableDefinition, cron: str = SWEEP_CRON) -> dg
 
     about = f"Deletes retired and abandoned files of {table} that nothing needs."
 
-    @dg.job(name=sweep_name(table), description=about, tags=tags.ROUTINE)
-    def retention_sweep() -> None:
-        sweep()
-
+    retention_sweep = routine_job(sweep_name(table), about, sweep)
     schedule = by_the_clock(retention_sweep, cron, about)
     return dg.Definitions(jobs=[retention_sweep], schedules=[schedule])
 

@@ -7,32 +7,26 @@ not have it yet, and one bad day does not stop the others.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import partial
 
 import dagster as dg
 
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window, contiguous
-from backfill_assets.errors.correction import ReportFrozen
 from backfill_assets.errors.failure import FailedAlike, Failure, failed_alike
 from backfill_assets.errors.runs import NothingToPublish
 from backfill_assets.orchestration.asset.guard import claims, to_be_staged
 from backfill_assets.orchestration.asset.lateness import lateness, stale_days
-from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Apart, Runner, RunResult, guarded, why
+from backfill_assets.orchestration.nightly.owed_reports import MARKED, OwedReports
 from backfill_assets.orchestration.nightly.pipeline import Pipeline, landed_by
-from backfill_assets.orchestration.reports.building import Builder, keys_between, runs_of_keys
-from backfill_assets.orchestration.reports.freeze import Freezer
-from backfill_assets.orchestration.reports.reach import Report
 from backfill_assets.runbook.as_reported import keep_reported_quietly
 from backfill_assets.runbook.readers import NIGHTLY
 from backfill_assets.runbook.watermark_steps import note_advanced
 from backfill_assets.storage.records import Records
 
 DAYS_PER_WAVE = 90
-MARKED = {tags.PUBLISH: tags.PUBLISH_LIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +64,6 @@ class NightlyRun:
         self.apart = Apart()
         self.days_per_wave = DAYS_PER_WAVE
         self.failed: dict[date, Failure] = {}
-        self.reports_failed: dict[str, Failure] = {}
 
     def publish(self, through: Slot | None = None) -> Nightly:
         """Publish every pending day up to ``through``, rebuild late ones inside the look-back, then the reports.
@@ -103,7 +96,8 @@ class NightlyRun:
         # What state is carried on into is computed anew as a whole, or not at all.
         due = due if definition.compute_spec.read.carried is None or due == stale else []
         rebuilt = self._rebuild(due)
-        frozen = self._build_reports(records, {*published, *rebuilt})
+        owed = OwedReports(definition, self.runner, self.lake, self.apart)
+        reports = owed.build(records, {*published, *rebuilt}, self._live(records))
         self._advance(records, window)
         ctx = definition.step_context(self.lake, NIGHTLY)
         note_advanced(ctx)
@@ -117,8 +111,8 @@ class NightlyRun:
             failed=self.failed,
             late=tuple(late),
             claimed=tuple(sorted(claimed & {*(window or ()), *stale})),
-            frozen=frozen,
-            reports_failed=self.reports_failed,
+            frozen=reports.frozen,
+            reports_failed=reports.failed,
             readers_wait=readers_wait,
             notes=tuple(note for name, note in self.pipeline.notes(records).items() if name not in told),
         )
@@ -243,46 +237,6 @@ class NightlyRun:
             rebuilt += [day for day in window if day not in failed]
         return rebuilt
 
-    def _build_reports(self, records: Records, days: Collection[date]) -> tuple[str, ...]:
-        """Build what the days reach, and what an earlier nightly left behind live.
-
-        A frozen report is left, and what it missed is remembered.
-        """
-        frozen: list[str] = []
-        reach = self._owed(records, days)
-        freezer = Freezer(records, {}, self.lake.now())
-        builder = self._builder(records)
-        for asset in self.pipeline.definition.reports.assets:
-            keys = reach.get(table_of(asset.key), ())
-            if not keys:
-                continue
-            try:
-                freezer.refuse(table_of(asset.key), keys)
-            except ReportFrozen:
-                frozen.append(table_of(asset.key))
-                continue
-            for run in runs_of_keys(asset, keys, builder.built_of_live(asset, self.pipeline.definition.table)):
-                between = keys_between(asset, *run)
-                for _, ran in self.apart.failures(partial(_built, builder, asset), between):
-                    self.reports_failed[table_of(asset.key)] = why(ran)
-        return tuple(frozen)
-
-    def _owed(self, records: Records, days: Collection[date]) -> dict[str, tuple[str, ...]]:
-        """The report partitions that the days reach, and those that were built from other files than live has."""
-        live = self._live(records)
-        if not live:
-            return {}
-        definition = self.pipeline.definition
-        builder, reports = self._builder(records), {report.name: report for report in definition.reports.assets}
-        reached = definition.surroundings(records).reach(days) if days else {}
-        for report, keys in definition.surroundings(records).reach(live).items():
-            behind = builder.behind(reports[report], keys, definition.table)
-            reached[report] = reports[report].in_order({*reached.get(report, ()), *behind})
-        return reached
-
-    def _builder(self, records: Records) -> Builder:
-        return Builder(self.runner, records, self.lake.now())
-
     def _advance(self, records: Records, window: Window | None) -> None:
         """Move nightly's mark to the last day before which none is missing."""
         live = self._live(records)
@@ -294,7 +248,3 @@ class NightlyRun:
         if reached is not None:
             table = self.pipeline.definition.table
             records.watermarks.advance(NIGHTLY, table, reached, by=NIGHTLY, at=self.lake.now())
-
-
-def _built(builder: Builder, report: Report, keys: Sequence[str]) -> RunResult:
-    return builder.build(report, (keys[0], keys[-1]), MARKED)

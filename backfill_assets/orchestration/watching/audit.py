@@ -9,16 +9,16 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from backfill_assets.core.given import number_given
-from backfill_assets.core.replay import (
+from backfill_assets.core.audited import (
     Audit,
-    Replay,
+    Audited,
     conclude,
-    days_to_replay,
+    days_to_recompute,
     seed_of,
     versions_of,
 )
-from backfill_assets.core.replay import Verdict as Replayed
+from backfill_assets.core.audited import Verdict as Replayed
+from backfill_assets.core.given import number_given
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.transform import AuditImpossible
@@ -82,13 +82,13 @@ def audit_table(
     published = live.days - claimed
     builds = records.builds.of_days(compute_spec.table, {**live.files_of(published)})
     versions = versions_of({day: (one.code_version, f"{place:012}") for place, (day, one) in enumerate(builds.items())})
-    chosen = days_to_replay(published, days, seed, versions)
+    chosen = days_to_recompute(published, days, seed, versions)
     beside = {grain.after(day, offset) for day in chosen for offset in (-1, 0, 1)} & published
     # Where state is carried each day is computed from the one before it that is live, also beside others.
     before = {grain.before(day) for day in beside} & live.days if compute_spec.read.carried is not None else ()
     together = computed(beside, {day: live.scan([day]).collect() for day in before}) if chosen else None
     replays = [
-        _replay(
+        _audited(
             definition,
             day,
             live,
@@ -110,7 +110,7 @@ def proposal(audit: Audit) -> str:
     fields = {
         "table": audit.table,
         "window": {"first": window.first, "last": window.last},
-        "reason": f"Replay audit: {audit.sentence}",
+        "reason": f"Audited audit: {audit.sentence}",
         "approval": "manual",
     }
     head = "# Proposed by the replay audit. If the change was not meant, undo it instead of correcting history.\n"
@@ -125,23 +125,23 @@ def audit_definitions(definition: TableDefinition) -> dg.Definitions:
     return dg.Definitions(jobs=[job], schedules=[schedule], asset_checks=[_check(definition)])
 
 
-def _replay(
+def _audited(
     definition: TableDefinition, day: date, live: Snapshot, build: Build | None, waves: tuple[Wave, Wave, Wave]
-) -> Replay:
+) -> Audited:
     by = build.code_version if build else ""
     reasons = [wave.reasons[day] for wave in waves if day in wave.reasons]
     if reasons:
-        return Replay(day, Replayed.FAILED, by, str(reasons[0]).rstrip("."))
+        return Audited(day, Replayed.FAILED, by, str(reasons[0]).rstrip("."))
     alone, again, together = (wave.frames[day] for wave in waves)
     if build is not None and dict(build.inputs) != dict(waves[0].inputs[day]):
-        return Replay(day, Replayed.INPUTS_MOVED, by)
+        return Audited(day, Replayed.INPUTS_MOVED, by)
     columns, column = definition.compute_spec.columns, definition.partition
     if unlike := apart(day, (alone, again, together), columns, column):
         return replace(unlike, published_by=by)
     there = live.scan([day]).collect().select(alone.columns)
     if not same_rows(there, alone):
-        return Replay(day, Replayed.DIFFERS, by, difference(there, alone, columns, column))
-    return Replay(day, Replayed.SAME, by, rows=there.height)
+        return Audited(day, Replayed.DIFFERS, by, difference(there, alone, columns, column))
+    return Audited(day, Replayed.SAME, by, rows=there.height)
 
 
 def _job(definition: TableDefinition) -> dg.JobDefinition:

@@ -7,8 +7,7 @@ from pydantic import Field
 
 from backfill_assets.core.given import number_given
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.instance import tags
-from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals
+from backfill_assets.orchestration.instance.jobs import by_the_clock, logging_refusals, routine_job
 from backfill_assets.orchestration.instance.resources import actor_of
 from backfill_assets.runbook.maintaining import RETENTION_DAYS, maintain_all
 
@@ -52,9 +51,6 @@ def maintenance_definitions(definition: TableDefinition, cron: str = MAINTENANCE
 
     about = f"Compacts, vacuums and cleans logs around {definition.table}, as far as open corrections allow."
 
-    @dg.job(name=maintenance_job_name(definition.table), description=about, tags=tags.ROUTINE)
-    def maintenance() -> None:
-        maintain()
-
+    maintenance = routine_job(maintenance_job_name(definition.table), about, maintain)
     schedule = by_the_clock(maintenance, cron, about)
     return dg.Definitions(jobs=[maintenance], schedules=[schedule])

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class Audited:
     """One audited day: the verdict, what it is based on, and the code that published the day, empty when unknown.
 
     ``rows`` were compared with live. The day is a slot of ``grain``.
@@ -88,7 +88,7 @@ class Audit:
     table: str
     seed: str
     code_version: str
-    replays: tuple[Replay, ...]
+    replays: tuple[Audited, ...]
     changed_by: str = ""
     window: Window | None = None
     published: int = 0
@@ -96,7 +96,7 @@ class Audit:
     grain: Grain = Grain.DAY
 
     @property
-    def compared(self) -> tuple[Replay, ...]:
+    def compared(self) -> tuple[Audited, ...]:
         """The days that were compared with live, and were equal or not."""
         return tuple(replay for replay in self.replays if replay.verdict is not Verdict.INPUTS_MOVED)
 
@@ -106,7 +106,7 @@ class Audit:
         return not self.compared and self.published > self.claimed
 
     @property
-    def differing(self) -> tuple[Replay, ...]:
+    def differing(self) -> tuple[Audited, ...]:
         """The days of which something is wrong."""
         return tuple(replay for replay in self.replays if not replay.verdict.is_sound)
 
@@ -177,7 +177,9 @@ class Audit:
         }
 
 
-def days_to_replay(published: Collection[date], count: int, seed: str, versions: Sequence[Version] = ()) -> list[date]:
+def days_to_recompute(
+    published: Collection[date], count: int, seed: str, versions: Sequence[Version] = ()
+) -> list[date]:
     """A few random days, the same for the same seed: one of each code version before a second one of any.
 
     The latest versions come first; days that nobody here has built count as a version of their own.
@@ -198,7 +200,7 @@ def conclude(
     table: str,
     seed: str,
     code_version: str,
-    replays: Sequence[Replay],
+    replays: Sequence[Audited],
     versions: Sequence[Version],
     grain: Grain = Grain.DAY,
 ) -> Audit:

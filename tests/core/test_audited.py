@@ -4,7 +4,7 @@ from datetime import UTC, date, timedelta
 
 import pytest
 
-from backfill_assets.core.replay import Replay, Verdict, Version, conclude, days_to_replay, versions_of
+from backfill_assets.core.audited import Audited, Verdict, Version, conclude, days_to_recompute, versions_of
 from backfill_assets.core.slots import Grain, Hour
 
 DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(30)]
@@ -13,20 +13,20 @@ NEW = Version("v2", "2026-01-22", tuple(DAYS[20:]))
 
 
 def test_the_same_seed_draws_the_same_days_and_every_version_comes_first():
-    drawn = days_to_replay(DAYS, 4, "a", [OLD, NEW])
+    drawn = days_to_recompute(DAYS, 4, "a", [OLD, NEW])
 
-    assert drawn == days_to_replay(reversed(DAYS), 4, "a", [OLD, NEW])
-    assert drawn != days_to_replay(DAYS, 4, "b", [OLD, NEW])
+    assert drawn == days_to_recompute(reversed(DAYS), 4, "a", [OLD, NEW])
+    assert drawn != days_to_recompute(DAYS, 4, "b", [OLD, NEW])
     assert len(drawn) == 4
     assert len([day for day in drawn if day in NEW.days]) == 2
 
 
 def test_a_handful_larger_than_history_is_all_of_it():
-    assert days_to_replay(DAYS[:3], 9, "a") == DAYS[:3]
+    assert days_to_recompute(DAYS[:3], 9, "a") == DAYS[:3]
 
 
 def test_a_change_is_blamed_on_the_version_after_those_whose_days_differ():
-    replays = [Replay(DAYS[3], Verdict.DIFFERS, "v1", "1 of 1 rows"), Replay(DAYS[25], Verdict.SAME, "v2")]
+    replays = [Audited(DAYS[3], Verdict.DIFFERS, "v1", "1 of 1 rows"), Audited(DAYS[25], Verdict.SAME, "v2")]
 
     found = conclude("fact", "a", "v2", replays, [NEW, OLD])
 
@@ -37,7 +37,7 @@ def test_a_change_is_blamed_on_the_version_after_those_whose_days_differ():
 
 
 def test_a_change_that_no_version_has_published_yet_is_todays():
-    replays = [Replay(day, Verdict.DIFFERS, by) for day, by in ((DAYS[3], "v1"), (DAYS[25], "v2"))]
+    replays = [Audited(day, Verdict.DIFFERS, by) for day, by in ((DAYS[3], "v1"), (DAYS[25], "v2"))]
 
     found = conclude("fact", "a", "v3", replays, [OLD, NEW])
 
@@ -47,7 +47,7 @@ def test_a_change_that_no_version_has_published_yet_is_todays():
 
 
 def test_a_day_altered_since_todays_own_code_published_it_blames_no_version():
-    found = conclude("fact", "a", "v2", [Replay(DAYS[25], Verdict.DIFFERS, "v2")], [OLD, NEW])
+    found = conclude("fact", "a", "v2", [Audited(DAYS[25], Verdict.DIFFERS, "v2")], [OLD, NEW])
 
     assert found.changed_by == ""
     assert found.window is not None
@@ -55,7 +55,7 @@ def test_a_day_altered_since_todays_own_code_published_it_blames_no_version():
 
 
 def test_inputs_that_moved_are_not_blamed_on_code():
-    found = conclude("fact", "a", "v2", [Replay(DAYS[25], Verdict.INPUTS_MOVED, "v2")], [OLD, NEW])
+    found = conclude("fact", "a", "v2", [Audited(DAYS[25], Verdict.INPUTS_MOVED, "v2")], [OLD, NEW])
 
     assert found.differing == ()
     assert found.window is None
@@ -76,7 +76,7 @@ def test_an_audit_is_of_the_slots_of_its_table(grain: Grain) -> None:
     slots = [*grain.between(first, grain.after(first, 4))]
     old = Version("v1", "2026-01-01", tuple(slots[1:4]))
 
-    found = conclude("fact", "a", "v2", [Replay(slots[2], Verdict.DIFFERS, "v1")], [old], grain)
+    found = conclude("fact", "a", "v2", [Audited(slots[2], Verdict.DIFFERS, "v1")], [old], grain)
 
     assert found.window is not None
     assert list(found.window) == slots[1:4]
