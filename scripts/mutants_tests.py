@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,7 +30,7 @@ GROUPS = ("core", "storage", "runbook", "sources", "kinds", "testing", "command_
 BEFORE_FORK = ("polars", "deltalake", "pydantic", "yaml", "simplejson", "hypothesis", "dagster")
 TIME = "time that ran out"
 ENDED_WELL = {int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED)}
-FIRST_SECONDS, MOST_SECONDS = 2.0, 20.0
+FIRST_SECONDS, MOST_SECONDS = 2.0, 60.0
 
 
 def copied_tree(to: Path) -> Path:
@@ -69,6 +69,8 @@ class Covering:
     def __init__(self) -> None:
         told = [json.loads(path.read_text()) for path in KEPT.glob("tests.*.json")]
         self.recordings = sorted(told, key=lambda one: one["at"], reverse=True)
+        self.passing: set[str] = set()
+        self.failing: set[str] = set()
         self.cost = {test: cost for one in reversed(self.recordings) for test, cost in one["cost"].items()}
         if not self.cost:
             sys.exit("scripts/mutants: nothing is recorded yet. Run scripts/mutants --record first.")
@@ -80,7 +82,7 @@ class Covering:
         for one in self.recordings:
             there = _same_block(text, one["texts"].get(mutant.file, ""), mutant.line)
             tests = one["reached"].get(mutant.file, {}).get(str(there), ())
-            found.update(set(tests) - newer - {*one["failed"]})
+            found.update(set(tests) - newer - {*one["failed"]} - self.failing)
             newer.update(one["cost"])
         return sorted(found, key=lambda test: (self.cost[test], test))
 
@@ -158,22 +160,23 @@ def import_before_fork() -> None:
         importlib.import_module(name)
 
 
-def first_failing(tree: Path, tests: Collection[str], seconds: float, *, all_of_them: bool = False) -> Iterator[str]:
-    """Run tests in a tree, in a forked process, until one fails; says which, or what else ended the process."""
+def first_failing(tree: Path, tests: Collection[str], seconds: float) -> str:
+    """Run tests in a tree, in a forked process, until one fails; which, or what else ended the process; else empty."""
     told = tree.parent / f"{tree.name}.failed"
     told.unlink(missing_ok=True)
     child = os.fork()
     if not child:
-        _run_and_exit(tree, [*tests], told, seconds, all_of_them=all_of_them)
+        _run_and_exit(tree, [*tests], told, seconds)
     ended = _waited_for(child, 300 + 15 * seconds)
-    failed = told.read_text().splitlines() if told.exists() else []
-    yield from failed
+    if told.exists() and (failed := told.read_text().splitlines()):
+        return failed[0]
     # One that was still running may have waited for others on a busy machine, which kills nothing.
-    if ended is not None and not failed and ended not in ENDED_WELL:
-        yield TIME if ended < 0 else "an import"
+    if ended is None or ended in ENDED_WELL:
+        return ""
+    return TIME if ended < 0 else "an import"
 
 
-def _run_and_exit(tree: Path, tests: list[str], told: Path, seconds: float, *, all_of_them: bool) -> None:
+def _run_and_exit(tree: Path, tests: list[str], told: Path, seconds: float) -> None:
     code = 99
     try:
         os.setsid()
@@ -187,7 +190,7 @@ def _run_and_exit(tree: Path, tests: list[str], told: Path, seconds: float, *, a
         os.environ.update(PYTHONPATH=str(tree), HYPOTHESIS_PROFILE="unshrunk")
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
         there = [file for file in files if (tree / file).exists()]
-        arguments = ["--quiet", "-p", "no:cacheprovider", "--hypothesis-seed=0", *([] if all_of_them else ["-x"])]
+        arguments = ["--quiet", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-x"]
         if there:
             code = int(pytest.main([*arguments, *there], plugins=[Only(tests, told)]))
         else:

@@ -17,6 +17,7 @@ from backfill_assets.runbook.context import StepContext, refuse_nameless
 from backfill_assets.runbook.failing import stuck_when_unusable
 from backfill_assets.runbook.looking import refuse_moved
 from backfill_assets.runbook.notify import notify_watchers, owed_notices
+from backfill_assets.runbook.readers import release_left
 from backfill_assets.runbook.settling import settle
 from backfill_assets.runbook.watermark_steps import move_own_marks, note_advanced, stale_reports
 from backfill_assets.storage.retention import Deletion, Pinned, plan_decommission
@@ -51,7 +52,9 @@ def rebuild_downstream(ctx: StepContext, correction: str) -> Event:
         marks={holder: str(day) for holder, day in marks.items()},
     )
     ctx.surroundings.show(ctx.event(correction, fact))
-    return ctx.record(correction, fact)
+    event = ctx.record(correction, fact)
+    release_left(ctx)  # of whoever settled the same swap meanwhile, and held them again
+    return event
 
 
 @stuck_when_unusable(Step.COMMUNICATE)

@@ -76,7 +76,10 @@ def admit_swapped(ctx: StepContext, progress: Progress) -> Event | None:
             continue
         at = _swapped_at(ctx, ctx.records.table(live).snapshot(), manifest)
         fact = _swapped(ctx, _planned(ctx, correction, number)[0], manifest, at, None)
-        return ctx.record_next(progress, fact) or admit_swapped(ctx, ctx.progress(correction))
+        if told := ctx.record_next(progress, fact):
+            return told
+        release_left(ctx)
+        return admit_swapped(ctx, ctx.progress(correction))
     return None
 
 

@@ -12,19 +12,23 @@ OFTEN = 4
 
 
 def run(asked: Asked, tell: Tell) -> Tally:
-    """All batches, each drawn by the seed and its own number."""
+    """All batches, each drawn by the seed and its own number; when it is interrupted, those that it has done."""
     number = MANY if asked.number is None else asked.number
     sizes = {batch: min(IN_A_BATCH, number - batch * IN_A_BATCH) for batch in range(-(-number // IN_A_BATCH))}
     violations: list[str] = []
     done = 0
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         running = {pool.submit(batch_of, asked.seed, batch, size): batch for batch, size in sizes.items()}
-        for place, one in enumerate(as_completed(running), start=1):
-            tried, found = one.result()
-            done += tried
-            violations += found
-            if place % OFTEN == 0 or found:
-                tell(f"{done:,} of {number:,} histories, {len(violations)} violations")
+        try:
+            for place, one in enumerate(as_completed(running), start=1):
+                tried, found = one.result()
+                done += tried
+                violations += found
+                if place % OFTEN == 0 or found:
+                    tell(f"{done:,} of {number:,} histories, {len(violations)} violations")
+        except KeyboardInterrupt:
+            tell(f"stopped after {done:,} of {number:,} histories")
+            pool.shutdown(wait=False, cancel_futures=True)
     return Tally(done, None, tuple(violations))
 
 

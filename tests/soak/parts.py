@@ -24,7 +24,8 @@ PARTS: tuple[Part, ...] = (
     Part("histories", "histories", "what a team, strangers and dying processes do to one table, in any order"),
     Part("fault points", "fault_points", "every fault at every operation of storage"),
     Part("forgetting-disk points", "forgetting_points", "power cuts before every operation that writes"),
+    Part("chain writes", "chains", "a chain, and a state that is carried, killed at each of their writes"),
     Part("kill rounds", "kills", "real processes at once on one lake, of which some are killed or stopped"),
     Part("inputs", "inputs", "landed files with bytes changed at random"),
-    Part("tests in a bucket", "bucket", "tests of the lake that are dear in a bucket, run there"),
+    Part("dear tests", "dear", "what is too dear for the suite, such as the lake in a bucket and stopped consumers"),
 )
