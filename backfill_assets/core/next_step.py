@@ -10,6 +10,7 @@ from typing import assert_never
 
 from backfill_assets.core.chain import WaitForChain, latest_deadline, wait_before
 from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.pace import Paused, width
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import WaitForRate, wait_for_rate
@@ -90,6 +91,7 @@ NextStep = (
     | WaitForRate
     | WaitForChain
     | WaitForPerson
+    | Paused
     | WaitUntil
     | Stuck
     | Finished
@@ -133,11 +135,16 @@ def next_step(
             return _waiting(progress.runs.step_runs) or decided
         case StageWaves():
             planned = _waves_not_asked(progress, busy)
-            waits = isinstance(planned, StageWaves) and wait_for_rate(progress, others, now)
-            return waits or planned
+            if not isinstance(planned, StageWaves):
+                return planned
+            if progress.staging.paused_by:
+                return _waiting(progress.runs.waves) or Paused(progress.staging.paused_by)
+            return wait_for_rate(progress, others, now) or planned
         case RebuildReports():
             return _waiting(progress.runs.step_runs) or decided
-        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitForPerson() | WaitUntil() | Stuck() | Finished():
+        case WaitForPerson() | WaitForRuns() | WaitForRate() | WaitForChain() | Paused() | WaitUntil() | Stuck():
+            return decided
+        case Finished():
             return decided
         case _:
             assert_never(decided)
@@ -157,7 +164,7 @@ def _in_chain(decided: NextStep, progress: Progress, chain: Collection[Progress]
         case WaitForPerson(sentence=sentence):
             told = f"{sentence} It is decided on with the others of its chain, by the id {progress.plan.lead}."
             return wait_before((Step.APPROVE,), progress, chain) or WaitForPerson(told)
-        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitUntil() | Stuck() | Finished():
+        case WaitForRuns() | WaitForRate() | WaitForChain() | Paused() | WaitUntil() | Stuck() | Finished():
             return decided
         case _:
             assert_never(decided)
@@ -195,8 +202,6 @@ def _after_publication(progress: Progress, now: datetime) -> NextStep:
         return TakeSteps((Step.COMMUNICATE,))
     if progress.publication.ending is not None:
         return Finished(progress.publication.ending)
-    if Step.CUT_OVER not in progress.done and not progress.publication.swapped:
-        return _before_publication(progress)
     return _rest(progress, now)
 
 
@@ -248,11 +253,8 @@ def _at_once(progress: Progress) -> tuple[Step, ...]:
     """The cut over, in the run of the validation that lets it through by itself."""
     request = progress.plan.request
     automatic = request.approval == "automatic" and not request.expectation.is_empty and not progress.plan.chain
-    return (
-        (Step.CUT_OVER,)
-        if automatic and progress.gate.approval is None and progress.publication.swap_count == 0
-        else ()
-    )
+    by_itself = automatic and progress.gate.approval is None and progress.publication.swap_count == 0
+    return (Step.CUT_OVER,) if by_itself else ()
 
 
 def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
@@ -262,7 +264,7 @@ def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
     canary_out = (
         policy.order is WaveOrder.CANARY and not progress.staging.staged and not progress.staging.tries and under_way
     )
-    at_once = policy.at_once - len(under_way)
+    at_once = width(progress) - len(under_way)
     planned = _stage(progress, progress.runs.days | frozenset(busy))
     if isinstance(planned, StageWaves) and planned.waves and at_once > 0 and not canary_out:
         return StageWaves(planned.waves, min(at_once, planned.at_once))
@@ -273,9 +275,9 @@ def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
 
 def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
     policy, grain = progress.plan.request.waves, progress.plan.window.grain
-    missing = progress.missing - frozenset(taken)
+    missing, at_once = progress.missing - frozenset(taken), width(progress)
     if not missing or (taken and progress.plan.carries_state):
-        return StageWaves((), policy.at_once)
+        return StageWaves((), at_once)
     if progress.plan.carries_state:
         return _stage_in_order(progress)
     failed = {day for day in missing if progress.staging.tries.get(day, 0)}
@@ -285,7 +287,7 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
         return Stuck(Step.STAGE, progress.staging.reasons_of(missing))
     waves = plan_waves(fresh, policy, grain, canary_done=bool(progress.staging.staged or progress.staging.tries))
     alone = tuple(Window(day, day, grain) for day in sorted(retried))
-    return StageWaves((*waves, *alone) if waves else alone, policy.at_once)
+    return StageWaves((*waves, *alone) if waves else alone, at_once)
 
 
 def _stage_in_order(progress: Progress) -> NextStep:

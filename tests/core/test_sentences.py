@@ -18,6 +18,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.pace import Paused
 from backfill_assets.core.sentences import WaitsFor, sentence_of, waits_for
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
@@ -42,6 +43,11 @@ SAID: list[tuple[NextStep, WaitsFor, str]] = [
     ),
     (WaitForChain("d", "Correction c waits for d."), WaitsFor.RUN, "Correction c waits for d."),
     (WaitForPerson("It waits for approval."), WaitsFor.PERSON, "It waits for approval."),
+    (
+        Paused("ada"),
+        WaitsFor.PERSON,
+        "The staging of correction c is paused by ada. `backfill-assets pace c --resume` lets it go on.",
+    ),
     (
         WaitUntil(DEADLINE, frozenset({"crm"})),
         WaitsFor.TIME,
