@@ -1,19 +1,17 @@
 """The parts of scripts/bench, each in a process of its own, so that its peak memory is its own."""
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
+from benchmark.processes import seconds_of
 from rich.console import Console
 from rich.table import Table as Shown
 
@@ -30,15 +28,16 @@ sys.path.insert(0, str(ROOT))
 # How often Dagster's daemon looks at backfills, which nobody can set.
 SECONDS_A_DAEMON_TICK = 30
 REAL = ROOT.parent / "shared" / "data"
-FIRST, DAYS, ROWS_A_DAY = date(2025, 10, 25), 90, 200_000
-CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "SEK", "PLN", "AUD")
+DAYS = 90
+ELSEWHERE = ("comparison", "adopting", "syncing", "raw")
+"""Parts with a module of their own."""
 console = Console()
 
 
 def main() -> None:
     """Run the parts asked for, or all."""
-    for part in sys.argv[1:] or ["swap", "staging", "nightly", "daemon", "hourly", "comparison", "adopting", "syncing"]:
-        if part in {"comparison", "adopting", "syncing"}:
+    for part in sys.argv[1:] or ["nightly", "daemon", "hourly", *ELSEWHERE]:
+        if part in ELSEWHERE:
             subprocess.run([sys.executable, str(ROOT / f"scripts/bench_{part}.py")], check=False)
             continue
         # A file in each of thousands of folders costs what the disk takes for it, so hours are measured in memory.
@@ -57,101 +56,6 @@ def main() -> None:
             }
             for phase in PHASES[part]:
                 subprocess.run([sys.executable, __file__, "--phase", phase], check=True, env=environment)
-
-
-def prepare_staging() -> None:
-    """A generated log of 90 days x 200,000 transactions, ingested as it landed; the ECB's rates; a live fact."""
-    import demo_data
-    import numpy as np
-
-    from backfill_assets.revenue import fixing_log, fixings, raw_log, transforms
-    from backfill_assets.revenue.definitions import LAKE
-    from backfill_assets.revenue.schemas import schema_of
-
-    records, chance = LAKE.records(), np.random.default_rng(20260123)
-    days = [FIRST + timedelta(days=offset) for offset in range(DAYS)]
-    landing, at = Path(os.environ["BACKFILL_LANDING"]), datetime.now(UTC)
-    for folder in ("transactions", "fx"):
-        (landing / folder).mkdir(parents=True)
-    (landing / "fx/eurofxref-hist.csv").write_text(demo_data.published_history(days[-1]))
-    fixing_log.ingest_fixings(records, landing, at)
-    for start in range(0, DAYS, 15):
-        for day in days[start : start + 15]:
-            _transactions(day, chance).write_parquet(landing / f"transactions/{day}.parquet")
-        raw_log.TRANSACTIONS.ingest(records, landing, days[start : start + 15], b"no secret of anybody's", at)
-    rates = fixings.rates_in_force(fixings.fixings_known(records.snapshot("raw_fixings").scan().collect()), days)
-    fact = transforms.daily_revenue(records.snapshot("raw_transactions").scan(), rates.lazy())
-    for name, frame in (("fx_rates", rates), ("fct_daily_revenue", fact)):
-        table = records.table(name, schema_of(name))
-        table.create()
-        table.replace_days({day: frame.filter(pl.col("day") == day) for day in days})
-
-
-def floor_of_staging() -> None:
-    """A bare Polars scan, join, exact arithmetic and group-by over the same Delta files, no orchestration."""
-    import deltalake
-
-    from backfill_assets.revenue.transforms import divided_half_even
-
-    lake = os.environ["BACKFILL_LAKE"]
-
-    def compute() -> None:
-        raw = pl.scan_delta(deltalake.DeltaTable(f"{lake}/raw_transactions"))
-        rates = pl.scan_delta(deltalake.DeltaTable(f"{lake}/fx_rates"))
-        usd = rates.filter(pl.col("currency") == "USD").select("day", usd=pl.col("rate").to_physical())
-        both = rates.select("day", "currency", pl.col("rate").to_physical()).join(usd, on="day")
-        revenue = divided_half_even(pl.col("amount").to_physical() * pl.col("usd"), pl.col("rate"))
-        summed = raw.join(both, on=["day", "currency"]).group_by("day", "currency", "country")
-        summed.agg(pl.len(), pl.col("amount").sum(), revenue.sum().alias("revenue")).collect(engine="streaming")
-
-    compute()
-    _keep("floor", _seconds(compute))
-
-
-def stage_through_dagster() -> None:
-    """Six waves of fifteen days through Dagster, in process."""
-    import dagster as dg
-
-    from backfill_assets import runbook
-    from backfill_assets.command_line.session import prepare_home
-    from backfill_assets.core.plan import Request
-    from backfill_assets.orchestration.asset.table_definition import tables_in
-    from backfill_assets.orchestration.instance import tags
-    from backfill_assets.orchestration.instance.runner import Runner
-    from backfill_assets.revenue.definitions import LAKE, defs
-
-    prepare_home()
-    (definition,) = tables_in(defs).values()
-    ctx = definition.step_context(LAKE, "bench")
-    window = Window(FIRST, FIRST + timedelta(days=DAYS - 1))
-    plan = runbook.open_correction(ctx, Request("fct_daily_revenue", window, "bench", correction="bench"))
-    runner = Runner(defs, dg.DagsterInstance.get())
-    waves = [Window(window.days[start], window.days[start + 14]) for start in range(0, DAYS, 15)]
-
-    def stage() -> None:
-        for wave in waves:
-            ran = runner.run_days([definition.staged_key], wave, {tags.CORRECTION: plan.correction})
-            if not ran.success:
-                raise SystemExit(str(ran.errors))
-
-    staged = _seconds(stage)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    floor = _kept("floor")
-    runbook.freeze_reports(ctx, plan.correction)
-    verified = _seconds(lambda: runbook.verify_source(ctx, plan.correction))
-    runbook.reset_watermarks(ctx, plan.correction)
-    runbook.stage(ctx, plan.correction)
-    validated = _seconds(lambda: runbook.validate(ctx, plan.correction))
-    _say(
-        f"Staging {DAYS} days x {ROWS_A_DAY:,} transactions in six waves",
-        ("bare Polars over the same files", f"{floor:.2f} s"),
-        ("six waves through Dagster", f"{staged:.2f} s"),
-        ("ratio to the floor", f"{staged / floor:.1f}"),
-        ("allowed, 1.5 x the floor + 5 s", f"{1.5 * floor + 5:.2f} s"),
-        ("peak memory", f"{peak:.2f} GiB of 1.50"),
-        ("verification of the 90 days' source", f"{verified:.2f} s"),
-        ("validation of the 90 days", f"{validated:.2f} s"),
-    )
 
 
 def stage_by_day() -> None:
@@ -175,42 +79,6 @@ def stage_by_hour() -> None:
         ("of these delta-rs alone, for 2,160 partitions", f"{delta:.2f} s"),
         ("ratio", f"{by_hour / by_day:.1f} of 2"),
     )
-
-
-def swap_days() -> None:
-    """Cut over of 90 and of 3,650 days, with planning, verification, and roll back; rows do not matter."""
-    from backfill_assets.storage import swap
-    from backfill_assets.storage.layout import Lake
-    from backfill_assets.storage.table import Table
-
-    def measured(count: int, height: int) -> tuple[str, str]:
-        lake = Lake(f"{os.environ['BACKFILL_LAKE']}-{count}-{height}")
-        days = [date(2015, 1, 1) + timedelta(days=offset) for offset in range(count)]
-        frame = pl.DataFrame({"value": range(height)}, schema={"value": pl.Int64})
-        schema = pl.Schema({"day": pl.Date(), "value": pl.Int64()})
-        live, staged = Table(lake.table_uri("t"), schema), Table(lake.staged_uri("t", "x"), schema)
-        for table in (live, staged):
-            table.create()
-            table.replace_days(dict.fromkeys(days, frame))
-        before, beside = live.snapshot(), staged.snapshot()
-        certified = [{day: side.fingerprint(day) for day in days} for side in (before, beside)]
-
-        def take() -> None:
-            manifest = swap.plan_cut_over(
-                before,
-                beside,
-                correction="x",
-                swap_count=1,
-                days=days,
-                certified_live=certified[0],
-                certified_staged=certified[1],
-            )
-            swap.cut_over(live, manifest)
-
-        return f"{count:,} days of {height:,} rows", f"{_seconds(take) * 1000:.0f} ms"
-
-    rows = [measured(90, 1), measured(90, 10_000), measured(3_650, 1)]
-    _say("Cut over: plan, commit, verify", *rows, ("allowed", "100 ms for 90 days, 500 ms for 3,650"))
 
 
 def publish_real_data() -> None:
@@ -265,7 +133,7 @@ def correct_in_process() -> None:
 
     lake = _lake_of_ninety_wrong_days(Path(os.environ["BACKFILL_LAKE"]).parent)
     prepare_home()
-    (definition,) = tables_in(defs).values()
+    definition = tables_in(defs)["fct_daily_revenue"]
     ctx, instance = definition.step_context(LAKE, "bench"), dg.DagsterInstance.get()
     plan = open_correction(ctx, Request("fct_daily_revenue", lake.wrong, "bench", correction="bench"))
     driver = Driver(definition, Runner(defs, instance), LAKE, "bench", lambda _step, _ctx: None)
@@ -274,9 +142,9 @@ def correct_in_process() -> None:
     _keep("work", time.monotonic() - started)
     if not isinstance(waits, WaitForPerson):
         raise SystemExit(str(waits))
-    validated = _seconds(lambda: validate(ctx, plan.correction))
+    validated = seconds_of(lambda: validate(ctx, plan.correction))
     folder = Path(os.environ["BACKFILL_PUBLISHED"], "anew")
-    paged = _seconds(lambda: write_page(ctx, plan.correction, folder, fresh=True))
+    paged = seconds_of(lambda: write_page(ctx, plan.correction, folder, fresh=True))
     for number in range(50):
         closed = open_correction(ctx, Request("fct_daily_revenue", lake.other, "bench", correction=f"closed_{number}"))
         for step in (Step.ABANDON, Step.REBUILD_DOWNSTREAM, Step.COMMUNICATE):
@@ -295,7 +163,7 @@ def correct_in_process() -> None:
         ("to the gate", f"{_kept('work'):.1f} s"),
         ("validation once more", f"{validated:.2f} s of 2"),
         ("the correction's page drawn anew", f"{paged:.2f} s of 3"),
-        ("a sensor tick, 50 closed and 3 open", f"{_seconds(tick) * 1000:.0f} ms of 200"),
+        ("a sensor tick, 50 closed and 3 open", f"{seconds_of(tick) * 1000:.0f} ms of 200"),
     )
 
 
@@ -355,33 +223,6 @@ def _lake_of_ninety_wrong_days(root: Path) -> Ninety:
     )
 
 
-def _transactions(day: date, chance: object) -> pl.DataFrame:
-    amounts = chance.integers(-200_000, 5_000_000, ROWS_A_DAY)  # type: ignore[attr-defined]
-    at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    return pl.DataFrame(
-        {
-            "transaction_id": [f"{day}-{number}" for number in range(ROWS_A_DAY)],
-            "occurred_at": at,
-            "customer_id": None,
-            "country": chance.choice(["US", "DE", "GB", "JP", "CH", "SE", "PL", "AU"], ROWS_A_DAY),  # type: ignore[attr-defined]
-            "currency": chance.choice(CURRENCIES, ROWS_A_DAY),  # type: ignore[attr-defined]
-            "amount": pl.Series(amounts, dtype=pl.Int64),
-        },
-        schema_overrides={"customer_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")},
-    ).with_columns(_as_amount())
-
-
-def _as_amount() -> pl.Expr:
-    """Ten-thousandths as an exact amount."""
-    return (pl.col("amount").cast(pl.Decimal(38, 4)) / 10_000).cast(pl.Decimal(18, 4))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
-
-
 def _keep(name: str, value: float) -> None:
     Path(os.environ["BACKFILL_LAKE"]).with_name(name).write_text(str(value))
 
@@ -398,8 +239,6 @@ def _say(title: str, *rows: tuple[str, str]) -> None:
 
 
 PHASES = {
-    "staging": ("prepare_staging", "floor_of_staging", "stage_through_dagster"),
-    "swap": ("swap_days",),
     "nightly": ("publish_real_data",),
     "hourly": ("stage_by_day", "stage_by_hour"),
     "daemon": ("correct_in_process", "correct_with_daemon"),
