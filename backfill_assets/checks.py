@@ -3,7 +3,7 @@
 from backfill_assets.core.check import Check, Clause, Problem, counted
 from backfill_assets.core.exact import Precision, agrees, exactly, from_units, half_unit, scales_of
 from backfill_assets.core.proofs import Control, closer_to_ledger, control_totals, sample_rederived
-from backfill_assets.core.sampling import Cell, Sample, SampledRow, sample_size, sampling_order
+from backfill_assets.core.sampling import Cell, Sample, SampledRow, proof_sample, sample_size, sampling_order
 from backfill_assets.orchestration.asset.own_checks import from_check
 from backfill_assets.runbook.correctable_table import Evidence
 from backfill_assets.storage.proofs import Samples
@@ -27,6 +27,7 @@ __all__ = [
     "from_check",
     "from_units",
     "half_unit",
+    "proof_sample",
     "sample_rederived",
     "sample_size",
     "sampling_order",

@@ -1,6 +1,7 @@
 """Which rows of a staged version are computed a second time: at random, repeatable, and spread over everything."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,6 +12,9 @@ TENTHS = 10
 FEWEST_ROWS = 12
 MOST_ROWS = 200
 DAYS_A_ROW = 3
+WRONG_SHARE = 0.01
+CONFIDENCE = 0.95
+"""The errors that a second derivation has to find: in how many of the rows, and with which probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +99,82 @@ def sampling_order(population: pl.DataFrame, *, keys: Sequence[str], strata: Seq
     """
     if population.is_empty():
         return population
+    since = (pl.col(keys[0]) - pl.col(keys[0]).min()).dt.total_days()
+    tenth = (since * TENTHS // (since.max() + 1)).alias("_tenth")
+    drawn = _by_chance(population, keys, seed).with_columns(tenth)
+    drawn = drawn.with_columns(_turn=pl.col("_chance").rank("ordinal").over(*strata, "_tenth"))
+    drawn = drawn.with_columns(_round=pl.struct("_turn", "_chance").rank("ordinal").over(*strata))
+    return drawn.sort("_round", "_chance").drop("_chance", "_tenth", "_turn", "_round")
+
+
+@dataclass(frozen=True, slots=True)
+class ProofSample:
+    """The rows to derive a second time, and how many of them, ``at_random``, chance alone has drawn of all."""
+
+    rows: pl.DataFrame
+    at_random: int
+    population: int
+
+    @property
+    def power(self) -> float:
+        """With which probability errors in one row of a hundred, wherever they are, are among the rows drawn."""
+        return power_of(self.at_random, self.population)
+
+
+def proof_sample(
+    population: pl.DataFrame, *, keys: Sequence[str], strata: Sequence[str], seed: str, lines: str, most_lines: int
+) -> ProofSample:
+    """Draw the rows to derive a second time: as many as find errors in 1 % of the rows with 95 %, or more.
+
+    Chance alone draws them, so that the probability holds wherever the errors are. Every day, and every stratum, that
+    it leaves out gets one row more.
+
+    Args:
+        population: all rows, with the keys, the day first among them, the strata, and ``lines``.
+        keys: what identifies a row.
+        strata: the columns of which every combination is among the rows.
+        seed: the id of the correction.
+        lines: the column with the number of source rows behind a row.
+        most_lines: how many source rows are derived where fewer rows would do.
+    """
+    if population.is_empty():
+        return ProofSample(population, 0, 0)
+    drawn = _by_chance(population, keys, seed).sort("_chance").with_row_index("_number")
+    enough = rows_to_draw(population.height)
+    is_random = (pl.col("_number") < enough) | (pl.col(lines).cum_sum() <= most_lines)
+    drawn = drawn.with_columns(_random=is_random)
+    first = [pl.col("_number") == pl.col("_number").min().over(by) for by in ([keys[0]], [*strata])]
+    taken = drawn.filter(pl.any_horizontal("_random", *first))
+    at_random = int(drawn["_random"].sum())
+    return ProofSample(taken.select(population.columns), at_random, population.height)
+
+
+def rows_to_draw(population: int) -> int:
+    """The fewest rows that, drawn by chance, find errors in 1 % of a population with 95 %."""
+    low, high = 0, population
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power_of(middle, population) >= CONFIDENCE else (middle + 1, high)
+    return low
+
+
+def power_of(drawn: int, population: int) -> float:
+    """With which probability chance draws one of the wrong rows, where 1 % of all rows are wrong, and at least one."""
+    wrong = math.ceil(population * WRONG_SHARE)
+    if drawn > population - wrong:
+        return 1.0 if population else 0.0
+    # None of the wrong ones is among those drawn.
+    missed = sum(math.log1p(-drawn / (population - number)) for number in range(wrong))
+    return 1 - math.exp(missed)
+
+
+def _by_chance(population: pl.DataFrame, keys: Sequence[str], seed: str) -> pl.DataFrame:
+    """The population with SHA-256 over seed and key as ``_chance``."""
     chances = [
         hashlib.sha256("\x00".join([seed, *map(str, row)]).encode()).hexdigest()
         for row in population.select(keys).iter_rows()
     ]
-    since = (pl.col(keys[0]) - pl.col(keys[0]).min()).dt.total_days()
-    tenth = (since * TENTHS // (since.max() + 1)).alias("_tenth")
-    drawn = population.with_columns(pl.Series("_chance", chances), tenth)
-    drawn = drawn.with_columns(_turn=pl.col("_chance").rank("ordinal").over(*strata, "_tenth"))
-    drawn = drawn.with_columns(_round=pl.struct("_turn", "_chance").rank("ordinal").over(*strata))
-    return drawn.sort("_round", "_chance").drop("_chance", "_tenth", "_turn", "_round")
+    return population.with_columns(pl.Series("_chance", chances, pl.String))
 
 
 def sample_size(population: pl.DataFrame, *, strata: Sequence[str], days: int) -> int:

@@ -167,6 +167,16 @@ class ArrivalUnannounced(BackfillAssetsError):
         )
 
 
+class ArrivalMiswritten(BackfillAssetsError):
+    """A data file of the raw log does not hold what landed."""
+
+    def __init__(self, file: str, day: date) -> None:
+        super().__init__(
+            f"What was written of `{file}` ({day}) was read back, and does not add up to what landed. "
+            "Nothing of it became visible. Take the file in again, and look at the disk if this comes again."
+        )
+
+
 class NothingWaits(BadInput):
     """A word was given for something that does not wait for one."""
 

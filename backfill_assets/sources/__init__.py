@@ -4,6 +4,7 @@ from backfill_assets.core.position import Position
 from backfill_assets.core.retention import Kept, Retention
 from backfill_assets.errors.landing import (
     AmbiguousDay,
+    ArrivalMiswritten,
     ArrivalUnannounced,
     BadLanding,
     DeclarationUnknown,
@@ -57,6 +58,7 @@ __all__ = [
     "WHOLE_DAY",
     "AmbiguousDay",
     "ArchivedFiles",
+    "ArrivalMiswritten",
     "ArrivalUnannounced",
     "BadLanding",
     "ControlTotals",

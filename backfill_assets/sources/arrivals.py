@@ -9,8 +9,10 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.errors.base import counted, listed
+from backfill_assets.errors.landing import ArrivalMiswritten
 from backfill_assets.sources.landed import LandedFile
 from backfill_assets.sources.log_rows import LogRows, totals_written
+from backfill_assets.sources.read_back import FileReadBack
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.control import ControlTable
 from backfill_assets.storage.files import Folder, in_threads
@@ -36,13 +38,14 @@ MANIFEST = pl.Schema(
         "stamp": pl.String(),
         "token_key": pl.String(),
         "archive": pl.String(),
+        "counts": pl.String(),
     }
 )
 """``rows`` and ``totals`` are what the file holds, ``withdrawn`` what it took back; ``standing`` is the number of the
 day's rows that count after it, ``note`` what a person should know of it, ``stamp`` what the file system said of the
 file when it was read, ``token_key`` the fingerprint of the key of its tokens, ``archive`` where in the lake the file is
-archived. The last seven are null in old rows. Where several rows name one arrival
-in one data file the last of them counts."""
+archived, ``counts`` the rows of each group that were read back from the data file before it became visible. The last
+eight are null in old rows. Where several rows name one arrival in one data file the last of them counts."""
 
 
 def raw_manifest(records: Records) -> ControlTable:
@@ -95,8 +98,15 @@ class Arrival:
             told.insert(0, f"`{self.landed.path}` withdrew {gone} ({listed(self.log.names(self.withdrawn))}).")
         return " ".join(told) or None
 
-    def manifest_row(self, file: DataFile, hashes: Mapping[str, str], at: datetime) -> dict[str, Any]:
-        """The row of the manifest."""
+    def manifest_row(self, file: DataFile, read: Mapping[str, FileReadBack], at: datetime) -> dict[str, Any]:
+        """The row of the manifest, given data files as they were read back.
+
+        Raises:
+            ArrivalMiswritten: when the data file does not hold what landed.
+        """
+        totals, written = self.log.totals_of(self.landed.frame), read[file.path]
+        if (counts := written.counts(self.number, totals)) is None:
+            raise ArrivalMiswritten(self.landed.path, self.landed.day)
         return {
             "source": self.log.table,
             "day": self.landed.day,
@@ -104,9 +114,9 @@ class Arrival:
             "path": self.landed.path,
             "sha256": self.landed.sha256,
             "rows": self.landed.rows,
-            "totals": totals_written(self.log.totals_of(self.landed.frame)),
+            "totals": totals_written(totals),
             "file": file.path,
-            "file_sha256": hashes[file.path],
+            "file_sha256": written.sha256,
             "at": at,
             "declared": self.declared,
             "withdrawn": self.withdrawn.height,
@@ -114,4 +124,5 @@ class Arrival:
             "note": self.note,
             "stamp": self.landed.stamp,
             "token_key": self.token_key or None,
+            "counts": counts,
         }

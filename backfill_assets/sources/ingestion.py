@@ -18,10 +18,11 @@ from backfill_assets.errors.base import BackfillAssetsError, counted
 from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.errors.landing import ArrivalUnannounced, UnforeseenInFile, WithdrawalWaits
 from backfill_assets.sources.archiving import archived
-from backfill_assets.sources.arrivals import MANIFEST, Arrival, arrived, file_hashes, raw_manifest
+from backfill_assets.sources.arrivals import MANIFEST, Arrival, arrived, raw_manifest
 from backfill_assets.sources.landed import LandedFile, TypedColumns, files_of, read_landed
 from backfill_assets.sources.log_rows import LogRows
 from backfill_assets.sources.people import People
+from backfill_assets.sources.read_back import files_read_back
 from backfill_assets.sources.token_keys import TokenKeys
 from backfill_assets.sources.withdrawals import WHOLE_DAY, Declaration, WithdrawalDecisions
 from backfill_assets.storage.actions import DataFile
@@ -239,8 +240,9 @@ def _announce(
     at: datetime,
 ) -> None:
     """Write the manifest's rows of data files that are not visible yet."""
-    hashes = file_hashes(raw.folder, [file.path for file in files.values()])
-    told = [one.manifest_row(files[day], hashes, at) | {"archive": kept[day]} for day, one in taken.items()]
+    logs = [one.log for one in taken.values()]
+    read = files_read_back(logs[0], raw.folder, [file.path for file in files.values()])
+    told = [one.manifest_row(files[day], read, at) | {"archive": kept[day]} for day, one in taken.items()]
     rows = pl.DataFrame(told, schema=MANIFEST)
     raw_manifest(records).append(lambda _: rows)
 

@@ -194,6 +194,20 @@ def totals_read(text: str, measures: tuple[str, ...]) -> dict[str, dict[str, Dec
     return {name: {str(group): Decimal(total) for group, total in by_measure[name].items()} for name in measures}
 
 
+def counts_written(totals: pl.DataFrame, group: str) -> str:
+    """The rows of each group as the manifest keeps them."""
+    return json.dumps(dict(totals.select(group, "rows").iter_rows()))
+
+
+def counts_read(text: str) -> dict[str, int]:
+    """What :func:`counts_written` wrote.
+
+    Raises:
+        Exception: of any kind when that is not what stands there.
+    """
+    return {str(group): int(rows) for group, rows in json.loads(text).items()}
+
+
 def tokenised(values: pl.Series, key: bytes) -> pl.Series:
     """HMAC-SHA256 of each text in UTF-8 under the key, as 64 hexadecimal digits; null stays null.
 

@@ -11,12 +11,13 @@ import polars as pl
 
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.slots import Slot
-from backfill_assets.sources.arrivals import Arrival, arrived, file_hashes
+from backfill_assets.sources.arrivals import Arrival, arrived
 from backfill_assets.sources.broker import Received
 from backfill_assets.sources.landed import LandedFile
 from backfill_assets.sources.log_rows import LogRows
 from backfill_assets.sources.messages import OFFSET, PARTITION, Unread
 from backfill_assets.sources.people import People
+from backfill_assets.sources.read_back import files_read_back
 from backfill_assets.sources.withdrawals import ADDITION
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.files import Folder
@@ -52,9 +53,10 @@ class MessageArrivals:
         self, folder: Folder, files: Mapping[Slot | None, DataFile], at: datetime
     ) -> list[dict[str, Any]]:
         """The rows of the manifest. What counts of a day after a few messages would take reading all of it."""
-        hashes = file_hashes(folder, [file.path for file in files.values()])
+        logs = [arrival.log for one in self.rounds for arrival in one.values()]
+        read = files_read_back(logs[0], folder, [file.path for file in files.values()]) if logs else {}
         return [
-            {**arrival.manifest_row(files[day], hashes, at), "standing": None}
+            {**arrival.manifest_row(files[day], read, at), "standing": None}
             for one in self.rounds
             for day, arrival in one.items()
         ]

@@ -158,25 +158,37 @@ class RawLog(LogRows):
         """What the source states of the days, per day and group: the number of ``rows`` that count, and their sums.
 
         Sums are those that the manifest wrote down when the file arrived that holds the whole day: the only one, or the
-        latest where it was declared to. Where later arrivals are additions they are added up from the rows.
+        latest where it was declared to. Where later arrivals are additions they are added up from the rows, and so are
+        the rows of a file that was not read back when it arrived.
         """
         known = self.arrivals(records, commit).filter(pl.col("day").is_in(list(days)))
         last = known.filter(pl.col("arrival") == pl.col("arrival").max().over("day"))
         whole = last.filter((pl.col("arrival") == 1) | (pl.col("declared") == WHOLE_DAY))
+        stated, unstated = stated_totals(self, whole)
+        uncounted = {*stated.filter(pl.col("rows").is_null())["day"], *unstated}
+        counted = {*whole.filter(pl.col("counts").is_not_null())["day"]} - uncounted
+        added = self._added_up(records, sorted(set(days) - counted), whole, commit)
+        both = stated.drop("arrival").join(added, on=["day", self.group], how="full", coalesce=True, suffix="_added")
+        is_whole = pl.col("day").is_in(list(whole["day"]))
+        sums = [
+            pl.when(is_whole).then(pl.col(name).fill_null(0)).otherwise(pl.col(f"{name}_added")).alias(name)
+            for name in self.totals.measures
+        ]
+        return both.select("day", self.group, pl.coalesce("rows", "rows_added").fill_null(0), *sums)
+
+    def _added_up(
+        self, records: Records, days: Collection[date], whole: pl.DataFrame, commit: int | None
+    ) -> pl.DataFrame:
+        """Rows and sums per day and group of the rows that count, given the arrivals that hold a whole day."""
+        if not days:
+            return self.added_up(self.schema.to_frame().lazy(), "day")
         raw = records.snapshot(self.table, commit).scan(days)
         is_whole = pl.col("day").is_in(list(whole["day"]))
         of_whole = raw.filter(is_whole, self.counts)
         if not whole.filter(pl.col("arrival") > 1).is_empty():
             of_whole = of_whole.join(whole.lazy().select("day", "arrival"), on=["day", "arrival"], how="semi")
         latest = raw.filter(~is_whole).sort("arrival").unique(["day", *self.key], keep="last")
-        added = pl.concat([self.added_up(of_whole, "day"), self.added_up(latest.filter(self.counts), "day")])
-        stated, _ = stated_totals(self, whole)
-        both = stated.drop("arrival").join(added, on=["day", self.group], how="full", coalesce=True, suffix="_added")
-        sums = [
-            pl.when(is_whole).then(pl.col(name).fill_null(0)).otherwise(pl.col(f"{name}_added")).alias(name)
-            for name in self.totals.measures
-        ]
-        return both.select("day", self.group, pl.col("rows").fill_null(0), *sums)
+        return pl.concat([self.added_up(of_whole, "day"), self.added_up(latest.filter(self.counts), "day")])
 
     def _purged(self, records: Records, landing: Path) -> frozenset[date]:
         """The days that are in the log and of which nothing lies in the landing any more, because it was purged."""

@@ -5,17 +5,19 @@ that names it can be read again. Where another version of Parquet's writer makes
 the log as a new file by a commit of its own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
+from backfill_assets.core.faults import FAULTS
 from backfill_assets.errors.keeping import RawLogUnrecorded
 from backfill_assets.sources.archiving import archived_columns
-from backfill_assets.sources.arrivals import MANIFEST, arrived, file_hashes, raw_manifest
-from backfill_assets.sources.log_rows import ARRIVAL, LogRows
+from backfill_assets.sources.arrivals import MANIFEST, arrived, raw_manifest
+from backfill_assets.sources.log_rows import ARRIVAL, LogRows, totals_read
+from backfill_assets.sources.read_back import FileReadBack, files_read_back
 from backfill_assets.sources.withdrawals import WHOLE_DAY
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.archive import ROWS, Archive, digest, named_digest, rows_packed, rows_unpacked
@@ -210,6 +212,18 @@ def _made_anew(
             _append(log, records, made, at)
 
 
+def _told_of(log: LogRows, row: Mapping[str, Any], path: str, read: FileReadBack, at: datetime) -> dict[str, Any]:
+    """What the manifest says anew of an arrival whose data file was made again.
+
+    Totals that cannot be read, or that its rows do not add up to, are named when the source is verified.
+    """
+    try:
+        counts = read.counts(row["arrival"], totals_read(row["totals"], log.totals.measures))
+    except FAULTS:
+        counts = None
+    return {"file": path, "file_sha256": read.sha256, "at": at, "counts": counts}
+
+
 def _append(
     log: LogRows,
     records: Records,
@@ -220,10 +234,8 @@ def _append(
     """Let arrivals enter the log as new files, each announced before, and one that is lost leave it."""
     raw = records.table(log.table, log.schema)
     files = raw.write_files({row["day"]: rows for row, rows in made})
-    hashes = file_hashes(raw.folder, [file.path for file in files.values()])
-    new = [
-        {**row, "file": (file := files[row["day"]]).path, "file_sha256": hashes[file.path], "at": at} for row, _ in made
-    ]
+    read = files_read_back(log, raw.folder, [file.path for file in files.values()])
+    new = [row | _told_of(log, row, path := files[row["day"]].path, read[path], at) for row, _ in made]
     raw_manifest(records).append(lambda _: pl.DataFrame(new, schema=MANIFEST))
 
     def decide(now: Snapshot) -> Change | None:

@@ -1,6 +1,7 @@
 """What a raw log holds beside what its manifest says arrived: files, rows and control totals.
 
-One scan of the rows and one pass over the bytes of their files, side by side.
+A file that still is the very bytes that were read back when it arrived holds what the manifest says of it, and is not
+decoded again. Files of before that are added up anew.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ import polars as pl
 
 from backfill_assets.core.check import Problem
 from backfill_assets.core.faults import FAULTS
-from backfill_assets.sources.log_rows import LogRows, totals_read
+from backfill_assets.sources.log_rows import ARRIVAL, LogRows, counts_read, totals_read
+from backfill_assets.storage.layout import DAY
 from backfill_assets.storage.snapshot import Snapshot
 
 THREADS = 4
@@ -36,8 +38,10 @@ def verified(log: LogRows, raw: Snapshot, known: pl.DataFrame, days: Sequence[da
     """Compare days of the log, at a commit, with the manifest's rows of what had arrived by then."""
     with ThreadPoolExecutor(THREADS) as pool:
         looks = pool.map(lambda row: _file_problem(log, raw, row), known.iter_rows(named=True))
-        totals, unreadable = _totals(log, raw, days)
         altered = [problem for problem in looks if problem is not None]
+    read_back = _read_back(log, raw, known, {problem.day for problem in altered})
+    totals, unreadable = _totals(log, raw, [day for day in days if day not in read_back])
+    totals = pl.concat([_kept_totals(log, known.filter(pl.col("day").is_in(list(read_back)))), totals])
     bad = {problem.day for problem in (*altered, *unreadable)}
     sound = known.filter(~pl.col("day").is_in(list(bad)))
     standing = _standing(log, raw, sound, totals)
@@ -52,22 +56,26 @@ def verified(log: LogRows, raw: Snapshot, known: pl.DataFrame, days: Sequence[da
 
 
 def stated_totals(log: LogRows, known: pl.DataFrame) -> tuple[pl.DataFrame, list[date]]:
-    """The sums that the manifest stated, a row per day, arrival and group, and the days of which none can be read."""
+    """What the manifest stated, a row per day, arrival and group, and the days of which it cannot be read.
+
+    ``rows`` are null of arrivals that were not read back, as those of before that were not.
+    """
     rows: list[dict[str, Any]] = []
     unstated: list[date] = []
     for row in known.iter_rows(named=True):
         try:
             by_measure = totals_read(row["totals"], log.totals.measures)
+            counts = counts_read(row["counts"] or "{}")
         except FAULTS:
             unstated.append(row["day"])
             continue
         groups = dict.fromkeys(group for sums in by_measure.values() for group in sums)
         rows += [
-            {"day": row["day"], "arrival": row["arrival"], log.group: group}
+            {"day": row["day"], "arrival": row["arrival"], log.group: group, "rows": counts.get(group)}
             | {name: _as_kept(by_measure[name].get(group, Decimal(0)), kind) for name, kind in log.sums.items()}
             for group in groups
         ]
-    schema = {"day": pl.Date(), "arrival": pl.Int64(), log.group: pl.String(), **log.sums}
+    schema = {"day": pl.Date(), "arrival": pl.Int64(), log.group: pl.String(), "rows": pl.Int64(), **log.sums}
     stated = pl.DataFrame(rows, schema=schema, orient="row")
     return stated.filter(~pl.col("day").is_in(unstated)), unstated
 
@@ -90,6 +98,22 @@ def _file_problem(log: LogRows, raw: Snapshot, row: Mapping[str, Any]) -> Proble
 
 def _unreadable(log: LogRows, day: date) -> Problem:
     return Problem(day, f"{log.table} has a file that cannot be read")
+
+
+def _read_back(log: LogRows, raw: Snapshot, known: pl.DataFrame, bad: Collection[date]) -> frozenset[date]:
+    """The days of which every file was read back when it arrived, and is unaltered since."""
+    stated, unstated = stated_totals(log, known)
+    uncounted = {*stated.filter(pl.col("rows").is_null())["day"]}
+    hashed = known.filter(pl.col("file_sha256").is_not_null(), pl.col("counts").is_not_null())
+    files = {*hashed["file"]}
+    whole = {day for day in known["day"].unique() if files.issuperset(path for path, _ in raw.names(day))}
+    return frozenset(whole - uncounted - {*unstated, *bad})
+
+
+def _kept_totals(log: LogRows, known: pl.DataFrame) -> pl.DataFrame:
+    """As :func:`_totals`, of arrivals that were read back: from the manifest."""
+    kept, _ = stated_totals(log, known)
+    return kept.select(DAY, ARRIVAL, log.group, "rows", *log.sums)
 
 
 def _totals(log: LogRows, raw: Snapshot, days: Sequence[date]) -> tuple[pl.DataFrame, list[Problem]]:
