@@ -32,6 +32,7 @@ ONLY_ON_DISK = {
     "storage/test_files::test_partition_columns_that_the_code_does_not_have_are_left_out": LATER,
     "storage/test_order_of_facts": LATER,
     "storage/test_searching": STORED,
+    "storage/test_scanning": STORED,
     "runbook/test_consuming": LATER,
 }
 

@@ -20,21 +20,12 @@ from backfill_assets.errors.setup import needs_extra
 from backfill_assets.errors.store import FilesUndeleted
 from backfill_assets.storage.operations import Operation, perform
 from backfill_assets.storage.options import of_polars
+from backfill_assets.storage.scanning import DayFiles, rows_of_files
 
 FILE_URI = "file://"
 MOST_THREADS = 8
 # An object store answers one listing faster than this many single questions.
 MOST_QUESTIONS = 16
-FILE_COLUMN = "_backfill_assets_file"
-# Polars widens milliseconds since 1.43; before that, it says so of a file that another writer kept them in.
-WIDENS_MILLISECONDS = tuple(int(part) for part in pl.__version__.split(".")[:2]) >= (1, 43)
-AS_OTHERS_WRITE = pl.ScanCastOptions(
-    integer_cast="upcast",
-    float_cast="upcast",
-    datetime_cast=["nanosecond-downcast", "convert-timezone", *(["millisecond-upcast"] if WIDENS_MILLISECONDS else [])],
-    categorical_to_string="allow",
-)
-
 Given = TypeVar("Given")
 Got = TypeVar("Got")
 
@@ -80,35 +71,11 @@ class Folder:
     def scan(self, paths: Sequence[str], schema: pl.Schema, partitions: pl.DataFrame | None = None) -> pl.LazyFrame:
         """Read files as one frame of the schema; ``partitions`` has a row for each file, a column for each of them.
 
-        A column that a file lacks is null there, because it was added to the table after the file was written; what
-        a file says of a partition column does not count. Times and numbers that another writer keeps in a narrower
-        type are widened. Polars' own ``scan_delta`` cannot read below a root whose name has a space or ``key=value``
-        in it.
+        See :func:`~backfill_assets.storage.scanning.rows_of_files`.
         """
-        if not paths:
-            return pl.LazyFrame(schema=schema)
-        by = [name for name in partitions.columns if name in schema] if partitions is not None else []
-        names = [f"{self.local or self.uri}/{path}" for path in paths]
-
-        def begin() -> pl.LazyFrame:
-            return pl.scan_parquet(
-                names,
-                schema=pl.Schema({name: kind for name, kind in schema.items() if name not in by}),
-                glob=False,
-                hive_partitioning=False,
-                missing_columns="insert",
-                extra_columns="ignore",
-                cast_options=AS_OTHERS_WRITE,
-                include_file_paths=FILE_COLUMN if by else None,
-                storage_options=of_polars(self.storage_options),
-            )
-
-        rows = self._reached(Operation.READ, "", begin)
-        if by and partitions is not None:
-            of_file = partitions.select(pl.col(name).cast(schema[name]) for name in by)
-            values = of_file.with_columns(pl.Series(FILE_COLUMN, names))
-            rows = rows.join(values.lazy(), on=FILE_COLUMN, how="inner")
-        return rows.select(schema.names())
+        files = DayFiles(f"{self.local or self.uri}", paths, partitions)
+        options = of_polars(self.storage_options)
+        return self._reached(Operation.READ, "", lambda: rows_of_files(files, schema, options))
 
     def scan_days(
         self, files: Sequence[tuple[str, Slot | None]], schema: pl.Schema, column: PartitionColumn = BY_DAY

@@ -32,7 +32,7 @@ class Scale:
 
 
 def environment_of(place: Path) -> dict[str, str]:
-    """The environment of a process that works on the lake; what it commits is forced to disk."""
+    """The environment of a process that works on the lake, as ``scripts/dev`` has it: commits are forced to disk."""
     return {
         **os.environ,
         "BACKFILL_LAKE": f"{place}/lake",
@@ -42,6 +42,7 @@ def environment_of(place: Path) -> dict[str, str]:
         "BACKFILL_FIRST_DAY": str(FIRST),
         "BACKFILL_NOW": f"{FIRST + timedelta(days=400)}T06:00:00+00:00",
         "BACKFILL_SYNC": "on",
+        "BACKFILL_STORAGES": "reusing",
     }
 
 
