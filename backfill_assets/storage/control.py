@@ -15,7 +15,7 @@ from backfill_assets.errors.lake import LakeUnreachable
 from backfill_assets.storage.commits import Change, Decision
 from backfill_assets.storage.entries import reaching
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.opening import Latest, latest
+from backfill_assets.storage.opening import Latest, latest, latest_is
 from backfill_assets.storage.table import PROPERTIES, Snapshot, Table
 
 MOST_FILES = 24
@@ -103,14 +103,14 @@ class ControlTable:
         """What is known to be all rows at a commit need not be read back, unless another one came already."""
         # The rows are written, whether or not they can be read back.
         with suppress(LakeUnreachable):
-            found = self._latest()
-            if found is not None and found.snapshot.commit == commit:
+            found = latest_is(self._table.folder, commit)
+            if found is not None:
                 found.keep(self._whole, rows)
 
     def _rows_at(self, snapshot: Snapshot) -> pl.DataFrame:
         """All rows at a commit that is about to be built upon; those that were read before, when it is the same."""
         found = self._latest()
-        if found is None or found.snapshot.commit != snapshot.commit:
+        if found is None or found.commit != snapshot.commit:
             return self._read(snapshot, [*self.schema])
         return self._rows_of(found, [*self.schema])
 

@@ -1,9 +1,9 @@
 """Parquet files below one root: written, scanned, looked for, listed and deleted, on disk or in an object store."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
@@ -75,7 +75,8 @@ class Folder:
         """
         files = DayFiles(f"{self.local or self.uri}", paths, partitions)
         options = of_polars(self.storage_options)
-        return self._reached(Operation.READ, "", lambda: rows_of_files(files, schema, options))
+        with self._told(Operation.READ):
+            return rows_of_files(files, schema, options)
 
     def scan_days(
         self, files: Sequence[tuple[str, Slot | None]], schema: pl.Schema, column: PartitionColumn = BY_DAY
@@ -205,8 +206,14 @@ class Folder:
             FileNotFoundError: when something is not there.
             LakeUnreachable, FilesUndeleted: instead of any other ``OSError``.
         """
-        try:
+        with self._told(operation):
             return perform(operation, f"{self.uri}/{path}", work)
+
+    @contextmanager
+    def _told(self, operation: Operation) -> Generator[None]:
+        """Say what of the folder could not be reached, and why."""
+        try:
+            yield
         except FileNotFoundError:
             raise
         except (OSError, pl.exceptions.ComputeError) as error:

@@ -9,6 +9,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from backfill_assets.storage.entries import (
 )
 from backfill_assets.storage.features import refuse_unreadable
 from backfill_assets.storage.files import Folder, Found
+from backfill_assets.storage.layout import entry_of
 from backfill_assets.storage.operations import Operation, can_pass, is_lasting, perform
 from backfill_assets.storage.schema import DELTA_NAMES
 from backfill_assets.storage.snapshot import Snapshot
@@ -151,12 +153,19 @@ Made = TypeVar("Made")
 class Latest:
     """A table at its newest commit, to read from, and what was made of it.
 
-    Nothing may be committed from ``snapshot``: it is shared by all readers of this process.
+    Nothing may be committed from ``snapshot``: it is shared by all readers of this process. It is opened when it is
+    first asked for.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+    def __init__(self, commit: int, opened: Callable[[], Snapshot]) -> None:
+        self.commit = commit
+        self._opened = opened
         self._made: dict[object, Any] = {}
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The table at this commit."""
+        return self._opened()
 
     def once(self, name: object, make: Callable[[Snapshot], Made]) -> Made:
         """What ``make`` makes of the snapshot, made once. It is shared, and must not be changed."""
@@ -202,8 +211,30 @@ def latest(uri: str, storage_options: Mapping[str, str]) -> Latest | None:
         handle = open_table(folder)
     except TableMissing:
         return None
-    schema: pl.Schema = schema_of(handle, uri)
-    found = Latest(Snapshot(handle, folder, schema))
+    snapshot = Snapshot(handle, folder, schema_of(handle, uri))
+    return _keep(key, newest, Latest(snapshot.commit, lambda: snapshot))
+
+
+def latest_is(folder: Folder, commit: int) -> Latest | None:
+    """The newest commit, which this process has just made; None when another one came already.
+
+    It is opened only when more of it is asked for than it is given.
+
+    Raises:
+        LakeUnreachable: when nobody can say.
+    """
+    newest = newest_entry(folder)
+    if newest is None or newest.path != entry_of(commit):
+        return None
+
+    def opened() -> Snapshot:
+        handle = open_table(folder, commit)
+        return Snapshot(handle, folder, schema_of(handle, folder.uri))
+
+    return _keep((folder.uri, tuple(sorted(folder.storage_options.items()))), newest, Latest(commit, opened))
+
+
+def _keep(key: _Key, newest: Found, found: Latest) -> Latest:
     with _lock:
         _kept[key] = (newest, found)
         while len(_kept) > MOST_TABLES:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from backfill_assets.storage.operations import Operation, perform
+
 FILE_COLUMN = "_backfill_assets_file"
 # Polars widens milliseconds since 1.43; before that, it says so of a file that another writer kept them in.
 WIDENS_MILLISECONDS = tuple(int(part) for part in pl.__version__.split(".")[:2]) >= (1, 43)
@@ -59,18 +61,22 @@ def rows_of_files(files: DayFiles, schema: pl.Schema, storage_options: Mapping[s
     by = [name for name in there.columns if name in schema] if there is not None else []
     # By the names of folders a row's date is known in half the time that it takes to look its file's path up.
     in_names = files.name_their_dates(schema)
-    rows = pl.scan_parquet(
-        files.names,
-        schema=pl.Schema({name: kind for name, kind in schema.items() if name not in by}),
-        glob=False,
-        hive_partitioning=in_names,
-        hive_schema=pl.Schema({name: schema[name] for name in by}) if in_names else None,
-        missing_columns="insert",
-        extra_columns="ignore",
-        cast_options=AS_OTHERS_WRITE,
-        include_file_paths=FILE_COLUMN if by and not in_names else None,
-        storage_options=storage_options,
-    )
+
+    def begin() -> pl.LazyFrame:
+        return pl.scan_parquet(
+            files.names,
+            schema=pl.Schema({name: kind for name, kind in schema.items() if name not in by}),
+            glob=False,
+            hive_partitioning=in_names,
+            hive_schema=pl.Schema({name: schema[name] for name in by}) if in_names else None,
+            missing_columns="insert",
+            extra_columns="ignore",
+            cast_options=AS_OTHERS_WRITE,
+            include_file_paths=FILE_COLUMN if by and not in_names else None,
+            storage_options=dict(storage_options) if storage_options else None,
+        )
+
+    rows = perform(Operation.READ, f"{files.root}/", begin)
     if by and there is not None and not in_names:
         values = there.select(pl.col(name).cast(schema[name]) for name in by)
         of_files = values.with_columns(pl.Series(FILE_COLUMN, files.names))

@@ -35,6 +35,7 @@ from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.syncing import force_read
+from backfill_assets.storage.writing import handle_to_commit_from, keep_to_commit_from
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
 
@@ -112,6 +113,10 @@ class Table:
         """
         return Snapshot(open_table(self.folder, commit), self.folder, self.schema, self.partition or BY_DAY)
 
+    def to_commit_from(self) -> Snapshot:
+        """As :meth:`snapshot`, with a handle that nobody else has, from which one commit can be made."""
+        return Snapshot(handle_to_commit_from(self.folder), self.folder, self.schema, self.partition or BY_DAY)
+
     def commit(
         self,
         decide: Callable[[Snapshot], Change | None],
@@ -152,7 +157,7 @@ class Table:
         """
         started = time.monotonic()
         for refused in count():
-            snapshot = self.snapshot()
+            snapshot = self.to_commit_from()
             lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition) if touches_files else []
             decision = decide(snapshot)
             if decision.write is None:
@@ -162,10 +167,11 @@ class Table:
             if lacking:
                 self.add_nullable_columns()
                 continue
-            at = attempt(snapshot, decision.write)
+            number, at = snapshot.commit + 1, attempt(snapshot, decision.write)
             taken = time.monotonic() - started
             if at is not None:
-                return Committed(Commit(snapshot.commit + 1, at, refused, taken * 1000), decision.result)
+                keep_to_commit_from(self.folder, snapshot.handle, number)
+                return Committed(Commit(number, at, refused, taken * 1000), decision.result)
             if taken > deadline_seconds:
                 raise CommitContended(self.uri, refused + 1, taken)
             pause(refused)

@@ -58,7 +58,7 @@ FAULTS = {
     "a log whose reading is cut off": Fault("reset", READ, ENTRY, 2),
     "a listing that is cut off": Fault("reset", READ, LISTING, 2),
     "a listing that is refused for a moment": Fault("503", READ, LISTING, 2),
-    "a log that may not be read": Fault("denied", READ, ENTRY, 1, LakeUnreachable, "AccessDenied"),
+    "a log that may not be read": Fault("denied", READ, ENTRY, 1, LakeUnreachable, "(AccessDenied|403)"),
     "a folder that may not be listed": Fault("denied", READ, LISTING, 1, LakeUnreachable, "AccessDenied"),
     "a lake that may not be written": Fault("denied", WRITE, ".", ALWAYS, LakeUnreachable, "AccessDenied"),
     "a commit that may not be written": Fault("denied", WRITE, ENTRY, ALWAYS, LakeUnreachable, "AccessDenied"),

@@ -302,16 +302,16 @@ def frame_of(of, *revenues):
 def after_decision_once(monkeypatch, table, meanwhile):
     """Let something else happen between the first decision on a snapshot and the commit from it."""
     todo = [meanwhile]
-    load = table.snapshot
+    load = table.to_commit_from
 
-    def snapshot(commit=None):
-        loaded = load(commit)
+    def to_commit_from():
+        loaded = load()
         _ = loaded.files
-        if todo and commit is None:
+        if todo:
             todo.pop()()
         return loaded
 
-    monkeypatch.setattr(table, "snapshot", snapshot)
+    monkeypatch.setattr(table, "to_commit_from", to_commit_from)
 
 
 def test_numbers_count_on_from_the_table(root):
