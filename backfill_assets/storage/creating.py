@@ -1,14 +1,15 @@
 """The commits that delta-rs words by itself: an empty table, and new columns of one."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import Field
 
 from backfill_assets.errors.answers import said
-from backfill_assets.errors.lake import CommitUnknown, LakeUnreachable
+from backfill_assets.errors.lake import CommitContended, CommitUnknown, LakeUnreachable
 from backfill_assets.storage.commits import AFTER_COMMIT
 from backfill_assets.storage.files import Folder
 from backfill_assets.storage.layout import entry_of
@@ -54,6 +55,23 @@ def create_empty(folder: Folder, schema: Schema, by: Sequence[str], properties: 
         ),
     )
     force_written(folder, 0)
+
+
+def add_lacking(newest: Callable[[], Snapshot], lacking_in: Callable[[Snapshot], Sequence[Field]]) -> None:
+    """Add the columns that a table lacks, whoever else commits to it meanwhile.
+
+    Raises:
+        CommitContended: when others came first every time until the deadline.
+    """
+    started = time.monotonic()
+    for refused in count():
+        snapshot = newest()
+        lacking = lacking_in(snapshot)
+        if not lacking or commit_columns(snapshot, lacking):
+            return
+        if time.monotonic() - started > DEADLINE_SECONDS:
+            raise CommitContended(snapshot.folder.uri, refused + 1, DEADLINE_SECONDS)
+        pause(refused)
 
 
 def commit_columns(snapshot: Snapshot, lacking: Sequence[Field]) -> bool:

@@ -9,6 +9,7 @@ import polars as pl
 
 from backfill_assets.core.carried import Around
 from backfill_assets.core.codec import decoded, encoded
+from backfill_assets.core.partition_column import BY_DAY
 from backfill_assets.core.position import Switch
 from backfill_assets.errors.base import Refused
 from backfill_assets.errors.state import LaterSlotsPublished
@@ -191,8 +192,7 @@ def _swap(
                 raise SwapNumberTaken(manifest.correction, manifest.swap_count, undone, noun)
             return None
         _refuse_moved_around(manifest, snapshot)
-        strange = [day for day in manifest.days if snapshot.names(day) != held[day]]
-        if strange:
+        if strange := _otherwise(snapshot, held):
             raise moved(manifest.correction, strange, snapshot.partition.grain.value)
         gone = days_missing(snapshot, manifest.arriving)
         if gone:
@@ -200,12 +200,14 @@ def _swap(
         return _change(manifest, metadata, snapshot)
 
     commit = live.commit(decide)
-    if commit is not None:
-        there = live.snapshot(commit.number)
-        wrong = [day for day in manifest.days if there.names(day) != planned[day]]
-        if wrong:
-            raise SwapUnverified(manifest.correction, commit.number, wrong, there.partition.grain.value)
+    if commit and (wrong := live.read_back(commit.number, lambda there: _otherwise(there, planned))):
+        raise SwapUnverified(manifest.correction, commit.number, wrong, (live.partition or BY_DAY).grain.value)
     return commit
+
+
+def _otherwise(there: Snapshot, names: Mapping[date, Names]) -> list[date]:
+    """The days that hold other files than these."""
+    return [day for day, of_day in names.items() if there.names(day) != of_day]
 
 
 def _refuse_moved_around(manifest: Manifest, live: Snapshot) -> None:

@@ -26,7 +26,7 @@ from backfill_assets.storage.commits import (
     Replacement,
     attempt,
 )
-from backfill_assets.storage.creating import Refusals, commit_columns, create_empty
+from backfill_assets.storage.creating import Refusals, add_lacking, create_empty
 from backfill_assets.storage.entries import newest_entry, refuse_lost
 from backfill_assets.storage.files import Folder, in_threads
 from backfill_assets.storage.opening import open_table
@@ -35,7 +35,7 @@ from backfill_assets.storage.probing import refuse_overwriting
 from backfill_assets.storage.schema import Day, delta_schema, fitted, fitted_to_days, missing_columns
 from backfill_assets.storage.snapshot import Snapshot
 from backfill_assets.storage.syncing import force_read
-from backfill_assets.storage.writing import handle_to_commit_from, keep_to_commit_from
+from backfill_assets.storage.writing import handle_to_commit_from, keep_to_commit_from, read_back
 
 __all__ = ["Change", "Commit", "Snapshot", "Table"]
 
@@ -117,6 +117,11 @@ class Table:
         """As :meth:`snapshot`, with a handle that nobody else has, from which one commit can be made."""
         return Snapshot(handle_to_commit_from(self.folder), self.folder, self.schema, self.partition or BY_DAY)
 
+    def read_back(self, commit: int, look: Callable[[Snapshot], Result]) -> Result:
+        """What is seen of a commit that was just made, as it lies in the log."""
+        with read_back(self.folder, commit) as handle:
+            return look(Snapshot(handle, self.folder, self.schema, self.partition or BY_DAY))
+
     def commit(
         self,
         decide: Callable[[Snapshot], Change | None],
@@ -183,17 +188,7 @@ class Table:
         Raises:
             SchemasDiffer: when the schema differs by more than that.
         """
-        started = time.monotonic()
-        for refused in count():
-            snapshot = self.snapshot()
-            lacking = missing_columns(self.uri, snapshot.handle, self.schema, self.partition)
-            if not lacking:
-                return
-            if commit_columns(snapshot, lacking):
-                return
-            if time.monotonic() - started > DEADLINE_SECONDS:
-                raise CommitContended(self.uri, refused + 1, DEADLINE_SECONDS)
-            pause(refused)
+        add_lacking(self.snapshot, lambda there: missing_columns(self.uri, there.handle, self.schema, self.partition))
 
     def write_files(self, frames: Mapping[Slot | None, pl.DataFrame]) -> dict[Slot | None, DataFile]:
         """Write one Parquet file a day, visible to nobody yet; a frame without rows becomes a file without rows.

@@ -5,6 +5,8 @@ used again for as long as no other commit came, which one look at the log's fold
 """
 
 from collections import OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
 from threading import Lock
 
 from deltalake import DeltaTable
@@ -54,6 +56,27 @@ def keep_to_commit_from(folder: Folder, handle: DeltaTable, commit: int) -> None
         _idle[_key(folder)] = (newest, handle)
         while len(_idle) > MOST_HANDLES:
             _idle.popitem(last=False)
+
+
+@contextmanager
+def read_back(folder: Folder, commit: int) -> Generator[DeltaTable]:
+    """The table at a commit that was just made, as its log says it; the handle is another's again afterwards.
+
+    Raises:
+        CommitGone, LogDamaged, LakeUnreachable: when it cannot be opened.
+    """
+    with _lock:
+        known = _idle.get(_key(folder))
+        is_it = known is not None and known[1].version() == commit
+        kept = _idle.pop(_key(folder)) if is_it else None
+    if kept is None:
+        yield open_table(folder, commit)
+        return
+    try:
+        yield kept[1]
+    finally:
+        with _lock:
+            _idle.setdefault(_key(folder), kept)
 
 
 def _key(folder: Folder) -> _Key:
