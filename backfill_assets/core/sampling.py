@@ -12,6 +12,7 @@ TENTHS = 10
 FEWEST_ROWS = 12
 MOST_ROWS = 200
 DAYS_A_ROW = 3
+MOST_FOR_CONFIDENCE = 20
 WRONG_SHARE = 0.01
 CONFIDENCE = 0.95
 """The errors that a second derivation has to find: in how many of the rows, and with which probability."""
@@ -122,7 +123,7 @@ class ProofSample:
 
 
 def proof_sample(
-    population: pl.DataFrame, *, keys: Sequence[str], strata: Sequence[str], seed: str, lines: str, most_lines: int
+    population: pl.DataFrame, keys: Sequence[str], *, strata: Sequence[str], seed: str, lines: str, most: int
 ) -> ProofSample:
     """Draw the rows to derive a second time: as many as find errors in 1 % of the rows with 95 %, or more.
 
@@ -135,13 +136,15 @@ def proof_sample(
         strata: the columns of which every combination is among the rows.
         seed: the id of the correction.
         lines: the column with the number of source rows behind a row.
-        most_lines: how many source rows are derived where fewer rows would do.
+        most: how many source rows are derived where fewer rows would do. Twenty times as many are never derived, but
+            for what every day and stratum gets: then chance draws fewer rows, and ``power`` says how little they tell.
     """
     if population.is_empty():
         return ProofSample(population, 0, 0)
     drawn = _by_chance(population, keys, seed).sort("_chance").with_row_index("_number")
     enough = rows_to_draw(population.height)
-    is_random = (pl.col("_number") < enough) | (pl.col(lines).cum_sum() <= most_lines)
+    behind = pl.col(lines).cum_sum()
+    is_random = (behind <= most) | ((pl.col("_number") < enough) & (behind <= most * MOST_FOR_CONFIDENCE))
     drawn = drawn.with_columns(_random=is_random)
     first = [pl.col("_number") == pl.col("_number").min().over(by) for by in ([keys[0]], [*strata])]
     taken = drawn.filter(pl.any_horizontal("_random", *first))

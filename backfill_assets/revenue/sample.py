@@ -23,26 +23,23 @@ from backfill_assets.checks import (
     from_units,
     proof_sample,
     sample_rederived,
-    sample_size,
-    sampling_order,
 )
 from backfill_assets.corrections import Plan, Window
 from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.conversions import conversion_of
+from backfill_assets.revenue.sampled_rows import Key, Transactions, all_rows, key_of, staged_rows
 from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
 from backfill_assets.sources import WHOLE_DAY, raw_manifest
 
 MONEY = 4
 """Decimals of amounts and of USD, which are added up in units of the last one."""
 MOST_LINES = 300_000
-STRATA = ("currency", "has_refund")
 CELLS = ("transactions", "amount", "rate_currency", "rate_usd", "fixing_day", "revenue_usd")
 CELLS_SCHEMA: dict[str, Any] = dict.fromkeys(["day", *FACT_KEY[1:], "column", "expected", "actual"], pl.String) | {
     "day": pl.Date
 }
 
-Key = tuple[date, str, str]
 Fixings = Mapping[tuple[str, date], Decimal | None]
 
 
@@ -71,21 +68,25 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     """
     plan, records = evidence.plan, evidence.records
     raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days).select(*_RAW_COLUMNS)
-    staged = {_key(row): row for row in evidence.staged.collect().iter_rows(named=True)}
+    staged = {key_of(row): row for row in evidence.staged.collect().iter_rows(named=True)}
     effective = _effective(raw, raw_log.TRANSACTIONS.arrivals(records, plan.pins[raw_log.RAW]))
     lines = sum(row["transactions"] or 0 for row in staged.values())
-    population = _population(effective, staged) if lines <= MOST_LINES else _staged_rows(staged)
-    draw = {"keys": FACT_KEY, "strata": STRATA[:1], "seed": plan.correction}
-    drawn = proof_sample(population, **draw, lines="lines", most_lines=MOST_LINES)
-    derived = drawn.rows
+    population = all_rows(effective, staged) if lines <= MOST_LINES else staged_rows(staged)
+    drawn = proof_sample(
+        population, FACT_KEY, strata=["currency"], seed=plan.correction, lines="lines", most=MOST_LINES
+    )
     fixings = fixings_at_opening(records, plan)
     fixed_on = days_fixed(fixings)
-    pairs = {key: rate_pair(fixings, key[1], key[0], fixed_on) for key in map(_key, derived.iter_rows(named=True))}
-    behind = effective.join(derived.lazy().select(FACT_KEY), on=FACT_KEY, how="semi").collect(engine="streaming")
-    rows = _derive(behind, pairs)
+    pairs = {key: rate_pair(fixings, key[1], key[0], fixed_on) for key in map(key_of, drawn.rows.iter_rows(named=True))}
+    rows: dict[Key, dict[str, Any]] = {}
+    transactions = Transactions(effective, drawn.rows)
+    for behind in transactions.in_parts():
+        rows |= _derive(behind, pairs)
     cells = {key: _cells(staged.get(key), rows.get(key)) for key in pairs}
-    listed = _listed(behind, _to_list(behind, derived, plan), pairs, cells)
-    sample = Sample(plan.correction, population.height, len(pairs), behind.height, listed)
+    chosen, behind = transactions.to_list(plan)
+    sample = Sample(
+        plan.correction, population.height, len(pairs), transactions.count, _listed(behind, chosen, pairs, cells)
+    )
     number = Samples(records.lake).keep(sample)
     return [_check(cells, sample, number, drawn.power)]
 
@@ -175,32 +176,6 @@ def _effective(raw: pl.LazyFrame, manifest: pl.DataFrame) -> pl.LazyFrame:
     return pl.concat([raw.filter(~repeated), last.drop("since")])
 
 
-def _population(raw: pl.LazyFrame, staged: Mapping[Key, Any]) -> pl.DataFrame:
-    """Every key of the raw rows that count or of the staged version, with how many rows are behind it."""
-    from_raw = raw.group_by(FACT_KEY).agg(lines=pl.len().cast(pl.Int64))
-    there = pl.DataFrame(
-        list(staged), schema=dict(zip(FACT_KEY, (pl.Date, pl.String, pl.String), strict=True)), orient="row"
-    )
-    both = from_raw.collect(engine="streaming").join(there, on=FACT_KEY, how="full", coalesce=True)
-    return both.with_columns(pl.col("lines").fill_null(0)).sort(FACT_KEY)
-
-
-def _staged_rows(staged: Mapping[Key, Mapping[str, Any]]) -> pl.DataFrame:
-    """Every key of the staged version, with the number of rows that it says are behind it."""
-    rows = [(*key, row["transactions"] or 0) for key, row in staged.items()]
-    schema = {"day": pl.Date, "currency": pl.String, "country": pl.String, "lines": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row").sort(FACT_KEY)
-
-
-def _to_list(behind: pl.DataFrame, derived: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """The derived rows that a person gets to tick off, spread over currencies, refunds and the window."""
-    refunds = behind.filter(pl.col("amount") < 0).select(FACT_KEY).unique().with_columns(has_refund=pl.lit(value=True))
-    told = derived.select(FACT_KEY).join(refunds, on=FACT_KEY, how="left")
-    told = told.with_columns(pl.col("has_refund").fill_null(value=False))
-    order = sampling_order(told, keys=FACT_KEY, strata=STRATA, seed=plan.correction)
-    return order.head(sample_size(order, strata=STRATA, days=len(plan.days)))
-
-
 def _derive(behind: pl.DataFrame, pairs: Mapping[Key, RatePair | None]) -> dict[Key, dict[str, Any]]:
     """The derived row of each key of raw rows. Equal amounts of a key are computed once and counted."""
     counted = behind.group_by([*FACT_KEY, _units("amount")]).agg(pl.len()).group_by(FACT_KEY).agg("amount", "len")
@@ -237,7 +212,7 @@ def _listed(
 ) -> tuple[SampledRow, ...]:
     wanted = behind.join(keys.select(FACT_KEY), on=FACT_KEY, how="semi").sort("occurred_at", "transaction_id")
     lines = wanted.partition_by(FACT_KEY, as_dict=True)
-    drawn: Iterable[Key] = map(_key, keys.iter_rows(named=True))
+    drawn: Iterable[Key] = map(key_of, keys.iter_rows(named=True))
     return tuple(
         SampledRow(
             dict(zip(FACT_KEY, map(str, key), strict=True)),
@@ -286,10 +261,6 @@ def _check(cells: Mapping[Key, tuple[Cell, ...]], sample: Sample, number: int, p
 def _per_cent(power: float) -> str:
     """A probability in per cent, to one decimal that it reaches."""
     return f"{math.floor(power * 1000) / 10:.1f}"
-
-
-def _key(row: Mapping[str, Any]) -> Key:
-    return (row["day"], row["currency"], row["country"])
 
 
 def _text(value: object) -> str | None:

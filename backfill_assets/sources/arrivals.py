@@ -1,6 +1,5 @@
 """Arrivals, and the manifest that names each with its hash and its control totals."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,7 +62,7 @@ def arrived(records: Records, snapshot: Snapshot, source: str) -> pl.DataFrame:
 
 def file_hashes(folder: Folder, paths: Collection[str]) -> dict[str, str]:
     """The SHA-256 of data files as they lie in the lake, by path."""
-    return dict(in_threads(lambda path: (path, hashlib.sha256(folder.read(path)).hexdigest()), list(paths)))
+    return dict(in_threads(lambda path: (path, folder.sha256(path)), list(paths)))
 
 
 @dataclass(frozen=True, slots=True)

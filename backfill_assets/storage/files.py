@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import file_digest, sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from backfill_assets.storage.options import of_polars
 from backfill_assets.storage.scanning import DayFiles, rows_of_files
 
 FILE_URI = "file://"
+READ_AT_ONCE = 1 << 23
 MOST_THREADS = 8
 # An object store answers one listing faster than this many single questions.
 MOST_QUESTIONS = 16
@@ -99,6 +101,25 @@ class Folder:
                 return stream.read()
 
         return self._reached(Operation.READ, path, read)
+
+    def sha256(self, path: str) -> str:
+        """The SHA-256 of one file's bytes, which are not held in memory together.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+        """
+
+        def digest() -> str:
+            if self.local is not None:
+                with (self.local / path).open("rb") as file:
+                    return file_digest(file, "sha256").hexdigest()
+            found = sha256()
+            with self.store().open_input_file(path) as stream:
+                while part := stream.read(READ_AT_ONCE):
+                    found.update(part)
+            return found.hexdigest()
+
+        return self._reached(Operation.READ, path, digest)
 
     def find(self, paths: Collection[str]) -> list[Found]:
         """Those of the files that exist."""

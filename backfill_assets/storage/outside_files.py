@@ -1,6 +1,5 @@
 """Parquet files of others, read as one table: what they were is written down, so that a correction can pin them."""
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -161,7 +160,7 @@ def _sha256(folder: Folder, file: Found) -> str:
     """The SHA-256 of a file's bytes, read once as long as its size and time stay."""
     key = (folder.uri, file)
     if key not in _hashes:
-        _hashes[key] = hashlib.sha256(folder.read(file.path)).hexdigest()
+        _hashes[key] = folder.sha256(file.path)
     return _hashes[key]
 
 

@@ -226,7 +226,7 @@ def file_digests(folder: Folder, paths: Iterable[str]) -> dict[str, str]:
     Raises:
         OSError: when one cannot be read.
     """
-    return {path: hashlib.sha256(folder.read(path)).hexdigest() for path in sorted(paths)}
+    return {path: folder.sha256(path) for path in sorted(paths)}
 
 
 def content_of(digests: Mapping[str, str]) -> str:

@@ -55,6 +55,8 @@ def main() -> None:
     for name in ("verify_source", "validate", "cut_over"):
         setattr(runbook, name, clock.counting(name, getattr(runbook, name)))
     surroundings.publish_page = clock.counting("pages", surroundings.publish_page)
+    # What reports look like to their readers is drawn anew where they are frozen and let go.
+    surroundings.DagsterSurroundings.show = clock.counting("pages", surroundings.DagsterSurroundings.show)
     prepare_home()
     ready = since_start()
     definition = tables_in(defs)["fct_daily_revenue"]

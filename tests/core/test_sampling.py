@@ -100,8 +100,8 @@ def large(days: int = 90, currencies: int = 40, lines: int = 3_000) -> pl.DataFr
     return pl.DataFrame(rows)
 
 
-def proven(rows: pl.DataFrame, seed: str, most_lines: int = 300_000) -> ProofSample:
-    return proof_sample(rows, keys=KEYS, strata=["currency"], seed=seed, lines="lines", most_lines=most_lines)
+def proven(rows: pl.DataFrame, seed: str, most: int = 300_000) -> ProofSample:
+    return proof_sample(rows, KEYS, strata=["currency"], seed=seed, lines="lines", most=most)
 
 
 @pytest.mark.parametrize("where", ["anywhere", "few days", "few currencies"])
@@ -154,3 +154,11 @@ def test_more_rows_are_derived_for_as_long_as_they_are_cheap():
 def test_nothing_is_proven_of_nothing():
     nothing = proven(large().clear(), "1")
     assert (nothing.rows.height, nothing.at_random, nothing.power) == (0, 0, 0.0)
+
+
+def test_where_a_row_has_very_many_source_rows_fewer_are_derived_and_the_power_says_so():
+    rows = large(2, 64, lines=800_000)
+    drawn = proven(rows, "1")
+    assert drawn.at_random == 300_000 * 20 // 800_000
+    assert drawn.rows["currency"].n_unique() == 64
+    assert drawn.power == power_of(7, 128) < 0.15

@@ -8,7 +8,7 @@ import pytest
 from backfill_assets.checks import Check, Clause, Evidence, Samples
 from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.window import Window
-from backfill_assets.revenue import fixing_log, raw_log, sample
+from backfill_assets.revenue import fixing_log, raw_log, sample, sampled_rows
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.pipeline import prove_control_totals
 from backfill_assets.revenue.transforms import daily_revenue
@@ -55,7 +55,7 @@ def proven(made: tuple[Records, Plan, pl.DataFrame], staged: pl.DataFrame) -> Ch
 @pytest.fixture(autouse=True)
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if each row had thousands of transactions behind it."""
-    monkeypatch.setattr(sample, "MOST_LINES", 1)
+    monkeypatch.setattr(sample, "MOST_LINES", 20)
 
 
 def test_what_is_right_passes_and_says_how_far_that_can_be_trusted(made):
@@ -102,3 +102,19 @@ def test_a_row_that_nothing_stands_behind_is_among_those_drawn(made):
     strange = right.filter(pl.col("country") == "AA").with_columns(country=pl.lit("ZZ"))
     check = proven(made, pl.concat([right, strange]))
     assert not check.passed
+
+
+def test_read_in_parts_everything_is_the_same(made, monkeypatch: pytest.MonkeyPatch):
+    whole, kept = proven(made, made[2]), Samples(made[0].lake).latest("a")
+    monkeypatch.setattr(sampled_rows, "MOST_AT_ONCE", 17)
+    parts = proven(made, made[2])
+    assert {**parts.detail, "sample": 0} == {**whole.detail, "sample": 0}
+    assert Samples(made[0].lake).latest("a") == kept
+
+
+def test_what_nobody_could_tick_off_is_derived_and_not_listed(made, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sampled_rows, "MOST_LISTED", 3)
+    check = proven(made, made[2])
+    assert check.passed
+    assert check.detail["rows"] == 3
+    assert check.detail["rows_derived"] > 200
