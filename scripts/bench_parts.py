@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 SECONDS_A_DAEMON_TICK = 30
 REAL = ROOT.parent / "shared" / "data"
 DAYS = 90
-ELSEWHERE = ("comparison", "adopting", "syncing", "raw")
+ELSEWHERE = ("comparison", "adopting", "syncing", "raw", "large_day")
 """Parts with a module of their own."""
 console = Console()
 
