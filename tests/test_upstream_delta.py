@@ -492,3 +492,14 @@ def test_without_indexed_columns_no_bound_stands_in_the_log_so_vaults_have_none(
     (checkpoint,) = log.glob("*.checkpoint.parquet")
     kept = str(pl.read_parquet(checkpoint)["add"].drop_nulls().to_list())
     assert ("ada-4711" in entries, "ada-4711" in kept) == (bounded, bounded)
+
+
+def test_a_handle_stays_where_it_was_until_it_is_brought_forward_to_what_it_committed(tmp_path):
+    handle = table(tmp_path)
+    commit(handle, custom_metadata={"mark": "x"})
+    assert handle.version() == 0
+    handle.update_incremental()
+    opened = DeltaTable(str(tmp_path))
+    assert handle.version() == opened.version() == 1
+    files, expected = (pl.DataFrame(one.get_add_actions(flatten=False)).sort("path") for one in (handle, opened))
+    assert files.equals(expected)
