@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from backfill_assets.errors.base import BackfillAssetsError, BadInput
     from backfill_assets.errors.failure import DaysFailed
     from backfill_assets.errors.setup import ExtraMissing, FirstDayUnknown, FirstDayUnreadable, needs_extra
+    from backfill_assets.orchestration.asset.executors import Wide
     from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager, lake_resources
     from backfill_assets.orchestration.asset.siblings import (
         IO_MANAGER,
@@ -49,6 +50,7 @@ _HOMES = {
     "ParquetSource": "backfill_assets.orchestration.asset.source",
     "QuerySource": "backfill_assets.orchestration.asset.source",
     "Source": "backfill_assets.orchestration.asset.source",
+    "Wide": "backfill_assets.orchestration.asset.executors",
     "begin_report": "backfill_assets.orchestration.reports.freeze",
     "build_consumer_definitions": "backfill_assets.orchestration.build_consumer",
     "build_correction_definitions": "backfill_assets.orchestration.build",
@@ -85,6 +87,7 @@ __all__ = [
     "ParquetSource",
     "QuerySource",
     "Source",
+    "Wide",
     "begin_report",
     "build_consumer_definitions",
     "build_correction_definitions",

@@ -25,6 +25,7 @@ PUBLIC = {
         "ParquetSource",
         "QuerySource",
         "Source",
+        "Wide",
         "begin_report",
         "build_consumer_definitions",
         "build_correction_definitions",

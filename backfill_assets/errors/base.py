@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from unicodedata import category
 
 MOST_CULPRITS = 5
@@ -32,6 +32,16 @@ class BackfillAssetsError(Exception):
     def __init__(self, message: str = "") -> None:
         # Culprits may be names that strangers gave: they steer no terminal, and make no sentence of their own.
         super().__init__(as_words(message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is sent between processes: by what it says, since the culprits that it was made of are not kept."""
+        return _said_again, (type(self), self.args, dict(vars(self)))
+
+
+def _said_again(kind: type[BackfillAssetsError], args: tuple[Any, ...], known: dict[str, Any]) -> BackfillAssetsError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(known)
+    return error
 
 
 class BadInput(BackfillAssetsError):

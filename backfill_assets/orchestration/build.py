@@ -23,6 +23,7 @@ from backfill_assets.orchestration.asset.arguments import (
     refuse_reports,
 )
 from backfill_assets.orchestration.asset.declared import attached
+from backfill_assets.orchestration.asset.executors import Wide
 from backfill_assets.orchestration.asset.frames import refuse_inputs
 from backfill_assets.orchestration.asset.lateness import lateness_check
 from backfill_assets.orchestration.asset.options import IO_MANAGER
@@ -32,6 +33,7 @@ from backfill_assets.orchestration.asset.source_limits import declared_limits
 from backfill_assets.orchestration.asset.staging import staged_sibling
 from backfill_assets.orchestration.asset.surroundings import Render
 from backfill_assets.orchestration.asset.table_definition import TableDefinition, link_tables, linked
+from backfill_assets.orchestration.asset.wide import refuse_executor
 from backfill_assets.orchestration.correction.board import closed_asset
 from backfill_assets.orchestration.correction.manual_jobs import manual_jobs
 from backfill_assets.orchestration.correction.opening import opening_asset
@@ -78,6 +80,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     nightly: NightlySpec | None = None,
     watch: Sequence[Watch] = (),
     keeping: Keeping | None = None,
+    executor: str | Wide = "",
 ) -> dg.Definitions:
     """Everything that makes a table's history correctable, without resources; merge it with your own definitions.
 
@@ -98,6 +101,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         nightly: how its days are published each night; None where something else publishes them.
         watch: what looks at published days: ``audit()``, ``freshness()``, ``reconcile(...)``.
         keeping: how long its sources are kept, by what duty; with it files are scrubbed and the landing is purged.
+        executor: where its waves are computed, as ``BACKFILL_EXECUTOR`` says it, which goes first; or a ``Wide``.
 
     Raises:
         ArgumentUnusable, AssetNotCorrectable: when something is given that cannot be used.
@@ -112,6 +116,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     refuse_checks_alike(table, prove)
     refuse_nightly(table, nightly)
     refuse_watches(table, watch)
+    refuse_executor(declaration_of(asset).compute_spec, executor)
     definition = build_table_definition(
         asset,
         sources=sources,
@@ -122,7 +127,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         render=render,
         keeping=keeping,
     )
-    made = [correction_definitions(definition), *(watched(definition) for watched in watch)]
+    made = [correction_definitions(definition, executor), *(watched(definition) for watched in watch)]
     if keeping is not None:
         made.append(keeping_definitions(definition))
     if nightly is not None:
@@ -140,7 +145,7 @@ def _nightly(pipeline: Pipeline, cron: str) -> dg.Definitions:
         raise ArgumentUnusable(pipeline.definition.table, "nightly", found, instead) from error
 
 
-def correction_definitions(definition: TableDefinition) -> dg.Definitions:
+def correction_definitions(definition: TableDefinition, executor: str | Wide = "") -> dg.Definitions:
     """The definitions of an definition: both siblings, the nine steps, their jobs, and the driver."""
     warn_without_limits()
     steps = step_assets(definition)
@@ -149,7 +154,7 @@ def correction_definitions(definition: TableDefinition) -> dg.Definitions:
     made = dg.Definitions(
         assets=[
             definition.asset,
-            staged_sibling(definition),
+            staged_sibling(definition, executor),
             opening_asset(definition),
             *steps,
             closed_asset(definition.table),

@@ -289,6 +289,10 @@ class Table:
         size, now = self.folder.write(path, frame), milliseconds(datetime.now(UTC))
         return DataFile(path, size, day, now, frame.height, stats, name_of(column), value, is_new=True)
 
+    def delete_unnamed(self, files: Collection[DataFile]) -> None:
+        """Delete files that no commit of this table names, as far as they can be deleted."""
+        self._delete_quietly(files)
+
     def _delete_quietly(self, files: Collection[DataFile]) -> None:
         with suppress(FilesUndeleted):
             self.folder.delete([file.path for file in files])

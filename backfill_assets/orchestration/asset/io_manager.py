@@ -1,9 +1,7 @@
 """The Delta Lake IO manager: waves of a correctable table, and any other frame, as days of a Delta table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Any, cast
 
 import dagster as dg
@@ -26,6 +24,7 @@ from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.siblings import has_nightly
 from backfill_assets.orchestration.asset.surroundings import page_shown
 from backfill_assets.orchestration.asset.wave import Wave, said, spelled_in, split_days, without_frames
+from backfill_assets.orchestration.asset.writing import as_table_keeps, target_of
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import records_of_run
 from backfill_assets.orchestration.instance.materializing import log_materializations
@@ -103,14 +102,12 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _write_wave(self, context: dg.OutputContext, wave: Wave) -> None:
         records = self.lake.records().knowing({wave.table: wave.partition})
-        if records.exists(wave.table):
-            kept = records.snapshot(wave.table).schema
-            wave = replace(wave, frames={day: as_kept(frame, kept) for day, frame in wave.frames.items()})
+        wave = as_table_keeps(records, wave)
         try:
             commit = self._commit_wave(records, wave, context.run_id) if wave.frames else None
         except StateMoved as error:
             commit, wave = None, without_frames(wave, said(error))
-        metadata = _metadata(wave.name, commit, sum(len(frame) for frame in wave.frames.values()))
+        metadata = _metadata(wave.name, commit, wave.rows)
         if wave.correction:
             metadata = {**metadata, tags.CORRECTION: dg.MetadataValue.text(wave.correction)}
             metadata |= page_shown(wave.correction)
@@ -128,17 +125,13 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         raise DaysFailed(wave.name, wave.reasons, len(wave.frames), wave.partition.grain.value)
 
     def _commit_wave(self, records: Records, wave: Wave, run_id: str) -> Commit | None:
-        schema = next(iter(wave.frames.values())).schema
-        if wave.correction:
-            target = records.staged(wave.table, wave.correction, schema)
-        else:
-            target = records.table(wave.table, schema)
+        target = target_of(records, wave)
         target.create()
         carried, today = wave.guarded.carried, self.lake.now().date()
         nightly = has_nightly(dg.AssetExecutionContext.get().assets_def)
         known = (wave.guarded.look_back_days, wave.partition.grain, carried is not None, nightly)
         guard = Guard(records, wave.table, self._tags, today, *known)
-        files = target.write_files({**wave.frames})
+        files = wave.write_into(target)
         with target.unless_refused(files.values()):
             records.builds.record([(file, self._build(wave, file, run_id)) for file in files.values()])
 
@@ -168,7 +161,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
             seconds=wave.seconds_per_day,
             content=carried.contents[day] if (carried := wave.guarded.carried) else "",
             rows=file.rows,
-            sums={name: f"{Decimal(wave.frames[day][name].sum() or 0):f}" for name in wave.guarded.measures},
+            sums=wave.sums_of(day),
         )
 
     def _commit_metadata(self, wave: Wave, run_id: str) -> dict[str, str]:
@@ -182,10 +175,11 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     def _tell(self, records: Records, wave: Wave, run_id: str) -> None:
         facts: list[core_facts.Fact] = []
         if wave.frames:
-            rows = sum(len(frame) for frame in wave.frames.values())
             seconds = round(wave.seconds_per_day * len(wave.frames), 3)
             alone = wave.alone if isinstance(wave, TriedWave) else {}
-            facts.append(core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, rows, seconds, alone))
+            facts.append(
+                core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, wave.rows, seconds, alone)
+            )
         if wave.reasons:
             facts.append(core_facts.DaysFailed({day: str(why) for day, why in sorted(wave.reasons.items())}))
         for fact in facts:

@@ -11,12 +11,14 @@ from backfill_assets.core.window import Window
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.alone import tried_alone
 from backfill_assets.orchestration.asset.declared import attach
+from backfill_assets.orchestration.asset.executors import Wide, executor_chosen
 from backfill_assets.orchestration.asset.options import of_staged
 from backfill_assets.orchestration.asset.run_ends import recording_failure
 from backfill_assets.orchestration.asset.siblings import days_of_run
 from backfill_assets.orchestration.asset.surroundings import console_named
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import Wave
+from backfill_assets.orchestration.asset.wide import WideWave, kept_in_process
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import logging_refusals
 from backfill_assets.orchestration.instance.runs import backfill_days, this_process
@@ -28,8 +30,11 @@ from backfill_assets.runbook.requesting import ask_for_launched
 POOL = "backfill"
 
 
-def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
-    """The asset ``backfill/<table>``: same function, same partitions, written beside live."""
+def staged_sibling(definition: TableDefinition, executor: str | Wide = "") -> dg.AssetsDefinition:
+    """The asset ``backfill/<table>``: same function, same partitions, written beside live.
+
+    Its waves are computed on an ``executor``, as the environment or else the code names it.
+    """
     compute_spec, grain = definition.compute_spec, definition.slots.grain
     about = (
         f"Recomputes {grain.value}s of {definition.table} beside the live table. Nothing launched here can touch "
@@ -55,7 +60,14 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
             plan = correction_of_run(context, ctx, definition.slots, days)
             ctx = reading_staged(ctx, plan)
             _keep_rates(context, ctx, plan, days)
+            wide = _wide(context, definition, days, executor)
         context.log.info("Staging %s for correction %s.", counted(len(days), grain.value), plan.correction)
+        if wide is not None:
+            with logging_refusals(context):
+                made = WideWave(definition, ctx.records, plan, wide, context.log).computed(context.resources.lake, days)
+            if made is not None:
+                return made
+            context.log.info("They are computed in this process, because %s has one worker.", wide.name)
         given = compute_spec.taken.given(context, config)
         wave = compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins, given=given)
         return tried_alone(compute_spec, ctx.records, wave, pins=plan.pins, given=given)
@@ -65,6 +77,17 @@ def staged_sibling(definition: TableDefinition) -> dg.AssetsDefinition:
     made: dg.AssetsDefinition = dg.asset(key=definition.staged_key, hooks=hooks, **options)(staged)
     attach(made, definition)
     return made
+
+
+def _wide(
+    context: dg.AssetExecutionContext, definition: TableDefinition, days: Collection[Slot], given: str | Wide
+) -> Wide | None:
+    """The executor of a wave; None where it is computed in this process, which is said where one was chosen."""
+    chosen = executor_chosen(definition.table, given)
+    if chosen is not None and (why := kept_in_process(definition, days)):
+        context.log.info("The executor %s is not asked, because %s.", chosen.name, why)
+        return None
+    return chosen
 
 
 def _keep_rates(context: dg.AssetExecutionContext, ctx: StepContext, plan: Plan, days: Collection[Slot]) -> None:

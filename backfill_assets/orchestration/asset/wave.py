@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Protocol, cast
 
 import polars as pl
 
@@ -24,10 +25,12 @@ from backfill_assets.orchestration.asset.frames import frame_of
 from backfill_assets.orchestration.asset.guard import Guarded
 from backfill_assets.orchestration.asset.source import SourcesRead
 from backfill_assets.orchestration.asset.transform import Compute, Taken
+from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.carried import SlotsBefore
 from backfill_assets.storage.layout import staged_name
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.table import Table
 
 LOOKED_AT = 100
 """So many values of a column of text show how it spells slots."""
@@ -71,6 +74,20 @@ class Wave:
     def name(self) -> str:
         """What people call the table that the days go to."""
         return staged_name(self.table, self.correction) if self.correction else self.table
+
+    @property
+    def rows(self) -> int:
+        """How many rows the days have together."""
+        return sum(len(frame) for frame in self.frames.values())
+
+    def write_into(self, target: Table) -> Mapping[Slot, DataFile]:
+        """Write a file a day into the folder of a table, visible to nobody yet."""
+        return cast("Mapping[Slot, DataFile]", target.write_files({**self.frames}))
+
+    def sums_of(self, day: Slot) -> dict[str, str]:
+        """The sums of a day's measures, in plain decimals."""
+        frame = self.frames[day]
+        return {name: f"{Decimal(frame[name].sum() or 0):f}" for name in self.guarded.measures}
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,14 @@ class LakeResource(FixedResource):
         description="Object-store options as delta-rs takes them, such as AWS_ENDPOINT_URL; dg.EnvVar for secret ones.",
         repr=False,
     )
+    variables: dict[str, str] = Field(
+        default={}, description="The variables of the environment that options were read from; told by themselves."
+    )
+
+    def __init__(self, **given: Any) -> None:
+        options = given.get("storage_options") or {}
+        read = {name: value.env_var_name for name, value in options.items() if isinstance(value, dg.EnvVar)}
+        super().__init__(**{**given, "variables": {**(given.get("variables") or {}), **read}})
 
     def get_resource_definition(self) -> Any:
         """What Dagster makes of it, which it keeps in clear with every run.

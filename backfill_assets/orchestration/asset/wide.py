@@ -1,0 +1,204 @@
+"""A wave computed in shares: the run sends them out, tells what workers logged, and makes one wave of their answers."""
+
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+
+from backfill_assets.core.faults import FAULTS
+from backfill_assets.core.plan import Plan
+from backfill_assets.core.slots import Slot
+from backfill_assets.errors.base import counted, fault_told
+from backfill_assets.errors.executing import SharesDiffer, WorkerDied
+from backfill_assets.errors.failure import Failure
+from backfill_assets.errors.setup import ArgumentUnusable
+from backfill_assets.orchestration.asset.arguments import described
+from backfill_assets.orchestration.asset.executors import Wide, executor_given
+from backfill_assets.orchestration.asset.guard import Guarded
+from backfill_assets.orchestration.asset.staging_job import (
+    ShareStaged,
+    StagingJob,
+    TablesKnown,
+    address_of,
+    reference_of,
+    refuse_unimportable,
+    stage_days,
+)
+from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.asset.wave import ComputeSpec, said
+from backfill_assets.orchestration.asset.writing import WrittenWave
+from backfill_assets.orchestration.instance.resources import LakeResource
+from backfill_assets.storage.records import Records
+
+LEAST_DAYS = 2
+"""A share has more than one day, so that the one that is computed alone is compared with itself among others."""
+
+Share = tuple[Slot, ...]
+Answers = dict[Share, ShareStaged | BaseException]
+
+
+def refuse_executor(declared: ComputeSpec, executor: object) -> None:
+    """Refuse what names no executor, and an executor for a transform that no worker could import.
+
+    Raises:
+        ArgumentUnusable, ExecutorUnknown: when it names none.
+        TransformNotSendable: when the transform is of ``__main__`` or of a file that was loaded by its path.
+    """
+    if not isinstance(executor, str | Wide):
+        instead = "Give it as text, such as processes:4, or as a Wide."
+        raise ArgumentUnusable(declared.table, "executor", described(executor), instead)
+    if executor_given(declared.table, executor) is not None:
+        refuse_unimportable(declared.table, declared.compute.__module__)
+
+
+def kept_in_process(definition: TableDefinition, days: Collection[Slot]) -> str:
+    """Why no executor is asked for a wave, as the middle of a sentence; empty where one may be."""
+    spec = definition.compute_spec
+    taken = {"resources": spec.taken.resources, "a config": spec.taken.config, "the context": spec.taken.context}
+    if spec.read.carried is not None:
+        return "state is carried from slot to slot"
+    if named := [what for what, is_taken in taken.items() if is_taken]:
+        return f"the transform takes {' and '.join(named)} of the run"
+    if definition.limits.rates:
+        return f"{', '.join(sorted(definition.limits.rates))} may be read by one at a time"
+    if len(days) < 2 * LEAST_DAYS:
+        return f"{counted(len(days), spec.columns.partition.grain.value)} would be one share"
+    return ""
+
+
+def shares_of(days: Collection[Slot], width: int) -> list[Share]:
+    """Some days as stretches of about the same length, no more than the width and none of a single day."""
+    ordered = sorted(days)
+    number = max(1, min(width, len(ordered) // LEAST_DAYS))
+    ends = [len(ordered) * share // number for share in range(number + 1)]
+    return [tuple(ordered[first:last]) for first, last in pairwise(ends)]
+
+
+@dataclass(frozen=True, slots=True)
+class WideWave:
+    """A wave of a correction that is about to be computed in shares; ``log`` is that of its run."""
+
+    definition: TableDefinition
+    records: Records
+    plan: Plan
+    wide: Wide
+    log: Any
+
+    def computed(self, lake: LakeResource, days: Collection[Slot]) -> WrittenWave | None:
+        """The wave, with the files that workers wrote; None where the executor computes one share at a time.
+
+        Raises:
+            TransformNotSendable, WorkerOfOtherCode, ExecutorUnreachable: when no worker can stage it.
+            SharesDiffer: when what workers staged makes no wave. Their files are deleted.
+        """
+        started, answers = time.perf_counter(), Answers()
+        whole = self._job(lake, days)
+        try:
+            with self.wide.open() as executor:
+                shares = shares_of(days, self.wide.width_of(executor))
+                if len(shares) == 1:
+                    return None
+                self._tell(len(days), f"in {counted(len(shares), 'share')} on the executor {self.wide.name}")
+                jobs = [whole.share(share, tries_alone=share == shares[len(shares) // 2]) for share in shares]
+                answers |= self._answered(executor, jobs)
+            if died := [job for job in jobs if isinstance(answers[job.slots], BrokenExecutor)]:
+                self._tell(sum(len(job.slots) for job in died), "once more, because their workers died")
+                with self.wide.open() as executor:
+                    answers |= self._answered(executor, died)
+            return self._wave(answers, started)
+        except FAULTS:
+            self._delete(answers)
+            raise
+
+    def _job(self, lake: LakeResource, days: Collection[Slot]) -> StagingJob:
+        """The whole wave as one job."""
+        spec = self.definition.compute_spec
+        return StagingJob(
+            asset=reference_of(self.definition.asset, self.definition.table, spec.compute),
+            code_version=spec.code_version,
+            lake=address_of(lake),
+            correction=self.plan.correction,
+            slots=tuple(sorted(days)),
+            pins=dict(self.plan.pins),
+            reads=dict(spec.read.reads),
+            known=TablesKnown(dict(self.records.partitions), dict(self.records.overlays)),
+        )
+
+    def _answered(self, executor: Executor, jobs: Sequence[StagingJob]) -> Answers:
+        """What workers have made of jobs, by share: an answer, or what it failed with; their logs go into the run's."""
+        found, sent = Answers(), dict[Share, Future[ShareStaged]]()
+        for job in jobs:
+            try:
+                sent[job.slots] = executor.submit(stage_days, job)
+            except BrokenExecutor as error:
+                found[job.slots] = error
+        for share, future in sent.items():
+            try:
+                answer = found[share] = future.result()
+            except FAULTS as error:
+                found[share] = error
+                continue
+            for line in answer.lines:
+                self.log.log(line.level, "[%s] %s", answer.worker, line.text)
+        return found
+
+    def _tell(self, days: int, how: str) -> None:
+        grain = self.definition.compute_spec.columns.partition.grain.value
+        self.log.info("Computing %s of %s %s.", counted(days, grain), self.definition.table, how)
+
+    def _wave(self, answers: Answers, started: float) -> WrittenWave:
+        """One wave of all that was staged; days of workers that died have failed."""
+        died, staged = dict[Slot, Failure](), list[ShareStaged]()
+        for share, answer in sorted(answers.items()):
+            if isinstance(answer, BrokenExecutor):
+                died |= dict.fromkeys(share, said(WorkerDied(share, fault_told(answer))))
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                staged.append(answer)
+        written = [share for share in staged if share.days]
+        spec, schema = self.definition.compute_spec, _schema_of(self.definition.table, written)
+        days = {day: known for share in written for day, known in share.days.items()}
+        return WrittenWave(
+            table=spec.table,
+            frames=dict.fromkeys(sorted(days), schema.to_frame()),
+            reasons={**died, **{day: why for share in staged for day, why in share.reasons.items()}},
+            inputs={day: known.inputs for day, known in days.items()},
+            code_version=spec.code_version,
+            correction=self.plan.correction,
+            guarded=Guarded(spec.look_back_days, measures=spec.columns.measures),
+            partition=next((share.partition for share in written), spec.columns.partition),
+            started=started,
+            alone={day: what for share in staged for day, what in share.alone.items()},
+            files={day: known.file for day, known in days.items()},
+            sums={day: known.sums for day, known in days.items()},
+        )
+
+    def _delete(self, answers: Answers) -> None:
+        """Delete what workers wrote of a wave that is none."""
+        for share in answers.values():
+            if isinstance(share, ShareStaged) and share.days:
+                records = self.records.knowing({self.definition.table: share.partition})
+                table = records.staged(self.definition.table, self.plan.correction, share.schema)
+                table.delete_unnamed([known.file for known in share.days.values()])
+
+
+def _schema_of(table: str, shares: Sequence[ShareStaged]) -> pl.Schema:
+    """The columns that the rows of all shares have.
+
+    Raises:
+        SharesDiffer: when they do not have the same.
+    """
+    schema = next((share.schema for share in shares), pl.Schema())
+    for share in shares:
+        names = {*schema, *share.schema}
+        differing = {name for name in names if schema.get(name) != share.schema.get(name)}
+        if share.partition != shares[0].partition:
+            differing.add(share.partition.name)
+        if differing:
+            raise SharesDiffer(table, differing)
+    return schema

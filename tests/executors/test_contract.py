@@ -1,0 +1,142 @@
+"""What holds of a wave wherever it is computed: in the process of its run, in others, or on a cluster."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from backfill_assets.core.facts import DaysStaged
+from backfill_assets.orchestration.asset.staging_job import stage_days
+from tests.executors.conftest import IN_PROCESS
+from tests.executors.shops import FIRST, TABLE, WHOLE, Shop, new_shop
+
+pytestmark = [pytest.mark.dagster, pytest.mark.slow]
+
+RIGHT = WHOLE.select("day", "market", revenue=pl.col("price") * 2).sort("day", "market")
+BAD = FIRST + timedelta(days=2)
+
+
+@pytest.fixture
+def shop(shops: Path, tmp_path: Path) -> Shop:
+    return new_shop(shops, tmp_path)
+
+
+def commits(shop: Shop, correction: str) -> int:
+    return shop.lake.records.staged(TABLE, correction).snapshot().commit
+
+
+def is_right(shop: Shop) -> bool:
+    return shop.lake.rows(TABLE).sort("day", "market").equals(RIGHT)
+
+
+def test_a_wave_has_the_same_rows_lineage_and_commit_everywhere(executor: str, shop: Shop) -> None:
+    correction = shop.opened()
+    checks = correction.to_gate()
+
+    assert all(check.passed for check in checks.values())
+    assert commits(shop, correction.id) == 1
+    there, named = shop.staged_files(correction.id)
+    assert there == named
+    staged = shop.lake.records.staged(TABLE, correction.id).snapshot()
+    builds = shop.lake.records.builds.of_days(TABLE, {day: of for day, of in staged.files.items() if day})
+    source = shop.lake.snapshot("orders_log")
+    assert {day: (build.rows, build.sums, build.inputs["orders_log"]) for day, build in builds.items()} == {
+        day: (2, {"revenue": str(of["revenue"].sum())}, source.fingerprint_over([day]))
+        for (day,), of in RIGHT.group_by("day")
+    }
+    facts = [event.fact for event in shop.lake.records.ledger.events(correction.id)]
+    (told,) = [fact for fact in facts if isinstance(fact, DaysStaged)]
+    assert (told.rows, list(told.alone.values())) == (16, [""])
+    correction.through()
+    assert is_right(shop)
+
+
+def test_what_workers_log_is_in_the_log_of_the_run(wide: str, shop: Shop) -> None:
+    shop.opened().to_gate()
+
+    lines = [line for line in shop.lines() if "computing" in line]
+    assert [line for line in lines if line.startswith("[") and "] shop computing 4 days" in line]
+
+
+def test_a_day_that_fails_fails_alone(executor: str, shop: Shop) -> None:
+    shop.ask("fail")
+    correction = shop.opened()
+    correction.drive()
+
+    progress = correction.progress
+    assert progress.missing == {BAD}
+    assert "no rate of that day" in progress.staging.reasons[BAD]
+    assert commits(shop, correction.id) == 1
+
+
+def test_a_killed_worker_is_replaced_once(wide: str, shop: Shop) -> None:
+    shop.ask("die")
+    correction = shop.opened()
+    correction.to_gate()
+
+    assert len(list(shop.asked.glob("die.*.done"))) == 1
+    assert commits(shop, correction.id) == 1
+    assert [line for line in shop.lines() if "because their workers died" in line]
+    correction.through()
+    assert is_right(shop)
+
+
+def test_days_whose_workers_die_again_fail_with_a_reason(wide: str, shop: Shop) -> None:
+    shop.ask("die-always")
+    correction = shop.opened()
+    correction.drive()
+
+    progress = correction.progress
+    assert len(progress.missing) == 8
+    assert all(why.startswith("WorkerDied Two workers died") for why in progress.staging.reasons.values())
+
+
+def test_files_of_a_killed_worker_are_seen_by_nobody_and_deleted_in_the_end(
+    wide: str, shops: Path, tmp_path: Path
+) -> None:
+    shop = new_shop(shops, tmp_path, asked=["die-writing"])
+    correction = shop.opened()
+    correction.to_gate()
+    there, named = shop.staged_files(correction.id)
+
+    assert len(list(shop.asked.glob("die-writing.*.done"))) == 1
+    assert len(named) == 8
+    assert there > named
+    correction.through()
+    assert is_right(shop)
+    correction.decommission()
+    assert is_right(shop)
+    assert not shop.staged_files(correction.id)[0] & (there - named)
+
+
+def test_no_more_read_at_once_than_the_executor_computes(executor: str, shop: Shop) -> None:
+    shop.opened().to_gate()
+
+    assert shop.most_readers <= (1 if executor == IN_PROCESS else 2)
+
+
+def test_shares_of_different_types_are_refused_and_their_files_deleted(wide: str, shop: Shop) -> None:
+    shop.ask("differ")
+    correction = shop.opened()
+    correction.drive()
+
+    there, named = shop.staged_files(correction.id)
+    assert not there | named
+    assert [line for line in shop.lines() if "The shares of a wave of daily_orders differ in revenue" in line]
+
+
+def test_a_job_that_is_done_twice_writes_files_twice_and_changes_nothing(shop: Shop) -> None:
+    correction = shop.opened()
+    correction.to_gate()
+    _, named = shop.staged_files(correction.id)
+    job = shop.job(correction)
+    first, second = stage_days(job), stage_days(job)
+
+    there, after = shop.staged_files(correction.id)
+    written = [{known.file.path for known in share.days.values()} for share in (first, second)]
+    assert after == named
+    assert not written[0] & written[1]
+    assert there == named | written[0] | written[1]
+    assert [known.sums for known in first.days.values()] == [known.sums for known in second.days.values()]
+    assert commits(shop, correction.id) == 1
