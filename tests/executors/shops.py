@@ -1,7 +1,6 @@
 """Modules of strangers, written into a folder from which this process and every worker imports them."""
 
 import importlib
-import os
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -173,7 +172,6 @@ def new_shop(
     module = importlib.import_module(name)
     lake = TestLake(root, module.defs, now=NOW)
     lake.write("orders_log", rows)
-    os.environ.pop("BACKFILL_EXECUTOR", None)
     lake.publish(FIRST, FIRST + timedelta(days=7))
     lake.plant(FIRST, FIRST + timedelta(days=7), lambda found: found.with_columns(pl.col("revenue") * 2))
     return Shop(module, lake)

@@ -48,6 +48,7 @@ def test_a_wave_has_the_same_rows_lineage_and_commit_everywhere(executor: str, s
     facts = [event.fact for event in shop.lake.records.ledger.events(correction.id)]
     (told,) = [fact for fact in facts if isinstance(fact, DaysStaged)]
     assert (told.rows, list(told.alone.values())) == (16, [""])
+    assert bool([line for line in shop.lines() if "in 2 shares on the executor" in line]) is (executor != IN_PROCESS)
     correction.through()
     assert is_right(shop)
 
