@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def cluster(shops: Path) -> Iterator[str]:
-    """The address of a cluster of two workers, on which a call is dropped with the first worker that dies of it."""
+def cluster(shops: Path) -> Iterator[Any]:
+    """A cluster of two workers, on which a call is dropped with the first worker that dies of it."""
     distributed = pytest.importorskip("distributed", reason="The extra dask is not installed.")
     import dask
 
@@ -34,7 +35,7 @@ def cluster(shops: Path) -> Iterator[str]:
         ),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
     ):
-        yield made.scheduler_address
+        yield made
 
 
 @pytest.fixture(params=[IN_PROCESS, PROCESSES, DASK])
@@ -50,6 +51,10 @@ def wide(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str) -> str:
-    told = f"dask:{request.getfixturevalue('cluster')}" if kind == DASK else kind
+    told = kind
+    if kind == DASK:
+        cluster = request.getfixturevalue("cluster")
+        cluster.wait_for_workers(2)  # those that died in another test are being replaced
+        told = f"dask:{cluster.scheduler_address}"
     monkeypatch.setenv(VARIABLE, told)
     return kind

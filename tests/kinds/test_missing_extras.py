@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from backfill_assets import ExtraMissing, correctable_sql
 from backfill_assets.command_line import app
 from backfill_assets.core.notice import Notice
+from backfill_assets.orchestration.asset.executors import executor_chosen
 from backfill_assets.orchestration.instance.delivery import Post
 from backfill_assets.pages import correction_charts
 from backfill_assets.revenue.exports import Book, workbook
@@ -29,6 +30,7 @@ from tests.topics import KEY, payments
 NOT_INSTALLED = [
     *("altair", "vl_convert", "apprise", "xlsxwriter", "starlette", "uvicorn", "dagster_webserver"),
     *("pandera", "currency_converter", "duckdb", "pyarrow", "pandas", "numpy", "confluent_kafka"),
+    *("dask", "distributed"),
 ]
 BLOCKED = f"""
 import sys
@@ -101,6 +103,14 @@ def topic_read(house: Path) -> str:
     return str(refused.value)
 
 
+def cluster_reached(_house: Path) -> str:
+    chosen = executor_chosen("daily", "dask:tcp://127.0.0.1:1")
+    assert chosen is not None
+    with pytest.raises(ExtraMissing) as refused, chosen.open():
+        pass
+    return str(refused.value)
+
+
 def pages_searched(_house: Path) -> str:
     with pytest.raises(ExtraMissing) as refused:
         refuse_without_reader()
@@ -117,6 +127,7 @@ USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "a signed statement": ("attest", "cryptography", statement_signed),
     "the bytes of Parquet files": ("personal-data", "pyarrow", pages_searched),
     "a topic": ("kafka", "confluent_kafka", topic_read),
+    "a cluster": ("dask", "distributed", cluster_reached),
     "a workbook": ("demo", "xlsxwriter", book_made),
 }
 

@@ -31,6 +31,7 @@ from backfill_assets.errors.code_location import (
     NoTableCorrectable,
     ResourceMissing,
 )
+from backfill_assets.errors.executing import ExecutorUnknown
 from backfill_assets.errors.setup import (
     ArgumentUnusable,
     AssetNotCorrectable,
@@ -107,6 +108,9 @@ GIVEN: dict[str, tuple[dict[str, Any], type[BadInput], str]] = {
         ArgumentUnusable,
         "report",
     ),
+    "an executor that is none": ({"executor": "threads:2"}, ExecutorUnknown, "The executor of daily_orders"),
+    "an executor of one process": ({"executor": "processes:1"}, ExecutorUnknown, "processes:1"),
+    "an executor as a number": ({"executor": 4}, ArgumentUnusable, "4"),
     "no days to roll back": ({"rollback_days": 0}, ArgumentUnusable, "0"),
     "fewer than no days": ({"rollback_days": -1}, ArgumentUnusable, "-1"),
     "half a day": ({"rollback_days": 0.5}, ArgumentUnusable, "0.5"),

@@ -142,13 +142,18 @@ def executor_named(source: str, told: str) -> Wide | None:
 @contextmanager
 def _on_dask(address: str) -> Generator[OnDask]:
     with needs_extra("dask", "Computing waves on a cluster of Dask"):
-        from distributed import Client  # noqa: PLC0415 - of an extra
+        from distributed import Client
     try:
         client = Client(address, timeout=CONNECTING_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ExecutorUnreachable(DASK, f"its scheduler does not answer, {fault_told(error)}") from error
-    with client, OnDask(client) as executor:
-        yield executor
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=CONNECTING_SECONDS)
+        except TimeoutError as error:
+            raise ExecutorUnreachable(DASK, "it has no workers") from error
+        with OnDask(client) as executor:
+            yield executor
 
 
 def _end_with(stop: Any) -> None:

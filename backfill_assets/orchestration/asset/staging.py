@@ -64,10 +64,7 @@ def staged_sibling(definition: TableDefinition, executor: str | Wide = "") -> dg
         context.log.info("Staging %s for correction %s.", counted(len(days), grain.value), plan.correction)
         if wide is not None:
             with logging_refusals(context):
-                made = WideWave(definition, ctx.records, plan, wide, context.log).computed(context.resources.lake, days)
-            if made is not None:
-                return made
-            context.log.info("They are computed in this process, because %s has one worker.", wide.name)
+                return WideWave(definition, ctx.records, plan, wide, context.log).computed(context.resources.lake, days)
         given = compute_spec.taken.given(context, config)
         wave = compute_spec.wave(ctx.records, days, correction=plan.correction, pins=plan.pins, given=given)
         return tried_alone(compute_spec, ctx.records, wave, pins=plan.pins, given=given)

@@ -88,8 +88,8 @@ class WideWave:
     wide: Wide
     log: Any
 
-    def computed(self, lake: LakeResource, days: Collection[Slot]) -> WrittenWave | None:
-        """The wave, with the files that workers wrote; None where the executor computes one share at a time.
+    def computed(self, lake: LakeResource, days: Collection[Slot]) -> WrittenWave:
+        """The wave, with the files that workers wrote.
 
         Raises:
             TransformNotSendable, WorkerOfOtherCode, ExecutorUnreachable: when no worker can stage it.
@@ -100,8 +100,6 @@ class WideWave:
         try:
             with self.wide.open() as executor:
                 shares = shares_of(days, self.wide.width_of(executor))
-                if len(shares) == 1:
-                    return None
                 self._tell(len(days), f"in {counted(len(shares), 'share')} on the executor {self.wide.name}")
                 jobs = [whole.share(share, tries_alone=share == shares[len(shares) // 2]) for share in shares]
                 answers |= self._answered(executor, jobs)
