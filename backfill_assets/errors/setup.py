@@ -164,6 +164,17 @@ class SourceLimitInvalid(BadInput):
         )
 
 
+class ReadersInvalid(BadInput):
+    """A source declares how many may read it at once by no whole number, or without a rate."""
+
+    def __init__(self, source: str, value: object) -> None:
+        super().__init__(
+            f"{source} declares backfill_assets/readers as {value!r}, which is no whole number of at least 1 "
+            "beside backfill_assets/days_per_minute. Nothing was loaded. "
+            "Give both, since only waves that keep a rate read a source one after another."
+        )
+
+
 class FirstDayUnreadable(BadInput):
     """The first day was given as something else than a day."""
 

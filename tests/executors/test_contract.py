@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.facts import DaysStaged
+from backfill_assets.orchestration.asset.executors import VARIABLE
 from backfill_assets.orchestration.asset.staging_job import stage_days
 from tests.executors.conftest import IN_PROCESS
 from tests.executors.shops import FIRST, TABLE, WHOLE, Shop, new_shop
@@ -115,6 +116,18 @@ def test_no_more_read_at_once_than_the_executor_computes(executor: str, shop: Sh
     shop.opened().to_gate()
 
     assert shop.most_readers <= (1 if executor == IN_PROCESS else 2)
+
+
+def test_no_more_read_a_limited_source_at_once_than_it_says(
+    shops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = "{'backfill_assets/days_per_minute': 1000, 'backfill_assets/readers': 2}"
+    shop = new_shop(shops, tmp_path, metadata=declared)
+    monkeypatch.setenv(VARIABLE, "processes:4")
+    shop.opened().to_gate()
+
+    assert [line for line in shop.lines() if "in 2 shares on the executor processes:4" in line]
+    assert shop.most_readers <= 2
 
 
 def test_shares_of_different_types_are_refused_and_their_files_deleted(wide: str, shop: Shop) -> None:

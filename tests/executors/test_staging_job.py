@@ -27,10 +27,12 @@ from backfill_assets.errors.executing import (
     WorkersElsewhere,
 )
 from backfill_assets.errors.failure import DaysFailed
+from backfill_assets.orchestration.asset import executors
 from backfill_assets.orchestration.asset.executors import VARIABLE, Wide, executor_chosen
 from backfill_assets.orchestration.asset.siblings import declaration_of
 from backfill_assets.orchestration.asset.staging_job import StagingJob, address_of, reference_of, stage_days
 from backfill_assets.orchestration.asset.wide import kept_in_process, shares_of
+from backfill_assets.orchestration.asset.writing import WrittenWave
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.executors.shops import FIRST, TABLE, Shop, new_shop
 
@@ -222,6 +224,34 @@ def test_an_asset_without_a_name_is_refused_when_it_is_sent() -> None:
         reference_of(asset, "nameless", read)
 
 
+def test_files_that_are_not_in_the_lake_of_the_run_are_refused(shop: Shop) -> None:
+    correction = shop.opened()
+    share = stage_days(shop.job(correction))
+    files = {day: known.file for day, known in share.days.items()}
+    frames = dict.fromkeys(files, share.schema.to_frame())
+    wave = WrittenWave(TABLE, frames, {}, {}, "v", correction.id, files=files, sums={})
+    target = shop.lake.records.staged(TABLE, correction.id, share.schema)
+    assert wave.write_into(target) == files
+    (Path(target.uri) / files[FIRST].path).unlink()
+    with pytest.raises(WorkersElsewhere, match="2026-01-05 of daily_orders") as refused:
+        wave.write_into(target)
+    assert_in_three_sentences(str(refused.value))
+
+
+@pytest.mark.slow
+def test_a_cluster_that_does_not_answer_or_has_no_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="The extra dask is not installed.")
+    monkeypatch.setattr(executors, "CONNECTING_SECONDS", 1)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty:
+        told = {"tcp://127.0.0.1:1": "does not answer", empty.scheduler_address: "has no workers"}
+        for address, why in told.items():
+            chosen = executor_chosen(TABLE, f"dask:{address}")
+            assert chosen is not None
+            with pytest.raises(ExecutorUnreachable, match=why) as refused, chosen.open():
+                pass
+            assert_in_three_sentences(str(refused.value))
+
+
 # ---- what stays in the process of the run
 
 
@@ -232,6 +262,8 @@ def test_what_is_kept_in_the_process_of_the_run_says_why(shop: Shop) -> None:
     assert not kept_in_process(definition, days)
     assert "3 days would be one share" in kept_in_process(definition, days[:3])
     assert "orders_log may be read by one at a time" in kept_in_process(replace(definition, limits=limits), days)
+    by_two = replace(limits, readers={"orders_log": 2})
+    assert not kept_in_process(replace(definition, limits=by_two), days)
 
 
 @pytest.mark.slow

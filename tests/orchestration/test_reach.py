@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from backfill_assets.errors.setup import HistoryPolicyUnknown, ReportUnreachable, SourceLimitInvalid
+from backfill_assets.errors.setup import HistoryPolicyUnknown, ReadersInvalid, ReportUnreachable, SourceLimitInvalid
 from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager
 from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.siblings import correctable_asset
@@ -16,6 +16,7 @@ from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.reports.freeze import begin_report
 from backfill_assets.storage.completeness import Basis
+from tests.e2e.test_bad_input import assert_in_three_sentences
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01")
 WEEKS = dg.WeeklyPartitionsDefinition(start_date="2026-01-01", day_offset=1)
@@ -146,6 +147,20 @@ def test_sources_declare_what_they_bear_and_how_long_they_keep():
         build_table_definition(
             daily_orders, sources=[asset_of("orders_log", DAYS, metadata={tags.DAYS_PER_MINUTE: -1})], reports=[]
         )
+
+
+def test_sources_with_a_rate_declare_how_many_may_read_them_at_once():
+    def limits(**told):
+        source = asset_of("orders_log", DAYS, metadata={getattr(tags, name): value for name, value in told.items()})
+        return build_table_definition(daily_orders, sources=[source], reports=[]).limits
+
+    assert limits().most_readers is None
+    assert limits(DAYS_PER_MINUTE=4).most_readers == 1
+    assert limits(DAYS_PER_MINUTE=4, READERS=3).most_readers == 3
+    for wrong in ({"READERS": 3}, *({"DAYS_PER_MINUTE": 4, "READERS": value} for value in (0, 1.5, True, "2"))):
+        with pytest.raises(ReadersInvalid, match="orders_log declares backfill_assets/readers") as refused:
+            limits(**wrong)
+        assert_in_three_sentences(str(refused.value))
 
 
 def running_report(name: str, partitions_def, dep) -> dg.AssetsDefinition:

@@ -104,8 +104,13 @@ class OnDask(Executor):
         return told
 
     def shutdown(self, *wait: bool, **how: bool) -> None:
-        """Let go of the calls; the cluster stays."""
-        self._executor.shutdown(*wait, **how)
+        """Wait for the calls, or drop them; the cluster stays."""
+        self._executor.shutdown(wait=all(wait) and how.get("wait", True) and not how.get("cancel_futures", False))
+
+    def __exit__(self, kind: object, *_: object) -> bool | None:
+        """Wait for the calls; drop them where the work was broken off."""
+        self.shutdown(kind is None)
+        return None
 
 
 def executor_chosen(table: str, given: str | Wide) -> Wide | None:

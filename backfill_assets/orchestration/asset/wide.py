@@ -63,7 +63,7 @@ def kept_in_process(definition: TableDefinition, days: Collection[Slot]) -> str:
         return "state is carried from slot to slot"
     if named := [what for what, is_taken in taken.items() if is_taken]:
         return f"the transform takes {' and '.join(named)} of the run"
-    if definition.limits.rates:
+    if definition.limits.most_readers == 1:
         return f"{', '.join(sorted(definition.limits.rates))} may be read by one at a time"
     if len(days) < 2 * LEAST_DAYS:
         return f"{counted(len(days), spec.columns.partition.grain.value)} would be one share"
@@ -99,7 +99,8 @@ class WideWave:
         whole = self._job(lake, days)
         try:
             with self.wide.open() as executor:
-                shares = shares_of(days, self.wide.width_of(executor))
+                width = self.wide.width_of(executor)
+                shares = shares_of(days, min(width, self.definition.limits.most_readers or width))
                 self._tell(len(days), f"in {counted(len(shares), 'share')} on the executor {self.wide.name}")
                 jobs = [whole.share(share, tries_alone=share == shares[len(shares) // 2]) for share in shares]
                 answers |= self._answered(executor, jobs)

@@ -42,6 +42,7 @@ CORRECTIONS = "backfill_assets/corrections"
 
 HISTORY = "backfill_assets/while_history_changes"
 DAYS_PER_MINUTE = "backfill_assets/days_per_minute"
+READERS = "backfill_assets/readers"
 RETENTION_DAYS = "backfill_assets/retention_days"
 
 PAUSE = "pause"
