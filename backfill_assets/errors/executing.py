@@ -11,7 +11,7 @@ class ExecutorUnknown(BadInput):
     def __init__(self, source: str, given: str) -> None:
         super().__init__(
             f"{source} is {in_one_line(given)}, which names no executor. Nothing was computed or written. "
-            "Set it to in-process, to processes:N with N from 2 to 512, or to dask:ADDRESS."
+            "Set it to in-process, to processes:N with N from 2 to 512, to dask:ADDRESS or to ray:ADDRESS."
         )
 
 

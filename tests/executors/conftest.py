@@ -1,15 +1,24 @@
 """A folder that every process imports strangers' modules from, and every executor that can be had here."""
 
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from backfill_assets.orchestration.asset.executors import VARIABLE
 
-IN_PROCESS, PROCESSES, DASK = "in-process", "processes:2", "dask"
+IN_PROCESS, PROCESSES, DASK, RAY = "in-process", "processes:2", "dask", "ray"
+PORTS_OF_RAY = (
+    *("object-manager-port", "node-manager-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port"),
+    *("runtime-env-agent-port", "metrics-export-port"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +47,60 @@ def cluster(shops: Path) -> Iterator[Any]:
         yield made
 
 
-@pytest.fixture(params=[IN_PROCESS, PROCESSES, DASK])
+@pytest.fixture(scope="session")
+def head(shops: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a head of Ray with two workers; where its raylet does not come up, it says why."""
+    pytest.importorskip("ray", reason="The extra ray is not installed.")
+    told, port = tmp_path_factory.mktemp("ray") / "told", free_port()
+    ports = [f"--{name}={free_port()}" for name in PORTS_OF_RAY]
+    # Paths of sockets are short.
+    with TemporaryDirectory(prefix="ray", dir="/tmp") as sockets, told.open("w") as output:
+        settings = ["--head", "--block", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
+        begin = [sys.executable, "-m", "ray.scripts.scripts", "start", *settings, f"--port={port}", *ports]
+        environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+        with subprocess.Popen(
+            [*begin, f"--temp-dir={sockets}"], env=environment, stdout=output, stderr=output, text=True
+        ) as ray:
+            try:
+                if not has_come_up(ray, told):
+                    pytest.skip(
+                        f"No raylet comes up here. {what_raylet_says(Path(sockets))} {told.read_text()[-2000:]}"
+                    )
+                yield f"127.0.0.1:{port}"
+            finally:
+                ray.terminate()
+                ray.wait(60)
+
+
+def has_come_up(ray: subprocess.Popen[str], told: Path) -> bool:
+    for _ in range(900):
+        if "Ray runtime started" in told.read_text():
+            return True
+        if ray.poll() is not None:
+            return False
+        time.sleep(0.1)
+    return False
+
+
+def what_raylet_says(sockets: Path) -> str:
+    """The last words of a raylet that did not come up."""
+    files = [*sockets.glob("session_*/logs/raylet.err"), *sockets.glob("session_*/logs/raylet.out")]
+    return " ".join(file.read_text()[-2000:] for file in files)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(params=[IN_PROCESS, PROCESSES, DASK, RAY])
 def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """An executor, as the environment names it."""
     return chosen(request, monkeypatch, request.param)
 
 
-@pytest.fixture(params=[PROCESSES, DASK])
+@pytest.fixture(params=[PROCESSES, DASK, RAY])
 def wide(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """An executor with workers of its own."""
     return chosen(request, monkeypatch, request.param)
@@ -56,5 +112,8 @@ def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind
         cluster = request.getfixturevalue("cluster")
         cluster.wait_for_workers(2)  # those that died in another test are being replaced
         told = f"dask:{cluster.scheduler_address}"
+    if kind == RAY:
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+        told = f"ray:{request.getfixturevalue('head')}"
     monkeypatch.setenv(VARIABLE, told)
     return kind

@@ -27,7 +27,7 @@ from backfill_assets.errors.executing import (
     WorkersElsewhere,
 )
 from backfill_assets.errors.failure import DaysFailed
-from backfill_assets.orchestration.asset import executors
+from backfill_assets.orchestration.asset import clusters
 from backfill_assets.orchestration.asset.executors import VARIABLE, Wide, executor_chosen
 from backfill_assets.orchestration.asset.siblings import declaration_of
 from backfill_assets.orchestration.asset.staging_job import StagingJob, address_of, reference_of, stage_days
@@ -50,8 +50,19 @@ CHOSEN: dict[str, tuple[str, int] | None] = {
     "processes:2": ("processes:2", 2),
     "processes:64": ("processes:64", 64),
     "dask:tcp://10.0.0.7:8786": ("dask", 0),
+    "ray:10.0.0.7:6379": ("ray", 0),
 }
-REFUSED = ["processes", "processes:", "processes:1", "processes:many", "processes:513", "threads:2", "dask:", "dask: "]
+REFUSED = [
+    "processes",
+    "processes:",
+    "processes:1",
+    "processes:many",
+    "processes:513",
+    "threads:2",
+    "dask:",
+    "dask: ",
+    "ray:",
+]
 
 
 @pytest.mark.parametrize("told", CHOSEN)
@@ -241,7 +252,7 @@ def test_files_that_are_not_in_the_lake_of_the_run_are_refused(shop: Shop) -> No
 @pytest.mark.slow
 def test_a_cluster_that_does_not_answer_or_has_no_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed", reason="The extra dask is not installed.")
-    monkeypatch.setattr(executors, "CONNECTING_SECONDS", 1)
+    monkeypatch.setattr(clusters, "CONNECTING_SECONDS", 1)
     with distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty:
         told = {"tcp://127.0.0.1:1": "does not answer", empty.scheduler_address: "has no workers"}
         for address, why in told.items():

@@ -30,7 +30,7 @@ from tests.topics import KEY, payments
 NOT_INSTALLED = [
     *("altair", "vl_convert", "apprise", "xlsxwriter", "starlette", "uvicorn", "dagster_webserver"),
     *("pandera", "currency_converter", "duckdb", "pyarrow", "pandas", "numpy", "confluent_kafka"),
-    *("dask", "distributed"),
+    *("dask", "distributed", "ray"),
 ]
 BLOCKED = f"""
 import sys
@@ -103,8 +103,8 @@ def topic_read(house: Path) -> str:
     return str(refused.value)
 
 
-def cluster_reached(_house: Path) -> str:
-    chosen = executor_chosen("daily", "dask:tcp://127.0.0.1:1")
+def cluster_reached(told: str) -> str:
+    chosen = executor_chosen("daily", told)
     assert chosen is not None
     with pytest.raises(ExtraMissing) as refused, chosen.open():
         pass
@@ -127,7 +127,8 @@ USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "a signed statement": ("attest", "cryptography", statement_signed),
     "the bytes of Parquet files": ("personal-data", "pyarrow", pages_searched),
     "a topic": ("kafka", "confluent_kafka", topic_read),
-    "a cluster": ("dask", "distributed", cluster_reached),
+    "a cluster of Dask": ("dask", "distributed", lambda _: cluster_reached("dask:tcp://127.0.0.1:1")),
+    "a cluster of Ray": ("ray", "ray", lambda _: cluster_reached("ray:127.0.0.1:1")),
     "a workbook": ("demo", "xlsxwriter", book_made),
 }
 

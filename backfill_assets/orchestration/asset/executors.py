@@ -1,23 +1,21 @@
-"""Where shares of a wave are computed: in the process of its run, in processes beside it, or on a cluster of Dask."""
+"""Where shares of a wave are computed: in the process of its run, in processes beside it, or on a cluster."""
 
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import Any
 
-from backfill_assets.errors.base import fault_told
 from backfill_assets.errors.executing import ExecutorUnknown, ExecutorUnreachable
-from backfill_assets.errors.setup import needs_extra
+from backfill_assets.orchestration.asset.clusters import on_dask, on_ray
 
 VARIABLE = "BACKFILL_EXECUTOR"
-IN_PROCESS, PROCESSES, DASK = "in-process", "processes", "dask"
+IN_PROCESS, PROCESSES = "in-process", "processes"
+CLUSTERS = {"dask": on_dask, "ray": on_ray}
 FEWEST, MOST = 2, 512
-CONNECTING_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -77,42 +75,6 @@ class Processes(Executor):
         return None
 
 
-class OnDask(Executor):
-    """The workers of a cluster of Dask, which computes a call again by itself where a worker died."""
-
-    def __init__(self, client: Any) -> None:
-        self._executor = client.get_executor(pure=False)
-        self.width = sum(client.nthreads().values())
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Begin a call on any worker; one whose workers died is broken, as it is in a pool of processes."""
-        told: Future[Any] = Future()
-
-        def through(done: Future[Any]) -> None:
-            if done.cancelled():
-                told.set_exception(BrokenProcessPool("the cluster has dropped the call"))
-                return
-            error = done.exception()
-            if error is not None and type(error).__name__ in {"KilledWorker", "FutureCancelledError"}:
-                error = BrokenProcessPool(str(error))
-            if error is not None:
-                told.set_exception(error)
-            else:
-                told.set_result(done.result())
-
-        self._executor.submit(fn, *args, **kwargs).add_done_callback(through)
-        return told
-
-    def shutdown(self, *wait: bool, **how: bool) -> None:
-        """Wait for the calls, or drop them; the cluster stays."""
-        self._executor.shutdown(wait=all(wait) and how.get("wait", True) and not how.get("cancel_futures", False))
-
-    def __exit__(self, kind: object, *_: object) -> bool | None:
-        """Wait for the calls; drop them where the work was broken off."""
-        self.shutdown(kind is None)
-        return None
-
-
 def executor_chosen(table: str, given: str | Wide) -> Wide | None:
     """The executor that the environment names, else the one that the code does; None for the process of the run.
 
@@ -139,26 +101,9 @@ def executor_named(source: str, told: str) -> Wide | None:
         return None
     if kind == PROCESSES and rest.isascii() and rest.isdigit() and FEWEST <= int(rest) <= MOST:
         return Wide(lambda: Processes(int(rest)), int(rest), told)
-    if kind == DASK and rest.strip():
-        return Wide(lambda: _on_dask(rest.strip()), name=DASK)
+    if kind in CLUSTERS and rest.strip():
+        return Wide(lambda: CLUSTERS[kind](rest.strip()), name=kind)
     raise ExecutorUnknown(source, told)
-
-
-@contextmanager
-def _on_dask(address: str) -> Generator[OnDask]:
-    with needs_extra("dask", "Computing waves on a cluster of Dask"):
-        from distributed import Client
-    try:
-        client = Client(address, timeout=CONNECTING_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ExecutorUnreachable(DASK, f"its scheduler does not answer, {fault_told(error)}") from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=CONNECTING_SECONDS)
-        except TimeoutError as error:
-            raise ExecutorUnreachable(DASK, "it has no workers") from error
-        with OnDask(client) as executor:
-            yield executor
 
 
 def _end_with(stop: Any) -> None:
