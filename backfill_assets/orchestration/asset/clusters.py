@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from backfill_assets.errors.base import BackfillAssetsError, fault_told
@@ -53,7 +54,7 @@ def on_dask(address: str) -> Generator[OnCluster]:
     with needs_extra("dask", "Computing waves on a cluster of Dask"):
         from distributed import Client
     try:
-        client = Client(address, timeout=CONNECTING_SECONDS, set_as_default=False)
+        client: Any = Client(address, timeout=CONNECTING_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ExecutorUnreachable(DASK, f"its scheduler does not answer, {fault_told(error)}") from error
     with client:
@@ -74,25 +75,38 @@ def on_ray(address: str) -> Generator[OnCluster]:
         ExecutorUnreachable: when it does not answer.
     """
     with needs_extra("ray", "Computing waves on a cluster of Ray"):
-        import ray
+        ray: Any = import_module("ray")
     connected = ray.is_initialized()
     try:
         if not connected:
             ray.init(address=address, log_to_driver=False, configure_logging=False)
-        width, sent = int(ray.cluster_resources().get("CPU", 0)), list[Any]()
+        width, calls = int(ray.cluster_resources().get("CPU", 0)), _CallsOfRay(ray)
     except Exception as error:
         raise ExecutorUnreachable(RAY, f"it does not answer, {fault_told(error)}") from error
 
-    def begin(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        sent.append(ray.remote(max_retries=0)(fn).remote(*args, **kwargs))
-        return sent[-1].future()
-
     try:
-        with OnCluster(begin, lambda: [ray.cancel(one, force=True) for one in sent], width) as found:
+        with OnCluster(calls.begin, calls.drop, width) as found:
             yield found
     finally:
         if not connected:
             ray.shutdown()
+
+
+class _CallsOfRay:
+    """Calls on a cluster of Ray, none of which it repeats by itself."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._sent: list[Any] = []
+
+    def begin(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        sent = self._ray.remote(max_retries=0)(fn).remote(*args, **kwargs)
+        self._sent.append(sent)
+        return sent.future()
+
+    def drop(self) -> None:
+        for sent in self._sent:
+            self._ray.cancel(sent, force=True)
 
 
 def _answer(told: Future[Any], done: Future[Any]) -> None:
