@@ -27,6 +27,7 @@ from backfill_assets.orchestration.driving.run_requests import (
     take_over,
 )
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.pulses import beating
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.orchestration.instance.runner import Runner, RunResult
 from backfill_assets.orchestration.instance.runs import this_process
@@ -121,7 +122,8 @@ class Driver:
         correction = progress.plan.correction
         asked = (ask(self.step_context(), progress, item, this_process(), self.now()) for item in items)
         requested = zip(items, asked, strict=True)
-        ran = [self._run(correction, item, pending) for item, pending in requested if pending is not None]
+        with beating(self.runner.instance, this_process()):  # before it asks, so that others learn of its end
+            ran = [self._run(correction, item, pending) for item, pending in requested if pending is not None]
         if ran and _stands_still(progress, self.progress(correction)):
             raise RunFailed(correction, [error for one in ran for error in one.errors])
         return True

@@ -14,10 +14,10 @@ from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing
 from backfill_assets.orchestration.instance import tags
+from backfill_assets.orchestration.instance.pulses import gone_among
 from backfill_assets.orchestration.instance.runs import (
     ENDED,
     UNFINISHED,
-    is_gone,
     process_of,
     reasons_of,
     runs_of_requests,
@@ -41,11 +41,12 @@ def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -
     if not pending:
         return Settled()
     runs = runs_of_requests(instance, pending)
+    gone = _gone_before_a_run(instance, pending, runs)
     changed = False
     unlaunched: list[Pending] = []
     for key, one in pending.items():
         run = runs.get(key)
-        if run is None and one.process and is_gone(one.process):
+        if run is None and one.process in gone:
             record_end(ctx, correction, ended(one, "The process that was to run it is gone.", ""))
             changed = True
         elif run is None and not one.process:
@@ -77,9 +78,10 @@ def take_over(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress
     A run that is queued is cancelled. One that has started is left to itself.
     """
     runs, correction = runs_of_requests(instance, progress.runs.pending), progress.plan.correction
+    gone = _gone_before_a_run(instance, progress.runs.pending, runs)
     for key, one in progress.runs.pending.items():
         run = runs.get(key)
-        if run is None and not (one.process and not is_gone(one.process)):
+        if run is None and (not one.process or one.process in gone):
             record_end(ctx, correction, ended(one, "", ""))
         elif run is not None and run.status in {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}:
             instance.report_run_canceled(run, f"{ctx.actor} drives correction {correction} now.")
@@ -88,11 +90,21 @@ def take_over(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
     """Tell Dagster of runs whose process was killed, so that they neither look alive nor hold a place in the queue."""
-    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
-        run = record.dagster_run
-        process = process_of(run.run_id, run.tags.get(tags.PROCESS, ""))
-        if process and is_gone(process):
-            instance.report_run_failed(run, f"Its process {process} is gone.")
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))]
+    processes = {run.run_id: process_of(run.run_id, run.tags.get(tags.PROCESS, "")) for run in runs}
+    gone = gone_among(instance, {*processes.values()} - {""})
+    for run_id in [run.run_id for run in runs if processes[run.run_id] in gone]:
+        # Looked at once more, because it may have ended before its process did, and after it was read.
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in UNFINISHED:
+            instance.report_run_failed(run, f"Its process {processes[run_id]} is gone.")
+
+
+def _gone_before_a_run(
+    instance: dg.DagsterInstance, pending: Mapping[str, Pending], runs: Mapping[str, dg.DagsterRun]
+) -> frozenset[str]:
+    """Those processes that were to run something themselves, and ended before there was a run."""
+    return gone_among(instance, {one.process for key, one in pending.items() if key not in runs} - {""})
 
 
 def run_tags(correction: str, one: Pending, slots: TableSlots) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,7 +64,30 @@ def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
 
 def this_process() -> str:
     """The name of this process: host, id, and where the system tells when it started."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_began()}"
+    return f"{_this_host()}:{os.getpid()}:{_began()}"
+
+
+def _this_host() -> str:
+    """This host by its name, and by what tells it from another of that name where the system says so."""
+    return f"{socket.gethostname()}{'/' if place_of_this() else ''}{place_of_this()}"
+
+
+@cache
+def place_of_this() -> str:
+    """Where process ids mean what they mean here: the start of the machine, and the namespace; empty when not known.
+
+    Two containers may have one name, and two machines that were made from one image too.
+    """
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{started[:8]}-{Path('/proc/self/ns/pid').readlink().name.strip('pid:[]')}"
+    except OSError:
+        return ""
+
+
+def place_of(process: str) -> str:
+    """Where a process has its id, by its name; empty when that does not tell."""
+    return process.partition(":")[0].partition("/")[2]
 
 
 def living_in_this(run_id: str) -> str:
@@ -71,7 +95,12 @@ def living_in_this(run_id: str) -> str:
 
     The run is named too, because a run that is executed again is given the tags of the one before.
     """
-    return f"{run_id} {_of_step() or this_process()}"
+    return f"{run_id} {process_of_this_run()}"
+
+
+def process_of_this_run() -> str:
+    """The process that a run lives in of which this is a step, or the whole."""
+    return _of_step() or this_process()
 
 
 def _of_step() -> str:
@@ -79,7 +108,7 @@ def _of_step() -> str:
     parent, frame = multiprocessing.parent_process(), inspect.currentframe()
     while parent is not None and frame is not None:
         if frame.f_globals.get("__name__") == STEP_PROCESSES:
-            return f"{socket.gethostname()}:{parent.pid}:{_started(parent.pid or 0)}"
+            return f"{_this_host()}:{parent.pid}:{_started(parent.pid or 0)}"
         frame = frame.f_back
     return ""
 
@@ -91,10 +120,10 @@ def process_of(run_id: str, tagged: str) -> str:
 
 
 def is_gone(process: str) -> bool:
-    """Whether a process of this host is no more. Of another host's nothing is known, so it is not."""
+    """Whether a process of a host of this name is no more. Of another host's nothing is known, so it is not."""
     host, _, rest = process.partition(":")
     pid, _, started = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit():
+    if host.partition("/")[0] != socket.gethostname() or not pid.isdigit():
         return False
     try:
         os.kill(int(pid), 0)
