@@ -1,5 +1,6 @@
 """Hosts of our own: each a namespace of Linux with its name, its processes and its disk, which ends as one."""
 
+import json
 import os
 import shlex
 import shutil
@@ -18,6 +19,16 @@ from tests.test_documents import ROOT
 
 ALONE = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
 COMMAND = [sys.executable, "-c", "from backfill_assets.command_line import app; app()"]
+IN_TURN = """
+import json, sys
+from backfill_assets.command_line import app
+for command in json.loads(sys.argv[1]):
+    try:
+        app(command)
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
 DAEMON = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "--log-level", "warning"]
 
 
@@ -50,10 +61,10 @@ class Host:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def ends(self, *words: str) -> int:
-        """Give a command and wait for its end; returns how it ended."""
-        with self.running([*COMMAND, *words]) as process:
-            return process.wait(300)
+    def ends(self, *commands: Sequence[str]) -> bool:
+        """Give commands, one after the other in one process, which is quicker; whether each ended well."""
+        with self.running([sys.executable, "-c", IN_TURN, json.dumps(commands)]) as process:
+            return process.wait(300) == 0
 
     @property
     def log(self) -> str:

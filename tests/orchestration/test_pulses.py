@@ -47,13 +47,13 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pulse_of(instance: dg.DagsterInstance, process: str) -> str:
-    key = f"{pulses.PULSE}/{process}"
+    key = f"{tags.PULSE}/{process}"
     return instance.daemon_cursor_storage.get_cursor_values({key}).get(key, "")
 
 
 def stopped(instance: dg.DagsterInstance, process: str) -> None:
     """What a process leaves that was killed."""
-    instance.daemon_cursor_storage.set_cursor_values({f"{pulses.PULSE}/{process}": "17"})
+    instance.daemon_cursor_storage.set_cursor_values({f"{tags.PULSE}/{process}": "17"})
 
 
 def dead() -> str:
@@ -151,7 +151,7 @@ def test_a_run_whose_host_is_lost_fails_by_its_name_and_one_that_ended_meanwhile
 
 
 def test_what_was_heard_long_ago_is_forgotten(shared: dg.DagsterInstance) -> None:
-    key = f"{pulses.HEARD}/{place_of_this()}"
+    key = f"{tags.HEARD}/{place_of_this()}"
     long_ago = time.monotonic() - 2 * pulses.FORGOTTEN
     shared.daemon_cursor_storage.set_cursor_values({key: json.dumps({"old": ["1", long_ago]})})
     stopped(shared, ELSEWHERE)

@@ -18,12 +18,12 @@ import dagster as dg
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 
 from backfill_assets.core.faults import FAULTS
+from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.runs import is_gone, place_of, place_of_this
 
 EVERY, SILENT = 5.0, 60.0
 """Seconds between two beats, and after how many without one a process is gone."""
 FORGOTTEN = 3600.0
-PULSE, HEARD = "backfill_assets/pulse", "backfill_assets/heard"
 AT_REST = ""
 _COUNTS = count(1)
 _BEATING: dict[str, "_Pulse"] = {}
@@ -86,7 +86,7 @@ class _Pulse:
         self.say(str(next(_COUNTS)))
 
     def say(self, what: str) -> None:
-        self.instance.daemon_cursor_storage.set_cursor_values({f"{PULSE}/{self.process}": what})
+        self.instance.daemon_cursor_storage.set_cursor_values({f"{tags.PULSE}/{self.process}": what})
 
     def end(self) -> None:
         self.ended.set()
@@ -115,15 +115,15 @@ def gone_among(instance: dg.DagsterInstance, processes: Collection[str]) -> froz
 
 def _pulses(instance: dg.DagsterInstance, processes: Collection[str]) -> Mapping[str, str]:
     """The pulse of each process that has one and is not at rest."""
-    found = instance.daemon_cursor_storage.get_cursor_values({f"{PULSE}/{process}" for process in processes})
-    return {key.removeprefix(f"{PULSE}/"): value for key, value in found.items() if value != AT_REST}
+    found = instance.daemon_cursor_storage.get_cursor_values({f"{tags.PULSE}/{process}" for process in processes})
+    return {key.removeprefix(f"{tags.PULSE}/"): value for key, value in found.items() if value != AT_REST}
 
 
 def _silent(instance: dg.DagsterInstance, pulses: Mapping[str, str]) -> frozenset[str]:
     """Those whose pulse has stood still, since when this host has looked. What it heard is kept for its next look."""
     if not pulses:
         return frozenset()
-    storage, key, now = instance.daemon_cursor_storage, f"{HEARD}/{place_of_this()}", time.monotonic()
+    storage, key, now = instance.daemon_cursor_storage, f"{tags.HEARD}/{place_of_this()}", time.monotonic()
     heard: dict[str, Any] = json.loads(storage.get_cursor_values({key}).get(key, "{}"))
     kept = {process: one for process, one in heard.items() if now - one[1] < FORGOTTEN}
     for process, pulse in pulses.items():

@@ -1,4 +1,4 @@
-"""Every run tag and metadata key of the project, spelled out, so that one search finds every producer and consumer."""
+"""Every run tag, metadata key and cursor of the project, spelled out, so that one search finds every producer and consumer."""
 
 CORRECTION = "backfill_assets/correction"
 PUBLISH = "backfill_assets/publish"
@@ -44,6 +44,10 @@ HISTORY = "backfill_assets/while_history_changes"
 DAYS_PER_MINUTE = "backfill_assets/days_per_minute"
 READERS = "backfill_assets/readers"
 RETENTION_DAYS = "backfill_assets/retention_days"
+
+# Cursors in Dagster's storage.
+PULSE = "backfill_assets/pulse"
+HEARD = "backfill_assets/heard"
 
 PAUSE = "pause"
 TOLERATE = "tolerate"
