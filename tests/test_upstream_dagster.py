@@ -13,6 +13,7 @@ from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
 from backfill_assets import LakeResource, build_correction_definitions, correctable_asset
 from backfill_assets.core.slots import Grain
 from backfill_assets.orchestration.instance import runs, tags
+from backfill_assets.orchestration.instance.pulses import is_shared
 from backfill_assets.orchestration.instance.runs import ENDED, UNFINISHED
 from backfill_assets.orchestration.instance.slots import TableSlots
 
@@ -358,3 +359,16 @@ def test_a_resource_that_merged_definitions_lack_is_named_by_dagster_when_they_a
 
     with pytest.raises(dg.DagsterInvalidDefinitionError, match=told):
         dg.Definitions.validate_loadable(merged)
+
+
+def test_a_storage_keeps_a_cursor_by_its_name_and_tells_those_of_one_host_apart(tmp_path):
+    """docs/several-hosts.md: the pulses of processes are cursors, where the runs of an instance are in no file."""
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        cursors = instance.daemon_cursor_storage
+        for value in ("1", "2"):
+            cursors.set_cursor_values({"pulse/of a/process": value})
+
+        assert cursors.get_cursor_values({"pulse/of a/process", "another"}) == {"pulse/of a/process": "2"}
+        assert not is_shared(instance)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert not is_shared(instance)

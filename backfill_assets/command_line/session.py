@@ -32,6 +32,8 @@ STORAGES_BEFORE = "backfill_assets.orchestration.sqlite_storages"
 STORAGES = "backfill_assets.orchestration.instance.sqlite_storages"
 # Whose SQLite storages a new home is given: Dagster's own, or ours, which reach into its private parts.
 STORAGES_CHOSEN = "BACKFILL_STORAGES"
+# What Dagster's records in PostgreSQL take.
+POSTGRES = "dagster_postgres"
 CONFIGURATION = {"dagster": ("dagster.yaml",), "reusing": ("dagster.yaml", "storages.yaml")}
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -138,6 +140,26 @@ def tell_refusal(error: BackfillAssetsError, *, as_json: bool) -> None:
     plain_console(stderr=True).print(Text.assemble(named, " ", visible(error)), soft_wrap=True)
 
 
+def instance_of_home() -> Any:
+    """Dagster's instance that ``DAGSTER_HOME`` configures.
+
+    Raises:
+        ExtraMissing: when its records are in PostgreSQL, and nothing is there that speaks with it.
+    """
+    import dagster as dg
+    from dagster._check import CheckError
+
+    from backfill_assets.errors.setup import ExtraMissing
+
+    try:
+        return dg.DagsterInstance.get()
+    except CheckError as error:
+        cause = error.__context__
+        if isinstance(cause, ModuleNotFoundError) and cause.name == POSTGRES:
+            raise ExtraMissing("Dagster's storage", POSTGRES, "postgres") from error
+        raise
+
+
 class Session:
     """Definitions, instance and driver, loaded when they are first needed."""
 
@@ -175,13 +197,12 @@ class Session:
 
         Raises:
             ResourceMissing, DefinitionsFailed: when Dagster could make no runs of the definitions.
+            ExtraMissing: when Dagster's records are in PostgreSQL, and nothing is there that speaks with it.
         """
-        import dagster as dg
-
         from backfill_assets.orchestration.instance.runner import Runner
 
         refuse_unrunnable(self.definitions, self.named)
-        return Runner(self.definitions, dg.DagsterInstance.get(), {"user": getpass.getuser()})
+        return Runner(self.definitions, instance_of_home(), {"user": getpass.getuser()})
 
     def output_of(self, job: str, op: str, config: Mapping[str, Any]) -> Any:
         """What one op of a job returns that is run in this process, also when another op of it fails.

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from backfill_assets import ExtraMissing, correctable_sql
 from backfill_assets.command_line import app
+from backfill_assets.command_line.session import instance_of_home
 from backfill_assets.core.notice import Notice
 from backfill_assets.orchestration.asset.executors import executor_chosen
 from backfill_assets.orchestration.instance.delivery import Post
@@ -25,12 +26,13 @@ from backfill_assets.storage.parquet_pages import refuse_without_reader
 from backfill_assets.storage.records import Records
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.installed import ROOT, Shop
+from tests.postgres import Database
 from tests.topics import KEY, payments
 
 NOT_INSTALLED = [
     *("altair", "vl_convert", "apprise", "xlsxwriter", "starlette", "uvicorn", "dagster_webserver"),
     *("pandera", "currency_converter", "duckdb", "pyarrow", "pandas", "numpy", "confluent_kafka"),
-    *("dask", "distributed", "ray"),
+    *("dask", "distributed", "ray", "dagster_postgres"),
 ]
 BLOCKED = f"""
 import sys
@@ -111,6 +113,17 @@ def cluster_reached(told: str) -> str:
     return str(refused.value)
 
 
+def records_in_postgres(house: Path) -> str:
+    (house / "dagster.yaml").write_text((ROOT / "docs/dagster-postgres.yaml").read_text())
+    told = {**Database(1).environment, "DAGSTER_HOME": str(house)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in told.items():
+            patch.setenv(name, value)
+        with pytest.raises(ExtraMissing) as refused:
+            instance_of_home()
+    return str(refused.value)
+
+
 def pages_searched(_house: Path) -> str:
     with pytest.raises(ExtraMissing) as refused:
         refuse_without_reader()
@@ -129,6 +142,7 @@ USES: dict[str, tuple[str, str, Callable[[Path], str]]] = {
     "a topic": ("kafka", "confluent_kafka", topic_read),
     "a cluster of Dask": ("dask", "distributed", lambda _: cluster_reached("dask:tcp://127.0.0.1:1")),
     "a cluster of Ray": ("ray", "ray", lambda _: cluster_reached("ray:127.0.0.1:1")),
+    "Dagster's records in PostgreSQL": ("postgres", "dagster_postgres", records_in_postgres),
     "a workbook": ("demo", "xlsxwriter", book_made),
 }
 

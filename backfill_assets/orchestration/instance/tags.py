@@ -1,4 +1,4 @@
-"""Every run tag, metadata key and cursor of the project, spelled out, so that one search finds every producer and consumer."""
+"""Every run tag, metadata key and cursor of ours, spelled out, so that one search finds each producer and consumer."""
 
 CORRECTION = "backfill_assets/correction"
 PUBLISH = "backfill_assets/publish"
