@@ -61,6 +61,10 @@ class InFlight:
         """The key of the next try of a work item; it is the run key too, so that no try is made twice."""
         return f"{correction}/{item.name}/{self.times.get(item.name, 0) + 1}"
 
+    def is_tried_again(self, item: WorkItem, attempts: int) -> bool:
+        """Whether a work item whose run came to nothing now is asked for once more before a person has to look."""
+        return self.fruitless.get(item.name, 0) + 1 < attempts
+
     def after(self, event: Event) -> "InFlight":
         """What is in flight after one more fact."""
         fact = event.fact

@@ -152,3 +152,12 @@ def test_whatever_happens_a_work_item_is_pending_once_at_most_and_its_keys_never
         assert len(progress.runs.pending) <= 1
     assert len(keys) == len(set(keys))
     assert replace(progress, runs=folded().runs).staging.staged in (set(), set(wave(1, 3).wave.days))
+
+
+@pytest.mark.parametrize(("fruitless", "attempts", "again"), [(0, 1, False), (0, 2, True), (1, 3, True), (2, 3, False)])
+def test_a_run_that_comes_to_nothing_is_tried_again_so_often(fruitless: int, attempts: int, *, again: bool):
+    told = [
+        one for n in range(1, fruitless + 1) for one in (asked(wave(1, 3), n), ended(wave(1, 3), reason="x", number=n))
+    ]
+
+    assert folded(*PREPARED, *told).runs.is_tried_again(wave(1, 3), attempts) is again

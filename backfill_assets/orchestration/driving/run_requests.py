@@ -129,8 +129,7 @@ def _tell_ended_run(
         record_end(ctx, correction, failed(one, reason, run.run_id))
         return
     in_code, reasons = reasons_of(instance, run.run_id)
-    tries = progress.runs.fruitless.get(one.item.name, 0) + 1
-    again = not in_code and tries < progress.plan.request.waves.attempts
+    again = not in_code and progress.runs.is_tried_again(one.item, progress.plan.request.waves.attempts)
     reason = " ".join(reasons) or f"Run {run.run_id[:8]} ended without a reason."
     end = ended(one, reason, run.run_id) if again else failed(one, reason, run.run_id)
     record_end(ctx, correction, end)
