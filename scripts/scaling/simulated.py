@@ -71,12 +71,16 @@ class Ran:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of it: every run in the order of their ends, how often each day was staged, and what is next."""
+    """What came of it: every run in the order of their ends, and how often each day was staged.
+
+    ``events`` is all that was written down, ``last`` what is next.
+    """
 
     cluster: Cluster
     policy: WavePolicy
     runs: tuple[Ran, ...]
     staged: Mapping[date, int]
+    events: tuple[Event, ...]
     last: NextStep
 
     @property
@@ -140,7 +144,7 @@ def replay(cluster: Cluster, policy: WavePolicy = ONE_BY_ONE, *, asks_ledger: bo
     for slot, at in cluster.dies.items():
         simulated.at(at, slot)
     last = simulated.run()
-    return Replayed(cluster, policy, tuple(simulated.ran), simulated.staged, last)
+    return Replayed(cluster, policy, tuple(simulated.ran), simulated.staged, tuple(simulated.events), last)
 
 
 @dataclass(frozen=True)
@@ -175,9 +179,9 @@ class _Simulated:
 
     # ---- what ``advance`` asks of a launcher
 
-    def progress(self, _correction: str) -> Progress:
+    def progress(self, correction: str) -> Progress:
         """Where the correction stands."""
-        return self.stands or Progress(self.plan)
+        return self.stands or Progress(replace(self.plan, correction=correction))
 
     def now(self) -> datetime:
         """The clock."""
