@@ -39,7 +39,7 @@ def with_tables(text: str, tables: Mapping[str, str]) -> str:
     """The document with other tables in their places."""
     for name, table in tables.items():
         begins, ends = marks(name)
-        (before, rest) = text.split(begins)
+        before, rest = text.split(begins)
         text = f"{before}{begins}\n{table}\n{ends}{rest.split(ends)[1]}"
     return text
 
