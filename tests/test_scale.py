@@ -13,12 +13,12 @@ from backfill_assets.runbook.storage_cost import prices_of
 from backfill_assets.storage.control import MOST_FILES
 from backfill_assets.storage.table import PROPERTIES
 from scripts.scaling import measuring
+from scripts.scaling.cluster import Replayed
 from scripts.scaling.constants import ASSUMED, MEASURED, TAKEN, Constants
 from scripts.scaling.document import DOCUMENT, PLAIN, between, constants_of, measured_table, tables, with_tables
 from scripts.scaling.limits import LIMITS, Asking
 from scripts.scaling.model import BIG, LAKES, LONE, PETABYTE, Bill, Logs
 from scripts.scaling.plans import CASES, replayed
-from scripts.scaling.simulated import Replayed
 
 ROOT = Path(__file__).parent.parent
 TEXT = DOCUMENT.read_text()

@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from backfill_assets.core.storage_cost import Prices, price_told, size_told
+from backfill_assets.core.storage_cost import Prices, price_told
 from backfill_assets.runbook.storage_cost import prices_of
+from scripts.scaling.cluster import Replayed
 from scripts.scaling.constants import ASSUMED, MEASURED, TAKEN, Constants, Given
 from scripts.scaling.limits import LIMITS, Asking, Limit
 from scripts.scaling.model import BIG, LAKES, LONE, Bill, Ledgers, Logs, Nights, Swap
 from scripts.scaling.plans import DAYS, HOURS, SLOTS, ending, replayed
-from scripts.scaling.simulated import Replayed
+from scripts.scaling.telling import HOUR, amount, as_table, plainly, seconds, size, times
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "scale.md"
 NAMED = ("dagster", "deltalake", "polars")
 PLAIN, LONG_WAVES = "30 slots, waves of one day", "waves of 6 days"
-MINUTE, HOUR, LITTLE = 60, 3_600, 0.01
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -42,12 +42,6 @@ def with_tables(text: str, tables: Mapping[str, str]) -> str:
         before, rest = text.split(begins)
         text = f"{before}{begins}\n{table}\n{ends}{rest.split(ends)[1]}"
     return text
-
-
-def as_table(*rows: Sequence[str]) -> str:
-    """Rows as Markdown, the first is the head; all columns but the first are numbers."""
-    head, *others = rows
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---", *("--:",) * (len(head) - 1)), *others))
 
 
 # ---- constants
@@ -275,40 +269,3 @@ def limits(given: Constants, asking: Sequence[Asking]) -> str:
         (one.what, amount(one, one.borne(given)), *(times(one.times(of)) for of in asking), one.then) for one in ordered
     ]
     return as_table(head, *rows)
-
-
-# ---- how numbers are told
-
-
-def amount(one: Limit, value: float) -> str:
-    """So much of what a limit is of."""
-    if one.unit == "bytes":
-        return size(value)
-    return (
-        seconds(value) if one.unit == "s" else f"{value:,.3g} {one.unit if value != 1 else one.unit.removesuffix('s')}"
-    )
-
-
-def times(value: float) -> str:
-    """How many times what is borne; bold where it gives way."""
-    if value < LITTLE:
-        return f"< {LITTLE}"
-    told = f"{value:,.2g}" if value < 10 else f"{value:,.0f}"
-    return f"**{told}**" if value >= 1 else told
-
-
-def size(value: float) -> str:
-    """Bytes."""
-    return size_told(round(value))
-
-
-def seconds(value: float) -> str:
-    """A time, short or long."""
-    if value < 2 * MINUTE:
-        return f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
-    return f"{value / MINUTE:.0f} min" if value < 2 * HOUR else f"{value / HOUR:,.1f} h"
-
-
-def plainly(value: float) -> str:
-    """A constant to three digits, as people and :func:`constants_of` read it."""
-    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"

@@ -33,7 +33,8 @@ from backfill_assets.storage.ledger import Entry, Ledger
 from backfill_assets.storage.row_table import RowTable
 from backfill_assets.storage.swap import Manifest
 from backfill_assets.storage.table import Table
-from scripts.scaling.simulated import Cluster, replay
+from scripts.scaling.cluster import Cluster
+from scripts.scaling.simulated import replay
 
 FIRST, AT = date(2016, 1, 1), datetime(2026, 1, 23, 6, tzinfo=UTC)
 SCHEMA = pl.Schema(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from backfill_assets.core.facts import Paced
 from backfill_assets.core.next_step import Stuck
 from backfill_assets.core.waves import WaveOrder, WavePolicy
-from scripts.scaling.simulated import ONE_BY_ONE, Cluster, Replayed, replay
+from scripts.scaling.cluster import ONE_BY_ONE, Cluster, Replayed
+from scripts.scaling.simulated import replay
 
 DAYS, HOURS, SLOTS = 180, 4.0, 30
 

@@ -13,7 +13,8 @@ from backfill_assets.core.facts import Paced, RetryRequested
 from backfill_assets.core.next_step import Stuck, TakeSteps
 from backfill_assets.core.steps import Step
 from backfill_assets.core.waves import WaveOrder, WavePolicy
-from scripts.scaling.simulated import ONE_BY_ONE, Cluster, Replayed, day_of, replay
+from scripts.scaling.cluster import ONE_BY_ONE, Cluster, Replayed, day_of
+from scripts.scaling.simulated import replay
 
 TEN = replace(ONE_BY_ONE, at_once=10)
 PAUSE, RESUME = Paced(paused=True), Paced(paused=False)
