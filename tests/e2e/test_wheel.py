@@ -45,7 +45,8 @@ def test_the_metadata_says_what_is_needed_by_whom(wheel: Path) -> None:
     assert told["License-Expression"] == "Apache-2.0"
     assert "Apache License" in dist_info(wheel, "licenses/LICENSE")
     assert set(told.get_all("Provides-Extra", [])) == {
-        *("attest", "console", "demo", "kafka", "notify", "object-store", "pages", "personal-data", "sql", "test"),
+        *("attest", "console", "dask", "demo", "kafka", "notify", "object-store", "pages", "personal-data", "postgres"),
+        *("ray", "sql", "test"),
     }
     assert {need.name for need in needs if need.marker is None} == {
         *("dagster", "deltalake", "jinja2", "polars", "pydantic", "pyyaml", "rich", "simplejson", "typer"),
