@@ -16,7 +16,7 @@ from backfill_assets.errors.base import holds_secret
 from backfill_assets.errors.setup import SecretGiven
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.clock import now_utc
-from backfill_assets.orchestration.instance.pulses import begin, rest
+from backfill_assets.orchestration.instance.pulses import begin
 from backfill_assets.orchestration.instance.runs import living_in_this, process_of, process_of_this_run
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
@@ -91,18 +91,17 @@ class LakeResource(FixedResource):
         return super().get_resource_definition()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Tag the run with the process it lives in, and give that a pulse, so that its end is detected."""
+        """Tag the run with the process it lives in, and give that a pulse, so that its end is detected.
+
+        The pulse goes on until the process ends: with a teardown Dagster would refuse the resource in contexts that are
+        built by hand.
+        """
         if context.run is None or context.instance is None:
             return
         run_id = context.run.run_id
         begin(context.instance, process_of_this_run())
         if not process_of(run_id, context.run.tags.get(tags.PROCESS, "")):
             context.instance.add_run_tags(run_id, {tags.PROCESS: living_in_this(run_id)})
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Let the process be at rest where it has no other run."""
-        if context.run is not None and context.instance is not None:
-            rest(process_of_this_run())
 
     def lake(self) -> Lake:
         """The layout of the lake."""
