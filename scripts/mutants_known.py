@@ -33,8 +33,8 @@ RULES = (
         1,
         "a swap does not look at what live holds",
         "backfill_assets/storage/swap.py",
-        "strange = [day for day in manifest.days if snapshot.names(day) != held[day]]",
-        "strange: list[date] = []",
+        "if strange := _otherwise(snapshot, held):",
+        "if strange := list[date]():",
     ),
     Rule(
         1,
@@ -47,8 +47,8 @@ RULES = (
         2,
         "a commit is made from a newer handle than the one that was decided on",
         "backfill_assets/storage/table.py",
-        "at = attempt(snapshot, decision.write)",
-        "at = attempt(self.snapshot(), decision.write)",
+        "attempt(snapshot, decision.write)",
+        "attempt(self.snapshot(), decision.write)",
     ),
     Rule(
         3,
@@ -89,8 +89,8 @@ RULES = (
         5,
         "a swap is not looked at after its commit",
         "backfill_assets/storage/swap.py",
-        "wrong = [day for day in manifest.days if there.names(day) != planned[day]]",
-        "wrong: list[date] = []",
+        "wrong := live.read_back(commit.number, lambda there: _otherwise(there, planned))",
+        "wrong := list[date]()",
     ),
     Rule(
         6,
