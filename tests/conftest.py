@@ -13,6 +13,8 @@ from tests.brokers import mock_broker
 from tests.roots import DEAR, listed
 from tests.stores import InBucket, Root, environment, object_store
 
+pytest_plugins = ["tests.scheduling"]
+
 assert profiles  # Hypothesis' profile is loaded before any test is made.
 
 # Definitions that are loaded once a process serve lakes of several years; a test of the first day takes it away.

@@ -18,6 +18,9 @@ import boto3
 # delta-rs keeps the interpreter's lock while it lists, so the server must live in another process.
 SERVER = "from moto.server import ThreadedMotoServer as S; import sys; s = S(port=0, verbose=False); s.start(); "
 SERVER += "print(s.get_host_and_port()[1], flush=True); sys.stdin.read()"
+# moto looks whether there is such a file and puts it in two steps, so of two puts at once both can succeed.
+ATOMIC = "import threading, moto.s3.responses as m; lock, of_key = threading.Lock(), m.S3Response._key_response\n"
+ATOMIC += "def at_once(*given):\n    with lock:\n        return of_key(*given)\nm.S3Response._key_response = at_once\n"
 # The same, which takes a put for one without a condition.
 OVERWRITING = "from werkzeug.serving import WSGIRequestHandler as H; of = H.make_environ; "
 OVERWRITING += "H.make_environ = lambda h: {k: v for k, v in of(h).items() if k != 'HTTP_IF_NONE_MATCH'}; "
@@ -39,7 +42,7 @@ def environment(address: str) -> dict[str, str]:
 def object_store(patch: str = "") -> Iterator[str]:
     """An S3 with one bucket; its address."""
     server = subprocess.Popen(
-        [sys.executable, "-c", patch + SERVER],
+        [sys.executable, "-c", ATOMIC + patch + SERVER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
 from backfill_assets.orchestration.asset.executors import VARIABLE
+from tests.clusters import dask_cluster
 
 IN_PROCESS, PROCESSES, DASK, RAY = "in-process", "processes:2", "dask", "ray"
 PORTS_OF_RAY = (
@@ -33,18 +34,10 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def cluster(shops: Path) -> Iterator[Any]:
-    """A cluster of two workers, on which a call is dropped with the first worker that dies of it."""
-    distributed = pytest.importorskip("distributed", reason="The extra dask is not installed.")
-    import dask
-
-    with (
-        dask.config.set(
-            {"distributed.scheduler.allowed-failures": 0, "distributed.admin.system-monitor.gil.enabled": False}
-        ),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
-    ):
-        yield made
+def cluster(shops: Path) -> Iterator[str]:
+    """The address of a cluster of two workers."""
+    with dask_cluster(2) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -109,9 +102,10 @@ def wide(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str) -> str:
     told = kind
     if kind == DASK:
-        cluster = request.getfixturevalue("cluster")
-        cluster.wait_for_workers(2)  # those that died in another test are being replaced
-        told = f"dask:{cluster.scheduler_address}"
+        address = request.getfixturevalue("cluster")
+        with import_module("distributed").Client(address, set_as_default=False) as client:
+            client.wait_for_workers(2)  # those that died in another test are being replaced
+        told = f"dask:{address}"
     if kind == RAY:
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
         told = f"ray:{request.getfixturevalue('head')}"

@@ -33,6 +33,7 @@ from backfill_assets.orchestration.asset.siblings import declaration_of
 from backfill_assets.orchestration.asset.staging_job import StagingJob, address_of, reference_of, stage_days
 from backfill_assets.orchestration.asset.wide import kept_in_process, shares_of
 from backfill_assets.orchestration.asset.writing import WrittenWave
+from tests.clusters import dask_cluster
 from tests.e2e.test_bad_input import assert_in_three_sentences
 from tests.executors.shops import FIRST, TABLE, Shop, new_shop
 
@@ -251,10 +252,9 @@ def test_files_that_are_not_in_the_lake_of_the_run_are_refused(shop: Shop) -> No
 
 @pytest.mark.slow
 def test_a_cluster_that_does_not_answer_or_has_no_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed", reason="The extra dask is not installed.")
     monkeypatch.setattr(clusters, "CONNECTING_SECONDS", 1)
-    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty:
-        told = {"tcp://127.0.0.1:1": "does not answer", empty.scheduler_address: "has no workers"}
+    with dask_cluster(0) as empty:
+        told = {"tcp://127.0.0.1:1": "does not answer", empty: "has no workers"}
         for address, why in told.items():
             chosen = executor_chosen(TABLE, f"dask:{address}")
             assert chosen is not None

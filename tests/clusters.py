@@ -1,0 +1,39 @@
+"""A cluster of Dask in a process of its own, so that no thread of its scheduler is in the process of the tests."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+# A call is dropped with the first worker that dies of it.
+SERVER = """
+import sys, dask
+from distributed import LocalCluster
+settings = {"distributed.scheduler.allowed-failures": 0, "distributed.admin.system-monitor.gil.enabled": False}
+if __name__ == "__main__":
+    with dask.config.set(settings), LocalCluster(
+        n_workers=int(sys.argv[1]), threads_per_worker=1, dashboard_address=None
+    ) as made:
+        print(made.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@contextmanager
+def dask_cluster(workers: int) -> Iterator[str]:
+    """A cluster of so many workers; the address of its scheduler."""
+    pytest.importorskip("distributed", reason="The extra dask is not installed.")
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(workers)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+    finally:
+        server.communicate(timeout=60)
