@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from backfill_assets.errors.failure import DaysFailed
     from backfill_assets.errors.setup import ExtraMissing, FirstDayUnknown, FirstDayUnreadable, needs_extra
     from backfill_assets.orchestration.asset.executors import Wide
+    from backfill_assets.orchestration.asset.frames import validated
     from backfill_assets.orchestration.asset.io_manager import DeltaLakeIOManager, lake_resources
     from backfill_assets.orchestration.asset.siblings import (
         IO_MANAGER,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from backfill_assets.orchestration.asset.sql import correctable_sql
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.orchestration.asset.table_definition import refresh_outputs
-    from backfill_assets.orchestration.asset.wave import source_version, validated
+    from backfill_assets.orchestration.asset.wave import source_version
     from backfill_assets.orchestration.build import build_correction_definitions
     from backfill_assets.orchestration.build_consumer import build_consumer_definitions
     from backfill_assets.orchestration.consuming.feeding import build_topic_definitions
@@ -66,7 +67,7 @@ _HOMES = {
     "published_root": "backfill_assets.orchestration.asset.surroundings",
     "refresh_outputs": "backfill_assets.orchestration.asset.table_definition",
     "source_version": "backfill_assets.orchestration.asset.wave",
-    "validated": "backfill_assets.orchestration.asset.wave",
+    "validated": "backfill_assets.orchestration.asset.frames",
 }
 
 __all__ = [

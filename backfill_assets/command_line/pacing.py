@@ -16,13 +16,18 @@ def pace(
     ] = None,
     pause: Annotated[bool, typer.Option("--pause", help="Begin no wave until --resume.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the waves.")] = False,
+    budget: Annotated[
+        str,
+        typer.Option("--budget", help='What staging may cost, such as "2.5 core-hours".', show_default=False),
+    ] = "",
     by: Annotated[str, typer.Option("--by", help="Your name, for the ledger.")] = "",
     note: Annotated[str, typer.Option("--note", help="Why.")] = "",
     json: Json = False,
 ) -> None:
-    """Change how many waves a correction stages at once, pause it at the end of a wave, or let it go on."""
+    """Change how many waves a correction stages at once, or its budget; pause it after a wave, or let it go on."""
     from backfill_assets.command_line.status import status_json
     from backfill_assets.command_line.work import standings_of, step_context_of, table_of_correction
+    from backfill_assets.runbook.pacing import budget_of
     from backfill_assets.runbook.pacing import pace as changed
 
     if pause and resume:
@@ -32,6 +37,7 @@ def pace(
     with answer.refusals():
         session = Session()
         ctx = step_context_of(session, table_of_correction(session, correction).table, by or getpass.getuser())
-        event = changed(ctx, correction, at_once=at_once, paused=pause if pause or resume else None, note=note)
+        paused, allowed = pause if pause or resume else None, budget_of(budget) if budget else None
+        event = changed(ctx, correction, at_once=at_once, paused=paused, budget=allowed, note=note)
         told = status_json(standings_of(session, correction)[0])
         answer.give(told, lambda console: console.print(event.fact.summary(), soft_wrap=True))

@@ -21,7 +21,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
-from backfill_assets.core.pace import Paused
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
 from backfill_assets.errors.base import counted, days_listed, listed, verb
@@ -53,7 +53,9 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
             return {**told, "step": str(at)}
         case WaitForChain(behind=behind):
             return {**told, "behind": behind}
-        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | Paused() | Finished():
+        case TakeSteps() | StageWaves() | RebuildReports() | WaitForRuns() | WaitForPerson() | Finished():
+            return told
+        case Paused() | BudgetSpent():
             return told
         case _:
             assert_never(step)
@@ -77,6 +79,9 @@ def print_plan(console: Console, plan: Plan) -> None:
     for clause in plan.request.expectation.as_lines(plan.window.grain) or ("nothing",):
         table.add_row("expects", clause)
     table.add_row("waves", f"{counted(plan.request.waves.max_days, noun)} at most, {plan.request.waves.order} first")
+    if budget := plan.request.budget:
+        told = budget.told(plan.cost.core_seconds, plan.cost.core_hour)
+        table.add_row("budget", f"{budget}, of which {told} are expected to be spent")
     for member in plan.chain:
         if member.correction != plan.correction:
             table.add_row("together", f"{member.table}, correction {member.correction}")

@@ -59,7 +59,8 @@ def pages(json: Json = False) -> None:
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.pages.retention import write_retention
     from backfill_assets.pages.storage_cost import write_storage_cost
-    from backfill_assets.runbook.storage_cost import prices_of, storage_cost
+    from backfill_assets.runbook.storage_cost import storage_cost
+    from backfill_assets.runbook.storage_prices import prices_of
 
     answer = Answer(as_json=json)
     with answer.refusals():

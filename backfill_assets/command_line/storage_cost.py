@@ -22,10 +22,11 @@ def storage_cost(
     from backfill_assets.orchestration.asset.surroundings import published_root
     from backfill_assets.pages.storage_cost import write_storage_cost
     from backfill_assets.runbook import storage_cost as runbook
+    from backfill_assets.runbook.storage_prices import prices_of
 
     answer = Answer(as_json=json)
     with answer.refusals():
-        told = runbook.prices_of(prices)
+        told = prices_of(prices)
         session = Session()
         ctxs = [one.step_context(session.lake, "command line") for one in session.tables.values()]
         found = runbook.storage_cost(ctxs, told)

@@ -21,7 +21,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
-from backfill_assets.core.pace import Paused
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.steps import Step
@@ -208,7 +208,9 @@ class _Reporter:
                 self._show_days(progress, f", waiting for {behind or f'the rate of {source}'}")
             case RebuildReports(partitions=partitions):
                 self._show_reports(sum(map(len, partitions.values())))
-            case WaitForRuns() | WaitForChain() | WaitForPerson() | Paused() | WaitUntil() | Stuck() | Finished():
+            case WaitForRuns() | WaitForChain() | WaitForPerson() | WaitUntil():
+                pass  # the command says it at its end
+            case Paused() | BudgetSpent() | Stuck() | Finished():
                 pass  # the command says it at its end
             case _:
                 assert_never(step)

@@ -22,7 +22,7 @@ from backfill_assets.core.next_step import (
     next_step,
     thawing,
 )
-from backfill_assets.core.pace import Paused
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step, WorkItem
 
@@ -73,9 +73,9 @@ def work_of(decided: NextStep, progress: Progress, leaves: Collection[Step] = ()
             return tuple(WorkItem(wave=wave) for wave in waves[:at_once])
         case RebuildReports():
             return (WorkItem(steps=thawing(progress)),)
-        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitForPerson() | Paused() | WaitUntil():
+        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitForPerson() | WaitUntil():
             return ()
-        case Stuck() | Finished():
+        case Paused() | BudgetSpent() | Stuck() | Finished():
             return ()
         case _:
             assert_never(decided)

@@ -78,14 +78,15 @@ def _after_staging(progress: Progress, event: Event, fact: facts.StagingFact) ->
     match fact:
         case facts.DaysStaged(days=days, seconds=seconds):
             read = transitions.after_read(progress, len(days), event.at - timedelta(seconds=seconds))
-            return transitions.after_staged(read, frozenset(days))
+            return transitions.after_staged(transitions.after_spent(read, fact), frozenset(days))
         case facts.DaysFailed(reasons=reasons):
             read = transitions.after_read(progress, len(reasons), event.at)
-            return transitions.after_days_failed(read, reasons)
+            return transitions.after_days_failed(transitions.after_spent(read, fact), reasons)
         case facts.LaunchPostponed(days=days):
             return transitions.after_postponed(progress, days)
         case facts.Paced():
-            return transitions.with_parts(progress, staging=paced(progress.staging, event.actor, fact))
+            changed = paced(progress.staging.pace, event.actor, fact)
+            return transitions.with_parts(progress, staging=replace(progress.staging, pace=changed))
         case facts.StagingStopped(reason=reason):
             return transitions.failed(progress, Step.STAGE, reason)
         case facts.DaysToRestage(days=days):

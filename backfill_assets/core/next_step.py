@@ -10,7 +10,7 @@ from typing import assert_never
 
 from backfill_assets.core.chain import WaitForChain, latest_deadline, wait_before
 from backfill_assets.core.in_flight import Pending
-from backfill_assets.core.pace import Paused, width
+from backfill_assets.core.pace import BudgetSpent, Paused, may_begin, width
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import WaitForRate, wait_for_rate
@@ -92,6 +92,7 @@ NextStep = (
     | WaitForChain
     | WaitForPerson
     | Paused
+    | BudgetSpent
     | WaitUntil
     | Stuck
     | Finished
@@ -137,14 +138,14 @@ def next_step(
             planned = _waves_not_asked(progress, busy)
             if not isinstance(planned, StageWaves):
                 return planned
-            if progress.staging.paused_by:
-                return _waiting(progress.runs.waves) or Paused(progress.staging.paused_by)
-            return wait_for_rate(progress, others, now) or planned
+            if isinstance(begun := may_begin(progress, planned.waves, chain), tuple):
+                return wait_for_rate(progress, others, now) or StageWaves(begun, planned.at_once)
+            return _waiting(progress.runs.waves) or begun
         case RebuildReports():
             return _waiting(progress.runs.step_runs) or decided
-        case WaitForPerson() | WaitForRuns() | WaitForRate() | WaitForChain() | Paused() | WaitUntil() | Stuck():
+        case WaitForPerson() | WaitForRuns() | WaitForRate() | WaitForChain() | WaitUntil() | Stuck() | Finished():
             return decided
-        case Finished():
+        case Paused() | BudgetSpent():
             return decided
         case _:
             assert_never(decided)
@@ -164,7 +165,9 @@ def _in_chain(decided: NextStep, progress: Progress, chain: Collection[Progress]
         case WaitForPerson(sentence=sentence):
             told = f"{sentence} It is decided on with the others of its chain, by the id {progress.plan.lead}."
             return wait_before((Step.APPROVE,), progress, chain) or WaitForPerson(told)
-        case WaitForRuns() | WaitForRate() | WaitForChain() | Paused() | WaitUntil() | Stuck() | Finished():
+        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitUntil() | Stuck() | Finished():
+            return decided
+        case Paused() | BudgetSpent():
             return decided
         case _:
             assert_never(decided)
@@ -181,8 +184,7 @@ def _decide(progress: Progress, now: datetime) -> NextStep:
         return Finished(Ending.DECOMMISSIONED)
     if progress.publication.moved:
         inside = progress.publication.moved & progress.publication.swapped
-        noun = progress.plan.window.grain.value
-        moved = inside or progress.publication.moved
+        moved, noun = inside or progress.publication.moved, progress.plan.window.grain.value
         reason = str(SwappedDaysMoved(progress.plan.correction, moved, swapped=bool(inside), noun=noun))
         return Stuck(Step.CUT_OVER if inside else Step.ROLL_BACK, reason)
     if (

@@ -1,9 +1,12 @@
-"""The pace of a staging, which somebody may change while it runs: how many waves at once, and whether any begins."""
+"""The pace of a staging, which somebody may change while it runs: how many waves, whether any begins, for how much."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from backfill_assets.core.facts import Paced
-from backfill_assets.core.progress import Progress, Staging
+from backfill_assets.core.progress import Pace, Progress
+from backfill_assets.core.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +16,56 @@ class Paused:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """No wave begins until somebody raises the budget; ``told`` says how far it has gone, in a sentence."""
+
+    told: str
+
+
 def width(progress: Progress) -> int:
     """How many waves may run side by side: what was set last, or what the request says."""
-    return progress.staging.at_once or progress.plan.request.waves.at_once
+    return progress.staging.pace.at_once or progress.plan.request.waves.at_once
 
 
-def paced(staging: Staging, actor: str, fact: Paced) -> Staging:
-    """The staging after somebody has changed its pace; what the fact does not speak of is as before."""
+def paced(pace: Pace, actor: str, fact: Paced) -> Pace:
+    """The pace after somebody has changed it; what the fact does not speak of is as before."""
     by = f"{actor}, {fact.note}" if fact.note else actor
-    paused_by = {None: staging.paused_by, True: by, False: ""}[fact.paused]
-    return replace(staging, at_once=staging.at_once if fact.at_once is None else fact.at_once, paused_by=paused_by)
+    return replace(
+        pace,
+        at_once=pace.at_once if fact.at_once is None else fact.at_once,
+        paused_by={None: pace.paused_by, True: by, False: ""}[fact.paused],
+        budget=fact.budget or pace.budget,
+    )
+
+
+def may_begin(
+    progress: Progress, waves: Sequence[Window], chain: Collection[Progress] = ()
+) -> tuple[Window, ...] | Paused | BudgetSpent:
+    """The first of some waves, as far as the budget pays for them and those under way; or what holds them all back.
+
+    What a day costs is the mean of those computed so far, and before them what the plan expects. A ``chain``, of which
+    these are the others, has one budget, that of its lead.
+    """
+    if by := progress.staging.pace.paused_by:
+        return Paused(by)
+    members = (progress, *chain)
+    budget = next((one.budget for one in members if not one.plan.is_follower), progress.budget)
+    if budget is None or not waves:
+        return tuple(waves)
+    price, cost = progress.plan.cost.core_hour, sum(one.staging.spent.core_seconds for one in members)
+    under_way = sum(cost_of_day(one) * len(one.runs.days) for one in members)
+    left = budget.core_seconds(price) - cost - under_way
+    ends = accumulate(cost_of_day(progress) * len(wave) for wave in waves)
+    fitting = tuple(wave for wave, end in zip(waves, ends, strict=True) if left > 0 and end <= left)
+    in_all = budget.told(cost + sum(cost_of_day(one) * len(one.missing) for one in members), price)
+    so_far = f"The staging has cost {budget.told(cost, price)} of its budget of {budget}"
+    return fitting or BudgetSpent(f"{so_far}, and is expected to cost {in_all} in all.")
+
+
+def cost_of_day(progress: Progress) -> float:
+    """What one more day is expected to cost, in core-seconds."""
+    spent, plan = progress.staging.spent, progress.plan
+    if spent.days:
+        return spent.core_seconds / spent.days
+    return plan.cost.core_seconds / max(1, len(plan.days))

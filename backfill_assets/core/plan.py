@@ -5,9 +5,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
+from backfill_assets.core.budget import Budget
 from backfill_assets.core.codec import NOT_STORED, decoded_fields, encoded_fields, stored_as
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.position import Beside
@@ -38,7 +40,7 @@ class Request:
 
     ``days`` narrows the window to some of its days (a launch over a broken selection); empty means all.
     ``correction`` is the id asked for; empty takes the UTC date of opening. ``downstream`` are tables that are to be
-    corrected with it; a plan has the corrections of its chain instead.
+    corrected with it; a plan has the corrections of its chain instead. No wave begins that would exceed ``budget``.
     """
 
     table: str
@@ -52,6 +54,7 @@ class Request:
     waves: WavePolicy = field(default_factory=WavePolicy)
     origin: str = ""
     downstream: tuple[Downstream, ...] = ()
+    budget: Budget | None = None
 
     @property
     def is_launch(self) -> bool:
@@ -114,7 +117,7 @@ class PlannedCost:
     """What staging is expected to take: ``seconds`` on the wall and ``run_seconds`` of all runs together.
 
     Both are estimates from ``runs_seen`` runs of the past, a guess with none. ``bytes_staged`` is one from what is
-    live.
+    live. ``core_seconds`` of processors are expected, at a price per ``core_hour`` where the budget is of money.
     """
 
     bytes_staged: int = 0
@@ -122,6 +125,8 @@ class PlannedCost:
     run_seconds: float = 0.0
     seconds_per_day: float = 0.0
     runs_seen: int = 0
+    core_seconds: float = field(default=0.0, metadata=stored_as(omit=True))
+    core_hour: Decimal | None = field(default=None, metadata=stored_as(omit=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +225,7 @@ class Plan:
         request = self.request
         # Left out where there is none, as in the inputs: the digest of a plan of before stays what was approved.
         chain = {"chain": [[one.correction, one.table] for one in self.chain]} if self.chain else {}
+        budget = {"budget": request.budget.as_json()} if request.budget else {}
         return {
             "correction": self.correction,
             "table": request.table,
@@ -236,6 +242,7 @@ class Plan:
                 "attempts": request.waves.attempts,
                 "days_per_minute": request.waves.days_per_minute,
             },
+            **budget,
             "origin": request.origin,
             "opened_at": self.opened_at.isoformat(),
             "opened_by": self.opened_by,
@@ -269,6 +276,7 @@ class Plan:
                 waves.get("days_per_minute", 0.0),
             ),
             origin=value["origin"],
+            budget=Budget.from_json(value["budget"]) if "budget" in value else None,
         )
         return cls(
             correction=value["correction"],

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from backfill_assets.core.budget import Budget
 from backfill_assets.core.in_flight import InFlight
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.steps import Ending, NoticeKind, Step
@@ -25,12 +26,28 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """What was set since the request: how many waves at once, who has paused the staging and why, and the budget."""
+
+    at_once: int | None = None
+    paused_by: str = ""
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What staging has cost: core-seconds, and how many days were computed for them, those that failed among them."""
+
+    core_seconds: float = 0.0
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Staging:
     """The days in the staged version; those that moved since they were validated; tries and reasons of failed ones.
 
     ``readable_from`` says from when each source with a limited rate may be read again after what was staged or failed.
     ``extended`` says that the window grew to what is published, so that nightly waits with what comes after it.
-    ``at_once`` is the width that was set since the request, ``paused_by`` says who has paused it, and why.
     """
 
     staged: frozenset[date] = frozenset()
@@ -39,8 +56,8 @@ class Staging:
     reasons: Mapping[date, str] = field(default_factory=dict[date, str])
     readable_from: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     extended: bool = False
-    at_once: int | None = None
-    paused_by: str = ""
+    pace: Pace = field(default_factory=Pace)
+    spent: Spent = field(default_factory=Spent)
 
     def reasons_of(self, days: Collection[date]) -> str:
         """The reasons of the failed days, each once, with the days that have it."""
@@ -117,6 +134,11 @@ class Progress:
     runs: InFlight = field(default_factory=InFlight)
 
     @property
+    def budget(self) -> Budget | None:
+        """What staging may cost: what was set last, or what its request says."""
+        return self.staging.pace.budget or self.plan.request.budget
+
+    @property
     def is_closed(self) -> bool:
         """Whether it has ended."""
         return self.publication.ending is not None
@@ -176,7 +198,7 @@ class Progress:
         """
         tried_out = max(self.staging.tries.values(), default=0) >= self.plan.request.waves.attempts
         let_through = self.gate.approval is not None or self.plan.request.approval == "automatic"
-        goes_on = not self.failures and not tried_out and not self.staging.paused_by
+        goes_on = not self.failures and not tried_out and not self.staging.pace.paused_by
         return self.staging.extended and bool(self.claimed) and let_through and goes_on
 
     @property

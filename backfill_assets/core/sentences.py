@@ -16,7 +16,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
-from backfill_assets.core.pace import Paused
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.errors.base import at_rate, counted, listed
 
 
@@ -37,7 +37,7 @@ def waits_for(step: NextStep) -> WaitsFor:
             return WaitsFor.NOTHING
         case WaitUntil() | WaitForRate():
             return WaitsFor.TIME
-        case WaitForPerson() | Paused():
+        case WaitForPerson() | Paused() | BudgetSpent():
             return WaitsFor.PERSON
         case Stuck():
             return WaitsFor.REPAIR
@@ -56,9 +56,8 @@ def sentence_of(correction: str, step: NextStep) -> str:
             return f"Correction {correction} {_waiting(step)}.{f' {lost}' if lost else ''}"
         case WaitForRuns() | WaitForRate():
             return f"Correction {correction} {_waiting(step)}."
-        case Paused(by=by):
-            resumed = f"`backfill-assets pace {correction} --resume` lets it go on."
-            return f"The staging of correction {correction} is paused by {by}. {resumed}"
+        case Paused() | BudgetSpent():
+            return _held(correction, step)
         case Stuck(step=at, reason=reason):
             return f"Correction {correction} is stuck at {at}. {reason}"
         case TakeSteps(steps=steps):
@@ -72,6 +71,14 @@ def sentence_of(correction: str, step: NextStep) -> str:
             return f"Correction {correction} is {ending}."
         case _:
             assert_never(step)
+
+
+def _held(correction: str, step: Paused | BudgetSpent) -> str:
+    if isinstance(step, Paused):
+        resumed = f"`backfill-assets pace {correction} --resume` lets it go on."
+        return f"The staging of correction {correction} is paused by {step.by}. {resumed}"
+    raised = f"`backfill-assets pace {correction} --budget` raises it, and the staging goes on."
+    return f"{step.told} No further wave of correction {correction} begins. {raised}"
 
 
 def _waiting(step: WaitUntil | WaitForRuns | WaitForRate) -> str:

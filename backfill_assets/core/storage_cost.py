@@ -37,7 +37,8 @@ class Kind(StrEnum):
 class Prices:
     """Prices per GB and month by tier as they were on a day, and the tier that raw data lies in.
 
-    ``copies`` is how often a broker keeps an event, ``disk`` the price per GB and month of what it keeps it on.
+    ``copies`` is how often a broker keeps an event, ``disk`` the price per GB and month of what it keeps it on,
+    ``core_hour`` that of a processor core for an hour.
     """
 
     currency: str
@@ -47,6 +48,7 @@ class Prices:
     raw: str
     copies: int
     disk: Decimal
+    core_hour: Decimal | None = None
 
     @property
     def of_raw(self) -> Decimal:

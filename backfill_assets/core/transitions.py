@@ -8,7 +8,7 @@ from backfill_assets.core import facts
 from backfill_assets.core.carried import and_later, extended
 from backfill_assets.core.events import Event
 from backfill_assets.core.given import is_same_person
-from backfill_assets.core.progress import Approval, Downstream, Gate, Progress, Publication, Staging
+from backfill_assets.core.progress import Approval, Downstream, Gate, Progress, Publication, Spent, Staging
 from backfill_assets.core.rate import readable_after
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.core.window import contiguous
@@ -126,6 +126,15 @@ def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progre
         progress,
         staging=replace(staging, tries={**staging.tries, **tries}, reasons={**staging.reasons, **reasons}),
     )
+
+
+def after_spent(progress: Progress, computed: facts.DaysStaged | facts.DaysFailed) -> Progress:
+    """What computing the days has cost; a fact of before, which does not say, counts for none."""
+    if not computed.core_seconds:
+        return progress
+    spent = progress.staging.spent
+    more = Spent(spent.core_seconds + computed.core_seconds, spent.days + len(computed.days))
+    return with_parts(progress, staging=replace(progress.staging, spent=more))
 
 
 def after_read(progress: Progress, days: int, started: datetime) -> Progress:

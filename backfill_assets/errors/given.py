@@ -76,12 +76,19 @@ class PlaceUnusable(BadInput):
         )
 
 
+class BudgetUnreadable(BadInput):
+    """A text was to be a budget and is none."""
+
+    def __init__(self, text: str, wanted: str) -> None:
+        super().__init__(f"{text!r} is no budget. Nothing was changed. Give {wanted}.")
+
+
 class PricesUnusable(BadInput):
-    """A file of storage prices cannot be used."""
+    """A file of prices cannot be used."""
 
     def __init__(self, file: str, why: str) -> None:
         super().__init__(
-            f"{file} cannot be used as storage prices ({why}). Nothing was measured. "
+            f"{file} cannot be used as prices ({why}). Nothing was measured or opened. "
             "Give currency, as_of, source, raw, tiers and broker, as runbook/storage_prices.toml does."
         )
 

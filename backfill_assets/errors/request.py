@@ -149,6 +149,17 @@ class RequestFieldInvalid(BadInput):
         super().__init__(f"The request's field {name} is {value!r}. Nothing was opened. It takes {wanted}.")
 
 
+class BudgetUnpriced(BadInput):
+    """A budget is of money, and there is no price in it for computing."""
+
+    def __init__(self, budget: str, currency: str, *, has_price: bool) -> None:
+        why = f"the prices are in {currency}" if has_price else "the prices have none for a core for an hour"
+        super().__init__(
+            f"A budget of {budget} cannot be kept, because {why}. Nothing was opened or changed. "
+            "Give the budget in core-hours, or name a file of prices of your own by BACKFILL_PRICES."
+        )
+
+
 class RequestUnreadable(BadInput):
     """A request is not there, or cannot be read as YAML in UTF-8."""
 

@@ -132,5 +132,5 @@ class PaceUnusable(Refused):
     def __init__(self, correction: str, why: str) -> None:
         super().__init__(
             f"The pace of correction {correction} was not changed, because {why}. It stages as before. "
-            "Say how many waves run at once, that it pauses, or that it resumes, while it has days to stage."
+            "Say how many waves run at once, that it pauses or resumes, or its budget, while it has days to stage."
         )

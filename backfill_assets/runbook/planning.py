@@ -27,6 +27,7 @@ from backfill_assets.errors.lake import (
 )
 from backfill_assets.errors.request import CorrectedFirst, RequestFieldInvalid
 from backfill_assets.errors.validation import ClauseHoldsNothing, ConditionUnusable, NothingHeldUnchanged
+from backfill_assets.runbook.budgeting import core_hour_of, expected_cost
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.correctable_table import CorrectableTable
 from backfill_assets.storage.features import refuse_unsafe
@@ -51,6 +52,8 @@ def estimated(ctx: StepContext, plan: Plan) -> Plan:
             run_seconds=round(expected.run_seconds, 1),
             seconds_per_day=round(expected.seconds_per_day, 4),
             runs_seen=expected.runs_seen,
+            core_seconds=round(expected_cost(ctx, plan, expected.run_seconds), 3),
+            core_hour=core_hour_of(plan.request.budget),
         ),
     )
 

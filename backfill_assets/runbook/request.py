@@ -105,6 +105,7 @@ def _request_of(document: Document) -> Request:
         downstream=tuple(
             Downstream(one.table, Expectation.from_request(one.expect.clauses())) for one in read.downstream
         ),
+        budget=read.budget,
         waves=WavePolicy(
             max_days=read.waves.max_days,
             at_once=read.waves.at_once,

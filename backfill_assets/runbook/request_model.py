@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from backfill_assets.core.budget import A_BUDGET, Budget, budget_given
 from backfill_assets.core.expectation import A_SHARE, Expectation
 from backfill_assets.core.given import A_WATCHER, AN_ID, ID, PLACEHOLDERS, WATCHER, as_slot
 from backfill_assets.core.plan import Approval
@@ -114,6 +115,7 @@ Watcher = Annotated[str, _Text(A_WATCHER, _matching(WATCHER), _STRING)]
 Count = Annotated[int, _Text(A_COUNT, lambda text: int(text) if _COUNT.fullmatch(text) else None, _WHOLE)]
 Amount = Annotated[str, _Text(AN_AMOUNT, _matching(_AMOUNT), _NUMBER_OR_TEXT)]
 Share = Annotated[str, _Text(A_SHARE, _share, _NUMBER_OR_TEXT)]
+Spending = Annotated[Budget | None, _Text(A_BUDGET, budget_given, _STRING)]
 Id = Annotated[str, _Text(AN_ID, _matching(ID), {"type": ["string", "integer"]})]
 Flag = Annotated[bool, _Text("true or false", FLAGS.get, {"type": "boolean"})]
 Sign = Annotated[str, _one_of("up", "down")]
@@ -228,6 +230,7 @@ class RequestFields(_Fields):
     correction: Id = ""
     waves: WaveFields = Field(default_factory=WaveFields)
     downstream: list[DownstreamFields] = Field(default=[], json_schema_extra=_or_names)
+    budget: Spending = _left_out()
 
 
 _MODELS: Mapping[str, type[_Fields]] = {

@@ -1,11 +1,7 @@
 """Measuring what the lake keeps: bytes of tables by day, what corrections keep twice, and what they took."""
 
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,7 +12,6 @@ from backfill_assets.core.slots import calendar_day
 from backfill_assets.core.steps import Ending
 from backfill_assets.core.storage_cost import RECENT, KeptTwice, Kind, MadeCorrection, Prices, StorageCost, TableSize
 from backfill_assets.core.swapped import days_ever_changed
-from backfill_assets.errors.given import PricesUnusable
 from backfill_assets.runbook.context import StepContext
 from backfill_assets.runbook.finishing import deletion_of
 from backfill_assets.sources.scrubbing import visible_arrivals
@@ -25,38 +20,8 @@ from backfill_assets.storage.layout import ARCHIVE
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import Snapshot
 
-OWN = "storage_prices.toml"
 SAMPLE = 1000
 """Rows of a raw table that are written out as events, to measure them."""
-
-
-def prices_of(file: Path | None = None) -> Prices:
-    """The prices of a file, or those that come with the library.
-
-    Raises:
-        PricesUnusable: when the file cannot be read, or lacks or misstates something.
-    """
-    place = file if file is not None else files("backfill_assets.runbook") / OWN
-    try:
-        told = tomllib.loads(place.read_text(encoding="utf-8"))
-        tiers = {str(name): _price(price) for name, price in told["tiers"].items()}
-        broker = told["broker"]
-        prices = Prices(
-            str(told["currency"]),
-            date.fromisoformat(str(told["as_of"])),
-            str(told["source"]),
-            tiers,
-            told["raw"],
-            int(broker["copies"]),
-            _price(broker["disk"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
-        raise PricesUnusable(str(place), f"{type(error).__name__} of {error}".replace(": ", " ")) from error
-    if prices.copies < 1:
-        raise PricesUnusable(str(place), f"its broker keeps {prices.copies} copies")
-    if prices.raw not in tiers:
-        raise PricesUnusable(str(place), f"its tier of raw data is {prices.raw!r}, which has no price")
-    return prices
 
 
 def storage_cost(ctxs: Sequence[StepContext], prices: Prices) -> StorageCost:
@@ -104,13 +69,6 @@ def _archived(records: Records) -> Iterator[TableSize]:
     for source, size in of_source.items():
         is_raw_log = records.exists(source) and records.snapshot(source).by_day
         yield TableSize(f"{ARCHIVE}/{source}", Kind.ARCHIVE, size, by_day.get(source, {}) if is_raw_log else {})
-
-
-def _price(told: Any) -> Decimal:
-    price = Decimal(str(told))
-    if not price.is_finite() or price < 0:
-        raise ValueError(told)
-    return price
 
 
 def _size(snapshot: Snapshot, name: str, kind: Kind) -> TableSize:

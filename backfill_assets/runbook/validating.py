@@ -85,7 +85,8 @@ def stage(ctx: StepContext, correction: str) -> Event:
         StagingIncomplete: naming the days that are missing.
         StagedByOtherCode: naming the days that another version of the code staged than the rest.
     """
-    plan = ctx.progress(correction).plan
+    progress = ctx.progress(correction)
+    plan = progress.plan
     staged = staged_version(ctx.records, plan).snapshot()
     if missing := set(plan.days) - staged_whole(staged, plan.days):
         raise _restage(
@@ -99,7 +100,8 @@ def stage(ctx: StepContext, correction: str) -> Event:
         error = StagedByOtherCode(correction, other, set(other.values()), current, plan.window.grain.value)
         raise _restage(ctx, error, correction, other)
     _refuse_out_of_order(ctx, plan, staged)
-    return ctx.record(correction, StagingCompleted(plan.version_name, len(plan.days), tuple(versions)))
+    cost = round(progress.staging.spent.core_seconds, 3), plan.cost.core_seconds
+    return ctx.record(correction, StagingCompleted(plan.version_name, len(plan.days), tuple(versions), *cost))
 
 
 def _refuse_out_of_order(ctx: StepContext, plan: Plan, staged: Snapshot) -> None:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from backfill_assets.core.next_step import Stuck, WaitForPerson
-from backfill_assets.core.pace import Paused
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.errors.base import BackfillAssetsError
 from backfill_assets.orchestration.asset.table_definition import definition_in
 from backfill_assets.pages.exposure import exposure_csv, exposure_page
@@ -62,7 +62,7 @@ def _step_context(desk: Desk, case: Case) -> StepContext:
 
 def _waits(case: Case) -> bool:
     """Whether nothing happens until somebody decides."""
-    return isinstance(case.standing.next_step, WaitForPerson | Paused | Stuck)
+    return isinstance(case.standing.next_step, WaitForPerson | Paused | BudgetSpent | Stuck)
 
 
 def exposed(desk: Desk, wanted: str, *, as_csv: bool) -> str:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from backfill_assets.core.storage_cost import Prices, price_told
-from backfill_assets.runbook.storage_cost import prices_of
+from backfill_assets.runbook.storage_prices import prices_of
 from scripts.scaling.cluster import Replayed
 from scripts.scaling.constants import ASSUMED, MEASURED, TAKEN, Constants, Given
 from scripts.scaling.limits import LIMITS, Asking, Limit

@@ -25,7 +25,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
-from backfill_assets.core.pace import Paused
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
 from backfill_assets.runbook.standing import Standing
@@ -44,6 +44,7 @@ STEPS: Sequence[NextStep] = (
     WaitForChain("20260123_11", f"Correction 20260123_12 waits for 20260123_11 of {LONG}, which is cut over first."),
     WaitForPerson("Correction 20260123_12 is validated and waits for approval."),
     Paused("Grace (finance), month end is on its way"),
+    BudgetSpent("The staging has cost 2 core-hours of its budget of 2 core-hours, and is expected to cost 3 in all."),
     WaitUntil(NOW, frozenset({LONG, "billing"})),
     Stuck(Step.VALIDATE, f"{LONG}__backfill_20260123_12 differs from live beyond the expectation. " * 3),
     *(Finished(ending) for ending in Ending),
@@ -127,5 +128,5 @@ def test_where_somebody_has_to_look_the_end_of_a_run_says_where(step: NextStep, 
 
     print_ended(Console(file=into, width=WIDTH, markup=False, highlight=False), "20260123_12", step)
 
-    needs_somebody = isinstance(step, WaitForPerson | Paused | Stuck)
+    needs_somebody = isinstance(step, WaitForPerson | Paused | BudgetSpent | Stuck)
     assert (into.getvalue().splitlines()[-1] == shown) is (needs_somebody and shown != "")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core import facts
+from backfill_assets.core.budget import Budget
 from backfill_assets.core.codec import NOT_STORED
 from backfill_assets.core.events import detail_of, fact_of
 from backfill_assets.core.plan import Plan, Request
@@ -30,6 +31,9 @@ st.register_type_strategy(float, st.floats(0, 1e6))
 st.register_type_strategy(int, st.integers(0, 10**6))
 st.register_type_strategy(
     Plan, st.just(Plan("c", Request("t", WINDOW, "wrong", correction="c"), datetime(2026, 1, 23, tzinfo=UTC), "ada"))
+)
+st.register_type_strategy(
+    Budget, st.builds(Budget, st.decimals(0, 10**6, places=2), st.sampled_from(["core-hours", "EUR"]))
 )
 st.register_type_strategy(
     WorkItem,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backfill_assets.core.budget import Budget
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.plan import Approval, Member, Plan, PlannedCost, PlannedInputs, Request
 from backfill_assets.core.position import Beside
@@ -35,6 +36,8 @@ OF_COST: dict[str, Any] = {
     "run_seconds": 2.5,
     "seconds_per_day": 0.5,
     "runs_seen": 3,
+    "core_seconds": 12.5,
+    "core_hour": Decimal("0.05"),
 }
 OF_REQUEST: dict[str, Any] = {
     "watchers": ("finance",),
@@ -43,6 +46,7 @@ OF_REQUEST: dict[str, Any] = {
     "days": (date(2026, 1, 6), date(2026, 1, 8)),
     "waves": WavePolicy(7, 3, WaveOrder.NEWEST, 2, 12.0),
     "origin": "launch",
+    "budget": Budget(Decimal("2.50"), "core-hours"),
 }
 OF_PLAN: dict[str, Any] = {"reports": {"weekly": ("2026-01-05",)}, "holders": ("warehouse",), "rollback_days": 30}
 # What a plan of before lacked, and a request has for its opening only.

@@ -18,7 +18,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
-from backfill_assets.core.pace import Paused
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.sentences import WaitsFor, sentence_of, waits_for
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
@@ -47,6 +47,14 @@ SAID: list[tuple[NextStep, WaitsFor, str]] = [
         Paused("ada"),
         WaitsFor.PERSON,
         "The staging of correction c is paused by ada. `backfill-assets pace c --resume` lets it go on.",
+    ),
+    (
+        BudgetSpent("The staging has cost 2 core-hours of its budget of 2 core-hours."),
+        WaitsFor.PERSON,
+        (
+            "The staging has cost 2 core-hours of its budget of 2 core-hours. No further wave of correction c begins. "
+            "`backfill-assets pace c --budget` raises it, and the staging goes on."
+        ),
     ),
     (
         WaitUntil(DEADLINE, frozenset({"crm"})),

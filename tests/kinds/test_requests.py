@@ -107,6 +107,9 @@ FAULTS: dict[str, tuple[str, str, int]] = {
     "an empty entry of a list": (with_line(6, "watchers: [finance, ]", "waves: {order: }"), "RequestFieldEmpty", 7),
     "no SQL": (with_line(10, "  unchanged_where: currency = = 'USD'"), "ConditionUnusable", 10),
     "a wave of no days": (with_line(6, "waves: {max_days: 0}"), "RequestFieldInvalid", 6),
+    "a budget without its unit": (with_line(6, "budget: 40"), "RequestFieldInvalid", 6),
+    "a budget of nothing": (with_line(6, "budget: 0 core-hours"), "RequestFieldInvalid", 6),
+    "a budget with an exponent": (with_line(6, "budget: 1e3 core-hours"), "RequestFieldInvalid", 6),
     "a wave in octal": (with_line(6, "waves: {max_days: 0o17}"), "RequestFieldInvalid", 6),
     "an id with a slash": (with_line(14, "correction: ../live"), "RequestFieldInvalid", 14),
     "a watcher that is a path": (with_line(6, "watchers: [../finance]"), "RequestFieldInvalid", 6),
@@ -339,6 +342,7 @@ LAUNCHES: list[tuple[dict[str, Any] | None, str]] = [
     ({**WHOLE, "expect": {"estimate": {"measure": "revenue_usd", "days": {"soon": "1"}}}}, "soon"),
     ({**WHOLE, "correction": "a b"}, "a b"),
     ({**WHOLE, "waves": {"max_days": 0}}, "max_days is '0'"),
+    ({**WHOLE, "budget": "40"}, "budget is '40'"),
 ]
 OF_THE_FORM: list[tuple[dict[str, Any], str]] = [
     ({**WHOLE, "approval": "soon"}, "approval.* got soon"),

@@ -11,7 +11,8 @@ from backfill_assets.core.storage_cost import KeptTwice, Kind, StorageCost, Tabl
 from backfill_assets.errors.given import PricesUnusable
 from backfill_assets.pages.storage_cost import storage_cost_page, write_storage_cost
 from backfill_assets.runbook import approve, decommission
-from backfill_assets.runbook.storage_cost import prices_of, storage_cost
+from backfill_assets.runbook.storage_cost import storage_cost
+from backfill_assets.runbook.storage_prices import prices_of
 from tests.runbook.world import REPORT, SOURCE, START, TABLE, world_at
 
 PRICES = prices_of()

@@ -25,7 +25,7 @@ def test_a_paused_staging_stands_still_until_it_is_resumed(root: Root):
 
     pace(world.step_context("grace"), correction, at_once=4, paused=False)
     assert isinstance(world.drive(correction), WaitForPerson)
-    assert world.progress(correction).staging.at_once == 4
+    assert world.progress(correction).staging.pace.at_once == 4
     world.through(correction)
     assert world.content() == world.right
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar
 
+from backfill_assets.core.budget import Budget
 from backfill_assets.core.codec import stored_as
 from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.base import at_rate, counted, days_listed
@@ -12,7 +13,10 @@ from backfill_assets.errors.base import at_rate, counted, days_listed
 
 @dataclass(frozen=True, slots=True)
 class DaysStaged:
-    """A run wrote days into the staged version; ``alone`` are those it computed alone as well, with what differed."""
+    """A run wrote days into the staged version; ``alone`` are those it computed alone as well, with what differed.
+
+    ``seconds`` are those on the wall, ``core_seconds`` those that processors were busy; 0 where nobody measured.
+    """
 
     step: ClassVar[Step] = Step.STAGE
     outcome: ClassVar[Outcome] = Outcome.PROGRESSED
@@ -21,6 +25,7 @@ class DaysStaged:
     rows: int = 0
     seconds: float = 0.0
     alone: Mapping[date, str] = field(default_factory=dict[date, str], metadata=stored_as(omit=True))
+    core_seconds: float = field(default=0.0, metadata=stored_as(omit=True))
 
     def summary(self, noun: str = "day") -> str:
         """One sentence; ``noun`` is what a slot of the table is."""
@@ -34,6 +39,7 @@ class DaysFailed:
     step: ClassVar[Step] = Step.STAGE
     outcome: ClassVar[Outcome] = Outcome.FAILED
     reasons: Mapping[date, str] = field(metadata=stored_as("days"))
+    core_seconds: float = field(default=0.0, metadata=stored_as(omit=True))
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -91,32 +97,40 @@ class LaunchPostponed:
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """Somebody changed how many waves run side by side, or paused or resumed the staging; None is as it was."""
+    """Somebody changed the budget or how many waves run side by side, paused or resumed; None is as it was."""
 
     step: ClassVar[Step] = Step.STAGE
     outcome: ClassVar[Outcome] = Outcome.PACED
     at_once: int | None = None
     paused: bool | None = None
     note: str = ""
+    budget: Budget | None = field(default=None, metadata=stored_as(omit=True))
 
     def summary(self) -> str:
         """One sentence."""
+        budget = f"its budget is {self.budget}" if self.budget else ""
         width = f"{counted(self.at_once, 'wave')} at once" if self.at_once is not None else ""
         turn = {True: "the staging pauses", False: "the staging goes on", None: ""}[self.paused]
-        told = ", ".join(one for one in (turn, width) if one)
+        told = ", ".join(one for one in (turn, width, budget) if one)
         return f"{told[:1].upper()}{told[1:]} from the next wave on{f' ({self.note})' if self.note else ''}."
 
 
 @dataclass(frozen=True, slots=True)
 class StagingCompleted:
-    """Every day of the plan is in the staged version, all by one version of the code."""
+    """Every day of the plan is in the staged version, all by one version of the code.
+
+    ``core_seconds`` were spent, all that was computed again or in vain included; ``expected`` were at its opening.
+    """
 
     step: ClassVar[Step] = Step.STAGE
     outcome: ClassVar[Outcome] = Outcome.DONE
     version: str = ""
     staged_days: int = 0
     code_versions: tuple[str, ...] = ()
+    core_seconds: float = field(default=0.0, metadata=stored_as(omit=True))
+    expected: float = field(default=0.0, metadata=stored_as("core_seconds_expected", omit=True))
 
     def summary(self, noun: str = "day") -> str:
         """One sentence; ``noun`` is what a slot of the table is."""
-        return f"Every {noun} is staged in {self.version} ({counted(self.staged_days, noun)})."
+        spent = f" for {self.core_seconds:,.1f} core-seconds of {self.expected:,.1f} expected" if self.expected else ""
+        return f"Every {noun} is staged in {self.version} ({counted(self.staged_days, noun)}){spent}."

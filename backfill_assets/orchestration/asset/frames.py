@@ -121,3 +121,16 @@ def _of_pandas(pandas: Any, frame: pl.LazyFrame) -> Any:
     with_nulls = {column.type for column in table.columns if column.null_count}
     told = {kind: getattr(pandas, NULLABLE[str(kind)])() for kind in with_nulls if str(kind) in NULLABLE}
     return table.to_pandas(types_mapper=told.get)
+
+
+def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame as a schema's ``validate`` returns it, once all rules hold, whatever the process has set Pandera to.
+
+    ``PANDERA_VALIDATION_ENABLED``, ``PANDERA_VALIDATION_DEPTH`` and ``pandera.config`` can switch rules off, or hand
+    back the frame unseen. Pandera is there already when one of its schemas is, and is not loaded otherwise.
+    """
+    pandera = sys.modules.get("pandera.config")
+    if pandera is None:
+        return validate(frame)
+    with pandera.config_context(validation_enabled=True, validation_depth=pandera.ValidationDepth.SCHEMA_AND_DATA):
+        return validate(frame)

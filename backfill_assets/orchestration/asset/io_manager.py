@@ -174,14 +174,16 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _tell(self, records: Records, wave: Wave, run_id: str) -> None:
         facts: list[core_facts.Fact] = []
+        cost = wave.core_seconds / max(1, len(wave.frames) + len(wave.reasons))
         if wave.frames:
-            seconds = round(wave.seconds_per_day * len(wave.frames), 3)
+            seconds, spent = (round(a_day * len(wave.frames), 3) for a_day in (wave.seconds_per_day, cost))
             alone = wave.alone if isinstance(wave, TriedWave) else {}
             facts.append(
-                core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, wave.rows, seconds, alone)
+                core_facts.DaysStaged(tuple(sorted(wave.frames)), wave.code_version, wave.rows, seconds, alone, spent)
             )
         if wave.reasons:
-            facts.append(core_facts.DaysFailed({day: str(why) for day, why in sorted(wave.reasons.items())}))
+            reasons = {day: str(why) for day, why in sorted(wave.reasons.items())}
+            facts.append(core_facts.DaysFailed(reasons, round(cost * len(reasons), 3)))
         for fact in facts:
             event = Event(wave.correction, fact, self.lake.now(), actor_of(self._tags), run_id)
             records.ledger.append(event, table=wave.table)

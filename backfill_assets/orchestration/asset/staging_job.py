@@ -21,6 +21,7 @@ from backfill_assets.errors.executing import TransformNotSendable, VariableNotSe
 from backfill_assets.errors.failure import Failure
 from backfill_assets.orchestration.asset.alone import tried_alone
 from backfill_assets.orchestration.asset.siblings import declaration_of
+from backfill_assets.orchestration.asset.stopwatch import Stopwatch
 from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.orchestration.asset.writing import as_table_keeps, target_of
 from backfill_assets.orchestration.instance.resources import LakeResource
@@ -105,7 +106,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ShareStaged:
-    """What a worker has made of a share; ``schema`` is that of the rows, as the table keeps them."""
+    """What a worker has made of a share, for so many core-seconds of its own.
+
+    ``schema`` is that of the rows, as the table keeps them.
+    """
 
     days: Mapping[Slot, DayStaged]
     reasons: Mapping[Slot, Failure]
@@ -114,6 +118,7 @@ class ShareStaged:
     partition: PartitionColumn
     worker: str
     lines: tuple[Line, ...] = ()
+    core_seconds: float = 0.0
 
 
 def stage_days(job: StagingJob) -> ShareStaged:
@@ -126,6 +131,7 @@ def stage_days(job: StagingJob) -> ShareStaged:
         WorkerOfOtherCode: when it is of another version than the run's.
         VariableNotSet: when an option of the lake is not in the environment.
     """
+    stopwatch = Stopwatch()
     with lines_logged() as lines:
         spec, records = _spec_of(job), job.records()
         pins = dict(job.pins)
@@ -146,6 +152,7 @@ def stage_days(job: StagingJob) -> ShareStaged:
         wave.partition,
         f"{socket.gethostname()}, process {os.getpid()}",
         tuple(lines),
+        stopwatch.core_seconds,
     )
 
 

@@ -2,9 +2,7 @@
 
 import hashlib
 import inspect
-import sys
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -21,9 +19,10 @@ from backfill_assets.errors.failure import Failure, failure_of
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous
 from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact, RowsOfOtherDays
 from backfill_assets.orchestration.asset.declared import Declared
-from backfill_assets.orchestration.asset.frames import frame_of
+from backfill_assets.orchestration.asset.frames import frame_of, validated
 from backfill_assets.orchestration.asset.guard import Guarded
 from backfill_assets.orchestration.asset.source import SourcesRead
+from backfill_assets.orchestration.asset.stopwatch import Stopwatch
 from backfill_assets.orchestration.asset.transform import Compute, Taken
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.carried import SlotsBefore
@@ -51,7 +50,7 @@ class Wave:
     """The days of one run: their rows, the reasons of those that failed, and what each was computed from.
 
     ``inputs`` maps a day to the fingerprint of each source's files of that day. With a ``correction`` the days belong
-    into its staged version of the table, without into the live one. ``started`` is a monotonic time in seconds.
+    into its staged version of the table, without into the live one. ``stopwatch`` runs since it was begun.
     ``guarded`` is what whoever writes it has to look at first.
     """
 
@@ -63,12 +62,17 @@ class Wave:
     correction: str = ""
     guarded: Guarded = field(default_factory=Guarded)
     partition: PartitionColumn = BY_DAY
-    started: float = field(default_factory=time.perf_counter)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
     def seconds_per_day(self) -> float:
         """The seconds since the wave was begun, shared by its days."""
-        return (time.perf_counter() - self.started) / max(1, len(self.frames) + len(self.reasons))
+        return self.stopwatch.seconds / max(1, len(self.frames) + len(self.reasons))
+
+    @property
+    def core_seconds(self) -> float:
+        """What it has cost so far."""
+        return self.stopwatch.core_seconds
 
     @property
     def name(self) -> str:
@@ -139,7 +143,7 @@ class ComputeSpec:
         Raises:
             MeasuresInexact, ColumnsNotReturned, FrameUnknown: when what the transform returns is what no day may be.
         """
-        started, records = time.perf_counter(), records.reading(self.read.outside)
+        stopwatch, records = Stopwatch(), records.reading(self.read.outside)
         snapshots = {name: records.snapshot(table, (pins or {}).get(table)) for name, table in self.sources.items()}
         reasons = self._absent(snapshots, days)
         live, given = records.spelling_of(self.table, self.columns.partition), given or {}
@@ -155,7 +159,7 @@ class ComputeSpec:
             contents = {day: before.links[day].content for day in frames}
             guarded = replace(guarded, carried=CarriedRows(contents, before.read))
         column = next((spelled_in(frame, self.table, live) for frame in frames.values()), live)
-        return Wave(self.table, frames, reasons, inputs, self.code_version, correction, guarded, column, started)
+        return Wave(self.table, frames, reasons, inputs, self.code_version, correction, guarded, column, stopwatch)
 
     def _together(
         self,
@@ -234,19 +238,6 @@ class ComputeSpec:
                 if lacking := snapshot.lacking(self.read.of(table).needed(day)):
                     reasons[day] = said(SourceDayMissing(table, lacking[0]))
         return reasons
-
-
-def validated(validate: Callable[[pl.DataFrame], Any], frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame as a schema's ``validate`` returns it, once all rules hold, whatever the process has set Pandera to.
-
-    ``PANDERA_VALIDATION_ENABLED``, ``PANDERA_VALIDATION_DEPTH`` and ``pandera.config`` can switch rules off, or hand
-    back the frame unseen. Pandera is there already when one of its schemas is, and is not loaded otherwise.
-    """
-    pandera = sys.modules.get("pandera.config")
-    if pandera is None:
-        return validate(frame)
-    with pandera.config_context(validation_enabled=True, validation_depth=pandera.ValidationDepth.SCHEMA_AND_DATA):
-        return validate(frame)
 
 
 def _without(frame: pl.DataFrame, slots: Collection[Slot], column: PartitionColumn) -> pl.DataFrame:

@@ -1,6 +1,5 @@
 """A wave computed in shares: the run sends them out, tells what workers logged, and makes one wave of their answers."""
 
-import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from backfill_assets.orchestration.asset.staging_job import (
     refuse_unimportable,
     stage_days,
 )
+from backfill_assets.orchestration.asset.stopwatch import Stopwatch
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.asset.wave import ComputeSpec, said
 from backfill_assets.orchestration.asset.writing import WrittenWave
@@ -95,7 +95,7 @@ class WideWave:
             TransformNotSendable, WorkerOfOtherCode, ExecutorUnreachable: when no worker can stage it.
             SharesDiffer: when what workers staged makes no wave. Their files are deleted.
         """
-        started, answers = time.perf_counter(), Answers()
+        stopwatch, answers = Stopwatch(), Answers()
         whole = self._job(lake, days)
         try:
             with self.wide.open() as executor:
@@ -108,7 +108,7 @@ class WideWave:
                 self._tell(sum(len(job.slots) for job in died), "once more, because their workers died")
                 with self.wide.open() as executor:
                     answers |= self._answered(executor, died)
-            return self._wave(answers, started)
+            return self._wave(answers, stopwatch)
         except FAULTS:
             self._delete(answers)
             raise
@@ -149,7 +149,7 @@ class WideWave:
         grain = self.definition.compute_spec.columns.partition.grain.value
         self.log.info("Computing %s of %s %s.", counted(days, grain), self.definition.table, how)
 
-    def _wave(self, answers: Answers, started: float) -> WrittenWave:
+    def _wave(self, answers: Answers, stopwatch: Stopwatch) -> WrittenWave:
         """One wave of all that was staged; days of workers that died have failed."""
         died, staged = dict[Slot, Failure](), list[ShareStaged]()
         for share, answer in sorted(answers.items()):
@@ -171,7 +171,8 @@ class WideWave:
             correction=self.plan.correction,
             guarded=Guarded(spec.look_back_days, measures=spec.columns.measures),
             partition=next((share.partition for share in written), spec.columns.partition),
-            started=started,
+            stopwatch=stopwatch,
+            elsewhere=sum(share.core_seconds for share in staged),
             alone={day: what for share in staged for day, what in share.alone.items()},
             files={day: known.file for day, known in days.items()},
             sums={day: known.sums for day, known in days.items()},

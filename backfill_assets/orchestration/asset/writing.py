@@ -17,11 +17,17 @@ from backfill_assets.storage.table import Table
 class WrittenWave(TriedWave):
     """A wave that workers have written: its frames have columns and no rows, its ``files`` have these.
 
-    ``sums`` are those of the measures of each day.
+    ``sums`` are those of the measures of each day, ``elsewhere`` the core-seconds of the workers.
     """
 
     files: Mapping[Slot, DataFile] = field(default_factory=dict[Slot, DataFile])
     sums: Mapping[Slot, Mapping[str, str]] = field(default_factory=dict[Slot, Mapping[str, str]])
+    elsewhere: float = 0.0
+
+    @property
+    def core_seconds(self) -> float:
+        """What it has cost so far, of its run and of the workers."""
+        return self.stopwatch.core_seconds + self.elsewhere
 
     @property
     def rows(self) -> int:

@@ -96,6 +96,7 @@ class OpenConfig(dg.Config):
     correction: str = Field(default="", description="Its id; empty takes today's date, UTC.")
     downstream: list[str] = Field(default=[], description="Tables that read it, to be corrected together with it.")
     waves: WavesConfig = Field(default=WavesConfig(), description="How the days are cut into waves.")
+    budget: str = Field(default="", description="What staging may cost, such as 2.5 core-hours; empty sets no limit.")
 
 
 def opening_key(table: str) -> dg.AssetKey:
