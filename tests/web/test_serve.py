@@ -48,7 +48,10 @@ def test_it_says_where_it_is_and_stops_when_it_is_told(tmp_path: Path):
             "--port",
             str(port),
         ]
-        served = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT, env=_environment(tmp_path))
+        # What begins tests in the background may have them ignore Ctrl-C, and with them whatever they begin.
+        heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+        told = {"stdout": written, "stderr": subprocess.STDOUT, "env": _environment(tmp_path)}
+        served = subprocess.Popen(command, **told, **heard)
     try:
         wait_until(lambda: b"Ctrl-C" in log.read_bytes() or served.poll() is not None, 120, "the console")
         told = log.read_text()
