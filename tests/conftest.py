@@ -60,16 +60,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class _Failures:
-    """Says each failure when it happens, because a run that is ended from outside prints no summary."""
+    """Says each failure and crash as it happens, because a run that is ended from outside prints no summary."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
         self._terminal = terminal
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
+        if report.outcome not in {"passed", "skipped"}:
             why = getattr(getattr(report.longrepr, "reprcrash", None), "message", str(report.longrepr))
             self._terminal.ensure_newline()
-            self._terminal.write_line(f"FAILED {report.nodeid} [{report.when}]\n    {why[:2_000]}")
+            self._terminal.write_line(f"{report.outcome.upper()} {report.nodeid} [{report.when}]\n    {why[:2_000]}")
 
 
 @pytest.hookimpl(trylast=True)
