@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backfill_assets.core.nightly_due import NightlyDue
     from backfill_assets.errors.base import BackfillAssetsError, BadInput
     from backfill_assets.errors.failure import DaysFailed
     from backfill_assets.errors.setup import ExtraMissing, FirstDayUnknown, FirstDayUnreadable, needs_extra
@@ -46,6 +47,7 @@ _HOMES = {
     "FixedResource": "backfill_assets.orchestration.instance.resources",
     "IO_MANAGER": "backfill_assets.orchestration.asset.siblings",
     "LakeResource": "backfill_assets.orchestration.instance.resources",
+    "NightlyDue": "backfill_assets.core.nightly_due",
     "NightlySpec": "backfill_assets.orchestration.nightly.pipeline",
     "OutsideReport": "backfill_assets.orchestration.reports.outside",
     "ParquetSource": "backfill_assets.orchestration.asset.source",
@@ -83,6 +85,7 @@ __all__ = [
     "FirstDayUnreadable",
     "FixedResource",
     "LakeResource",
+    "NightlyDue",
     "NightlySpec",
     "OutsideReport",
     "ParquetSource",

@@ -20,6 +20,7 @@ PUBLIC = {
         "FirstDayUnreadable",
         "FixedResource",
         "LakeResource",
+        "NightlyDue",
         "NightlySpec",
         "OutsideReport",
         "ParquetSource",

@@ -21,6 +21,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
@@ -47,7 +48,7 @@ def next_step_json(correction: str, step: NextStep) -> dict[str, Any]:
     match step:
         case WaitUntil(deadline=deadline):
             return {**told, "deadline": deadline.isoformat(), "lost": step.lost}
-        case WaitForRate(until=until):
+        case WaitForRate(until=until) | WaitForNightly(until=until):
             return {**told, "until": until.isoformat()}
         case Stuck(step=at):
             return {**told, "step": str(at)}

@@ -21,6 +21,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.slots import Grain, Slot
@@ -204,8 +205,8 @@ class _Reporter:
                     self.bar.console.print(f"  {one}{self.of}", style="bold")
             case StageWaves():
                 self._show_days(progress)
-            case WaitForRate(source=source, behind=behind):
-                self._show_days(progress, f", waiting for {behind or f'the rate of {source}'}")
+            case WaitForRate() | WaitForNightly():
+                self._show_days(progress, f", {_waited_for(step)}")
             case RebuildReports(partitions=partitions):
                 self._show_reports(sum(map(len, partitions.values())))
             case WaitForRuns() | WaitForChain() | WaitForPerson() | WaitUntil():
@@ -226,3 +227,9 @@ class _Reporter:
         if self.reports is None:
             self.owed = owed
             self.reports = self.bar.add_task("  rebuilding report partitions", total=owed)
+
+
+def _waited_for(step: WaitForRate | WaitForNightly) -> str:
+    if isinstance(step, WaitForNightly):
+        return f"giving way to the nightly of {step.table}"
+    return f"waiting for {step.behind or f'the rate of {step.source}'}"

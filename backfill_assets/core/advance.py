@@ -20,8 +20,8 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
     next_step,
-    thawing,
 )
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step, WorkItem
@@ -44,6 +44,10 @@ class Launcher(Protocol):
 
     def others(self, progress: Progress, /) -> Collection[Progress]:
         """Other corrections that read a source whose rate the correction keeps."""
+        ...
+
+    def nightly(self) -> WaitForNightly | None:
+        """The nightly that may miss its deadline, if there is one."""
         ...
 
     def chain(self, progress: Progress, /) -> Collection[Progress]:
@@ -72,8 +76,8 @@ def work_of(decided: NextStep, progress: Progress, leaves: Collection[Step] = ()
         case StageWaves(waves=waves, at_once=at_once):
             return tuple(WorkItem(wave=wave) for wave in waves[:at_once])
         case RebuildReports():
-            return (WorkItem(steps=thawing(progress)),)
-        case WaitForRuns() | WaitForRate() | WaitForChain() | WaitForPerson() | WaitUntil():
+            return (WorkItem(steps=progress.thawing),)
+        case WaitForRuns() | WaitForRate() | WaitForNightly() | WaitForChain() | WaitForPerson() | WaitUntil():
             return ()
         case Paused() | BudgetSpent() | Stuck() | Finished():
             return ()
@@ -98,9 +102,10 @@ def advance(
         chain = launcher.chain(progress) if progress.plan.chain else ()
         decided = next_step(progress, launcher.now(), chain=chain)
         if isinstance(decided, StageWaves):
-            decided = next_step(progress, launcher.now(), launcher.busy(progress), launcher.others(progress), chain)
+            around = (launcher.busy(progress), launcher.others(progress), chain, launcher.nightly())
+            decided = next_step(progress, launcher.now(), *around)
         announce(decided)
-        if isinstance(decided, WaitForRate) and launcher.wait(decided.until):
+        if isinstance(decided, WaitForRate | WaitForNightly) and launcher.wait(decided.until):
             continue
         items = work_of(decided, progress, leaves)
         if not items or not launcher.launch(progress, items):

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from backfill_assets.core.chain import WaitForChain, latest_deadline, wait_before
 from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused, may_begin, width
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
@@ -89,6 +90,7 @@ NextStep = (
     | RebuildReports
     | WaitForRuns
     | WaitForRate
+    | WaitForNightly
     | WaitForChain
     | WaitForPerson
     | Paused
@@ -106,24 +108,21 @@ def before_validation(plan: Plan) -> tuple[Step, ...]:
     return PREPARATION[1:] if plan.request.is_launch else PREPARATION
 
 
-def thawing(progress: Progress) -> tuple[Step, ...]:
-    """The rebuild, and the word about it where anybody is owed one."""
-    return (Step.REBUILD_DOWNSTREAM, *((Step.COMMUNICATE,) if progress.downstream.owes_notice else ()))
-
-
 def next_step(
     progress: Progress,
     now: datetime,
     busy: Collection[date] = (),
     others: Collection[Progress] = (),
     chain: Collection[Progress] = (),
+    nightly: WaitForNightly | None = None,
 ) -> NextStep:
     """Say what is next. Total: every progress has an answer.
 
     What was written down but is not known to have happened comes first, then what readers are owed, then the
     correction's own course. Nothing is asked for twice: what runs are under way for is waited for, and so are the
     ``busy`` days, which somebody else is staging. Waves wait until the sources bear them, which ``others`` may have
-    read, corrections that share a limited source. ``chain`` are the others of its chain, in order.
+    read, corrections that share a limited source, and while a ``nightly`` may miss its deadline. ``chain`` are the
+    others of its chain, in order.
     """
     decided = _decide(progress, now)
     if progress.plan.chain:
@@ -139,13 +138,13 @@ def next_step(
             if not isinstance(planned, StageWaves):
                 return planned
             if isinstance(begun := may_begin(progress, planned.waves, chain), tuple):
-                return wait_for_rate(progress, others, now) or StageWaves(begun, planned.at_once)
+                return nightly or wait_for_rate(progress, others, now) or StageWaves(begun, planned.at_once)
             return _waiting(progress.runs.waves) or begun
         case RebuildReports():
             return _waiting(progress.runs.step_runs) or decided
         case WaitForPerson() | WaitForRuns() | WaitForRate() | WaitForChain() | WaitUntil() | Stuck() | Finished():
             return decided
-        case Paused() | BudgetSpent():
+        case Paused() | BudgetSpent() | WaitForNightly():
             return decided
         case _:
             assert_never(decided)
@@ -167,7 +166,7 @@ def _in_chain(decided: NextStep, progress: Progress, chain: Collection[Progress]
             return wait_before((Step.APPROVE,), progress, chain) or WaitForPerson(told)
         case WaitForRuns() | WaitForRate() | WaitForChain() | WaitUntil() | Stuck() | Finished():
             return decided
-        case Paused() | BudgetSpent():
+        case Paused() | BudgetSpent() | WaitForNightly():
             return decided
         case _:
             assert_never(decided)
@@ -215,7 +214,7 @@ def _rebuild(progress: Progress) -> NextStep:
         for report, key in sorted(progress.downstream.owed):
             owed.setdefault(report, []).append(key)
         return RebuildReports({report: tuple(keys) for report, keys in owed.items()})
-    return TakeSteps(thawing(progress))
+    return TakeSteps(progress.thawing)
 
 
 def _rest(progress: Progress, now: datetime) -> NextStep:

@@ -134,6 +134,11 @@ class Progress:
     runs: InFlight = field(default_factory=InFlight)
 
     @property
+    def thawing(self) -> tuple[Step, ...]:
+        """The rebuild, and the word about it where anybody is owed one."""
+        return (Step.REBUILD_DOWNSTREAM, *((Step.COMMUNICATE,) if self.downstream.owes_notice else ()))
+
+    @property
     def budget(self) -> Budget | None:
         """What staging may cost: what was set last, or what its request says."""
         return self.staging.pace.budget or self.plan.request.budget

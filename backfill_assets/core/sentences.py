@@ -16,6 +16,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.errors.base import at_rate, counted, listed
 
@@ -35,7 +36,7 @@ def waits_for(step: NextStep) -> WaitsFor:
     match step:
         case Finished():
             return WaitsFor.NOTHING
-        case WaitUntil() | WaitForRate():
+        case WaitUntil() | WaitForRate() | WaitForNightly():
             return WaitsFor.TIME
         case WaitForPerson() | Paused() | BudgetSpent():
             return WaitsFor.PERSON
@@ -54,7 +55,7 @@ def sentence_of(correction: str, step: NextStep) -> str:
             return sentence
         case WaitUntil(lost=lost):
             return f"Correction {correction} {_waiting(step)}.{f' {lost}' if lost else ''}"
-        case WaitForRuns() | WaitForRate():
+        case WaitForRuns() | WaitForRate() | WaitForNightly():
             return f"Correction {correction} {_waiting(step)}."
         case Paused() | BudgetSpent():
             return _held(correction, step)
@@ -81,7 +82,9 @@ def _held(correction: str, step: Paused | BudgetSpent) -> str:
     return f"{step.told} No further wave of correction {correction} begins. {raised}"
 
 
-def _waiting(step: WaitUntil | WaitForRuns | WaitForRate) -> str:
+def _waiting(step: WaitUntil | WaitForRuns | WaitForRate | WaitForNightly) -> str:
+    if isinstance(step, WaitForNightly):
+        return f"gives way to the nightly of {step.table}, which is due by {step.deadline:%Y-%m-%d %H:%M} UTC"
     if isinstance(step, WaitForRate):
         known = f"until {step.until:%Y-%m-%d %H:%M:%S} UTC" if not step.behind else f"until {step.behind} has ended"
         return f"waits for {at_rate(step.source, step.days_per_minute)}, {known}"

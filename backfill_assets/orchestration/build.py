@@ -123,7 +123,7 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
         reports=reports,
         rollback_days=rollback_days,
         looks=Looks(tuple(verify), tuple(prove)),
-        consumers=Consumers(holders=tuple(holders), audiences=tuple(audiences), has_nightly=nightly is not None),
+        consumers=Consumers((), (), tuple(holders), tuple(audiences), nightly is not None, nightly and nightly.due),
         render=render,
         keeping=keeping,
     )

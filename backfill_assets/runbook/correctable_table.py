@@ -9,6 +9,7 @@ import polars as pl
 from backfill_assets.core.audiences import Audience
 from backfill_assets.core.carried import CarriedState
 from backfill_assets.core.check import Check, Problem
+from backfill_assets.core.nightly_due import NightlyDue
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.reads import Reads
@@ -76,7 +77,8 @@ class Consumers:
     """Who reads a correctable table: the reports computed from it, of which ``tolerant`` ones are not frozen.
 
     ``holders`` are consumers outside that keep a watermark of their own, ``audiences`` those whom notices address in
-    their own words. ``has_nightly`` says whether a nightly keeps a watermark on the table.
+    their own words. ``has_nightly`` says whether a nightly keeps a watermark on the table, ``nightly_due`` by when it
+    has to have published.
     """
 
     reports: tuple[str, ...] = ()
@@ -84,6 +86,7 @@ class Consumers:
     holders: tuple[str, ...] = ()
     audiences: tuple[Audience, ...] = ()
     has_nightly: bool = False
+    nightly_due: NightlyDue | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,9 @@ class _Simulated:
         """Nobody else stages."""
         return ()
 
+    def nightly(self) -> None:
+        """No nightly has a deadline."""
+
     def others(self, _progress: Progress, /) -> Collection[Progress]:
         """Nobody else reads."""
         return ()

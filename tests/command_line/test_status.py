@@ -25,6 +25,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.steps import Ending, Step
 from backfill_assets.core.window import Window
@@ -41,6 +42,7 @@ STEPS: Sequence[NextStep] = (
     RebuildReports({LONG: ("2026-01-01",)}),
     WaitForRuns(tuple(f"20260123_12/wave/2026-01-0{day}..2026-01-0{day}" for day in range(1, 7))),
     WaitForRate(LONG, 12.5, NOW),
+    WaitForNightly(LONG, NOW, NOW),
     WaitForChain("20260123_11", f"Correction 20260123_12 waits for 20260123_11 of {LONG}, which is cut over first."),
     WaitForPerson("Correction 20260123_12 is validated and waits for approval."),
     Paused("Grace (finance), month end is on its way"),

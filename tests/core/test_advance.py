@@ -17,6 +17,8 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.nightly_due import WaitForNightly
+from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.steps import Ending, Step, WorkItem
 from backfill_assets.core.window import Window
 from tests.core.test_next_step import DAYS, OPENED, Willing, approved, done, folded, plan, staged
@@ -42,6 +44,9 @@ class Recorder:
 
     def busy(self, progress, /):
         return self.taken
+
+    def nightly(self) -> None:
+        return None
 
     def others(self, progress, /):
         return ()
@@ -69,6 +74,9 @@ def test_every_next_step_has_its_work_items():
     waits: list[NextStep] = [
         WaitForRuns(("a",)),
         WaitForRate("log", 4.0, OPENED),
+        WaitForNightly("fct", OPENED, OPENED),
+        Paused("ada"),
+        BudgetSpent("All of it is spent."),
         WaitForPerson("look"),
         WaitUntil(OPENED, frozenset()),
         Stuck(Step.STAGE, "broken"),

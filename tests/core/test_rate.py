@@ -218,6 +218,9 @@ class Clocked:
     def busy(self, _progress: Progress, /) -> tuple[date, ...]:
         return ()
 
+    def nightly(self) -> None:
+        return None
+
     def others(self, _progress: Progress, /) -> tuple[Progress, ...]:
         return ()
 

@@ -18,6 +18,7 @@ from backfill_assets.core.next_step import (
     WaitForRuns,
     WaitUntil,
 )
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.sentences import WaitsFor, sentence_of, waits_for
 from backfill_assets.core.steps import Ending, Step
@@ -40,6 +41,11 @@ SAID: list[tuple[NextStep, WaitsFor, str]] = [
         WaitForRate("log", 1.0, DEADLINE, "d/wave/1"),
         WaitsFor.TIME,
         "Correction c waits for log, which bears 1 day a minute, until d/wave/1 has ended.",
+    ),
+    (
+        WaitForNightly("daily_orders", DEADLINE, DEADLINE),
+        WaitsFor.TIME,
+        "Correction c gives way to the nightly of daily_orders, which is due by 2026-02-06 00:00 UTC.",
     ),
     (WaitForChain("d", "Correction c waits for d."), WaitsFor.RUN, "Correction c waits for d."),
     (WaitForPerson("It waits for approval."), WaitsFor.PERSON, "It waits for approval."),

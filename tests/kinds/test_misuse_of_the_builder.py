@@ -5,7 +5,7 @@ The next case is one line. Each ends with what the sentence must name.
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -132,6 +132,7 @@ GIVEN: dict[str, tuple[dict[str, Any], type[BadInput], str]] = {
     "nightly as a class": ({"nightly": NightlySpec}, ArgumentUnusable, "NightlySpec"),
     "nightly as a schedule": ({"nightly": "15 2 * * *"}, ArgumentUnusable, "'15 2 * * *'"),
     "a schedule of nightly that is none": ({"nightly": NightlySpec(cron="at two")}, ArgumentUnusable, "at two"),
+    "a time as when nightly is due": ({"nightly": NightlySpec(due=time(6, 30))}, ArgumentUnusable, "time"),  # pyright: ignore[reportArgumentType]
     "a spec as an input of nightly": ({"nightly": NightlySpec(inputs=[SPEC])}, ArgumentUnusable, "orders_log"),  # pyright: ignore[reportArgumentType]
     "text as what nightly refreshes": ({"nightly": NightlySpec(undated=["x"])}, ArgumentUnusable, "'x'"),  # pyright: ignore[reportArgumentType]
     "days as what has landed": ({"nightly": NightlySpec(landed=[date(2026, 1, 5)])}, ArgumentUnusable, "list"),  # pyright: ignore[reportArgumentType]

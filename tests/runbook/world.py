@@ -268,6 +268,9 @@ class WithoutDagster:
     def busy(self, _progress: Progress, /) -> Collection[date]:
         return ()
 
+    def nightly(self) -> None:
+        return None
+
     def others(self, progress: Progress, /) -> Collection[Progress]:
         return sharing(progress, self.world.records.ledger.all_progress())
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from backfill_assets.core.advance import advance
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.next_step import NextStep, Stuck, WaitForPerson
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Step, WorkItem
 from backfill_assets.errors.correction import RunFailed
@@ -19,6 +20,7 @@ from backfill_assets.orchestration.asset.table_definition import TableDefinition
 from backfill_assets.orchestration.correction.board import show_on_board
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from backfill_assets.orchestration.correction.steps import step_key
+from backfill_assets.orchestration.driving.giving_way import nightly_at_risk
 from backfill_assets.orchestration.driving.run_requests import (
     fail_orphaned_runs,
     others_of,
@@ -102,6 +104,10 @@ class Driver:
     def others(self, progress: Progress, /) -> Collection[Progress]:
         """Other corrections that read a source whose rate the correction keeps."""
         return others_of(self.step_context(), self.runner.instance, progress)
+
+    def nightly(self) -> WaitForNightly | None:
+        """The nightly that may miss its deadline, if there is one."""
+        return nightly_at_risk(self.definition, self.step_context().records, self.now())
 
     def chain(self, progress: Progress, /) -> Collection[Progress]:
         """The other corrections of its chain, as the tables have them."""

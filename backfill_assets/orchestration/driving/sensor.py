@@ -15,6 +15,7 @@ import dagster as dg
 from backfill_assets.core.advance import advance
 from backfill_assets.core.facts import StagingStopped
 from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.sentences import sentence_of
 from backfill_assets.core.slots import Slot
@@ -28,6 +29,7 @@ from backfill_assets.orchestration.correction.board import show_on_board
 from backfill_assets.orchestration.correction.checks import check_keys
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name
 from backfill_assets.orchestration.correction.steps import job_name, step_key
+from backfill_assets.orchestration.driving.giving_way import nightly_at_risk
 from backfill_assets.orchestration.driving.run_requests import (
     fail_orphaned_runs,
     others_of,
@@ -150,6 +152,10 @@ class DaemonLauncher:
     def others(self, progress: Progress, /) -> Collection[Progress]:
         """Other corrections that read a source whose rate the correction keeps."""
         return others_of(self.ctx, self.instance, progress)
+
+    def nightly(self) -> WaitForNightly | None:
+        """The nightly that may miss its deadline, if there is one."""
+        return nightly_at_risk(self.definition, self.ctx.records, self.now())
 
     def chain(self, progress: Progress, /) -> Collection[Progress]:
         """The other corrections of its chain, as the tables have them."""

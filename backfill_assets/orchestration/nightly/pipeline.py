@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import dagster as dg
 
+from backfill_assets.core.nightly_due import NightlyDue
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.window import Window
 from backfill_assets.errors.failure import Failure
@@ -71,6 +72,8 @@ class NightlySpec:
         waiting: the landed files that wait for a person's decision, for the command ``withdrawals``.
         cron: when it runs, UTC; a quarter past each hour for a table by hour and each night for any other, where it is
             not given.
+        due: by when it has to have published, such as ``NightlyDue(time(6, 30))``; corrections that are being staged
+            give way to it an hour before, or whatever ``spare`` says. None where it has no deadline.
     """
 
     inputs: Sequence[dg.AssetsDefinition] = ()
@@ -80,6 +83,7 @@ class NightlySpec:
     notes: Callable[[Records], Mapping[str, str]] = field(default=lambda _records: {})
     waiting: Callable[[Records], Sequence[WaitingFile]] | None = None
     cron: str = ""
+    due: NightlyDue | None = None
 
     def pipeline(self, definition: TableDefinition, sources: Sequence[dg.AssetsDefinition]) -> Pipeline:
         """The pipeline of a table that is computed from these sources."""
@@ -113,6 +117,8 @@ def refuse_nightly(table: str, given: object) -> None:
         raise ArgumentUnusable(table, "nightly", described(given), instead)
     refuse_assets(table, "inputs of nightly", given.inputs)
     refuse_assets(table, "undated inputs of nightly", given.undated)
+    if given.due is not None and not isinstance(given.due, NightlyDue):
+        raise ArgumentUnusable(table, "due of nightly", described(given.due), "Give NightlyDue(time), or leave it out.")
     for argument in ("landed", "moved", "notes", "waiting"):
         if (value := getattr(given, argument)) is not None and not callable(value):
             raise ArgumentUnusable(table, f"{argument} of nightly", described(value), "Give a function of it.")
