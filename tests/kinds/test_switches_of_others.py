@@ -237,7 +237,18 @@ def texts(house: House) -> dict[str, str]:
 def events(house: House, correction: str) -> list[object]:
     """The ledger, without what differs from run to run."""
     kept = [dict(event.detail) for event in house.records.ledger.events(correction)]
-    varying = {"seconds", "milliseconds", "certificate", "swapped_at", "planned", "manifest", "page", "version", "run"}
+    varying = {
+        "seconds",
+        "core_seconds",
+        "milliseconds",
+        "certificate",
+        "swapped_at",
+        "planned",
+        "manifest",
+        "page",
+        "version",
+        "run",
+    }
     return [
         {
             name: UNLIKE.sub("*", json.dumps(value, default=str)).replace(str(house.root), "")
