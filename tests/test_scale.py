@@ -9,7 +9,7 @@ import yaml
 
 from backfill_assets.core.waves import MOST_RUNS
 from backfill_assets.runbook.maintaining import RETENTION_DAYS
-from backfill_assets.runbook.storage_cost import prices_of
+from backfill_assets.runbook.storage_prices import prices_of
 from backfill_assets.storage.control import MOST_FILES
 from backfill_assets.storage.table import PROPERTIES
 from scripts.scaling import measuring
