@@ -1,8 +1,6 @@
 """A broker of our own: librdkafka's mock cluster in another process, so that whoever talks to it does so over TCP."""
 
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, Producer
+
+from tests.servers import started
 
 SERVER = (
     "import sys; from confluent_kafka import Producer; p = Producer({'test.mock.num.brokers': 1, 'log_level': 2}); "
@@ -58,16 +58,5 @@ class Topic:
 @contextmanager
 def mock_broker() -> Iterator[str]:
     """A cluster of one broker; its address."""
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-    finally:
-        server.kill()
-        server.wait()
+    with started(SERVER) as address:
+        yield address

@@ -1,11 +1,11 @@
 """A cluster of Dask in a process of its own, so that no thread of its scheduler is in the process of the tests."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from tests.servers import started
 
 # A call is dropped with the first worker that dies of it.
 SERVER = """
@@ -25,15 +25,5 @@ if __name__ == "__main__":
 def dask_cluster(workers: int) -> Iterator[str]:
     """A cluster of so many workers; the address of its scheduler."""
     pytest.importorskip("distributed", reason="The extra dask is not installed.")
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(workers)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-    finally:
-        server.communicate(timeout=60)
+    with started(SERVER, str(workers), gently=True) as address:
+        yield address

@@ -2,8 +2,6 @@
 
 import fnmatch
 import shutil
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +12,8 @@ from pathlib import Path
 from typing import Any, Union
 
 import boto3
+
+from tests.servers import started
 
 # delta-rs keeps the interpreter's lock while it lists, so the server must live in another process.
 SERVER = "from moto.server import ThreadedMotoServer as S; import sys; s = S(port=0, verbose=False); s.start(); "
@@ -41,22 +41,11 @@ def environment(address: str) -> dict[str, str]:
 @contextmanager
 def object_store(patch: str = "") -> Iterator[str]:
     """An S3 with one bucket; its address."""
-    server = subprocess.Popen(
-        [sys.executable, "-c", ATOMIC + patch + SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        address = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    with started(ATOMIC + patch + SERVER) as port:
+        address = f"http://127.0.0.1:{port}"
         wait_for(address)
         client(address).create_bucket(Bucket=BUCKET)
         yield address
-    finally:
-        server.kill()
-        server.wait()
 
 
 def wait_for(address: str) -> None:

@@ -12,6 +12,7 @@ from typing import assert_never
 from backfill_assets.core import facts
 from backfill_assets.core.events import Event
 from backfill_assets.core.fold import history
+from backfill_assets.core.pace import may_begin
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing, wait_for_rate
 from backfill_assets.core.steps import Step, WorkItem
@@ -62,13 +63,15 @@ class RunIsPending:
 class RunIsFree:
     """No run of the work item, or of a day of its wave, is in flight, and the key is the next one.
 
-    The sources of a wave bear it at ``at``.
+    The sources of a wave bear it at ``at``, the budget pays for it, and nobody has paused the staging; what a person
+    ``launched`` is free of the last two.
     """
 
     correction: str
     request: str
     item: WorkItem
     at: datetime
+    launched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,12 @@ def _is_free(histories: Histories, run: RunIsFree) -> bool:
     overlaps = run.item.wave is not None and not runs.days.isdisjoint(run.item.wave.days)
     if same or overlaps or runs.next_key(run.correction, run.item) != run.request:
         return False
-    return run.item.wave is None or not progress.plan.rates or _bear(progress, histories, run.at)
+    if run.item.wave is None:
+        return True
+    names = (member.correction for member in progress.plan.chain if member.correction != run.correction)
+    others = [history(histories[name]) for name in names if name in histories]
+    is_paid = run.launched or isinstance(may_begin(progress, [run.item.wave], others), tuple)
+    return is_paid and (not progress.plan.rates or _bear(progress, histories, run.at))
 
 
 def _bear(progress: Progress, histories: Histories, at: datetime) -> bool:

@@ -14,17 +14,23 @@ from backfill_assets.runbook.context import StepContext
 
 
 def ask(
-    ctx: StepContext, progress: Progress, item: WorkItem, process: str = "", at: datetime | None = None
+    ctx: StepContext,
+    progress: Progress,
+    item: WorkItem,
+    process: str = "",
+    at: datetime | None = None,
+    *,
+    launched: bool = False,
 ) -> Pending | None:
-    """Write down that a run is asked for; None when somebody else has asked for it, or a source does not bear it.
+    """Write down that a run is asked for; None when somebody else has asked for it, or it may not begin now.
 
     ``process`` names the process that will run it itself; empty when the daemon launches it. ``at`` is the time by
-    which the rates of sources are kept, by default the context's.
+    which the rates of sources are kept, by default the context's. What a person ``launched`` no pause holds back.
     """
     correction = progress.plan.correction
     key = progress.runs.next_key(correction, item)
     requested = RunRequested(key, item, process)
-    if ctx.record_if(correction, requested, RunIsFree(correction, key, item, at or ctx.now)) is None:
+    if ctx.record_if(correction, requested, RunIsFree(correction, key, item, at or ctx.now, launched)) is None:
         return None
     return ctx.progress(correction).runs.pending.get(key)
 
@@ -45,7 +51,7 @@ def ask_for_launched(
         return None
     wave = Window.spanning(days, plan.window.grain)
     fits = len(days) <= plan.request.waves.max_days and len(days) == len(wave)
-    pending = ask(ctx, progress, WorkItem(wave=wave), process) if fits else None
+    pending = ask(ctx, progress, WorkItem(wave=wave), process, launched=True) if fits else None
     if pending is None:
         source, rate = min(plan.rates.items(), key=lambda limit: limit[1])
         ctx.record(plan.correction, LaunchPostponed(days, source, rate))

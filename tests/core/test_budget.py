@@ -15,6 +15,8 @@ from backfill_assets.core.next_step import NextStep, StageWaves, TakeSteps, Wait
 from backfill_assets.core.pace import BudgetSpent, Paused, may_begin
 from backfill_assets.core.plan import Member, Plan, PlannedCost, PlannedInputs, Request
 from backfill_assets.core.progress import Progress
+from backfill_assets.core.requirements import RunIsFree, holds
+from backfill_assets.core.steps import WorkItem
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
 from tests.core.test_rate import DAYS, T0, asked, events
@@ -123,6 +125,25 @@ def test_a_chain_has_one_budget() -> None:
     assert may_begin(following, waves, [progress(lead)]) == waves
     assert isinstance(may_begin(following, waves, [progress(lead, spent)]), BudgetSpent)
     assert may_begin(following, waves, [progress(lead, spent, raised)]) == waves
+
+
+WAVE = WorkItem(wave=Window(DAYS[4], DAYS[7]))
+MEANWHILE: dict[str, tuple[facts.Fact, bool]] = {
+    "nothing": (Paced(4), True),
+    "a pause": (Paced(paused=True), False),
+    "a budget that is spent": (Paced(budget=budget_given("0.1 core-hours")), False),
+    "one that pays for it": (Paced(budget=budget_given("0.23 core-hours")), True),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_a_wave_that_was_decided_on_is_not_begun_against_what_came_meanwhile(what: str) -> None:
+    meanwhile, begins = MEANWHILE[what]
+    told = events(plan(), (0.0, FIRST), (0.0, meanwhile))
+    asked_for = RunIsFree("a", fold(plan(), told).runs.next_key("a", WAVE), WAVE, T0)
+
+    assert holds(asked_for, {"a": told}) is begins
+    assert holds(replace(asked_for, launched=True), {"a": told})
 
 
 GIVEN: dict[str, str | None] = {
