@@ -44,8 +44,7 @@ def may_begin(
 ) -> tuple[Window, ...] | Paused | BudgetSpent:
     """The first of some waves, as far as the budget pays for them and those under way; or what holds them all back.
 
-    What a day costs is the mean of those computed so far, and before them what the plan expects. A ``chain``, of which
-    these are the others, has one budget, that of its lead.
+    A ``chain``, of which these are the others, has one budget, that of its lead.
     """
     if by := progress.staging.pace.paused_by:
         return Paused(by)
@@ -54,18 +53,10 @@ def may_begin(
     if budget is None or not waves:
         return tuple(waves)
     price, cost = progress.plan.cost.core_hour, sum(one.staging.spent.core_seconds for one in members)
-    under_way = sum(cost_of_day(one) * len(one.runs.days) for one in members)
+    under_way = sum(one.cost_of_day * len(one.runs.days) for one in members)
     left = budget.core_seconds(price) - cost - under_way
-    ends = accumulate(cost_of_day(progress) * len(wave) for wave in waves)
+    ends = accumulate(progress.cost_of_day * len(wave) for wave in waves)
     fitting = tuple(wave for wave, end in zip(waves, ends, strict=True) if left > 0 and end <= left)
-    in_all = budget.told(cost + sum(cost_of_day(one) * len(one.missing) for one in members), price)
+    in_all = budget.told(cost + sum(one.cost_of_day * len(one.missing) for one in members), price)
     so_far = f"The staging has cost {budget.told(cost, price)} of its budget of {budget}"
     return fitting or BudgetSpent(f"{so_far}, and is expected to cost {in_all} in all.")
-
-
-def cost_of_day(progress: Progress) -> float:
-    """What one more day is expected to cost, in core-seconds."""
-    spent, plan = progress.staging.spent, progress.plan
-    if spent.days:
-        return spent.core_seconds / spent.days
-    return plan.cost.core_seconds / max(1, len(plan.days))

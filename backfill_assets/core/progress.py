@@ -144,6 +144,21 @@ class Progress:
         return self.staging.pace.budget or self.plan.request.budget
 
     @property
+    def cost_of_day(self) -> float:
+        """Core-seconds that one more day is expected to cost: the mean so far, before that what the plan expects."""
+        spent, plan = self.staging.spent, self.plan
+        return spent.core_seconds / spent.days if spent.days else plan.cost.core_seconds / max(1, len(plan.days))
+
+    @property
+    def affords_next(self) -> bool:
+        """Whether its own budget pays for the next wave of what is missing, however its chain stands."""
+        if self.budget is None:
+            return True
+        wave = min(len(self.missing), self.plan.request.waves.max_days)
+        left = self.budget.core_seconds(self.plan.cost.core_hour) - self.staging.spent.core_seconds
+        return self.cost_of_day * wave <= left
+
+    @property
     def is_closed(self) -> bool:
         """Whether it has ended."""
         return self.publication.ending is not None
@@ -203,7 +218,8 @@ class Progress:
         """
         tried_out = max(self.staging.tries.values(), default=0) >= self.plan.request.waves.attempts
         let_through = self.gate.approval is not None or self.plan.request.approval == "automatic"
-        goes_on = not self.failures and not tried_out and not self.staging.pace.paused_by
+        held = self.staging.pace.paused_by or not self.affords_next
+        goes_on = not self.failures and not tried_out and not held
         return self.staging.extended and bool(self.claimed) and let_through and goes_on
 
     @property

@@ -13,7 +13,7 @@ from backfill_assets.core.facts import Paced
 from backfill_assets.core.fold import fold
 from backfill_assets.core.next_step import NextStep, StageWaves, TakeSteps, WaitForRuns, next_step
 from backfill_assets.core.pace import BudgetSpent, Paused, may_begin
-from backfill_assets.core.plan import Member, Plan, PlannedCost, PlannedInputs, Request
+from backfill_assets.core.plan import Approval, Member, Plan, PlannedCost, PlannedInputs, Request
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import RunIsFree, holds
 from backfill_assets.core.steps import WorkItem
@@ -144,6 +144,24 @@ def test_a_wave_that_was_decided_on_is_not_begun_against_what_came_meanwhile(wha
 
     assert holds(asked_for, {"a": told}) is begins
     assert holds(replace(asked_for, launched=True), {"a": told})
+
+
+HELD: dict[str, tuple[facts.Fact, bool]] = {
+    "nothing": (Paced(4), True),
+    "a pause": (Paced(paused=True), False),
+    "a budget that is spent": (Paced(budget=budget_given("0.1 core-hours")), False),
+    "one that does not pay for the next wave": (Paced(budget=budget_given("0.15 core-hours")), False),
+    "one that pays for it": (Paced(budget=budget_given("0.23 core-hours")), True),
+}
+
+
+@pytest.mark.parametrize("what", HELD)
+def test_nightly_waits_for_no_correction_that_a_person_has_to_let_go_on(what: str) -> None:
+    by, waits = HELD[what]
+    of = replace(plan(), request=replace(plan().request, approval=Approval.AUTOMATIC))
+    found = progress(of, FIRST, by)
+
+    assert replace(found, staging=replace(found.staging, extended=True)).claims_later is waits
 
 
 GIVEN: dict[str, str | None] = {
