@@ -11,6 +11,7 @@ from typing import Self
 
 CORE_HOURS = "core-hours"
 HOUR = 3600
+LEAST_TOLD = Decimal("0.0001")
 A_BUDGET = "an amount and its unit, such as 2.5 core-hours, or a currency by its three letters"
 _BUDGET = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(core-hours?|[A-Z]{3})")
 
@@ -40,6 +41,8 @@ class Budget:
         """An amount of core-seconds in its unit."""
         hours = Decimal(str(core_seconds)) / HOUR
         amount = hours * core_hour if self.is_money and core_hour else hours
+        if 0 < amount < LEAST_TOLD:
+            return f"less than {LEAST_TOLD} {self.unit}"
         return f"{amount:.4f} {self.unit}" if amount < 1 else f"{amount:.2f} {self.unit}"
 
     def as_json(self) -> str:

@@ -107,6 +107,14 @@ def test_it_says_what_was_spent_and_what_all_would_cost() -> None:
     )
 
 
+TOLD = {0.0: "0.0000 XTS", 0.1: "less than 0.0001 XTS", 0.18: "0.0001 XTS", 1800.0: "1.00 XTS", 1e7: "5555.56 XTS"}
+
+
+@pytest.mark.parametrize("core_seconds", TOLD)
+def test_an_amount_is_told_in_the_unit_of_the_budget(core_seconds: float) -> None:
+    assert Budget(Decimal(40), "XTS").told(core_seconds, Decimal(2)) == TOLD[core_seconds]
+
+
 def test_a_pause_is_told_before_the_budget() -> None:
     assert next_after(plan("0.2 core-hours"), FIRST, Paced(paused=True)) == Paused("ada")
 
