@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +11,13 @@ class NightlyDue:
 
     by: time
     spare: timedelta = timedelta(hours=1)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is of the kinds that it says; a time with a zone of its own would be taken for one of UTC."""
+        by, spare = cast("object", self.by), cast("object", self.spare)
+        is_time = isinstance(by, time) and by.tzinfo is None
+        return is_time and isinstance(spare, timedelta) and timedelta(0) < spare < timedelta(days=1)
 
     def deadline_near(self, now: datetime) -> datetime | None:
         """The deadline that is less than ``spare`` away; None where it is further, or has passed."""

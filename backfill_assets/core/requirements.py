@@ -16,6 +16,7 @@ from backfill_assets.core.pace import may_begin
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import sharing, wait_for_rate
 from backfill_assets.core.steps import Step, WorkItem
+from backfill_assets.core.window import Window
 
 _RESTAGING = facts.DaysStaged | facts.DaysToRestage | facts.LaunchPostponed
 Histories = Mapping[str, tuple[Event, ...]]
@@ -143,10 +144,15 @@ def _is_free(histories: Histories, run: RunIsFree) -> bool:
         return False
     if run.item.wave is None:
         return True
-    names = (member.correction for member in progress.plan.chain if member.correction != run.correction)
-    others = [history(histories[name]) for name in names if name in histories]
-    is_paid = run.launched or isinstance(may_begin(progress, [run.item.wave], others), tuple)
-    return is_paid and (not progress.plan.rates or _bear(progress, histories, run.at))
+    if not (run.launched or _is_let(progress, run.item.wave, histories)):
+        return False
+    return not progress.plan.rates or _bear(progress, histories, run.at)
+
+
+def _is_let(progress: Progress, wave: Window, histories: Histories) -> bool:
+    own = progress.plan.correction
+    names = [one.correction for one in progress.plan.chain if one.correction != own and one.correction in histories]
+    return isinstance(may_begin(progress, [wave], [history(histories[name]) for name in names]), tuple)
 
 
 def _bear(progress: Progress, histories: Histories, at: datetime) -> bool:

@@ -117,13 +117,16 @@ def build_correction_definitions(  # noqa: PLR0913 - a public builder, keyword-o
     refuse_nightly(table, nightly)
     refuse_watches(table, watch)
     refuse_executor(declaration_of(asset).compute_spec, executor)
+    due = nightly.due if nightly else None
     definition = build_table_definition(
         asset,
         sources=sources,
         reports=reports,
         rollback_days=rollback_days,
         looks=Looks(tuple(verify), tuple(prove)),
-        consumers=Consumers((), (), tuple(holders), tuple(audiences), nightly is not None, nightly and nightly.due),
+        consumers=Consumers(
+            holders=tuple(holders), audiences=tuple(audiences), has_nightly=nightly is not None, nightly_due=due
+        ),
         render=render,
         keeping=keeping,
     )

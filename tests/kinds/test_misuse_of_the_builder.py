@@ -5,7 +5,7 @@ The next case is one line. Each ends with what the sentence must name.
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date, time
+from datetime import date, time, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ from backfill_assets import (
     BadInput,
     DeltaLakeIOManager,
     LakeResource,
+    NightlyDue,
     NightlySpec,
     build_correction_definitions,
     correctable_asset,
@@ -133,6 +134,22 @@ GIVEN: dict[str, tuple[dict[str, Any], type[BadInput], str]] = {
     "nightly as a schedule": ({"nightly": "15 2 * * *"}, ArgumentUnusable, "'15 2 * * *'"),
     "a schedule of nightly that is none": ({"nightly": NightlySpec(cron="at two")}, ArgumentUnusable, "at two"),
     "a time as when nightly is due": ({"nightly": NightlySpec(due=time(6, 30))}, ArgumentUnusable, "time"),  # pyright: ignore[reportArgumentType]
+    "a deadline as text": ({"nightly": NightlySpec(due=NightlyDue("06:30"))}, ArgumentUnusable, "06:30"),  # pyright: ignore[reportArgumentType]
+    "a deadline in a zone of its own": (
+        {"nightly": NightlySpec(due=NightlyDue(time(6, 30, tzinfo=timezone(timedelta(hours=2)))))},
+        ArgumentUnusable,
+        "without a zone",
+    ),
+    "a deadline with a day to spare": (
+        {"nightly": NightlySpec(due=NightlyDue(time(6, 30), timedelta(days=1)))},
+        ArgumentUnusable,
+        "less than a day",
+    ),
+    "a deadline with nothing to spare": (
+        {"nightly": NightlySpec(due=NightlyDue(time(6, 30), timedelta(0)))},
+        ArgumentUnusable,
+        "less than a day",
+    ),
     "a spec as an input of nightly": ({"nightly": NightlySpec(inputs=[SPEC])}, ArgumentUnusable, "orders_log"),  # pyright: ignore[reportArgumentType]
     "text as what nightly refreshes": ({"nightly": NightlySpec(undated=["x"])}, ArgumentUnusable, "'x'"),  # pyright: ignore[reportArgumentType]
     "days as what has landed": ({"nightly": NightlySpec(landed=[date(2026, 1, 5)])}, ArgumentUnusable, "list"),  # pyright: ignore[reportArgumentType]

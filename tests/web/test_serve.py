@@ -26,6 +26,10 @@ def test_it_listens_for_other_machines_only_when_somebody_says_who_asks(host: st
     assert_in_three_sentences(sentence.removeprefix("ConsoleExposed "))
 
 
+# Who begins tests in the background has them ignore Ctrl-C, and with them whatever they begin.
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def test_a_port_that_is_taken_is_told():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -43,15 +47,12 @@ def test_it_says_where_it_is_and_stops_when_it_is_told(tmp_path: Path):
         command = [
             sys.executable,
             "-c",
-            "from backfill_assets.command_line import app; app()",
+            f"{HEARS_CTRL_C}; from backfill_assets.command_line import app; app()",
             "serve",
             "--port",
             str(port),
         ]
-        # What begins tests in the background may have them ignore Ctrl-C, and with them whatever they begin.
-        heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-        told = {"stdout": written, "stderr": subprocess.STDOUT, "env": _environment(tmp_path)}
-        served = subprocess.Popen(command, **told, **heard)
+        served = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT, env=_environment(tmp_path))
     try:
         wait_until(lambda: b"Ctrl-C" in log.read_bytes() or served.poll() is not None, 120, "the console")
         told = log.read_text()

@@ -174,7 +174,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
 
     def _tell(self, records: Records, wave: Wave, run_id: str) -> None:
         facts: list[core_facts.Fact] = []
-        cost = wave.core_seconds / max(1, len(wave.frames) + len(wave.reasons))
+        cost = wave.core_seconds_per_day
         if wave.frames:
             seconds, spent = (round(a_day * len(wave.frames), 3) for a_day in (wave.seconds_per_day, cost))
             alone = wave.alone if isinstance(wave, TriedWave) else {}

@@ -67,7 +67,16 @@ class Wave:
     @property
     def seconds_per_day(self) -> float:
         """The seconds since the wave was begun, shared by its days."""
-        return self.stopwatch.seconds / max(1, len(self.frames) + len(self.reasons))
+        return self.stopwatch.seconds / self._tried
+
+    @property
+    def core_seconds_per_day(self) -> float:
+        """What it has cost so far, shared by its days."""
+        return self.core_seconds / self._tried
+
+    @property
+    def _tried(self) -> int:
+        return max(1, len(self.frames) + len(self.reasons))
 
     @property
     def core_seconds(self) -> float:

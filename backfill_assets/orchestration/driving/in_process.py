@@ -107,7 +107,7 @@ class Driver:
 
     def nightly(self) -> WaitForNightly | None:
         """The nightly that may miss its deadline, if there is one."""
-        return nightly_at_risk(self.definition, self.step_context().records, self.now())
+        return nightly_at_risk(self.definition, self.lake.records(), self.now())
 
     def chain(self, progress: Progress, /) -> Collection[Progress]:
         """The other corrections of its chain, as the tables have them."""

@@ -117,8 +117,10 @@ def refuse_nightly(table: str, given: object) -> None:
         raise ArgumentUnusable(table, "nightly", described(given), instead)
     refuse_assets(table, "inputs of nightly", given.inputs)
     refuse_assets(table, "undated inputs of nightly", given.undated)
-    if given.due is not None and not isinstance(given.due, NightlyDue):
-        raise ArgumentUnusable(table, "due of nightly", described(given.due), "Give NightlyDue(time), or leave it out.")
+    if given.due is not None and not (isinstance(given.due, NightlyDue) and given.due.is_usable):
+        instead = "Give NightlyDue of a time in UTC, without a zone of its own, and of less than a day to spare."
+        found = repr(given.due) if isinstance(given.due, NightlyDue) else described(given.due)
+        raise ArgumentUnusable(table, "due of nightly", found, instead)
     for argument in ("landed", "moved", "notes", "waiting"):
         if (value := getattr(given, argument)) is not None and not callable(value):
             raise ArgumentUnusable(table, f"{argument} of nightly", described(value), "Give a function of it.")
