@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from operator import is_
 from typing import assert_never
 
 from backfill_assets.core import facts, transitions
@@ -13,19 +14,44 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
 
 
+# Of how many corrections it is remembered what their facts added up to. More than one lake has open at once.
+MOST_REMEMBERED = 1_024
+_remembered: dict[str, tuple[tuple[Event, ...], Progress]] = {}
+
+
 def fold(plan: Plan, events: Iterable[Event]) -> Progress:
     """Add the facts up, in the order of their sequence."""
-    progress = Progress(plan)
-    for event in sorted(events, key=lambda event: event.sequence):
-        runs = progress.runs.after(event)
-        progress = replace(after(progress, event), sequence=event.sequence, runs=runs)
-    return progress
+    return _onwards(Progress(plan), sorted(events, key=lambda event: event.sequence))
 
 
 def history(events: Sequence[Event]) -> Progress:
-    """Fold the facts of one correction, one of which carries its plan."""
-    plan = next(event.fact.plan for event in events if isinstance(event.fact, facts.Opened))
-    return fold(plan, events)
+    """Fold the facts of one correction, one of which carries its plan.
+
+    What the first of these very events added up to before is not added up again.
+    """
+    ordered = tuple(sorted(events, key=lambda event: event.sequence))
+    name = ordered[0].correction
+    known, progress = _remembered.get(name, ((), None))
+    if progress is None or not _begins_with(ordered, known):
+        plan = next(event.fact.plan for event in ordered if isinstance(event.fact, facts.Opened))
+        known, progress = (), Progress(plan)
+    if len(known) < len(ordered):
+        progress = _onwards(progress, ordered[len(known) :])
+        _remembered[name] = (ordered, progress)
+        for oldest in [*_remembered][:-MOST_REMEMBERED]:
+            _remembered.pop(oldest, None)
+    return progress
+
+
+def _begins_with(events: tuple[Event, ...], known: tuple[Event, ...]) -> bool:
+    return len(known) <= len(events) and all(map(is_, events, known))
+
+
+def _onwards(progress: Progress, events: Iterable[Event]) -> Progress:
+    for event in events:
+        runs = progress.runs.after(event)
+        progress = replace(after(progress, event), sequence=event.sequence, runs=runs)
+    return progress
 
 
 def after(progress: Progress, event: Event) -> Progress:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -186,19 +185,50 @@ def _progress_by_correction(rows: pl.DataFrame) -> dict[str, Progress]:
     return {correction: history(events) for correction, events in _histories(rows).items()}
 
 
-def _histories(rows: pl.DataFrame) -> dict[str, tuple[Event, ...]]:
-    histories: dict[str, list[Event]] = {}
-    for row in rows.select(EVENT).iter_rows():
-        event = _event(row)
-        histories.setdefault(event.correction, []).append(event)
-    return {
-        correction: tuple(sorted(events, key=lambda event: event.sequence)) for correction, events in histories.items()
-    }
+def _histories(rows: pl.DataFrame) -> Histories:
+    return _KNOWN.histories(rows.select(EVENT))
 
 
-@lru_cache(maxsize=1 << 12)
+class _Known:
+    """What was read of ledgers before: rows stay as they are, so that only what came since is made into events."""
+
+    def __init__(self, most: int = 16) -> None:
+        self._most = most
+        self._read: dict[tuple[Any, ...], tuple[pl.DataFrame, Histories]] = {}
+
+    def histories(self, rows: pl.DataFrame) -> Histories:
+        """The events of every correction, each in sequence."""
+        if rows.is_empty():
+            return {}
+        first = rows.row(0)
+        known, found = self._read.get(first, (rows.clear(), dict[str, tuple[Event, ...]]()))
+        if not rows.head(known.height).equals(known):
+            known, found = rows.clear(), {}
+        if known.height < rows.height or not found:
+            found = _with_more(found, rows.slice(known.height))
+            self._read.pop(first, None)
+            self._read[first] = (rows, found)
+            # Two threads may have come to the same one.
+            for oldest in [*self._read][: -self._most]:
+                self._read.pop(oldest, None)
+        return found
+
+
+_KNOWN = _Known()
+
+
+def _with_more(found: Histories, rows: pl.DataFrame) -> Histories:
+    more: dict[str, list[Event]] = {}
+    for row in rows.iter_rows():
+        more.setdefault(row[0], []).append(_event(row))
+    return {**found, **{name: _in_sequence((*found.get(name, ()), *events)) for name, events in more.items()}}
+
+
+def _in_sequence(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    return tuple(sorted(events, key=lambda event: event.sequence))
+
+
 def _event(row: tuple[Any, ...]) -> Event:
-    """An event as its row tells it: rows stay as they are, and that of a swap of a wide table has megabytes."""
     correction, sequence, step, outcome, at, actor, run_id, detail, digest = row
     fact = fact_of(Step(step), Outcome(outcome), json.loads(detail))
     return Event(correction, fact, at, actor, run_id, sequence, digest or "")

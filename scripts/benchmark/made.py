@@ -10,7 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
-FIRST, WAVE = date(2025, 10, 25), 15
+# Days end on one day, however many there are, since rates are known up to then.
+LAST, WAVE = date(2026, 1, 22), 15
+FIRST = date(2016, 1, 1)
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "SEK", "PLN", "AUD")
 COUNTRIES = ("US", "DE", "GB", "JP", "CH", "SE", "PL", "AU")
 
@@ -25,7 +27,7 @@ class Scale:
     @property
     def window(self) -> list[date]:
         """The days."""
-        return [FIRST + timedelta(days=number) for number in range(self.days)]
+        return [LAST - timedelta(days=number) for number in reversed(range(self.days))]
 
     def __str__(self) -> str:
         return f"{self.days} days of {self.rows:,} transactions"
@@ -40,7 +42,7 @@ def environment_of(place: Path) -> dict[str, str]:
         "BACKFILL_PUBLISHED": f"{place}/published",
         "DAGSTER_HOME": f"{place}/home",
         "BACKFILL_FIRST_DAY": str(FIRST),
-        "BACKFILL_NOW": f"{FIRST + timedelta(days=400)}T06:00:00+00:00",
+        "BACKFILL_NOW": f"{LAST + timedelta(days=300)}T06:00:00+00:00",
         "BACKFILL_SYNC": "on",
         "BACKFILL_STORAGES": "reusing",
     }

@@ -105,6 +105,6 @@ def test_the_newest_that_is_over_ends_by_now_and_the_next_one_does_not(name: str
     now = slots.end(slots.grain.after(slots.first, 12)) + timedelta(minutes=10)
     newest = slots.newest_over(now)
     assert slots.end(newest) <= now < slots.end(slots.grain.after(newest))
-    assert slots.has(newest)
+    assert slots.having([newest]) == [newest]
     assert slots.over(now)[-1] == newest
     assert slots.newest_over(slots.start(slots.first)) == slots.grain.before(slots.first)

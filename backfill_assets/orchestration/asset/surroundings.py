@@ -39,7 +39,8 @@ class DagsterSurroundings:
 
     def unknown_days(self, days: Collection[date]) -> list[date]:
         """Those of the days that are no partitions of the table."""
-        return [day for day in days if not self.reports.slots.has(day)]
+        there = {*self.reports.slots.having(days)}
+        return [day for day in days if day not in there]
 
     def reach(self, days: Collection[date]) -> dict[str, tuple[str, ...]]:
         """The report partitions that some days reach, as far as they exist."""

@@ -143,9 +143,10 @@ def _tell(context: dg.OpExecutionContext, consumer: ConsumerDefinition, turn: Tu
     definition = consumer.definition
     written = {slot: one.commit.number for one in done if one.commit for slot in one.written}
     made = [
-        dg.AssetMaterialization(definition.asset.key, partition=definition.slots.key(slot), metadata=_metadata(commit))
-        for slot, commit in sorted(written.items())
-        if definition.slots.has(slot)
+        dg.AssetMaterialization(
+            definition.asset.key, partition=definition.slots.key(slot), metadata=_metadata(written[slot])
+        )
+        for slot in definition.slots.having(sorted(written))
     ]
     log_materializations(context, made)
     if done and done[-1].left:
@@ -167,8 +168,8 @@ def _follow(
     if not definition.reports.assets:
         return Followed()
     records = definition.knowing(lake.records())
-    live = [slot for slot in records.days(definition.table) if definition.slots.has(slot)]
-    written = {slot for one in done for slot in one.written if definition.slots.has(slot)}
+    live = definition.slots.having(records.days(definition.table))
+    written = {*definition.slots.having(slot for one in done for slot in one.written)}
     owed = OwedReports(definition, runner_within(context, {"user": consumer_job_name(consumer.name)}), lake)
     return owed.build(records, written, live)
 

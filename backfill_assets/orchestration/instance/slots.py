@@ -56,10 +56,16 @@ class TableSlots:
         """The key of a slot, as its definition writes it."""
         return key_of(self.partitions_def, slot)
 
-    def has(self, slot: Slot) -> bool:
-        """Whether a slot is one of the table's partitions."""
-        key = self.key(slot)
-        return self.partitions_def.has_partition_key(key) and self.of_keys([key])[key] == slot
+    def having(self, slots: Iterable[Slot]) -> list[Slot]:
+        """Those of some slots that are partitions of the table, in their order.
+
+        All are asked at one moment: a definition that reaches into the future goes through all of that for each moment.
+        """
+        with dg.partition_loading_context():
+            keys = {slot: self.key(slot) for slot in slots}
+            there = {slot: key for slot, key in keys.items() if self.partitions_def.has_partition_key(key)}
+            known = self.of_keys(there.values())
+        return [slot for slot, key in there.items() if known[key] == slot]
 
     def start(self, slot: Slot) -> datetime:
         """When a slot begins, in UTC."""
