@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.steps import Step
@@ -26,7 +27,7 @@ class Carrier(StrEnum):
     READER = "reader"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wrong:
     """Which numbers were wrong: of each day the commits that swapped it, in their order, and which side is wrong.
 
@@ -37,7 +38,7 @@ class Wrong:
     sides: Mapping[Slot, Side]
     swaps: Mapping[Slot, Sequence[tuple[int, Step]]] = field(default_factory=dict[Slot, Sequence[tuple[int, Step]]])
 
-    @property
+    @cached_property
     def days(self) -> frozenset[Slot]:
         """The days that had wrong numbers."""
         return frozenset(day for day, side in self.sides.items() if side is not Side.NEITHER)
@@ -89,6 +90,8 @@ def seen_in(carrier: Carrier, name: str, part: str, taken: Sequence[Taken], wron
     there: dict[Slot, Taken] = {}
     for one in taken:
         carried = frozenset(one.days if one.commit is None else wrong.within(one.days, one.commit)) & wrong.days
+        if carried == there.keys():
+            continue
         replaced = {day: since for day, since in there.items() if one.is_whole or day in one.days}
         ended = {day: since for day, since in replaced.items() if day not in carried}
         found += _lines(carrier, name, part, ended, one.at)

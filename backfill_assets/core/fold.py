@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from operator import is_
+from operator import attrgetter, is_
 from typing import assert_never
 
 from backfill_assets.core import facts, transitions
@@ -13,7 +13,7 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Ending, Step
 
-
+SEQUENCE = attrgetter("sequence")
 # Of how many corrections it is remembered what their facts added up to. More than one lake has open at once.
 MOST_REMEMBERED = 1_024
 _remembered: dict[str, tuple[tuple[Event, ...], Progress]] = {}
@@ -21,7 +21,7 @@ _remembered: dict[str, tuple[tuple[Event, ...], Progress]] = {}
 
 def fold(plan: Plan, events: Iterable[Event]) -> Progress:
     """Add the facts up, in the order of their sequence."""
-    return _onwards(Progress(plan), sorted(events, key=lambda event: event.sequence))
+    return _onwards(Progress(plan), sorted(events, key=SEQUENCE))
 
 
 def history(events: Sequence[Event]) -> Progress:
@@ -29,7 +29,7 @@ def history(events: Sequence[Event]) -> Progress:
 
     What the first of these very events added up to before is not added up again.
     """
-    ordered = tuple(sorted(events, key=lambda event: event.sequence))
+    ordered = tuple(sorted(events, key=SEQUENCE))
     name = ordered[0].correction
     known, progress = _remembered.get(name, ((), None))
     if progress is None or not _begins_with(ordered, known):

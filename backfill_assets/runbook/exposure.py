@@ -1,6 +1,6 @@
 """Who has seen wrong numbers: told from what is recorded of reports, notices, readers and the freeze."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +22,9 @@ from backfill_assets.storage.outbox import Delivery
 from backfill_assets.storage.publications import Publication
 from backfill_assets.storage.swap_numbers import commit_of
 
+WrongBuilds = dict[str, dict[str, list[tuple[int, int, frozenset[Slot]]]]]
+"""By report and partition its builds of days that were wrong: place, commit, and those days that it shows so."""
+NONE: tuple[int, int, frozenset[Slot]] = (0, 0, frozenset())
 WITH_FIGURES = frozenset({NoticeKind.WAITING, NoticeKind.PUBLISHED, NoticeKind.ROLLED_BACK, NoticeKind.DECOMMISSIONED})
 
 
@@ -111,14 +114,11 @@ def _files(
     ctx: StepContext, built: Mapping[int, Completeness], reports: Collection[Seen], wrong: Wrong
 ) -> tuple[list[Seen], list[str]]:
     """The published files that were made of report partitions with wrong numbers, and since when that is known."""
-    of_part: dict[tuple[str, str], list[tuple[int, Completeness]]] = {}
-    for place, one in built.items():
-        if wrong.days.intersection(one.expected):
-            of_part.setdefault((one.report, one.partition), []).append((place, one))
+    of_part = wrong_builds(built, wrong)
     seen: list[Seen] = []
     published = ctx.records.published.by_path()
     for path, times in published.items():
-        taken = [_shown(one, of_part, wrong) for one in times]
+        taken = [_shown(one, of_part) for one in times]
         commits = {one.at: commit for one, commit in reversed(taken)}
         lines = seen_in(Carrier.FILE, path, "", [one for one, _ in taken], wrong)
         seen += [replace(line, commit=commits[line.since]) for line in lines]
@@ -130,16 +130,27 @@ def _files(
     return seen, [f"{told} before {moment_told(first)}." if first else f"{told}."]
 
 
-def _shown(
-    one: Publication, of_part: Mapping[tuple[str, str], Sequence[tuple[int, Completeness]]], wrong: Wrong
-) -> tuple[Taken, int | None]:
+def wrong_builds(built: Mapping[int, Completeness], wrong: Wrong) -> WrongBuilds:
+    """The builds of report partitions that read days that were ever wrong, in the order in which they were made."""
+    found: WrongBuilds = {}
+    for place, one in built.items():
+        if not wrong.days.isdisjoint(one.expected):
+            days = wrong.within({*one.expected} - {*one.missing}, one.commit)
+            found.setdefault(one.report, {}).setdefault(one.partition, []).append((place, one.commit, days))
+    return found
+
+
+def _shown(one: Publication, of_part: WrongBuilds) -> tuple[Taken, int | None]:
     """The wrong days that a file shows from then on, and the earliest commit that they are of."""
-    made_of = [(report, key) for report, keys in one.made_of.items() for key in keys]
-    before = [[build for place, build in of_part.get(part, ()) if place < one.builds] for part in made_of]
-    newest = [builds[-1] for builds in before if builds]
-    of_build = [(build, wrong.within({*build.expected} - {*build.missing}, build.commit)) for build in newest]
-    commit = min((build.commit for build, days in of_build if days), default=None)
-    return Taken(one.at, None, frozenset(day for _, days in of_build for day in days)), commit
+    days, commits = set[Slot](), list[int]()
+    for report, keys in one.made_of.items():
+        builds_of = of_part.get(report, {})
+        # A file of every night is made of all days, of which few were ever wrong.
+        for part in builds_of.keys() & keys:
+            _, commit, shown = next((found for found in reversed(builds_of[part]) if found[0] < one.builds), NONE)
+            days |= shown
+            commits += [commit] if shown else []
+    return Taken(one.at, None, frozenset(days)), min(commits, default=None)
 
 
 def _notices(ctx: StepContext, progress: Progress, events: Collection[Event], wrong: Wrong) -> list[Seen]:

@@ -223,10 +223,8 @@ def _swapped_at(ctx: StepContext, live: Snapshot, manifest: Manifest) -> datetim
 
 
 def _moved(live: Snapshot, manifest: Manifest) -> list[date]:
-    held = {
-        day: frozenset((file.path, file.size) for file in manifest.retired if file.day == day) for day in manifest.days
-    }
-    return [day for day in manifest.days if live.names(day) != held[day]]
+    retired = swap.by_day(manifest.retired)
+    return [day for day in manifest.days if live.names(day) != swap.names_of(retired.get(day, ()))]
 
 
 def _swapped(

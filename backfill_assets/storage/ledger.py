@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from backfill_assets.core.events import Event, fact_of
-from backfill_assets.core.fold import history
+from backfill_assets.core.fold import SEQUENCE, history
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import Histories, Nothing, Requirement, holds
 from backfill_assets.core.sealed import digest_of, head_of
@@ -17,7 +17,7 @@ from backfill_assets.core.steps import Outcome, Step
 from backfill_assets.errors.request import CorrectionUnknown
 from backfill_assets.storage.commits import Decision
 from backfill_assets.storage.layout import Lake
-from backfill_assets.storage.row_table import RowTable, frame_of, row_schema
+from backfill_assets.storage.row_table import RowTable, frame_of, in_utc, row_schema
 from backfill_assets.storage.swap import Manifest
 
 
@@ -225,10 +225,10 @@ def _with_more(found: Histories, rows: pl.DataFrame) -> Histories:
 
 
 def _in_sequence(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    return tuple(sorted(events, key=lambda event: event.sequence))
+    return tuple(sorted(events, key=SEQUENCE))
 
 
 def _event(row: tuple[Any, ...]) -> Event:
     correction, sequence, step, outcome, at, actor, run_id, detail, digest = row
     fact = fact_of(Step(step), Outcome(outcome), json.loads(detail))
-    return Event(correction, fact, at, actor, run_id, sequence, digest or "")
+    return Event(correction, fact, in_utc(at), actor, run_id, sequence, digest or "")

@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -159,7 +159,7 @@ def _stored(
     if kind is date:
         return pl.Date(), calendar_day, _itself
     if kind in TYPES:
-        return TYPES[kind], _itself, _itself
+        return TYPES[kind], _itself, in_utc if kind is datetime else _itself
     if typing.get_origin(kind) is None and issubclass(kind, Enum):
         return pl.String(), encoded, kind
     return pl.String(), lambda value: json.dumps(encoded(value)), lambda text: decoded(kind, json.loads(text))
@@ -178,6 +178,11 @@ def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _hour(slot: Slot | None) -> datetime | None:
     return slot if isinstance(slot, datetime) else None
+
+
+def in_utc(read: datetime) -> datetime:
+    """A time as it was written: polars gives UTC another name, by which the same time is told in another way."""
+    return read.replace(tzinfo=UTC)
 
 
 def _itself(value: Any) -> Any:

@@ -19,6 +19,7 @@ from backfill_assets.storage.files import Folder, Found, in_threads
 from backfill_assets.storage.layout import DAY, LOG, VAULTS, Lake
 from backfill_assets.storage.operations import Operation, perform
 from backfill_assets.storage.snapshot import Snapshot
+from backfill_assets.storage.swap import by_day
 from backfill_assets.storage.syncing import force_written
 from backfill_assets.storage.table import PROPERTIES, Table
 
@@ -97,8 +98,7 @@ class Vault:
 
         def decide(there: Snapshot) -> Decided:
             held = _holding(there, gone)
-            days = {file.day for file in held}
-            rest = {day: _rows_of(there.folder, [file for file in held if file.day == day], day, gone) for day in days}
+            rest = {day: _rows_of(there.folder, files, day, gone) for day, files in by_day(held).items()}
             kept = {day: frame for day, frame in rest.items() if not frame.is_empty()}
             adds = tuple(self.table.write_files({**kept}).values()) if kept else ()
             return _decided(adds, tuple(held), sum(held.values()), metadata)

@@ -79,8 +79,9 @@ def _days(state: State) -> Iterator[Output]:
 def _books(state: State) -> Iterator[Output]:
     shown = state.export
     entries = state.entries.with_columns(month=pl.col("day").dt.strftime("%Y-%m"))
-    for month in sorted({month_of(day) for day in shown.days}):
-        days = [day for day in month_days(month) if day in shown.days]
+    there = {*shown.days}
+    for month in sorted({month_of(day) for day in there}):
+        days = [day for day in month_days(month) if day in there]
         mine = entries.filter(pl.col("month") == month)
         parts = [*(shown.fingerprint(day) for day in days), _held(shown.hold, state), _rows(mine), _facts(state, month)]
         digest = _digest(*parts, _swaps(state))

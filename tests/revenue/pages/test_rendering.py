@@ -25,6 +25,14 @@ def test_rendering_again_replaces_nothing(room: Newsroom):
     assert room.show().replaced == ()
 
 
+def test_what_was_shown_of_a_freeze_before_it_was_recorded_stays_once_it_is(room: Newsroom):
+    """Dozens of workbooks and printed pages are not made twice by every freeze."""
+    plan = room.open()
+    runbook.freeze_reports(room.step_context(), plan.correction)
+
+    assert {*room.show().replaced} <= {"index.html"}
+
+
 def test_only_what_a_correction_reaches_is_replaced(room: Newsroom):
     plan = room.open()
     room.prepare(plan)

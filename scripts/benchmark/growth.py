@@ -1,0 +1,153 @@
+"""What ten times as much takes, each in a process that has just begun: by commits of a log, files, corrections, days.
+
+Called with what is measured and where it lies; says the seconds of it.
+"""
+
+import json
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from backfill_assets.storage import swap
+from backfill_assets.storage.actions import DataFile
+from backfill_assets.storage.commits import Change
+from backfill_assets.storage.layout import Lake, entry_of
+from backfill_assets.storage.retention import clean_log
+from backfill_assets.storage.table import Table
+from benchmark.made import LAST
+from benchmark.processes import seconds_of
+
+SCHEMA = pl.Schema({"day": pl.Date(), "value": pl.Int64()})
+CORRECTION, TABLE = "measured", "t"
+DAYS, COMMITS_PER_CHECKPOINT = 1_000, 1_000
+
+
+def days_up_to_last(number: int) -> list[date]:
+    """So many days."""
+    return [LAST - timedelta(days=count) for count in reversed(range(number))]
+
+
+# ---- a log of many commits
+
+
+def log_of(place: str, commits: int) -> None:
+    """A table of ten days, each commit of which has replaced one of them, with a checkpoint every thousand.
+
+    Two commits are made as any other. Further ones are written into the log as these are, since making each takes
+    longer than what is measured; the data file is one under many names.
+    """
+    table, days = Table(Lake(place).table_uri(TABLE), SCHEMA), days_up_to_last(10)
+    table.create()
+    row = pl.DataFrame({"value": [1]})
+    table.replace_days(dict.fromkeys(days, row))
+    table.replace_days({days[0]: row})
+    root, number = Path(table.uri), 2
+    info, *_ = (root / entry_of(number)).read_text().splitlines()
+    held = {day: files[0] for day, files in table.snapshot().files.items()}
+    while number < commits:
+        for _ in range(min(COMMITS_PER_CHECKPOINT, commits - number)):
+            number += 1
+            day = days[number % len(days)]
+            new = replace(held[day], path=f"day={day}/part-{uuid.uuid4()}.parquet")
+            (root / held[day].path).rename(root / new.path)
+            entry = "\n".join([info, json.dumps(added(new)), json.dumps(removed(held[day]))])
+            (root / entry_of(number)).write_text(entry + "\n")
+            held[day] = new
+        table.snapshot().handle.create_checkpoint()
+
+
+def added(file: DataFile) -> dict[str, object]:
+    """The action of a log that adds a file."""
+    told = {"path": file.path, "partitionValues": {"day": str(file.day)}, "size": file.size, "stats": file.stats}
+    return {"add": {**told, "modificationTime": file.modified, "dataChange": True}}
+
+
+def removed(file: DataFile) -> dict[str, object]:
+    """The action of a log that removes a file."""
+    told = {"path": file.path, "partitionValues": {"day": str(file.day)}, "size": file.size}
+    return {"remove": {**told, "deletionTimestamp": file.modified, "extendedFileMetadata": True, "dataChange": True}}
+
+
+def opened(place: str) -> None:
+    """Open the table and know its days."""
+    if len(_live(place).snapshot().days) < 1:
+        raise SystemExit("The table has no days.")
+
+
+def committed(place: str) -> None:
+    """Replace a day."""
+    _live(place).replace_days({LAST: pl.DataFrame({"value": [2]})})
+
+
+def cleaned(place: str) -> None:
+    """Delete the entries and checkpoints that nothing needs any more."""
+    clean_log(_live(place), datetime.now(UTC) + timedelta(days=1), frozenset())
+
+
+def _live(place: str) -> Table:
+    return Table(Lake(place).table_uri(TABLE), SCHEMA)
+
+
+# ---- a cut over of many files
+
+
+def sides_of(place: str, files: int) -> None:
+    """A live table and a staged one of a thousand days with so many files each, all of them with the same rows."""
+    lake, days = Lake(place), days_up_to_last(DAYS)
+    for uri in (lake.table_uri(TABLE), lake.staged_uri(TABLE, CORRECTION)):
+        table = Table(uri, SCHEMA)
+        table.create()
+        (one,) = table.write_files({LAST: pl.DataFrame({"value": [1, 2, 3]})}).values()
+        content, made = Path(uri, one.path).read_bytes(), list[DataFile]()
+        for number in range(files):
+            day = days[number % DAYS]
+            made.append(replace(one, path=f"day={day}/part-{uuid.uuid4()}.parquet", day=day, is_new=False))
+            Path(uri, f"day={day}").mkdir(exist_ok=True)
+            Path(uri, made[-1].path).write_bytes(content)
+        table.commit(lambda _, made=made: Change(tuple(made)))
+
+
+def cut_over(place: str) -> None:
+    """Plan a cut over of all days, commit it, and look at it."""
+    live, staged = _live(place), Table(Lake(place).staged_uri(TABLE, CORRECTION), SCHEMA)
+    sides = live.snapshot(), staged.snapshot()
+    certified = [{day: side.fingerprint(day) for day in side.days} for side in sides]
+    manifest = swap.plan_cut_over(
+        *sides,
+        correction=CORRECTION,
+        swap_count=1,
+        days=sorted(certified[0]),
+        certified_live=certified[0],
+        certified_staged=certified[1],
+    )
+    swap.cut_over(live, manifest)
+
+
+MAKES: Mapping[str, Callable[[str, int], None]] = {"log": log_of, "sides": sides_of}
+TAKES: Mapping[str, Callable[[str], None]] = {
+    "opened": opened,
+    "committed": committed,
+    "cleaned": cleaned,
+    "cut_over": cut_over,
+}
+
+
+def main() -> None:
+    """Make what is measured, or say what it takes."""
+    match sys.argv[1:]:
+        case ["make", what, place, number]:
+            MAKES[what](place, int(number))
+            print(json.dumps({}))
+        case [what, place]:
+            print(json.dumps({"seconds": seconds_of(lambda: TAKES[what](place))}))
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
