@@ -5,7 +5,7 @@ go through the join, the other columns are gathered. Amounts are subtracted and 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
 from typing import Any, Literal
@@ -65,9 +65,7 @@ def compare(
     new_days: Collection[date] = (),
     slice_rows: int = SLICE_ROWS,
 ) -> Comparison:
-    """Compare every cell of two frames with the same columns.
-
-    A row is identified by its day and its keys; nulls equal nulls.
+    """Compare every cell of two frames with the same columns: rows with the same day and keys, nulls being equal.
 
     Args:
         old: what readers see.
@@ -94,7 +92,14 @@ def compare(
             found[part.day] += part
         examples.append(rows)
     days = tuple(found[day] for day in sorted(found))
-    return Comparison(by, shape.keys, shape.measures, shape.columns, days, _ranked(examples, shape))
+    nothing = pl.DataFrame(schema={by: shape.kind, ROW_KIND: pl.String})
+    return _with_examples(Comparison(by, shape.keys, shape.measures, shape.columns, days, nothing), examples)
+
+
+def joined(parts: Sequence[Comparison]) -> Comparison:
+    """One comparison of days that were compared share by share; none is in two shares."""
+    days = tuple(sorted((day for one in parts for day in one.days), key=lambda day: day.day))
+    return _with_examples(replace(parts[0], days=days), [one.examples for one in parts if one.examples.height])
 
 
 # ---- what can be compared
@@ -258,13 +263,13 @@ def _farthest(condition: pl.Expr, name: str, shape: _Shape) -> pl.Expr:
     return rows.top_k_by(_moved(name).filter(condition), EXAMPLES_KEPT) if is_exact else rows.head(EXAMPLES_KEPT)
 
 
-def _ranked(examples: list[pl.DataFrame], shape: _Shape) -> pl.DataFrame:
-    """All examples, those first that moved the measures most."""
+def _with_examples(found: Comparison, examples: Sequence[pl.DataFrame]) -> Comparison:
+    """The comparison with all examples, those first that moved the measures most."""
     if not examples:
-        return pl.DataFrame(schema={shape.by: shape.kind, ROW_KIND: pl.String})
-    farthest = [_moved(name) for name in shape.measures if name in shape.columns]
-    downwards = [True] * len(farthest) + [False] * len(shape.keys)
-    return pl.concat(examples).sort([*farthest, *shape.keys], descending=downwards)
+        return found
+    farthest = [_moved(name) for name in found.measures if name in found.columns]
+    downwards = [True] * len(farthest) + [False] * len(found.keys)
+    return replace(found, examples=pl.concat(examples).sort([*farthest, *found.keys], descending=downwards))
 
 
 # ---- what refuses a comparison

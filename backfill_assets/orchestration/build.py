@@ -151,7 +151,7 @@ def _nightly(pipeline: Pipeline, cron: str) -> dg.Definitions:
 def correction_definitions(definition: TableDefinition, executor: str | Wide = "") -> dg.Definitions:
     """The definitions of an definition: both siblings, the nine steps, their jobs, and the driver."""
     warn_without_limits()
-    steps = step_assets(definition)
+    steps = step_assets(definition, executor)
     jobs = _asset_jobs(definition)
     by_hand = manual_jobs(definition)
     made = dg.Definitions(

@@ -7,7 +7,6 @@ from datetime import date
 from backfill_assets.core.audited import same_alone
 from backfill_assets.core.certificate import Certificate, Contents
 from backfill_assets.core.check import Check
-from backfill_assets.core.comparison import compare
 from backfill_assets.core.events import Event
 from backfill_assets.core.facts import (
     CheckResult,
@@ -49,6 +48,7 @@ from backfill_assets.runbook.looking import staged_version, staged_whole
 from backfill_assets.runbook.notify import notify_waiting
 from backfill_assets.runbook.planning import late_days
 from backfill_assets.runbook.settling import settle
+from backfill_assets.runbook.sides import Compare, Sides, compared
 from backfill_assets.storage.builds import same_inputs
 from backfill_assets.storage.ledger import Writing
 from backfill_assets.storage.snapshot import Snapshot
@@ -116,7 +116,7 @@ def _restage(ctx: StepContext, error: Refused, correction: str, days: Collection
 
 
 @stuck_when_unusable(Step.VALIDATE)
-def validate(ctx: StepContext, correction: str) -> Validation:
+def validate(ctx: StepContext, correction: str, compare: Compare = compared) -> Validation:
     """Compare staged with live and with the source, and write the certificate down.
 
     Where every check passes, no day differs and none was ever swapped, the correction is closed by that.
@@ -146,7 +146,7 @@ def validate(ctx: StepContext, correction: str) -> Validation:
     _refuse_out_of_order(ctx, plan, staged)
     reading = reading_staged(ctx, plan)
     refuse_other_inputs(reading, plan, staged)
-    found = _validated(reading, plan, live, staged)
+    found = _validated(reading, plan, Sides(ctx.table, correction, live, staged, plan.days), compare)
     digest = ctx.records.certificates.keep(found.certificate, ctx.now, ctx.records.ledger.head(correction))
     closed = closed_among(found.certificate.changed_days, ctx.records.closed_months.current())
     fact = _as_fact(found, digest, tuple(closed))
@@ -184,8 +184,8 @@ def refuse_failed(found: Validation, plan: Plan) -> None:
         raise ValidationFailed(plan.version_name, names, sentences, plan.correction)
 
 
-def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -> Validation:
-    table, records = ctx.table, ctx.records
+def _validated(ctx: StepContext, plan: Plan, sides: Sides, compare: Compare) -> Validation:
+    table, records, live, staged = ctx.table, ctx.records, sides.live, sides.staged
     days = frozenset(plan.days)
     built = records.builds.of_days(plan.table, live.files_of(plan.days))
     restaged = records.builds.of_days(plan.table, staged.files_of(plan.days))
@@ -198,14 +198,7 @@ def _validated(ctx: StepContext, plan: Plan, live: Snapshot, staged: Snapshot) -
     contents = Contents(staged.contents(plan.days), live.contents(plan.days))
     old, new = live.scan(plan.days), staged.scan(plan.days)
     by_slot = [table.partition.as_slots(side) for side in (old, new)]
-    comparison = compare(
-        *by_slot,
-        keys=table.keys,
-        measures=table.measures,
-        by=table.partition.name,
-        old_days=days & live.days,
-        new_days=days & staged.days,
-    ).in_grain(plan.window.grain)
+    comparison = compare(sides).in_grain(plan.window.grain)
     evidence = Evidence(plan, records, by_slot[1], by_slot[0], plan.days, other)
     checks = (
         *validate_days(

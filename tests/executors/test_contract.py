@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from backfill_assets.core.facts import DaysStaged
+from backfill_assets.core.facts import Compared, DaysStaged, Validated
 from backfill_assets.orchestration.asset.executors import VARIABLE
 from backfill_assets.orchestration.asset.staging_job import stage_days
 from tests.executors.conftest import IN_PROCESS
@@ -154,3 +154,26 @@ def test_a_job_that_is_done_twice_writes_files_twice_and_changes_nothing(shop: S
     assert there == named | written[0] | written[1]
     assert [known.sums for known in first.days.values()] == [known.sums for known in second.days.values()]
     assert commits(shop, correction.id) == 1
+
+
+def test_days_are_compared_alike_everywhere(executor: str, shop: Shop) -> None:
+    """The verdicts and what is told of every day are those of one process, whoever has compared them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, IN_PROCESS)
+        alone = shop.opened()
+        wanted, told = alone.to_gate(), compared_of(shop, alone.id)
+        alone.abandon()
+    correction = shop.opened()
+
+    assert correction.to_gate() == wanted
+    assert compared_of(shop, correction.id) == told
+    assert len(told.changed) == 8
+    lines = [line for line in shop.lines() if line.startswith("[") and "] compared " in line]
+    assert len(lines) == (0 if executor == IN_PROCESS else 2)
+
+
+def compared_of(shop: Shop, correction: str) -> Compared:
+    (found,) = [
+        event.fact for event in shop.lake.records.ledger.events(correction) if isinstance(event.fact, Validated)
+    ]
+    return found.compared

@@ -14,12 +14,14 @@ from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import LANES, Ending, Lane, Step
 from backfill_assets.errors.correction import GateClosed
 from backfill_assets.errors.runs import StepClosed
+from backfill_assets.orchestration.asset.executors import Wide
 from backfill_assets.orchestration.asset.lateness import told_of_tables
 from backfill_assets.orchestration.asset.own_checks import checks_not_asked, own_checks
 from backfill_assets.orchestration.asset.run_ends import recording_failure, refreshing_outputs
 from backfill_assets.orchestration.asset.staging import partitions_name
 from backfill_assets.orchestration.asset.surroundings import console_named, page_shown
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
+from backfill_assets.orchestration.asset.wide_comparison import comparing
 from backfill_assets.orchestration.correction.checks import check_results, check_specs
 from backfill_assets.orchestration.correction.metadata import (
     Shown,
@@ -64,17 +66,21 @@ def job_name(table: str) -> str:
     return f"{table}__correction"
 
 
-def step_assets(definition: TableDefinition) -> list[dg.AssetsDefinition]:
-    """The nine steps and the gate, each depending on the one before."""
+def step_assets(definition: TableDefinition, executor: str | Wide = "") -> list[dg.AssetsDefinition]:
+    """The nine steps and the gate, each depending on the one before; days are compared on the executor."""
     partitions = dg.DynamicPartitionsDefinition(name=partitions_name(definition.table))
     before: dict[Step, tuple[Step, ...]] = {step: (one,) for one, step in pairwise(BOARD)}
     # A run of both has no gate in it: the validation itself lets it through.
     before[Step.CUT_OVER] = (Step.VALIDATE, Step.APPROVE)
-    return [_step_asset(definition, step, before.get(step, ()), partitions) for step in BOARD]
+    return [_step_asset(definition, step, before.get(step, ()), partitions, executor) for step in BOARD]
 
 
 def _step_asset(
-    definition: TableDefinition, step: Step, before: Collection[Step], partitions: dg.DynamicPartitionsDefinition
+    definition: TableDefinition,
+    step: Step,
+    before: Collection[Step],
+    partitions: dg.DynamicPartitionsDefinition,
+    executor: str | Wide,
 ) -> dg.AssetsDefinition:
     upstream = [dg.AssetDep(step_key(definition.table, one)) for one in before]
     if step is Step.STAGE:
@@ -103,7 +109,7 @@ def _step_asset(
             if step is Step.APPROVE:
                 yield dg.MaterializeResult(metadata=_passed(definition, ctx, correction))
             elif step is Step.VALIDATE:
-                yield from _validate(context, definition, ctx, correction)
+                yield from _validate(context, definition, ctx, correction, executor)
             elif (
                 step is Step.CUT_OVER and (progress := ctx.progress(correction)).publication.ending is Ending.UNCHANGED
             ):
@@ -199,7 +205,11 @@ def _rebuild(
 
 
 def _validate(
-    context: dg.AssetExecutionContext, definition: TableDefinition, ctx: StepContext, correction: str
+    context: dg.AssetExecutionContext,
+    definition: TableDefinition,
+    ctx: StepContext,
+    correction: str,
+    executor: str | Wide,
 ) -> Iterator[dg.AssetCheckResult | dg.AssetObservation | dg.MaterializeResult]:
     """Every check with its verdict first, so that a failed validation shows them too, and then fails the run."""
     progress = ctx.progress(correction)
@@ -207,7 +217,8 @@ def _validate(
     graph = runner_within(context, {}).definitions.resolve_asset_graph()
     for sentence in checks_not_asked(graph, definition.asset.key, definition.prove):
         context.log.warning(sentence)
-    found, own = runbook.validate(ctx, correction), own_checks(definition.prove)
+    compare = comparing(context, definition, ctx.records, executor)
+    found, own = runbook.validate(ctx, correction, compare), own_checks(definition.prove)
     yield from check_results(context.asset_key, found.checks, correction, progress.plan.window.grain, own)
     shown = {**progress_metadata(progress), **validation_metadata(found)}
     if found.failed:
