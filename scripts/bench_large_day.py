@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
-from benchmark.made import COUNTRIES, CURRENCIES, FIRST, Scale, environment_of, make
+from benchmark.made import COUNTRIES, CURRENCIES, LAST, Scale, environment_of, make
 from rich.console import Console
 
 ROWS, AT_ONCE = 50_000_000, 2_000_000
@@ -23,7 +23,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 def main() -> None:
     """Make the day, correct it in a process of its own, and print what it took."""
     with tempfile.TemporaryDirectory(prefix="backfill-bench-") as place:
-        environment = environment_of(Path(place))
+        environment = environment_of(Path(place), 30)
         make(Scale(1, 1_000), environment)
         enlarge()
         command = [sys.executable, "-W", "ignore", "-c", CORRECTED]
@@ -48,7 +48,7 @@ def enlarge() -> None:
     from backfill_assets.storage.commits import Change
 
     records = LAKE.records()
-    raw, path = records.table(TRANSACTIONS.table, TRANSACTIONS.schema), f"day={FIRST}/part-large.parquet"
+    raw, path = records.table(TRANSACTIONS.table, TRANSACTIONS.schema), f"day={LAST}/part-large.parquet"
     written(Path(raw.uri, path), TRANSACTIONS.schema)
     sums = TRANSACTIONS.added_up(pl.scan_parquet(Path(raw.uri, path)))
     rows, amounts = (dict(sums.select(TRANSACTIONS.group, name).iter_rows()) for name in ("rows", "amount"))
@@ -64,8 +64,8 @@ def enlarge() -> None:
     arrival = known.with_columns(pl.lit(value, MANIFEST[name]).alias(name) for name, value in told.items())
     raw_manifest(records).append(lambda _: arrival.select(list(MANIFEST)))
     size, stats = Path(raw.uri, path).stat().st_size, json.dumps({"numRecords": ROWS})
-    large = DataFile(path, size, FIRST, int(time.time() * 1000), ROWS, stats)
-    raw.commit(lambda there: Change((large,), tuple(there.files[FIRST])))
+    large = DataFile(path, size, LAST, int(time.time() * 1000), ROWS, stats)
+    raw.commit(lambda there: Change((large,), tuple(there.files[LAST])))
 
 
 def written(file: Path, schema: pl.Schema) -> None:
@@ -82,9 +82,9 @@ def written(file: Path, schema: pl.Schema) -> None:
 def transactions(first: int, schema: pl.Schema) -> pl.DataFrame:
     """Some rows from a number on, as the raw log keeps them."""
     number = pl.DataFrame({"number": pl.int_range(first, min(first + AT_ONCE, ROWS), eager=True)})
-    chance, noon = pl.col("number").hash(7), datetime(FIRST.year, FIRST.month, FIRST.day, 12, tzinfo=UTC)
+    chance, noon = pl.col("number").hash(7), datetime(LAST.year, LAST.month, LAST.day, 12, tzinfo=UTC)
     made = number.select(
-        transaction_id=pl.format("{}-{}", pl.lit(str(FIRST)), pl.col("number")),
+        transaction_id=pl.format("{}-{}", pl.lit(str(LAST)), pl.col("number")),
         occurred_at=pl.lit(noon),
         customer=pl.lit(None, pl.String),
         country=pl.lit(pl.Series(COUNTRIES)).gather(chance % len(COUNTRIES)),

@@ -18,6 +18,7 @@ NAMED = {
     "cut_over_vs_log_entry",
     "comparison_vs_datacompy",
     "dagster_share_per_wave_s",
+    "growth",
 }
 
 
@@ -89,7 +90,7 @@ def test_swaps_are_measured_each_beside_a_rewrite_and_a_log_entry(tmp_path: Path
     from benchmark.made import environment_of
     from benchmark.processes import told
 
-    environment = {**environment_of(tmp_path), "BENCH_PLACE": str(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT}/scripts"}
+    environment = {**environment_of(tmp_path, 4), "BENCH_PLACE": str(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT}/scripts"}
     found = told("benchmark.swaps", environment, "4", "8", "2", "2")
 
     assert {way: len(seconds) for way, seconds in found.items()} == {"swap": 2, "rewrite": 2, "entry": 2}
@@ -102,7 +103,7 @@ def test_a_correction_of_the_made_lake_is_measured_and_taken_back(tmp_path: Path
     from benchmark.made import environment_of
     from benchmark.processes import told
 
-    environment = {**environment_of(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT}/scripts", "BACKFILL_SYNC": "off"}
+    environment = {**environment_of(tmp_path, 4), "PYTHONPATH": f"{ROOT}:{ROOT}/scripts", "BACKFILL_SYNC": "off"}
     told("benchmark.made", environment, "3", "40")
 
     for _ in range(2):

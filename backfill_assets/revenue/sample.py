@@ -80,8 +80,8 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     pairs = {key: rate_pair(fixings, key[1], key[0], fixed_on) for key in map(key_of, drawn.rows.iter_rows(named=True))}
     rows: dict[Key, dict[str, Any]] = {}
     transactions = Transactions(effective, drawn.rows)
-    for behind in transactions.in_parts():
-        rows |= _derive(behind, pairs)
+    for counted in transactions.in_parts():
+        rows |= _derive(counted, pairs)
     cells = {key: _cells(staged.get(key), rows.get(key)) for key in pairs}
     chosen, behind = transactions.to_list(plan)
     sample = Sample(
@@ -176,11 +176,10 @@ def _effective(raw: pl.LazyFrame, manifest: pl.DataFrame) -> pl.LazyFrame:
     return pl.concat([raw.filter(~repeated), last.drop("since")])
 
 
-def _derive(behind: pl.DataFrame, pairs: Mapping[Key, RatePair | None]) -> dict[Key, dict[str, Any]]:
-    """The derived row of each key of raw rows. Equal amounts of a key are computed once and counted."""
-    counted = behind.group_by([*FACT_KEY, _units("amount")]).agg(pl.len()).group_by(FACT_KEY).agg("amount", "len")
+def _derive(counted: pl.DataFrame, pairs: Mapping[Key, RatePair | None]) -> dict[Key, dict[str, Any]]:
+    """The derived row of each key. Equal amounts of a key are computed once, as often as they are counted."""
     rows: dict[Key, dict[str, Any]] = {}
-    for day, currency, country, amounts, counts in counted.iter_rows():
+    for day, currency, country, amounts, counts in counted.group_by(FACT_KEY).agg("amount", "len").iter_rows():
         key, pair = (day, currency, country), pairs[day, currency, country]
         rows[key] = {
             "transactions": sum(counts),

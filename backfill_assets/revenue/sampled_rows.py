@@ -13,7 +13,7 @@ from backfill_assets.revenue.schemas import FACT_KEY
 
 MOST_AT_ONCE = 1_500_000
 """Transactions that are held in memory together, where no row alone has more."""
-MOST_LISTED = 200_000
+MOST_LISTED = 20_000
 """Transactions that are listed: rows with more behind them are derived, and listed by nobody."""
 STRATA = ("currency", "has_refund")
 
@@ -50,19 +50,20 @@ class Transactions:
     rows: pl.DataFrame
     count: int = 0
     _refunds: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
-    _whole: pl.DataFrame | None = None
 
     def in_parts(self) -> Iterator[pl.DataFrame]:
-        """All of them, as many at once as memory is for; whole rows together."""
+        """How often each amount, in units of the fourth decimal, is behind each row; whole rows together.
+
+        As many transactions at once as memory is for. Columns are the key of a row, ``amount`` and ``len``.
+        """
         parts = self.rows.with_columns(_part=pl.col("lines").cum_sum() // MOST_AT_ONCE).partition_by("_part")
+        units = pl.col("amount").to_physical().cast(pl.Int64)
         for part in parts:
-            behind = self._behind(
-                part, self.effective if len(parts) == 1 else self.effective.select(*FACT_KEY, "amount")
-            )
-            self.count += behind.height
-            self._refunds.append(behind.filter(pl.col("amount") < 0).select(FACT_KEY).unique())
-            self._whole = behind if len(parts) == 1 else None
-            yield behind
+            amounts = self._behind(part).select(*FACT_KEY, units)
+            counted = amounts.group_by(*FACT_KEY, "amount").agg(pl.len()).collect(engine="streaming")
+            self.count += counted["len"].sum()
+            self._refunds.append(counted.filter(pl.col("amount") < 0).select(FACT_KEY).unique())
+            yield counted
 
     def to_list(self, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The rows to tick off, spread over currencies, refunds and the window, and the transactions behind them.
@@ -77,8 +78,8 @@ class Transactions:
         order = sampling_order(told, keys=FACT_KEY, strata=STRATA, seed=plan.correction)
         wanted = order.head(sample_size(order, strata=STRATA, days=len(plan.days)))
         chosen = wanted.filter(pl.col("lines").cum_sum() <= MOST_LISTED)
-        return chosen, self._behind(chosen, self.effective) if self._whole is None else self._whole
+        return chosen, self._behind(chosen).collect(engine="streaming")
 
-    def _behind(self, rows: pl.DataFrame, transactions: pl.LazyFrame) -> pl.DataFrame:
-        wanted = rows.lazy().select(FACT_KEY)
-        return transactions.join(wanted, on=FACT_KEY, how="semi").collect(engine="streaming")
+    def _behind(self, rows: pl.DataFrame) -> pl.LazyFrame:
+        of_days = self.effective.filter(pl.col("day").is_in(rows["day"].unique().implode()))
+        return of_days.join(rows.lazy().select(FACT_KEY), on=FACT_KEY, how="semi")

@@ -15,19 +15,24 @@ from benchmark.processes import since_start
 
 @dataclass
 class Clock:
-    """Seconds by what they went into."""
+    """Seconds by what they went into; of pages also those that were drawn within each other work."""
 
     taken: dict[str, float] = field(default_factory=dict[str, float])
+    within: list[str] = field(default_factory=list[str])
 
     def counting(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         """The same work, counted."""
 
         def counted(*given: Any, **named: Any) -> Any:
+            self.within.append(name)
             started = time.monotonic()
             try:
                 return work(*given, **named)
             finally:
-                self.taken[name] = self.taken.get(name, 0.0) + time.monotonic() - started
+                taken = time.monotonic() - started
+                for what in {name, "_of_".join(reversed(self.within))}:
+                    self.taken[what] = self.taken.get(what, 0.0) + taken
+                self.within.pop()
 
         return counted
 

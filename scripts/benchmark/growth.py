@@ -4,30 +4,35 @@ Called with what is measured and where it lies; says the seconds of it.
 """
 
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from backfill_assets.runbook import StepContext
 from backfill_assets.storage import swap
 from backfill_assets.storage.actions import DataFile
 from backfill_assets.storage.commits import Change
 from backfill_assets.storage.layout import Lake, entry_of
 from backfill_assets.storage.retention import clean_log
 from backfill_assets.storage.table import Table
-from benchmark.made import LAST
-from benchmark.processes import seconds_of
+from benchmark.made import LAST, transactions
+from benchmark.processes import seconds_of, since_start
 
 SCHEMA = pl.Schema({"day": pl.Date(), "value": pl.Int64()})
-CORRECTION, TABLE = "measured", "t"
-DAYS, COMMITS_PER_CHECKPOINT = 1_000, 1_000
+CORRECTION, TABLE, FACT = "measured", "t", "fct_daily_revenue"
+DAYS, COMMITS_PER_CHECKPOINT, FACTS = 1_000, 1_000, 20
 
 
-def days_up_to_last(number: int) -> list[date]:
+def days_up_to(number: int) -> list[date]:
     """So many days."""
     return [LAST - timedelta(days=count) for count in reversed(range(number))]
 
@@ -41,7 +46,7 @@ def log_of(place: str, commits: int) -> None:
     Two commits are made as any other. Further ones are written into the log as these are, since making each takes
     longer than what is measured; the data file is one under many names.
     """
-    table, days = Table(Lake(place).table_uri(TABLE), SCHEMA), days_up_to_last(10)
+    table, days = Table(Lake(place).table_uri(TABLE), SCHEMA), days_up_to(10)
     table.create()
     row = pl.DataFrame({"value": [1]})
     table.replace_days(dict.fromkeys(days, row))
@@ -98,7 +103,7 @@ def _live(place: str) -> Table:
 
 def sides_of(place: str, files: int) -> None:
     """A live table and a staged one of a thousand days with so many files each, all of them with the same rows."""
-    lake, days = Lake(place), days_up_to_last(DAYS)
+    lake, days = Lake(place), days_up_to(DAYS)
     for uri in (lake.table_uri(TABLE), lake.staged_uri(TABLE, CORRECTION)):
         table = Table(uri, SCHEMA)
         table.create()
@@ -128,23 +133,122 @@ def cut_over(place: str) -> None:
     swap.cut_over(live, manifest)
 
 
-MAKES: Mapping[str, Callable[[str, int], None]] = {"log": log_of, "sides": sides_of}
+# ---- corrections that are open
+
+
+def corrections_of(_: str, number: int) -> None:
+    """So many open corrections of a day each in the lake of the environment, with twenty facts each."""
+    from backfill_assets import runbook
+    from backfill_assets.core.facts import Paced
+    from backfill_assets.core.plan import Request
+    from backfill_assets.core.requirements import Nothing
+    from backfill_assets.core.window import Window
+    from backfill_assets.storage.ledger import Writing
+
+    ctx, surroundings = _fact(), _without_pages()
+    days = sorted(ctx.records.days(FACT))[:number]
+    opened = []
+    for day in days:
+        given = replace(_fact(), surroundings=replace(surroundings, records=ctx.records))
+        opened.append(runbook.open_correction(given, Request(FACT, Window(day, day), "measured")).correction)
+    for count in range(FACTS - 1):
+        told = [ctx.event(name, Paced(at_once=2 + count % 2)) for name in opened]
+        ctx.records.ledger.record_all([Writing(event, Nothing(), FACT) for event in told])
+
+
+def _fact() -> StepContext:
+    from backfill_assets.orchestration.asset.table_definition import tables_in
+    from backfill_assets.revenue.definitions import LAKE, defs
+
+    return tables_in(defs)[FACT].step_context(LAKE, "bench")
+
+
+def _without_pages() -> Any:
+    """The surroundings of the table, of which nobody looks at a page while corrections are opened by hundreds."""
+    from backfill_assets.core.events import Event
+    from backfill_assets.orchestration.asset.surroundings import DagsterSurroundings
+
+    @dataclass(frozen=True)
+    class WithoutPages(DagsterSurroundings):
+        def publish_page(self, ctx: StepContext, event: Event) -> None:
+            """There are none."""
+
+    there: Any = _fact().surroundings
+    return WithoutPages(there.records, there.reports, there.render, there.linked)
+
+
+def told(_: str) -> None:
+    """Say where every correction stands."""
+    from backfill_assets.command_line import app
+
+    with redirect_stdout(StringIO()):
+        app(["status", "--json"], standalone_mode=False)
+
+
+def ticked(_: str) -> None:
+    """Let the driver look once, which asks for a run of each."""
+    import dagster as dg
+
+    from backfill_assets.command_line.session import prepare_home
+    from backfill_assets.revenue.definitions import LAKE, defs
+
+    prepare_home()
+    driver = next(sensor for sensor in defs.sensors or () if sensor.name == f"{FACT}__correction_driver")
+    with dg.build_sensor_context(instance=dg.DagsterInstance.get(), resources={"lake": LAKE}) as context:
+        driver(context)
+
+
+def listed(_: str) -> None:
+    """Draw the console's list of all corrections."""
+    from backfill_assets.command_line.serve import console_of
+    from backfill_assets.command_line.session import Session
+    from backfill_assets.orchestration.asset.table_definition import records_of
+    from backfill_assets.web import views
+    from backfill_assets.web.requests import Access
+
+    console = console_of(Session(), Access())
+    views.index(records_of(console.tables, console.lake), console.lake.now(), console.published)
+
+
+# ---- days
+
+
+def nightly(_: str) -> None:
+    """Publish what has landed."""
+    from backfill_assets.command_line import app
+
+    with redirect_stdout(StringIO()):
+        app(["nightly", "--json"], standalone_mode=False)
+
+
+def landed(_: str, number: int) -> None:
+    """Land the transactions of the day after the last, so many of them."""
+    import numpy as np
+
+    day = LAST + timedelta(days=1)
+    rows = transactions(day, number, np.random.default_rng(number))
+    rows.write_parquet(Path(os.environ["BACKFILL_LANDING"]) / f"transactions/{day}.parquet")
+
+
+MAKES: Mapping[str, Callable[[str, int], None]] = {
+    "log": log_of,
+    "sides": sides_of,
+    "corrections": corrections_of,
+    "landed": landed,
+}
 TAKES: Mapping[str, Callable[[str], None]] = {
-    "opened": opened,
-    "committed": committed,
-    "cleaned": cleaned,
-    "cut_over": cut_over,
+    work.__name__: work for work in (opened, committed, cleaned, cut_over, told, ticked, listed, nightly)
 }
 
 
 def main() -> None:
-    """Make what is measured, or say what it takes."""
+    """Make what is measured, or say what it takes; that of a command is since the start of its process."""
     match sys.argv[1:]:
         case ["make", what, place, number]:
             MAKES[what](place, int(number))
             print(json.dumps({}))
         case [what, place]:
-            print(json.dumps({"seconds": seconds_of(lambda: TAKES[what](place))}))
+            print(json.dumps({"seconds": seconds_of(lambda: TAKES[what](place)), "ended": since_start()}))
         case _:
             raise SystemExit(__doc__)
 

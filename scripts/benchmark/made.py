@@ -12,7 +12,6 @@ import polars as pl
 
 # Days end on one day, however many there are, since rates are known up to then.
 LAST, WAVE = date(2026, 1, 22), 15
-FIRST = date(2016, 1, 1)
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "SEK", "PLN", "AUD")
 COUNTRIES = ("US", "DE", "GB", "JP", "CH", "SE", "PL", "AU")
 
@@ -33,15 +32,15 @@ class Scale:
         return f"{self.days} days of {self.rows:,} transactions"
 
 
-def environment_of(place: Path) -> dict[str, str]:
-    """The environment of a process that works on the lake, as ``scripts/dev`` has it: commits are forced to disk."""
+def environment_of(place: Path, days: int) -> dict[str, str]:
+    """The environment of a process that works on a lake of so many days, as ``scripts/dev`` has it: commits are forced."""
     return {
         **os.environ,
         "BACKFILL_LAKE": f"{place}/lake",
         "BACKFILL_LANDING": f"{place}/landing",
         "BACKFILL_PUBLISHED": f"{place}/published",
         "DAGSTER_HOME": f"{place}/home",
-        "BACKFILL_FIRST_DAY": str(FIRST),
+        "BACKFILL_FIRST_DAY": str(LAST - timedelta(days=days - 1)),
         "BACKFILL_NOW": f"{LAST + timedelta(days=300)}T06:00:00+00:00",
         "BACKFILL_SYNC": "on",
         "BACKFILL_STORAGES": "reusing",

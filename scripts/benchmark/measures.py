@@ -13,6 +13,8 @@ from statistics import median
 from typing import Any
 
 from benchmark.figures import Figure
+from benchmark.growing import QUICK as QUICK_SIZES
+from benchmark.growing import Growing, Sizes
 from benchmark.made import WAVE, Scale, environment_of, make
 from benchmark.peers.environments import python_of
 from benchmark.processes import timed, told
@@ -33,7 +35,7 @@ class Bench:
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.environment = environment_of(self.place) | {"BENCH_PLACE": str(self.place)}
+        self.environment = environment_of(self.place, self.scale.days) | {"BENCH_PLACE": str(self.place)}
 
     @property
     def scale(self) -> Scale:
@@ -100,8 +102,8 @@ def staging_vs_floor(bench: Bench) -> Figure:
 def validation_vs_floor(bench: Bench) -> Figure:
     """Validation of all days, without its page."""
     found = bench.corrections
-    ours = [one["validate"] - one["pages"] for one in found["ours"]]
-    page = median(one["pages"] for one in found["ours"])
+    ours = [one["validate"] - one["pages_of_validate"] for one in found["ours"]]
+    page = median(one["pages_of_validate"] for one in found["ours"])
     what = f"the same days validated, without the page ({page:.2f} s), beside bare Polars from the start of its process"
     return Figure("validation_vs_floor", ours, found["floor"], what + bench.scaled, 1.0)
 
@@ -212,17 +214,21 @@ ALONE: tuple[Callable[[Bench], Figure], ...] = (
     dagster_share_per_wave_s,
     comparison_vs_datacompy,
 )
-NAMES = (*(measure.__name__ for measure in ALONE), "cut_over_vs_rewrite", "cut_over_vs_log_entry")
+NAMES = (*(measure.__name__ for measure in ALONE), "cut_over_vs_rewrite", "cut_over_vs_log_entry", "growth")
 
 
 def measured(only: list[str], *, is_quick: bool) -> Iterator[Figure]:
     """The figures that are asked for, each as soon as it is there; all of them where none is named."""
-    wanted = {*(only or NAMES)}
+    # Growth takes as long as all others do, and is left out where less is asked for.
+    wanted = {*(only or (NAMES[:-1] if is_quick else NAMES))}
     with tempfile.TemporaryDirectory(prefix="backfill-bench-", ignore_cleanup_errors=True) as place:
         bench = Bench(Path(place), is_quick)
         yield from (measure(bench) for measure in ALONE if measure.__name__ in wanted)
-        if wanted & {*NAMES[-2:]}:
+        if wanted & {*NAMES[-3:-1]}:
             yield from (one for one in swaps(bench) if any(one.name.startswith(name) for name in wanted))
+        if "growth" in wanted:
+            (bench.place / "growth").mkdir()
+            yield from Growing(bench.place / "growth", QUICK_SIZES if is_quick else Sizes()).figures()
 
 
 def as_json(figures: list[Figure]) -> str:

@@ -62,7 +62,8 @@ def derived(raw: pl.DataFrame, table: dict[tuple[date, str], str]) -> dict[sampl
     effective = sample._effective(raw.lazy(), arrivals)
     keys = raw.select(FACT_KEY).unique()
     pairs = {key: sample.rate_pair(known, key[1], key[0]) for key in keys.iter_rows()}
-    return sample._derive(effective.collect(), pairs)
+    counted = effective.select(*FACT_KEY, sample._units("amount")).group_by(*FACT_KEY, "amount").agg(pl.len())
+    return sample._derive(counted.collect(), pairs)
 
 
 @given(histories())
