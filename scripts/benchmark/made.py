@@ -33,7 +33,7 @@ class Scale:
 
 
 def environment_of(place: Path, days: int) -> dict[str, str]:
-    """The environment of a process that works on a lake of so many days, as ``scripts/dev`` has it: commits are forced."""
+    """The environment of a process that works on a lake of so many days; commits are forced to disk."""
     return {
         **os.environ,
         "BACKFILL_LAKE": f"{place}/lake",

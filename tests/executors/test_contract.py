@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.facts import Compared, DaysStaged, Validated
+from backfill_assets.orchestration.asset import wide_comparison
 from backfill_assets.orchestration.asset.executors import VARIABLE
 from backfill_assets.orchestration.asset.staging_job import stage_days
 from tests.executors.conftest import IN_PROCESS
@@ -156,8 +157,15 @@ def test_a_job_that_is_done_twice_writes_files_twice_and_changes_nothing(shop: S
     assert commits(shop, correction.id) == 1
 
 
-def test_days_are_compared_alike_everywhere(executor: str, shop: Shop) -> None:
-    """The verdicts and what is told of every day are those of one process, whoever has compared them."""
+@pytest.mark.parametrize("least", [0, 33])
+def test_days_are_compared_alike_everywhere(
+    executor: str, shop: Shop, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdicts and what is told of every day are those of one process, whoever has compared them.
+
+    Both sides have 32 rows, of which nobody is asked where these are too few.
+    """
+    monkeypatch.setattr(wide_comparison, "LEAST_ROWS", least)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, IN_PROCESS)
         alone = shop.opened()
@@ -169,7 +177,7 @@ def test_days_are_compared_alike_everywhere(executor: str, shop: Shop) -> None:
     assert compared_of(shop, correction.id) == told
     assert len(told.changed) == 8
     lines = [line for line in shop.lines() if line.startswith("[") and "] compared " in line]
-    assert len(lines) == (0 if executor == IN_PROCESS else 2)
+    assert len(lines) == (0 if executor == IN_PROCESS or least else 2)
 
 
 def compared_of(shop: Shop, correction: str) -> Compared:

@@ -25,6 +25,10 @@ from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Table
 
 
+LEAST_ROWS = 1_000_000
+"""Rows of both sides: fewer are compared before a worker has begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class ComparingJob:
     """Days to compare: everything that a worker needs, and nothing but data. ``commits`` are of live and staged."""
@@ -145,4 +149,10 @@ def comparing(
     if chosen is None:
         return compared
     wide = WideComparison(records, address_of(context.resources.lake), chosen, context.log)
-    return lambda sides: wide(sides) if len(sides.days) >= 2 * LEAST_DAYS else compared(sides)
+    return lambda sides: wide(sides) if _is_worth_sending(sides) else compared(sides)
+
+
+def _is_worth_sending(sides: Sides) -> bool:
+    files = (side.files_of(sides.days).values() for side in (sides.live, sides.staged))
+    rows = sum(file.rows for of_side in files for of_day in of_side for file in of_day)
+    return len(sides.days) >= 2 * LEAST_DAYS and rows >= LEAST_ROWS
