@@ -24,7 +24,6 @@ from backfill_assets.runbook.sides import Compare, Sides, compared
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.table import Table
 
-
 LEAST_ROWS = 1_000_000
 """Rows of both sides: fewer are compared before a worker has begun."""
 
