@@ -34,12 +34,12 @@ def history(events: Sequence[Event]) -> Progress:
     known, progress = _remembered.get(name, ((), None))
     if progress is None or not _begins_with(ordered, known):
         plan = next(event.fact.plan for event in ordered if isinstance(event.fact, facts.Opened))
-        known, progress = (), Progress(plan)
-    if len(known) < len(ordered):
+        progress = fold(plan, ordered)
+    elif len(known) < len(ordered):
         progress = _onwards(progress, ordered[len(known) :])
-        _remembered[name] = (ordered, progress)
-        for oldest in [*_remembered][:-MOST_REMEMBERED]:
-            _remembered.pop(oldest, None)
+    _remembered[name] = (ordered, progress)
+    for oldest in [*_remembered][:-MOST_REMEMBERED]:
+        _remembered.pop(oldest, None)
     return progress
 
 

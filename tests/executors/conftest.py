@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +17,7 @@ import pytest
 from backfill_assets.orchestration.asset.executors import VARIABLE
 from tests.clusters import dask_cluster
 
+WORKERS = 2
 IN_PROCESS, PROCESSES, DASK, RAY = "in-process", "processes:2", "dask", "ray"
 PORTS_OF_RAY = (
     *("object-manager-port", "node-manager-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port"),
@@ -33,11 +36,34 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@dataclass
+class Cluster:
+    """A cluster of two workers, begun anew where one that was killed in another test is not replaced in time."""
+
+    begun: ExitStack
+    address: str = ""
+
+    def ready(self) -> str:
+        """Its address, with both workers there."""
+        while not (self.address and self.is_whole()):
+            self.begun.close()
+            self.address = self.begun.enter_context(dask_cluster(WORKERS))
+        return self.address
+
+    def is_whole(self) -> bool:
+        with import_module("distributed").Client(self.address, set_as_default=False) as client:
+            try:
+                client.wait_for_workers(WORKERS, timeout=20)
+            except TimeoutError:
+                return False
+        return True
+
+
 @pytest.fixture(scope="session")
-def cluster(shops: Path) -> Iterator[str]:
-    """The address of a cluster of two workers."""
-    with dask_cluster(2) as address:
-        yield address
+def cluster(shops: Path) -> Iterator[Cluster]:
+    """A cluster of Dask."""
+    with ExitStack() as begun:
+        yield Cluster(begun)
 
 
 @pytest.fixture(scope="session")
@@ -102,10 +128,8 @@ def wide(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str) -> str:
     told = kind
     if kind == DASK:
-        address = request.getfixturevalue("cluster")
-        with import_module("distributed").Client(address, set_as_default=False) as client:
-            client.wait_for_workers(2)  # those that died in another test are being replaced
-        told = f"dask:{address}"
+        pytest.importorskip("distributed", reason="The extra dask is not installed.")
+        told = f"dask:{request.getfixturevalue('cluster').ready()}"
     if kind == RAY:
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
         told = f"ray:{request.getfixturevalue('head')}"
