@@ -28,7 +28,7 @@ def cpu(work: Callable[[], object]) -> float:
 
 def ingestion(root: Path) -> None:
     """Files of transactions with customers, into an empty lake each round."""
-    from benchmark.made import FIRST, transactions
+    from benchmark.made import LAST, transactions
 
     from backfill_assets.revenue.raw_log import TRANSACTIONS
     from backfill_assets.sources import TokenKeys
@@ -39,11 +39,11 @@ def ingestion(root: Path) -> None:
     keys = TokenKeys((b"a key of the bench of sixteen bytes",))
     chance, folder = np.random.default_rng(7), root / "landing" / "transactions"
     folder.mkdir(parents=True)
-    days = [FIRST + timedelta(days=number) for number in range(DAYS)]
+    days = [LAST + timedelta(days=number) for number in range(DAYS)]
     for of in days:
         customers = pl.Series(chance.integers(0, CUSTOMERS, ROWS_A_DAY)).cast(pl.String)
         transactions(of, ROWS_A_DAY, chance).with_columns(customer_id=customers).write_parquet(folder / f"{of}.parquet")
-    now = datetime(FIRST.year + 1, 1, 20, tzinfo=UTC)
+    now = datetime(LAST.year + 1, 1, 20, tzinfo=UTC)
 
     def ours(number: int) -> None:
         TRANSACTIONS.ingest(Records(Lake(str(root / f"lake-{number}"))), root / "landing", days, keys, now)

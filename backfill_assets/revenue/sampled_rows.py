@@ -61,7 +61,7 @@ class Transactions:
         for part in parts:
             amounts = self._behind(part).select(*FACT_KEY, units)
             counted = amounts.group_by(*FACT_KEY, "amount").agg(pl.len()).collect(engine="streaming")
-            self.count += counted["len"].sum()
+            self.count += int(counted["len"].sum())
             self._refunds.append(counted.filter(pl.col("amount") < 0).select(FACT_KEY).unique())
             yield counted
 

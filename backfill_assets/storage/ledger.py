@@ -201,9 +201,10 @@ class _Known:
         if rows.is_empty():
             return {}
         first = rows.row(0)
-        known, found = self._read.get(first, (rows.clear(), dict[str, tuple[Event, ...]]()))
+        nothing: tuple[pl.DataFrame, Histories] = (rows.clear(), {})
+        known, found = self._read.get(first, nothing)
         if not rows.head(known.height).equals(known):
-            known, found = rows.clear(), {}
+            known, found = nothing
         if known.height < rows.height or not found:
             found = _with_more(found, rows.slice(known.height))
             self._read.pop(first, None)

@@ -135,7 +135,7 @@ class Growing:
     @contextmanager
     def lakes(
         self, name: str, sizes: tuple[int, int], what: str, days: int = 0, rows: int = 0
-    ) -> Iterator[list[Mapping[str, str]]]:
+    ) -> Iterator[list[dict[str, str]]]:
         """Two lakes, in each of which there is as much as one of the sizes."""
         made = [environment_of(self.place / f"{name}{number}", max(1, days)) for number in sizes]
         found = [

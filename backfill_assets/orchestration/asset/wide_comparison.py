@@ -22,7 +22,6 @@ from backfill_assets.orchestration.asset.wide import LEAST_DAYS, Share, shares_o
 from backfill_assets.runbook.correctable_table import Columns, CorrectableTable
 from backfill_assets.runbook.sides import Compare, Sides, compared
 from backfill_assets.storage.records import Records
-from backfill_assets.storage.table import Table
 
 LEAST_ROWS = 1_000_000
 """Rows of both sides: fewer are compared before a worker has begun."""
@@ -47,10 +46,14 @@ class ComparingJob:
         records = self.lake.records().knowing(self.known.partitions).staged_over(self.known.overlays)
         columns = Columns(partition=records.partition_of(self.table))
         table = CorrectableTable(self.table, self.keys, self.measures, columns)
-        live: Table = records.table(self.table, self.schema)
-        staged = records.staged(self.table, self.correction, self.schema)
-        sides = (one.snapshot(commit) for one, commit in zip((live, staged), self.commits, strict=True))
-        return Sides(table, self.correction, *sides, self.slots)
+        live, staged = self.commits
+        return Sides(
+            table=table,
+            correction=self.correction,
+            live=records.table(self.table, self.schema).snapshot(live),
+            staged=records.staged(self.table, self.correction, self.schema).snapshot(staged),
+            days=self.slots,
+        )
 
 
 @dataclass(frozen=True, slots=True)
