@@ -35,7 +35,9 @@ def history(events: Sequence[Event]) -> Progress:
     if progress is None or not _begins_with(ordered, known):
         plan = next(event.fact.plan for event in ordered if isinstance(event.fact, facts.Opened))
         progress = fold(plan, ordered)
-    elif len(known) < len(ordered):
+    elif len(known) == len(ordered):
+        return progress
+    else:
         progress = _onwards(progress, ordered[len(known) :])
     _remembered[name] = (ordered, progress)
     for oldest in [*_remembered][:-MOST_REMEMBERED]:

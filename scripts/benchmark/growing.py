@@ -121,8 +121,8 @@ class Growing:
 
     def figure(self, name: str, what: str, sizes: tuple[int, int], few: list[float], many: list[float]) -> Figure:
         """Ten times as much beside its linear share."""
-        told = f"{what.format(f'{sizes[1]:,}')}, beside ten times the {median(few):.2g} s of {sizes[0]:,}"
-        return Figure(name, many, [one * TIMES for one in few], told, LIMIT)
+        words = f"{what.format(f'{sizes[1]:,}')}, beside ten times the {median(few):.2g} s of {sizes[0]:,}"
+        return Figure(name, many, [one * TIMES for one in few], words, LIMIT)
 
     def taken(self, what: str, lake: Mapping[str, str], which: str = "seconds") -> list[float]:
         """Seconds of as many processes as there are rounds."""
@@ -137,25 +137,19 @@ class Growing:
         self, name: str, sizes: tuple[int, int], what: str, days: int = 0, rows: int = 0
     ) -> Iterator[list[dict[str, str]]]:
         """Two lakes, in each of which there is as much as one of the sizes."""
-        made = [environment_of(self.place / f"{name}{number}", max(1, days)) for number in sizes]
-        found = [
-            one | {"BENCH_PLACE": str(self.place / f"{name}{number}")} for one, number in zip(made, sizes, strict=True)
-        ]
-        for one, number in zip(found, sizes, strict=True):
-            Path(one["BENCH_PLACE"]).mkdir()
-            if days:
-                told("benchmark.made", one, str(days), str(rows))
-            told("benchmark.growth", one, "make", what, one["BENCH_PLACE"], str(number))
-        yield found
-        for one in found:
-            rmtree(one["BENCH_PLACE"])
+        few, many = (self.lake(f"{name}{number}", days, rows) for number in sizes)
+        with few as one, many as other:
+            for lake, number in zip((one, other), sizes, strict=True):
+                told("benchmark.growth", lake, "make", what, lake["BENCH_PLACE"], str(number))
+            yield [one, other]
 
     @contextmanager
     def lake(self, name: str, days: int, rows: int) -> Iterator[dict[str, str]]:
-        """A lake of so many days, all of them wrong."""
+        """A lake of so many days, all of them wrong; an empty one where there are none."""
         place = self.place / name
         place.mkdir()
-        one = environment_of(place, days) | {"BENCH_PLACE": str(place)}
-        told("benchmark.made", one, str(days), str(rows))
-        yield one
+        found = environment_of(place, max(1, days)) | {"BENCH_PLACE": str(place)}
+        if days:
+            told("benchmark.made", found, str(days), str(rows))
+        yield found
         rmtree(place)

@@ -17,7 +17,7 @@ import pytest
 from backfill_assets.orchestration.asset.executors import VARIABLE
 from tests.clusters import dask_cluster
 
-WORKERS = 2
+WORKERS, TRIES = 2, 3
 IN_PROCESS, PROCESSES, DASK, RAY = "in-process", "processes:2", "dask", "ray"
 PORTS_OF_RAY = (
     *("object-manager-port", "node-manager-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port"),
@@ -45,9 +45,12 @@ class Cluster:
 
     def ready(self) -> str:
         """Its address, with both workers there."""
-        while not (self.address and self.is_whole()):
+        for _ in range(TRIES):
+            if self.address and self.is_whole():
+                return self.address
             self.begun.close()
             self.address = self.begun.enter_context(dask_cluster(WORKERS))
+        assert self.is_whole(), f"No cluster of {WORKERS} workers came up, {TRIES} times."
         return self.address
 
     def is_whole(self) -> bool:

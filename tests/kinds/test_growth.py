@@ -30,7 +30,7 @@ from backfill_assets.storage.swap import Manifest
 
 NOW = datetime(2026, 1, 23, tzinfo=UTC)
 FEW, TIMES = 40, 8
-# What is constant is hidden by nothing: of what grows with the square of it there are more than this even so.
+# What grows with the square makes 64 times as many calls, what grows in proportion 8 times, and a little for its rest.
 ROOM = 1.6
 
 
@@ -93,14 +93,14 @@ def moved(number: int, _: Path) -> Callable[[], object]:
 
 
 def seen_of_a_file(number: int, _: Path) -> Callable[[], object]:
-    """A file that was made of all days, as many times as there are days."""
+    """A file that was made of all days, after each of some nights."""
     wrong = Wrong(dict.fromkeys(days(number), Side.EARLIER))
     taken = [Taken(NOW + timedelta(days=count), 1, wrong.days) for count in range(FEW)]
     return lambda: seen_in(Carrier.FILE, "index.html", "", taken, wrong)
 
 
 def published_files(number: int, _: Path) -> Callable[[], object]:
-    """As many nights as days, after each of which a file was made of all days, of which one was ever wrong."""
+    """A file that was made of all days, of which one was ever wrong, after each of some nights."""
     wrong = Wrong({days(1)[0]: Side.EARLIER})
     every = tuple(map(str, days(number)))
     published = [Publication("index.html", NOW + timedelta(days=count), {"r": every}, number) for count in range(FEW)]

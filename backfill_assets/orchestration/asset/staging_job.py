@@ -59,6 +59,15 @@ class TablesKnown:
     partitions: Mapping[str, PartitionColumn] = field(default_factory=dict[str, PartitionColumn])
     overlays: Mapping[str, Overlay] = field(default_factory=dict[str, Overlay])
 
+    @classmethod
+    def of(cls, records: Records) -> Self:
+        """What some records know."""
+        return cls(dict(records.partitions), dict(records.overlays))
+
+    def on(self, lake: LakeAddress) -> Records:
+        """The records of a lake that know the same, in this process; raises as :meth:`LakeAddress.records`."""
+        return lake.records().knowing(self.partitions).staged_over(self.overlays)
+
 
 @dataclass(frozen=True, slots=True)
 class StagingJob:
@@ -84,7 +93,7 @@ class StagingJob:
 
     def records(self) -> Records:
         """The lake as the run of the wave reads it."""
-        return self.lake.records().knowing(self.known.partitions).staged_over(self.known.overlays)
+        return self.known.on(self.lake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +159,15 @@ def stage_days(job: StagingJob) -> ShareStaged:
         tried.alone if tried is not None else {},
         next((frame.schema for frame in wave.frames.values()), pl.Schema()),
         wave.partition,
-        f"{socket.gethostname()}, process {os.getpid()}",
+        this_worker(),
         tuple(lines),
         stopwatch.core_seconds,
     )
+
+
+def this_worker() -> str:
+    """How people know this process."""
+    return f"{socket.gethostname()}, process {os.getpid()}"
 
 
 def _spec_of(job: StagingJob) -> ComputeSpec:

@@ -1,10 +1,10 @@
 """A wave computed in shares: the run sends them out, tells what workers logged, and makes one wave of their answers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -37,6 +37,8 @@ from backfill_assets.storage.records import Records
 LEAST_DAYS = 2
 """A share has more than one day, so that the one that is computed alone is compared with itself among others."""
 
+Job = TypeVar("Job")
+Answer = TypeVar("Answer")
 Share = tuple[Slot, ...]
 Answers = dict[Share, ShareStaged | BaseException]
 
@@ -76,6 +78,24 @@ def shares_of(days: Collection[Slot], width: int) -> list[Share]:
     number = max(1, min(width, len(ordered) // LEAST_DAYS))
     ends = [len(ordered) * share // number for share in range(number + 1)]
     return [tuple(ordered[first:last]) for first, last in pairwise(ends)]
+
+
+def answers_of(
+    executor: Executor, work: Callable[[Job], Answer], jobs: Mapping[Share, Job]
+) -> Iterator[tuple[Share, Answer | BaseException]]:
+    """What workers have made of jobs, all of which are sent at once, or what each failed with; in their order."""
+    sent: dict[Share, Future[Answer] | BrokenExecutor] = {}
+    for share, job in jobs.items():
+        try:
+            sent[share] = executor.submit(work, job)
+        except BrokenExecutor as error:
+            sent[share] = error
+    for share, future in sent.items():
+        try:
+            answer = future if isinstance(future, BrokenExecutor) else future.result()
+        except FAULTS as error:
+            answer = error
+        yield share, answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +144,15 @@ class WideWave:
             slots=tuple(sorted(days)),
             pins=dict(self.plan.pins),
             reads=dict(spec.read.reads),
-            known=TablesKnown(dict(self.records.partitions), dict(self.records.overlays)),
+            known=TablesKnown.of(self.records),
         )
 
     def _answered(self, executor: Executor, jobs: Sequence[StagingJob]) -> Answers:
         """What workers have made of jobs, by share: an answer, or what it failed with; their logs go into the run's."""
-        found, sent = Answers(), dict[Share, Future[ShareStaged]]()
-        for job in jobs:
-            try:
-                sent[job.slots] = executor.submit(stage_days, job)
-            except BrokenExecutor as error:
-                found[job.slots] = error
-        for share, future in sent.items():
-            try:
-                answer = found[share] = future.result()
-            except FAULTS as error:
-                found[share] = error
+        found = Answers()
+        for share, answer in answers_of(executor, stage_days, {job.slots: job for job in jobs}):
+            found[share] = answer
+            if isinstance(answer, BaseException):
                 continue
             for line in answer.lines:
                 self.log.log(line.level, "[%s] %s", answer.worker, line.text)

@@ -1,8 +1,6 @@
 """Validation in shares: workers compare days of live with the staged ones, and the run makes one comparison of them."""
 
-import os
-import socket
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,15 +8,14 @@ import dagster as dg
 import polars as pl
 
 from backfill_assets.core.comparison import joined
-from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.reconciliation import Comparison
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.base import counted, fault_told
 from backfill_assets.errors.executing import ExecutorUnreachable
 from backfill_assets.orchestration.asset.executors import Wide, executor_chosen
-from backfill_assets.orchestration.asset.staging_job import LakeAddress, TablesKnown, address_of
+from backfill_assets.orchestration.asset.staging_job import LakeAddress, TablesKnown, address_of, this_worker
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.asset.wide import LEAST_DAYS, Share, shares_of
+from backfill_assets.orchestration.asset.wide import LEAST_DAYS, Share, answers_of, shares_of
 from backfill_assets.runbook.correctable_table import Columns, CorrectableTable
 from backfill_assets.runbook.sides import Compare, Sides, compared
 from backfill_assets.storage.records import Records
@@ -43,7 +40,7 @@ class ComparingJob:
 
     def sides(self) -> Sides:
         """Both sides, as the run that sent the job sees them."""
-        records = self.lake.records().knowing(self.known.partitions).staged_over(self.known.overlays)
+        records = self.known.on(self.lake)
         columns = Columns(partition=records.partition_of(self.table))
         table = CorrectableTable(self.table, self.keys, self.measures, columns)
         live, staged = self.commits
@@ -71,7 +68,7 @@ def compare_days(job: ComparingJob) -> ShareCompared:
         VariableNotSet: when an option of the lake is not in the environment.
         BadInput: as :func:`backfill_assets.core.comparison.compare`.
     """
-    return ShareCompared(compared(job.sides()), f"{socket.gethostname()}, process {os.getpid()}")
+    return ShareCompared(compared(job.sides()), this_worker())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +114,18 @@ class WideComparison:
             measures=sides.table.measures,
             schema=sides.staged.schema,
             commits=(sides.live.commit, sides.staged.commit),
-            known=TablesKnown(dict(self.records.partitions), dict(self.records.overlays)),
+            known=TablesKnown.of(self.records),
         )
 
     def _answered(self, executor: Executor, jobs: list[ComparingJob]) -> dict[Share, Comparison | BaseException]:
         """By share what a worker found, or what it failed with."""
-        sent, found = dict[Share, Future[ShareCompared]](), dict[Share, Comparison | BaseException]()
-        for job in jobs:
-            try:
-                sent[job.slots] = executor.submit(compare_days, job)
-            except BrokenExecutor as error:
-                found[job.slots] = error
-        for share, future in sent.items():
-            try:
-                answer = future.result()
-            except FAULTS as error:
-                found[share] = error
-                continue
-            found[share] = answer.comparison
-            self.log.info("[%s] compared %s to %s.", answer.worker, share[0], share[-1])
+        found: dict[Share, Comparison | BaseException] = {}
+        for share, answer in answers_of(executor, compare_days, {job.slots: job for job in jobs}):
+            if isinstance(answer, ShareCompared):
+                found[share] = answer.comparison
+                self.log.info("[%s] compared %s to %s.", answer.worker, share[0], share[-1])
+            else:
+                found[share] = answer
         return found
 
     def _tell(self, sides: Sides, how: str) -> None:
