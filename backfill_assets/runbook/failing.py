@@ -4,8 +4,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from backfill_assets.core.facts import RunEnded, RunFailed, StepFailed
+from backfill_assets.core.facts import DaysFailed, RunEnded, RunFailed, StepFailed
 from backfill_assets.core.in_flight import Pending
+from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import RunIsPending
 from backfill_assets.core.steps import Step
 from backfill_assets.errors.lake import Unusable
@@ -44,9 +45,23 @@ def ended(one: Pending, reason: str, run: str) -> RunEnded:
     return RunEnded(_step_of(one), one.key, reason, run)
 
 
-def record_end(ctx: StepContext, correction: str, fact: RunFailed | RunEnded) -> None:
+def died(progress: Progress, one: Pending, reason: str, run: str) -> RunEnded | RunFailed | DaysFailed:
+    """A requested run ended without a word of its own, and whoever wanted it is still there.
+
+    It is asked for again as often as the request allows. A wave only once: what killed it may have had nothing to do
+    with its days. When it dies again, and where it is one day, the days count as failed and are tried alone, so that
+    a day that kills its process each time stops no other.
+    """
+    again = progress.runs.is_tried_again(one.item, progress.plan.request.waves.attempts)
+    if one.item.wave is None:
+        return ended(one, reason, run) if again else failed(one, reason, run)
+    is_first = len(one.days) > 1 and not progress.runs.fruitless.get(one.item.name, 0)
+    return ended(one, reason, run) if again and is_first else DaysFailed(dict.fromkeys(sorted(one.days), reason))
+
+
+def record_end(ctx: StepContext, correction: str, one: Pending, fact: RunFailed | RunEnded | DaysFailed) -> None:
     """Write the end of a requested run down once, whoever else sees it."""
-    ctx.record_if(correction, fact, RunIsPending(correction, fact.request))
+    ctx.record_if(correction, fact, RunIsPending(correction, one.key))
 
 
 def _step_of(one: Pending) -> Step:

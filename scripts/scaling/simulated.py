@@ -25,7 +25,7 @@ from backfill_assets.core.requirements import RunIsFree, holds
 from backfill_assets.core.steps import WorkItem
 from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.window import Window
-from backfill_assets.runbook.failing import ended, failed
+from backfill_assets.runbook.failing import died
 from scripts.scaling.cluster import FIRST, ONE_BY_ONE, Cluster, Ran, Replayed, day_of
 
 OPENED = datetime(2026, 1, 23, 6, tzinfo=UTC)
@@ -220,5 +220,4 @@ class _Simulated:
     def lose(self, one: Pending, ran: Ran) -> None:
         """A run ends without a word of its own; whoever drives writes that down, and whether it is tried again."""
         self.ran.append(replace(ran, ends=self.clock, is_lost=True))
-        again = self.progress(ID).runs.is_tried_again(one.item, self.plan.request.waves.attempts)
-        self.write((ended if again else failed)(one, "It was killed.", ""))
+        self.write(died(self.progress(ID), one, "It was killed.", ""))

@@ -179,6 +179,27 @@ def test_a_run_that_dies_every_time_is_not_asked_for_for_ever(daemon):
     assert "It was lost." in decided.reason
 
 
+def test_a_day_whose_run_dies_every_time_stops_no_other_day(daemon):
+    deadly, done = FIRST, []
+    opened(daemon, waves=WavePolicy(max_days=3, at_once=2))
+    while requests := daemon.tick().run_requests:
+        for request in requests:
+            wave = request.run_key.partition("/wave/")[2].rpartition("/")[0]
+            if wave and wave.partition("..")[0] <= deadly <= wave.partition("..")[2]:
+                daemon.instance.report_run_failed(
+                    daemon.instance.get_run_by_id(_queued(daemon, request)), "It is lost."
+                )
+                done.append(wave)
+            else:
+                daemon.launch(request)
+    progress = daemon.progress()
+    whole = f"{FIRST}..{WRONG.days[2]}"
+    assert done == [whole, whole, f"{FIRST}..{FIRST}", f"{FIRST}..{FIRST}"]
+    assert progress.missing == {WRONG.first}
+    assert next_step(progress, NOW) == Stuck(Step.STAGE, progress.staging.reasons_of([WRONG.first]))
+    assert "It is lost." in progress.staging.reasons[WRONG.first]
+
+
 def test_a_requested_run_writes_down_itself_why_its_step_failed(daemon, monkeypatch):
     def broken(ctx, correction):
         raise ZeroDivisionError("by nothing")

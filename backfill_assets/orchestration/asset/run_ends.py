@@ -41,6 +41,6 @@ def recording_failure(definition: TableDefinition) -> dg.HookDefinition:
         ctx = definition.step_context(context.resources.lake, actor_of(run.tags), run.run_id)
         pending = ctx.progress(correction).runs.pending.get(run.tags[tags.REQUEST])
         if pending is not None:
-            record_end(ctx, correction, failed(pending, sentence_of(cause_of(error)), run.run_id))
+            record_end(ctx, correction, pending, failed(pending, sentence_of(cause_of(error)), run.run_id))
 
     return record_failure

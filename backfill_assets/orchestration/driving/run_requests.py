@@ -24,7 +24,7 @@ from backfill_assets.orchestration.instance.runs import (
 )
 from backfill_assets.orchestration.instance.slots import TableSlots
 from backfill_assets.runbook import StepContext
-from backfill_assets.runbook.failing import ended, failed, record_end
+from backfill_assets.runbook.failing import died, ended, failed, record_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def settle(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress) -
     for key, one in pending.items():
         run = runs.get(key)
         if run is None and one.process in gone:
-            record_end(ctx, correction, ended(one, "The process that was to run it is gone.", ""))
+            record_end(ctx, correction, one, ended(one, "The process that was to run it is gone.", ""))
             changed = True
         elif run is None and not one.process:
             unlaunched.append(one)
@@ -82,10 +82,10 @@ def take_over(ctx: StepContext, instance: dg.DagsterInstance, progress: Progress
     for key, one in progress.runs.pending.items():
         run = runs.get(key)
         if run is None and (not one.process or one.process in gone):
-            record_end(ctx, correction, ended(one, "", ""))
+            record_end(ctx, correction, one, ended(one, "", ""))
         elif run is not None and run.status in {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}:
             instance.report_run_canceled(run, f"{ctx.actor} drives correction {correction} now.")
-            record_end(ctx, correction, ended(one, "", run.run_id))
+            record_end(ctx, correction, one, ended(one, "", run.run_id))
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
@@ -122,17 +122,16 @@ def _tell_ended_run(
     """A run that ended without settling its work_item: died, was cancelled, failed in code, or found nothing to do."""
     correction = progress.plan.correction
     if run.status is dg.DagsterRunStatus.SUCCESS:
-        record_end(ctx, correction, ended(one, "", run.run_id))
+        record_end(ctx, correction, one, ended(one, "", run.run_id))
         return
     if run.status is dg.DagsterRunStatus.CANCELED:
         reason = f"Run {run.run_id[:8]} of {one.item.name} was cancelled. What it had done stays."
-        record_end(ctx, correction, failed(one, reason, run.run_id))
+        record_end(ctx, correction, one, failed(one, reason, run.run_id))
         return
     in_code, reasons = reasons_of(instance, run.run_id)
-    again = not in_code and progress.runs.is_tried_again(one.item, progress.plan.request.waves.attempts)
     reason = " ".join(reasons) or f"Run {run.run_id[:8]} ended without a reason."
-    end = ended(one, reason, run.run_id) if again else failed(one, reason, run.run_id)
-    record_end(ctx, correction, end)
+    end = failed(one, reason, run.run_id) if in_code else died(progress, one, reason, run.run_id)
+    record_end(ctx, correction, one, end)
 
 
 def unasked_runs(instance: dg.DagsterInstance, progress: Progress) -> tuple[dg.DagsterRun, ...]:
