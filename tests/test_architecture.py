@@ -28,7 +28,7 @@ OPEN_KINDS = {
 
 
 # Named by Dagster's instance configuration, not by code.
-USED_FROM_OUTSIDE = {"ReusingSqliteEventLogStorage", "ReusingSqliteRunStorage"}
+USED_FROM_OUTSIDE = {"ReusingSqliteEventLogStorage", "ReusingSqliteRunStorage", "CapturingComputeLogManager"}
 WRITING = {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 
 

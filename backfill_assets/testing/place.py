@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
+import yaml
 
 from backfill_assets.core.given import slot_given
 from backfill_assets.core.slots import Slot
@@ -29,12 +30,11 @@ Day = str | date
 """A slot as a value or as text, such as ``2026-01-05`` or ``2026-01-05T01:00Z``."""
 
 NOTICES = "BACKFILL_NOTIFY_"
-# Two processes a run, which only wait for it.
-WITHOUT_COMPUTE_LOGS = """
-compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
-  class: NoOpComputeLogManager
-"""
+# What a step prints is seen by the test already.
+WITHOUT_COMPUTE_LOGS = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
 
 
 class Place:
@@ -159,7 +159,8 @@ def _prepared(storages: str) -> "TemporaryDirectory[str]":
     ours = files("backfill_assets.orchestration.instance")
     parts = ["dagster.yaml", *(["storages.yaml"] if storages == "reusing" else [])]
     text = "\n".join((ours / part).read_text("utf-8") for part in parts)
-    Path(made.name, "dagster.yaml").write_text(text + WITHOUT_COMPUTE_LOGS, encoding="utf-8")
+    told = yaml.safe_load(text) | {"compute_logs": WITHOUT_COMPUTE_LOGS}
+    Path(made.name, "dagster.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
     before = os.environ.get("DAGSTER_HOME")
     os.environ["DAGSTER_HOME"] = made.name
     try:

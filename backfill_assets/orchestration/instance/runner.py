@@ -19,6 +19,7 @@ from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.errors.store import StoreUnreachable
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.jobs import cause_of, sentence_of
+from backfill_assets.orchestration.instance.kept_jobs import with_hook
 from backfill_assets.orchestration.instance.runs import living_in_this
 from backfill_assets.orchestration.instance.slots import key_of, kind_of
 
@@ -163,7 +164,7 @@ class Runner:
         run_id, faults = str(uuid4()), list[BaseException]()
         running, handing = _RUNNING.set(self.definitions), _FAULTS.set(faults)
         try:
-            result = job.with_hooks({hand_over_error}).execute_in_process(
+            result = with_hook(job, hand_over_error).execute_in_process(
                 instance=self.instance,
                 run_id=run_id,
                 tags={tags.PROCESS: living_in_this(run_id), **self.run_tags, **run_tags},
