@@ -5,13 +5,12 @@ swapped in is taken back afterwards, so that the next round finds the table as w
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from benchmark.processes import since_start
+from benchmark.processes import as_users_have_it, since_start
 
 
 @dataclass
@@ -44,8 +43,7 @@ class CutOver(Exception):
 
 def main() -> None:
     """Correct all days of the lake, and say what it took."""
-    # Pandera loads it where the tests have it; whoever corrects something has not.
-    sys.modules["hypothesis"] = cast("Any", None)
+    as_users_have_it()
     from backfill_assets.command_line.session import prepare_home
 
     # As the command begins: with how it collects garbage, and its home.

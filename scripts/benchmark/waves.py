@@ -5,7 +5,7 @@ import sys
 from datetime import date
 
 from benchmark.made import WAVE
-from benchmark.processes import seconds_of
+from benchmark.processes import as_users_have_it, seconds_of
 
 TABLE = "fct_daily_revenue"
 
@@ -28,6 +28,7 @@ def opened() -> str:
 
 def stage(correction: str, number: int) -> None:
     """Stage one wave, by a run of Dagster."""
+    as_users_have_it()
     import dagster as dg
 
     from backfill_assets.command_line.session import prepare_home
