@@ -31,7 +31,7 @@ def told(module: str, environment: Mapping[str, str], *arguments: str) -> dict[s
 
 
 def as_users_have_it() -> None:
-    """Hide what only the tests have installed: Pandera loads Hypothesis where it is, which takes a tenth of a second."""
+    """Hide what only the tests have installed: Pandera loads Hypothesis where it is, for a tenth of a second."""
     sys.modules["hypothesis"] = cast("Any", None)
 
 
