@@ -2,19 +2,22 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill_assets.core.events import Event, fact_of
+from backfill_assets.core.facts import DaysFailed
 from backfill_assets.core.fold import fold
 from backfill_assets.core.next_step import StageWaves, Stuck, TakeSteps, WaitForRuns, next_step
-from backfill_assets.core.plan import Plan, Request
+from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.steps import Outcome, Step, WorkItem
 from backfill_assets.core.waves import WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
+from backfill_assets.runbook.failing import died
 
 NOW = datetime(2026, 1, 23, tzinfo=UTC)
 WINDOW = Window(date(2026, 1, 1), date(2026, 1, 9))
@@ -161,3 +164,50 @@ def test_a_run_that_comes_to_nothing_is_tried_again_so_often(fruitless: int, att
     ]
 
     assert folded(*PREPARED, *told).runs.is_tried_again(wave(1, 3), attempts) is again
+
+
+class Died(NamedTuple):
+    """What was told before the last run died: runs that came to nothing, and days that it has staged itself."""
+
+    last: WorkItem
+    comes_to: str
+    before: int = 0
+    staged: tuple[int, ...] = ()
+    attempts: int = 3
+    carries_state: bool = False
+    is_tried_anew: bool = False
+
+
+DIED: dict[str, Died] = {
+    "a step": Died(STEPS, "RunEnded"),
+    "a step, as often as the request allows": Died(STEPS, "RunFailed", before=2),
+    "a step of a request that allows one try": Died(STEPS, "RunFailed", attempts=1),
+    "a wave is asked for once more as it is": Died(wave(1, 3), "RunEnded"),
+    "a wave again, its days have failed": Died(wave(1, 3), "DaysFailed 1 2 3", before=1),
+    "a wave of a request that allows one try": Died(wave(1, 3), "DaysFailed 1 2 3", attempts=1),
+    "a wave of one day has failed at once": Died(wave(1, 1), "DaysFailed 1"),
+    "a wave of which one day is left": Died(wave(1, 3), "DaysFailed 1", staged=(2, 3)),
+    "a wave of which two are left": Died(wave(1, 3), "RunEnded", staged=(3,)),
+    "a wave of which two are left, again": Died(wave(1, 3), "DaysFailed 1 2", before=1, staged=(3,)),
+    "a person's try begins anew": Died(wave(1, 3), "RunEnded", before=2, is_tried_anew=True),
+    "a wave that carries state": Died(wave(1, 3), "RunEnded", carries_state=True),
+    "a wave that carries state, again": Died(wave(1, 3), "DaysFailed 1 2 3", before=1, carries_state=True),
+}
+
+
+@pytest.mark.parametrize("what", DIED)
+def test_what_a_run_comes_to_that_died_without_a_word(what: str):
+    case = DIED[what]
+    numbers = range(1, case.before + 1)
+    lost = [told for n in numbers for told in (asked(case.last, n), ended(case.last, reason="killed", number=n))]
+    anew = [(Step.OPEN, Outcome.REQUESTED, {})] * case.is_tried_anew
+    staged = {"days": [str(date(2026, 1, day)) for day in case.staged]}
+    own = [(Step.STAGE, Outcome.PROGRESSED, staged)] if case.staged else []
+    of = replace(plan(attempts=case.attempts), inputs=PlannedInputs({}, carries_state=case.carries_state))
+    progress = folded(*PREPARED, *lost, *anew, asked(case.last, case.before + 1), *own, of=of)
+
+    (pending,) = progress.runs.pending.values()
+    found = died(progress, pending, "It was killed.", "a run")
+
+    days = [str(day.day) for day in found.days] if isinstance(found, DaysFailed) else []
+    assert " ".join([type(found).__name__, *days]) == case.comes_to
