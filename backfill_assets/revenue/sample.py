@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import repeat
+from operator import mul
 from typing import Any
 
 import polars as pl
@@ -143,7 +145,7 @@ def in_usd(units: Iterable[int], pair: RatePair) -> list[int]:
     usd, currency = pair.ratio
     twice, double = 2 * usd, 2 * currency
     # Halves upwards, and back by one where it was a tie and has become odd.
-    parts = (divmod(amount * twice + currency, double) for amount in units)
+    parts = map(divmod, [amount * twice + currency for amount in units], repeat(double))
     return [up if rest else up - up % 2 for up, rest in parts]
 
 
@@ -183,11 +185,11 @@ def _derive(counted: pl.DataFrame, pairs: Mapping[Key, RatePair | None]) -> dict
         key, pair = (day, currency, country), pairs[day, currency, country]
         rows[key] = {
             "transactions": sum(counts),
-            "amount": from_units(sum(amount * count for amount, count in zip(amounts, counts, strict=True)), MONEY),
+            "amount": from_units(sum(map(mul, amounts, counts)), MONEY),
             "revenue_usd": None,
         }
         if pair is not None:
-            usd = sum(one * count for one, count in zip(in_usd(amounts, pair), counts, strict=True))
+            usd = sum(map(mul, in_usd(amounts, pair), counts))
             fixed = min(pair.currency_fixed, pair.usd_fixed)
             rows[key] |= {"revenue_usd": from_units(usd, MONEY), "rate_currency": pair.currency}
             rows[key] |= {"rate_usd": pair.usd, "fixing_day": fixed}
