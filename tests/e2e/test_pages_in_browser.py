@@ -109,6 +109,27 @@ def test_a_page_is_readable_everywhere_and_asks_for_nothing(chromium, editions: 
         assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
 
 
+BROKEN_WORDS = """steps => steps.flatMap(step => {
+  const walker = document.createTreeWalker(step, NodeFilter.SHOW_TEXT), broken = []
+  for (let text = walker.nextNode(); text; text = walker.nextNode())
+    for (const word of text.data.matchAll(/[\\p{L}]+/gu)) {
+      const range = document.createRange()
+      range.setStart(text, word.index)
+      range.setEnd(text, word.index + word[0].length)
+      if (new Set([...range.getClientRects()].map(one => one.top)).size > 1) broken.push(word[0])
+    }
+  return broken
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 721, 900, 1024, 1180, 1181, 1200, 1280, 1440])
+def test_no_word_of_a_step_is_broken(chromium, editions: dict[str, Path], width: int):
+    (page,) = (editions["corrected"] / "corrections").glob("*/index.html")
+    with opened(chromium, page, width, "light"):
+        assert chromium.locator(".lanes .step").count() > 9
+        assert chromium.eval_on_selector_all(".lanes .step", BROKEN_WORDS) == []
+
+
 @pytest.mark.parametrize("name", ["dashboard", "pack"])
 def test_the_banner_is_seen_exactly_while_frozen(chromium, editions: dict[str, Path], name: str):
     for state in STATES:
