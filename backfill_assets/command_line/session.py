@@ -16,6 +16,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from backfill_assets.command_line.code_location import load_code_location, refuse_unrunnable, warn_of_checks
+from backfill_assets.command_line.garbage import look_as_before
 from backfill_assets.core.plain import visible
 from backfill_assets.errors.answers import is_of_a_store
 from backfill_assets.errors.base import BackfillAssetsError
@@ -175,7 +176,9 @@ class Session:
     @cached_property
     def definitions(self) -> Any:
         """The definitions of the code location that ``BACKFILL_DEFINITIONS`` names, or of the example's."""
-        return load_code_location(self.named)
+        definitions = load_code_location(self.named)
+        look_as_before()
+        return definitions
 
     @cached_property
     def tables(self) -> Any:

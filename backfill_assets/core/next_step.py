@@ -292,8 +292,9 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
 
 
 def _stage_in_order(progress: Progress) -> NextStep:
-    """The wave that begins with the first missing day: everything after it is computed from it."""
+    """The wave that begins with the first missing day, from which all after it are computed; its last try is alone."""
     policy, first = progress.plan.request.waves, min(progress.missing)
-    if progress.staging.tries.get(first, 0) >= policy.attempts:
+    if (tries := progress.staging.tries.get(first, 0)) >= policy.attempts:
         return Stuck(Step.STAGE, progress.staging.reasons_of([first]))
-    return StageWaves(contiguous(progress.missing, policy.max_days, progress.plan.window.grain)[:1], 1)
+    most = 1 if 0 < tries == policy.attempts - 1 else policy.max_days
+    return StageWaves(contiguous(progress.missing, most, progress.plan.window.grain)[:1], 1)

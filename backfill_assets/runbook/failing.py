@@ -50,13 +50,17 @@ def died(progress: Progress, one: Pending, reason: str, run: str) -> RunEnded | 
 
     It is asked for again as often as the request allows. A wave only once: what killed it may have had nothing to do
     with its days. When it dies again, and where it is one day, the days count as failed and are tried alone, so that
-    a day that kills its process each time stops no other.
+    a day that kills its process each time stops no other. A canary is there to stop all others.
     """
     again = progress.runs.is_tried_again(one.item, progress.plan.request.waves.attempts)
-    if one.item.wave is None:
+    is_canary = progress.plan.request.waves.has_canary and not (progress.staging.staged or progress.staging.tries)
+    if one.item.wave is None or is_canary:
         return ended(one, reason, run) if again else failed(one, reason, run)
     is_first = len(one.days) > 1 and not progress.runs.fruitless.get(one.item.name, 0)
-    return ended(one, reason, run) if again and is_first else DaysFailed(dict.fromkeys(sorted(one.days), reason))
+    if again and is_first:
+        return ended(one, reason, run)
+    told = reason if run[:8] in reason else f"{reason} It was run {run[:8]}."
+    return DaysFailed(dict.fromkeys(sorted(one.days), told))
 
 
 def record_end(ctx: StepContext, correction: str, one: Pending, fact: RunFailed | RunEnded | DaysFailed) -> None:

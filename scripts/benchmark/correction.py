@@ -44,10 +44,10 @@ class CutOver(Exception):
 def main() -> None:
     """Correct all days of the lake, and say what it took."""
     as_users_have_it()
-    from backfill_assets.command_line.session import prepare_home
+    from backfill_assets.command_line.session import Session
 
-    # As the command begins: with how it collects garbage, and its home.
-    prepare_home()
+    # As the command begins.
+    defs = Session().definitions
     import dagster as dg
 
     from backfill_assets import runbook
@@ -59,7 +59,7 @@ def main() -> None:
     from backfill_assets.orchestration.asset.table_definition import tables_in
     from backfill_assets.orchestration.driving.in_process import Driver
     from backfill_assets.orchestration.instance.runner import Runner
-    from backfill_assets.revenue.definitions import LAKE, defs
+    from backfill_assets.revenue.definitions import LAKE
 
     clock = Clock()
     for name in ("verify_source", "validate", "cut_over"):

@@ -193,7 +193,7 @@ NEXT: dict[str, tuple[Progress, NextStep]] = {
     ),
     "state is carried, the first day failed twice": (
         tried(opened(carries_state=True), DAYS[0], times=2),
-        StageWaves((Window(*DAYS[:2]),), 1),
+        StageWaves((Window(DAYS[0], DAYS[0]),), 1),
     ),
     "state is carried, the first day failed too often": (
         tried(opened(carries_state=True), DAYS[0], times=3),

@@ -176,6 +176,7 @@ class Died(NamedTuple):
     attempts: int = 3
     carries_state: bool = False
     is_tried_anew: bool = False
+    order: WaveOrder = WaveOrder.OLDEST
 
 
 DIED: dict[str, Died] = {
@@ -190,6 +191,12 @@ DIED: dict[str, Died] = {
     "a wave of which two are left": Died(wave(1, 3), "RunEnded", staged=(3,)),
     "a wave of which two are left, again": Died(wave(1, 3), "DaysFailed 1 2", before=1, staged=(3,)),
     "a person's try begins anew": Died(wave(1, 3), "RunEnded", before=2, is_tried_anew=True),
+    "a canary": Died(wave(9, 9), "RunEnded", order=WaveOrder.CANARY),
+    "a canary, as often as the request allows": Died(wave(9, 9), "RunFailed", before=2, order=WaveOrder.CANARY),
+    "a wave after its canary": Died(wave(1, 3), "RunEnded", staged=(9,), order=WaveOrder.CANARY),
+    "a wave after its canary, again": Died(
+        wave(1, 3), "DaysFailed 1 2 3", before=1, staged=(9,), order=WaveOrder.CANARY
+    ),
     "a wave that carries state": Died(wave(1, 3), "RunEnded", carries_state=True),
     "a wave that carries state, again": Died(wave(1, 3), "DaysFailed 1 2 3", before=1, carries_state=True),
 }
@@ -203,7 +210,9 @@ def test_what_a_run_comes_to_that_died_without_a_word(what: str):
     anew = [(Step.OPEN, Outcome.REQUESTED, {})] * case.is_tried_anew
     staged = {"days": [str(date(2026, 1, day)) for day in case.staged]}
     own = [(Step.STAGE, Outcome.PROGRESSED, staged)] if case.staged else []
-    of = replace(plan(attempts=case.attempts), inputs=PlannedInputs({}, carries_state=case.carries_state))
+    of = replace(
+        plan(attempts=case.attempts, order=case.order), inputs=PlannedInputs({}, carries_state=case.carries_state)
+    )
     progress = folded(*PREPARED, *lost, *anew, asked(case.last, case.before + 1), *own, of=of)
 
     (pending,) = progress.runs.pending.values()

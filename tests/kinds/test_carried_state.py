@@ -284,7 +284,8 @@ def test_a_failed_slot_stops_the_later_ones_and_a_retry_resumes_there(mistaken: 
     assert "2026-01-10" not in stuck.reason
     assert mistaken.numbers(correction.progress.staging.staged) == [0, 1, 2, 3]
     assert correction.progress.staging.tries == {DAILY.slot(4): 3}
-    assert waves_of(correction) == ["2026-01-05..2026-01-07", "2026-01-08..2026-01-10"] + ["2026-01-09..2026-01-11"] * 2
+    tried = ["2026-01-08..2026-01-10", "2026-01-09..2026-01-11", "2026-01-09..2026-01-09"]
+    assert waves_of(correction) == ["2026-01-05..2026-01-07", *tried]
     BAD.clear()
     correction.through()
     assert mistaken.balances() == RIGHT

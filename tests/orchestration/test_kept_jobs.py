@@ -1,12 +1,14 @@
 """What Dagster makes of a job to run some of its assets in a process is made once, and runs are as they were."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import dagster as dg
 import pytest
 
 from backfill_assets.orchestration.instance.kept_jobs import with_hook
-from backfill_assets.orchestration.instance.runner import Runner
+from backfill_assets.orchestration.instance.runner import Runner, hand_over_error
 
 pytestmark = pytest.mark.dagster
 
@@ -49,7 +51,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     make = dg.JobDefinition.as_ephemeral_job
 
     def counted(self: dg.JobDefinition, **what: object) -> dg.JobDefinition:
-        asked.append(what["asset_selection"])
+        asked.append(tuple(what["asset_selection"]))  # pyright: ignore[reportArgumentType]
         return make(self, **what)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(dg.JobDefinition, "as_ephemeral_job", counted)
@@ -88,14 +90,36 @@ def test_the_error_of_each_run_is_its_own(runner: Runner, monkeypatch: pytest.Mo
     assert "2026-01-04" in errors[3][0]
 
 
-def test_a_job_with_what_else_it_is_asked_for_is_made_anew() -> None:
-    job = with_hook(DEFINITIONS.resolve_implicit_global_asset_job_def(), HOOK)
+def test_a_job_with_what_else_it_is_asked_for_is_made_anew(runner: Runner, made: list[object]) -> None:
+    assert runner.run_unpartitioned([whole.key]).success
+    job = with_hook(DEFINITIONS.resolve_implicit_global_asset_job_def(), hand_over_error)
+    for number in range(2):
+        assert job.execute_in_process(asset_selection=[whole.key], resources={"anything": number}).success
+    assert runner.run_unpartitioned([whole.key]).success
 
-    plain = job.execute_in_process(asset_selection=[whole.key], resources={"anything": 1})
-
-    assert plain.success
+    assert made == [(whole.key,)] * 3
 
 
-@dg.failure_hook
-def HOOK(_context: dg.HookContext) -> None:  # noqa: N802 - a constant
-    pass
+def test_a_release_that_makes_it_by_other_means_runs_as_it_does(
+    runner: Runner, made: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backfill_assets.orchestration.instance.kept_jobs.MAKING", "as_something_else")
+
+    assert runner.run_unpartitioned([whole.key]).success
+    assert runner.run_unpartitioned([whole.key]).success
+    assert len(made) == 2
+
+
+def test_nothing_is_kept_of_a_job_that_nobody_has_any_more() -> None:
+    @dg.asset
+    def brief() -> None:
+        pass
+
+    definitions = dg.Definitions(assets=[brief])
+    job = weakref.ref(definitions.resolve_implicit_global_asset_job_def())
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert Runner(definitions, instance).run_unpartitioned([brief.key]).success
+
+    del definitions, brief
+    gc.collect()
+    assert job() is None

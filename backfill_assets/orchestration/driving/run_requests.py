@@ -130,8 +130,13 @@ def _tell_ended_run(
         return
     in_code, reasons = reasons_of(instance, run.run_id)
     reason = " ".join(reasons) or f"Run {run.run_id[:8]} ended without a reason."
-    end = failed(one, reason, run.run_id) if in_code else died(progress, one, reason, run.run_id)
-    record_end(ctx, correction, one, end)
+    if in_code:
+        record_end(ctx, correction, one, failed(one, reason, run.run_id))
+        return
+    # Read once more: it may have staged some of its days just before.
+    progress = ctx.progress(correction)
+    if left := progress.runs.pending.get(one.key):
+        record_end(ctx, correction, left, died(progress, left, reason, run.run_id))
 
 
 def unasked_runs(instance: dg.DagsterInstance, progress: Progress) -> tuple[dg.DagsterRun, ...]:

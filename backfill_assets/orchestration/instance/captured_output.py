@@ -1,7 +1,7 @@
 """What a step prints, kept for Dagster's pages and shown where it was printed, without a process for each of both.
 
-Dagster's own capture starts four processes a step, two of which are Python; a step of a second notices. The files are
-Dagster's own, below ``home``, so an instance may go from one to the other at any time.
+Dagster's own capture starts four processes for each that runs steps, two of which are Python; a run of a second
+notices. The files are Dagster's own, below ``home``, so an instance may go from one to the other at any time.
 """
 
 import os
@@ -20,6 +20,7 @@ from dagster._serdes import ConfigurableClassData
 # Where Dagster's own keeps them, below the instance's home.
 FOLDER = "storage"
 SHOWN_EVERY_SECONDS = 0.2
+MOST_SECONDS_BEHIND = 10
 A_PIECE = 1 << 16
 
 
@@ -51,54 +52,44 @@ class CapturingComputeLogManager(LocalComputeLogManager):
 @contextmanager
 def _captured(stream: TextIO, path: Path) -> Iterator[None]:
     """Everything that is written to a stream goes to the end of a file, and from there to where the stream went."""
-    with path.open("ab") as kept:
+    with path.open("ab") as kept, ExitStack() as left:
         if (number := _number_of(stream)) is None:
             yield
             return
         stream.flush()
         shown = os.dup(number)
+        left.callback(os.close, shown)
+        left.callback(_Copying(path, kept.tell(), os.dup(number)).end)
         os.dup2(kept.fileno(), number)
-        copying = _Copying(path, kept.tell(), shown)
-        try:
-            copying.start()
-            yield
-        finally:
-            stream.flush()
-            os.dup2(shown, number)
-            copying.end()
-            os.close(shown)
+        left.callback(os.dup2, shown, number)
+        left.callback(stream.flush)
+        yield
 
 
 class _Copying:
-    """A thread that copies what is appended to a file, from a place in it on, to an open file."""
+    """A thread that copies what is appended to a file, from a place in it on, to an open file, which it closes."""
 
     def __init__(self, path: Path, begins: int, to: int) -> None:
         self._path, self._begins, self._to = path, begins, to
         self._ending = Event()
         self._thread = Thread(target=self._copy, name=f"shows {path.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
         self._thread.start()
 
     def end(self) -> None:
-        """Copy what is left, and end."""
+        """Let it copy what is left, and wait for that, but for no reader who has stopped to read."""
         self._ending.set()
-        self._thread.join()
+        self._thread.join(MOST_SECONDS_BEHIND)
 
     def _copy(self) -> None:
         # Nobody may be there any more to whom it could be shown; the file has it.
-        with suppress(OSError), self._path.open("rb", buffering=0) as kept:
+        with suppress(OSError), self._path.open("rb", buffering=0) as kept, os.fdopen(self._to, "wb", 0) as shown:
             kept.seek(self._begins)
             is_last = False
             while not is_last:
                 is_last = self._ending.wait(SHOWN_EVERY_SECONDS)
                 while piece := kept.read(A_PIECE):
-                    self._show(piece)
-
-    def _show(self, piece: bytes) -> None:
-        while piece:
-            piece = piece[os.write(self._to, piece) :]
+                    while piece:
+                        piece = piece[shown.write(piece) or 0 :]
 
 
 def _number_of(stream: TextIO) -> int | None:

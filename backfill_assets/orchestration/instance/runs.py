@@ -26,6 +26,8 @@ UNFINISHED = [
 STEP_PROCESSES = "dagster._core.executor.child_process_executor"
 # How often a test has killed this process; see begin_again.
 _KILLED = [0]
+# The errors by which Dagster tells that the process of a step is gone, was told to end, or no longer answered.
+KILLED, UNHEALTHY = frozenset({"ChildProcessCrashException", "DagsterExecutionInterruptedError"}), "failed health check"
 ENDED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 
 
@@ -38,16 +40,35 @@ def runs_of_requests(instance: dg.DagsterInstance, keys: Collection[str]) -> dic
 
 
 def reasons_of(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, tuple[str, ...]]:
-    """Whether a run that left no word failed in code, and what Dagster says of its end, for a person to read."""
+    """Whether a run that left no word failed in code, and what Dagster says of its end, for a person to read.
+
+    A step whose process is gone has failed in Dagster's words too, and not in code.
+    """
     steps = _events(instance, run_id, dg.DagsterEventType.STEP_FAILURE)
-    said = [_message_of(event.step_failure_data.error) for event in steps if event.step_failure_data.error]
-    if steps:
-        return True, tuple(dict.fromkeys(said))
-    engine = _events(instance, run_id, dg.DagsterEventType.ENGINE_EVENT)
-    errors = [event.engine_event_data.error for event in engine if event.engine_event_data.error]
+    in_code = [error for event in steps if not is_of_process(error := event.step_failure_data.error)]
+    if in_code:
+        return True, tuple(dict.fromkeys(_message_of(error) for error in in_code if error))
+    engine = [event for event in _events(instance, run_id, dg.DagsterEventType.ENGINE_EVENT) if _error_of(event)]
     ends = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
-    told = [*(_message_of(error) for error in errors), *(str(event.message) for event in ends if event.message)]
+    told = [*map(_told_of, engine), *(str(event.message) for event in ends if event.message)]
     return False, tuple(dict.fromkeys(told))
+
+
+def _error_of(event: Any) -> Any:
+    return event.engine_event_data.error
+
+
+def _told_of(event: Any) -> str:
+    """What an event of Dagster's own says: of a process that is gone how it went, else the innermost error."""
+    return str(event.message) if is_of_process(_error_of(event)) and event.message else _message_of(_error_of(event))
+
+
+def is_of_process(error: Any) -> bool:
+    """Whether a step failed because whatever ran it died, was told to end, or no longer answered."""
+    if error is None:
+        return False
+    unhealthy = error.cls_name is None and UNHEALTHY in str(error.message)
+    return unhealthy or error.cls_name in KILLED
 
 
 def _message_of(error: Any) -> str:
