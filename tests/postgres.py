@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server import free_port
+from tests.sockets import free_port
 
 PROGRAMS = Path("/usr/lib/postgresql")
 NOBODY_WAITS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"

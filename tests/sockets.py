@@ -1,12 +1,28 @@
-"""Where processes listen, as the kernel tells it."""
+"""Where processes listen, as the kernel tells it, and where they may."""
 
 import re
+import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from random import SystemRandom
 
 LISTENING = "0A"
 PROCESSES = Path("/proc")
+# Below those that the kernel gives to whoever asks for any: one of them may be another's before a server has begun.
+ASKED_FOR_BY_NAME = range(20_000, 32_000)
+
+
+def free_port() -> int:
+    """A port that nobody listens at now, nor soon by chance."""
+    while True:
+        port = SystemRandom().choice(ASKED_FOR_BY_NAME)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def listened_at(pid: int) -> dict[int, IPv4Address | IPv6Address]:

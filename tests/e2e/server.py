@@ -16,6 +16,7 @@ from typing import Any
 
 from backfill_assets.orchestration.correction.manual_jobs import manual_job_name, manual_op_name
 from tests.instances import configuration
+from tests.sockets import free_port
 
 ROOT = Path(__file__).parents[2]
 UP_WITHIN, GONE_WITHIN, LOOK_EVERY = 180, 30, 0.5
@@ -191,13 +192,6 @@ def wait_until(look: Callable[[], Any], seconds: float, what: str) -> Any:
         time.sleep(LOOK_EVERY)
     message = f"{what} did not come within {seconds} seconds"
     raise AssertionError(message)
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def _accepts(port: int, process: subprocess.Popen[bytes], log: Path) -> bool:

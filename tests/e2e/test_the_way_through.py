@@ -21,8 +21,9 @@ from backfill_assets.revenue.definitions import load_definitions
 from backfill_assets.revenue.pages.rendering import render_reports
 from backfill_assets.testing import TestLake
 from tests.e2e.browser import Analyst, chromium_page
-from tests.e2e.server import console_process, dagster_dev, free_port, wait_until
+from tests.e2e.server import console_process, dagster_dev, wait_until
 from tests.e2e.story import demo_data, environment_at
+from tests.sockets import free_port
 from tests.web.served import Browser
 
 pytestmark = [pytest.mark.dagster, pytest.mark.browser, pytest.mark.timeout(900)]

@@ -1,7 +1,6 @@
 """A folder that every process imports strangers' modules from, and every executor that can be had here."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from backfill_assets.orchestration.asset.executors import VARIABLE
 from tests.clusters import dask_cluster
+from tests.sockets import free_port
 
 WORKERS, TRIES = 2, 3
 IN_PROCESS, PROCESSES, DASK, RAY = "in-process", "processes:2", "dask", "ray"
@@ -108,12 +108,6 @@ def what_raylet_says(sockets: Path) -> str:
     """The last words of a raylet that did not come up."""
     files = [*sockets.glob("session_*/logs/raylet.err"), *sockets.glob("session_*/logs/raylet.out")]
     return " ".join(file.read_text()[-2000:] for file in files)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(params=[IN_PROCESS, PROCESSES, DASK, RAY])

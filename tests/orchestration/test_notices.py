@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,16 +22,11 @@ from backfill_assets.core.steps import NoticeKind
 from backfill_assets.orchestration.instance.delivery import MESSAGE_ID, Post, channels_of
 from backfill_assets.storage.layout import Lake
 from backfill_assets.storage.records import Records
+from tests.sockets import free_port
 
 NOW = datetime(2026, 1, 23, 9, tzinfo=UTC)
 NOTICE = Notice("20260123", "published", "exec-ops", "Revenue is corrected", "# Revenue\n\nThe body, for all.\n")
 PASSWORD = "s3cretpass"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def post(tmp_path: Path) -> Post:

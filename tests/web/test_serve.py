@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from backfill_assets.command_line import app
 from tests.e2e.server import wait_until
 from tests.e2e.test_bad_input import assert_in_three_sentences
-from tests.sockets import listened_at
+from tests.sockets import free_port, listened_at
 from tests.web.served import Browser
 
 
@@ -41,7 +41,7 @@ def test_a_port_that_is_taken_is_told():
 
 
 def test_it_says_where_it_is_and_stops_when_it_is_told(tmp_path: Path):
-    port = _free_port()
+    port = free_port()
     log = tmp_path / "log"
     with log.open("wb") as written:
         command = [
@@ -69,12 +69,6 @@ def _index(url: str):
         return Browser(url).get("/")
     except ConnectionError:
         return None
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def _environment(folder: Path) -> dict[str, str]:
