@@ -222,7 +222,10 @@ def test_a_correction_its_notices_and_pages_come_out_the_same_in_any_decimal_con
         assert hostile == friendly
 
 
-UNLIKE = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{12,64}|20\d\d-\d\d-\d\dT[\d:.+Z]*|\.changes-\w+|\d\d:\d\d")
+UNLIKE = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{12,64}|20\d\d-\d\d-\d\dT[\d:.+Z]*|\.changes-\w+|\d\d:\d\d"
+    r"|[\d.,]+(?= core-seconds)|(?<= core-seconds of )[\d.,]+"
+)
 
 
 def texts(house: House) -> dict[str, str]:
