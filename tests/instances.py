@@ -1,4 +1,4 @@
-"""Dagster instances of tests: the product's own configuration, without capturing what runs print."""
+"""Dagster instances of tests, by the product's own configuration."""
 
 from importlib.resources import files
 from pathlib import Path

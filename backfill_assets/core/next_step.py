@@ -16,7 +16,7 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import WaitForRate, wait_for_rate
 from backfill_assets.core.steps import Ending, Step
-from backfill_assets.core.waves import WaveOrder, plan_waves
+from backfill_assets.core.waves import plan_waves
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.correction import SwappedDaysMoved
 
@@ -262,9 +262,7 @@ def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
     """The waves that may be asked for beside those under way."""
     under_way = progress.runs.waves
     policy = progress.plan.request.waves
-    canary_out = (
-        policy.order is WaveOrder.CANARY and not progress.staging.staged and not progress.staging.tries and under_way
-    )
+    canary_out = policy.has_canary and not progress.staging.has_come_back and under_way
     at_once = width(progress) - len(under_way)
     planned = _stage(progress, progress.runs.days | frozenset(busy))
     if isinstance(planned, StageWaves) and planned.waves and at_once > 0 and not canary_out:
@@ -286,7 +284,7 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
     retried = {day for day in failed if progress.staging.tries[day] < policy.attempts}
     if not fresh and not retried:
         return Stuck(Step.STAGE, progress.staging.reasons_of(missing))
-    waves = plan_waves(fresh, policy, grain, canary_done=bool(progress.staging.staged or progress.staging.tries))
+    waves = plan_waves(fresh, policy, grain, canary_done=progress.staging.has_come_back)
     alone = tuple(Window(day, day, grain) for day in sorted(retried))
     return StageWaves((*waves, *alone) if waves else alone, at_once)
 

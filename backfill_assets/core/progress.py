@@ -59,6 +59,11 @@ class Staging:
     pace: Pace = field(default_factory=Pace)
     spent: Spent = field(default_factory=Spent)
 
+    @property
+    def has_come_back(self) -> bool:
+        """Whether a day is staged or has failed, the canary's first where there is one."""
+        return bool(self.staged or self.tries)
+
     def reasons_of(self, days: Collection[date]) -> str:
         """The reasons of the failed days, each once, with the days that have it."""
         return each_once_told({day: self.reasons.get(day, "no reason recorded") for day in sorted(days)})

@@ -53,7 +53,7 @@ def died(progress: Progress, one: Pending, reason: str, run: str) -> RunEnded | 
     a day that kills its process each time stops no other. A canary is there to stop all others.
     """
     again = progress.runs.is_tried_again(one.item, progress.plan.request.waves.attempts)
-    is_canary = progress.plan.request.waves.has_canary and not (progress.staging.staged or progress.staging.tries)
+    is_canary = progress.plan.request.waves.has_canary and not progress.staging.has_come_back
     if one.item.wave is None or is_canary:
         return ended(one, reason, run) if again else failed(one, reason, run)
     is_first = len(one.days) > 1 and not progress.runs.fruitless.get(one.item.name, 0)

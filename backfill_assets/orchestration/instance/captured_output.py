@@ -82,7 +82,7 @@ class _Copying:
 
     def _copy(self) -> None:
         # Nobody may be there any more to whom it could be shown; the file has it.
-        with suppress(OSError), self._path.open("rb", buffering=0) as kept, os.fdopen(self._to, "wb", 0) as shown:
+        with suppress(OSError), os.fdopen(self._to, "wb", 0) as shown, self._path.open("rb", buffering=0) as kept:
             kept.seek(self._begins)
             is_last = False
             while not is_last:

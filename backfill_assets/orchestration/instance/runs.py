@@ -48,19 +48,16 @@ def reasons_of(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, tuple[s
     in_code = [error for event in steps if not is_of_process(error := event.step_failure_data.error)]
     if in_code:
         return True, tuple(dict.fromkeys(_message_of(error) for error in in_code if error))
-    engine = [event for event in _events(instance, run_id, dg.DagsterEventType.ENGINE_EVENT) if _error_of(event)]
+    engine = _events(instance, run_id, dg.DagsterEventType.ENGINE_EVENT)
     ends = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
-    told = [*map(_told_of, engine), *(str(event.message) for event in ends if event.message)]
+    told = [_told_of(event, error) for event in engine if (error := event.engine_event_data.error)]
+    told += [str(event.message) for event in ends if event.message]
     return False, tuple(dict.fromkeys(told))
 
 
-def _error_of(event: Any) -> Any:
-    return event.engine_event_data.error
-
-
-def _told_of(event: Any) -> str:
+def _told_of(event: Any, error: Any) -> str:
     """What an event of Dagster's own says: of a process that is gone how it went, else the innermost error."""
-    return str(event.message) if is_of_process(_error_of(event)) and event.message else _message_of(_error_of(event))
+    return str(event.message) if is_of_process(error) and event.message else _message_of(error)
 
 
 def is_of_process(error: Any) -> bool:
