@@ -11,6 +11,7 @@ from rich.table import Table
 from backfill_assets.command_line.printing import print_plan, print_stale, took
 from backfill_assets.command_line.session import Answer, Session
 from backfill_assets.core.plan import Plan
+from backfill_assets.core.wave_size import planned_waves
 from backfill_assets.core.waves import Estimate, PastRun, estimate, ordered_waves
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.base import counted, listed
@@ -105,7 +106,7 @@ def waves_of(plan: Plan) -> Estimate:
     """The waves of a plan, laid out in time as it was estimated."""
     policy = plan.request.waves
     past = [PastRun(1, plan.cost.seconds_per_day)] if plan.cost.seconds_per_day else []
-    return estimate(ordered_waves(plan.days, policy, plan.window.grain), policy, past)
+    return estimate(ordered_waves(plan.days, planned_waves(plan), plan.window.grain), policy, past)
 
 
 def waves_json(plan: Plan) -> list[dict[str, Any]]:

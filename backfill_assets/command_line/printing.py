@@ -25,6 +25,7 @@ from backfill_assets.core.nightly_due import WaitForNightly
 from backfill_assets.core.pace import BudgetSpent, Paused
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.sentences import sentence_of, waits_for
+from backfill_assets.core.wave_size import planned_waves
 from backfill_assets.errors.base import counted, days_listed, listed, verb
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def print_plan(console: Console, plan: Plan) -> None:
     table.add_row("approval", str(plan.request.approval))
     for clause in plan.request.expectation.as_lines(plan.window.grain) or ("nothing",):
         table.add_row("expects", clause)
-    table.add_row("waves", f"{counted(plan.request.waves.max_days, noun)} at most, {plan.request.waves.order} first")
+    table.add_row("waves", _waves_told(plan))
     if budget := plan.request.budget:
         told = budget.told(plan.cost.core_seconds, plan.cost.core_hour)
         table.add_row("budget", f"{budget}, of which {told} are expected to be spent")
@@ -95,6 +96,14 @@ def print_plan(console: Console, plan: Plan) -> None:
         table.add_row("not pinned", ", ".join(plan.inputs.unpinned))
     table.add_row("replaces", f"{plan.cost.bytes_staged / 1e6:.1f} MB")
     console.print(table)
+
+
+def _waves_told(plan: Plan) -> str:
+    """How the days are cut into waves, in words."""
+    policy, noun = plan.request.waves, plan.window.grain.value
+    most = counted(planned_waves(plan).usual_days, noun)
+    told = f"{most} at most" if policy.max_days else f"{most} at most, or as many as turn out worth a run"
+    return f"{told}, {policy.order} first"
 
 
 def print_stale(console: Console, stale: Sequence["StaleReader"], *, soft_wrap: bool = True) -> None:

@@ -16,6 +16,7 @@ from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.rate import WaitForRate, wait_for_rate
 from backfill_assets.core.steps import Ending, Step
+from backfill_assets.core.wave_size import waves_now
 from backfill_assets.core.waves import plan_waves
 from backfill_assets.core.window import Window, contiguous
 from backfill_assets.errors.correction import SwappedDaysMoved
@@ -273,7 +274,7 @@ def _waves_not_asked(progress: Progress, busy: Collection[date]) -> NextStep:
 
 
 def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
-    policy, grain = progress.plan.request.waves, progress.plan.window.grain
+    policy, grain = waves_now(progress), progress.plan.window.grain
     missing, at_once = progress.missing - frozenset(taken), width(progress)
     if not missing or (taken and progress.plan.carries_state):
         return StageWaves((), at_once)
@@ -291,8 +292,8 @@ def _stage(progress: Progress, taken: Collection[date] = ()) -> NextStep:
 
 def _stage_in_order(progress: Progress) -> NextStep:
     """The wave that begins with the first missing day, from which all after it are computed; its last try is alone."""
-    policy, first = progress.plan.request.waves, min(progress.missing)
+    policy, first = waves_now(progress), min(progress.missing)
     if (tries := progress.staging.tries.get(first, 0)) >= policy.attempts:
         return Stuck(Step.STAGE, progress.staging.reasons_of([first]))
-    most = 1 if 0 < tries == policy.attempts - 1 else policy.max_days
+    most = 1 if 0 < tries == policy.attempts - 1 else policy.usual_days
     return StageWaves(contiguous(progress.missing, most, progress.plan.window.grain)[:1], 1)

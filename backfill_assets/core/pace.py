@@ -6,6 +6,7 @@ from itertools import accumulate
 
 from backfill_assets.core.facts import Paced
 from backfill_assets.core.progress import Pace, Progress
+from backfill_assets.core.waves import plan_waves
 from backfill_assets.core.window import Window
 
 
@@ -52,6 +53,9 @@ def may_begin(
     budget = next((one.budget for one in members if not one.plan.is_follower), progress.budget)
     if budget is None or not waves:
         return tuple(waves)
+    # None longer than usual, so that what is left pays for one more.
+    usual = progress.plan.request.waves
+    waves = [part for wave in waves for part in plan_waves(wave.days, usual, wave.grain, canary_done=True)]
     price, cost = progress.plan.cost.core_hour, sum(one.staging.spent.core_seconds for one in members)
     under_way = sum(one.cost_of_day * len(one.runs.days) for one in members)
     left = budget.core_seconds(price) - cost - under_way

@@ -43,6 +43,15 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """How long waves took that were measured: seconds on the wall, for so many days, in so many waves."""
+
+    seconds: float = 0.0
+    days: int = 0
+    waves: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Staging:
     """The days in the staged version; those that moved since they were validated; tries and reasons of failed ones.
 
@@ -58,6 +67,7 @@ class Staging:
     extended: bool = False
     pace: Pace = field(default_factory=Pace)
     spent: Spent = field(default_factory=Spent)
+    took: Took = field(default_factory=Took)
 
     @property
     def has_come_back(self) -> bool:
@@ -159,7 +169,7 @@ class Progress:
         """Whether its own budget pays for the next wave of what is missing, however its chain stands."""
         if self.budget is None:
             return True
-        wave = min(len(self.missing), self.plan.request.waves.max_days)
+        wave = min(len(self.missing), self.plan.request.waves.usual_days)
         left = self.budget.core_seconds(self.plan.cost.core_hour) - self.staging.spent.core_seconds
         return self.cost_of_day * wave <= left
 

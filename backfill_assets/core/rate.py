@@ -79,4 +79,4 @@ def _read(source: str, rate: float, reader: Progress, now: datetime) -> Iterable
 
 def _longest(progress: Progress, rate: float) -> timedelta:
     """The longest that a wave can keep a source, by clocks that agree."""
-    return CLOCKS_AGREE + kept_for(progress.plan.request.waves.max_days, rate)
+    return CLOCKS_AGREE + kept_for(progress.plan.request.waves.usual_days, rate)

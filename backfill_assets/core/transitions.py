@@ -8,7 +8,7 @@ from backfill_assets.core import facts
 from backfill_assets.core.carried import and_later, extended
 from backfill_assets.core.events import Event
 from backfill_assets.core.given import is_same_person
-from backfill_assets.core.progress import Approval, Downstream, Gate, Progress, Publication, Spent, Staging
+from backfill_assets.core.progress import Approval, Downstream, Gate, Progress, Publication, Spent, Staging, Took
 from backfill_assets.core.rate import readable_after
 from backfill_assets.core.steps import Ending, NoticeKind, Step
 from backfill_assets.core.window import contiguous
@@ -129,7 +129,11 @@ def after_days_failed(progress: Progress, reasons: Mapping[date, str]) -> Progre
 
 
 def after_spent(progress: Progress, computed: facts.DaysStaged | facts.DaysFailed) -> Progress:
-    """What computing the days has cost; a fact of before, which does not say, counts for none."""
+    """What computing the days has cost and how long it took; a fact of before, which does not say, counts for none."""
+    if isinstance(computed, facts.DaysStaged) and computed.seconds:
+        took = progress.staging.took
+        longer = Took(took.seconds + computed.seconds, took.days + len(computed.days), took.waves + 1)
+        progress = with_parts(progress, staging=replace(progress.staging, took=longer))
     if not computed.core_seconds:
         return progress
     spent = progress.staging.spent

@@ -9,6 +9,8 @@ from statistics import median
 from backfill_assets.core.slots import Grain, Slot
 from backfill_assets.core.window import Window, contiguous
 
+USUAL_DAYS = 15
+
 
 class WaveOrder(StrEnum):
     """Which days go first. ``CANARY`` sends the newest day alone and the rest, oldest first, after it."""
@@ -22,11 +24,12 @@ class WaveOrder(StrEnum):
 class WavePolicy:
     """How the days of a plan are cut into waves.
 
-    ``max_days`` bounds one wave, ``at_once`` the waves in flight, ``attempts`` the tries of one day before a
-    person has to look. ``days_per_minute`` is what the sources can bear, 0 without a limit.
+    ``max_days`` bounds one wave; None leaves it to how long a day takes (:mod:`backfill_assets.core.wave_size`).
+    ``at_once`` bounds the waves in flight, ``attempts`` the tries of one day before a person has to look.
+    ``days_per_minute`` is what the sources can bear, 0 without a limit.
     """
 
-    max_days: int = 15
+    max_days: int | None = None
     at_once: int = 2
     order: WaveOrder = WaveOrder.CANARY
     attempts: int = 3
@@ -36,6 +39,11 @@ class WavePolicy:
     def has_canary(self) -> bool:
         """Whether one day goes alone before all others."""
         return self.order is WaveOrder.CANARY
+
+    @property
+    def usual_days(self) -> int:
+        """The most days in one wave, before it is known how long one takes."""
+        return self.max_days or USUAL_DAYS
 
     def least_seconds(self, days: int) -> float:
         """How long so many days keep the sources, so that they are not asked too quickly; no run waits for that."""
@@ -53,7 +61,7 @@ def ordered_waves(days: Collection[Slot], policy: WavePolicy, grain: Grain = Gra
 def plan_waves(
     days: Collection[Slot], policy: WavePolicy, grain: Grain = Grain.DAY, *, canary_done: bool = False
 ) -> tuple[Window, ...]:
-    """Cut days into waves of consecutive days, none longer than ``policy.max_days``, in the policy's order.
+    """Cut days into waves of consecutive days, none longer than ``policy.usual_days``, in the policy's order.
 
     Every day is in exactly one wave. While the canary has not come back it is the only wave.
     """
@@ -62,7 +70,7 @@ def plan_waves(
     if policy.order is WaveOrder.CANARY and not canary_done:
         newest = max(days)
         return (Window(newest, newest, grain),)
-    waves = contiguous(days, policy.max_days, grain)
+    waves = contiguous(days, policy.usual_days, grain)
     return tuple(reversed(waves) if policy.order is WaveOrder.NEWEST else waves)
 
 
@@ -108,10 +116,9 @@ class Estimate:
 def estimate(waves: Sequence[Window], policy: WavePolicy, past: Sequence[PastRun]) -> Estimate:
     """Lay the waves out on as many runs at once as the policy allows; a canary comes back before the others go.
 
-    The time of a day is the median of the newest runs, so that one run on a busy machine does not decide.
+    The time of a day is that of :func:`seconds_of_day`.
     """
-    seen = [run for run in past if run.days and run.seconds > 0][-MOST_RUNS:]
-    per_day = median(run.seconds / run.days for run in seen) if seen else SECONDS_PER_DAY
+    per_day, runs_seen = seconds_of_day(past)
     busy_until: list[float] = [0.0] * policy.at_once
     laid: list[PlannedWave] = []
     for number, window in enumerate(waves):
@@ -127,8 +134,17 @@ def estimate(waves: Sequence[Window], policy: WavePolicy, past: Sequence[PastRun
         seconds=max(busy_until) if laid else 0.0,
         run_seconds=sum(wave.seconds for wave in laid),
         seconds_per_day=per_day,
-        runs_seen=len(seen),
+        runs_seen=runs_seen,
     )
+
+
+def seconds_of_day(past: Sequence[PastRun]) -> tuple[float, int]:
+    """How long a day takes, and how many runs of the past stand behind it; a guess where there are none.
+
+    It is the median of the newest runs, so that one run on a busy machine does not decide.
+    """
+    seen = [run for run in past if run.days and run.seconds > 0][-MOST_RUNS:]
+    return median(run.seconds / run.days for run in seen) if seen else SECONDS_PER_DAY, len(seen)
 
 
 def in_order(policy: WavePolicy) -> WavePolicy:
@@ -144,4 +160,4 @@ def within_rate(policy: WavePolicy, days_per_minute: float) -> WavePolicy:
     if days_per_minute <= 0:
         return policy
     most = max(1, int(days_per_minute))
-    return replace(policy, max_days=min(policy.max_days, most), at_once=1, days_per_minute=days_per_minute)
+    return replace(policy, max_days=min(policy.usual_days, most), at_once=1, days_per_minute=days_per_minute)

@@ -12,7 +12,8 @@ from backfill_assets.core.exact import is_exact
 from backfill_assets.core.given import A_WATCHER, AN_ID, ID, WATCHER
 from backfill_assets.core.partition_column import slots_in
 from backfill_assets.core.plan import Approval, Plan, Request
-from backfill_assets.core.waves import estimate, in_order, ordered_waves, within_rate
+from backfill_assets.core.wave_size import planned_waves
+from backfill_assets.core.waves import estimate, in_order, ordered_waves, seconds_of_day, within_rate
 from backfill_assets.errors.base import as_words
 from backfill_assets.errors.lake import (
     ColumnsNotLive,
@@ -40,18 +41,18 @@ def estimated(ctx: StepContext, plan: Plan) -> Plan:
     """The plan with waves below what its sources can bear, and its time and cost from the runs of the past."""
     policy = in_order(plan.request.waves) if plan.carries_state else plan.request.waves
     policy = within_rate(policy, min(ctx.table.sources.rates.values(), default=0.0))
-    waves = ordered_waves(plan.days, policy, plan.window.grain)
-    expected = estimate(waves, policy, ctx.records.builds.past_runs(plan.table))
+    past = ctx.records.builds.past_runs(plan.table)
+    per_day, runs_seen = seconds_of_day(past)
+    cost = replace(plan.cost, seconds_per_day=round(per_day, 4), runs_seen=runs_seen)
+    plan = replace(plan, request=replace(plan.request, waves=policy), cost=cost)
+    expected = estimate(ordered_waves(plan.days, planned_waves(plan), plan.window.grain), policy, past)
     return replace(
         plan,
-        request=replace(plan.request, waves=policy),
         inputs=replace(plan.inputs, after=corrected_first(ctx, plan.days), rates=dict(ctx.table.sources.rates)),
         cost=replace(
             plan.cost,
             seconds=round(expected.seconds, 1),
             run_seconds=round(expected.run_seconds, 1),
-            seconds_per_day=round(expected.seconds_per_day, 4),
-            runs_seen=expected.runs_seen,
             core_seconds=round(expected_cost(ctx, plan, expected.run_seconds), 3),
             core_hour=core_hour_of(plan.request.budget),
         ),

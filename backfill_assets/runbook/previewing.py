@@ -16,6 +16,7 @@ from backfill_assets.core.preview import Cost, Effect, Preview, Recomputed
 from backfill_assets.core.slices import Foreseen, Sliced, beside_live, foresee
 from backfill_assets.core.slots import Slot
 from backfill_assets.core.validation import validate_days
+from backfill_assets.core.wave_size import DayTakes, sized
 from backfill_assets.core.waves import PastRun, WavePolicy, estimate, in_order, ordered_waves, within_rate
 from backfill_assets.core.window import Window
 from backfill_assets.errors.previewing import NothingRecomputed, NothingToPreview, SourceBearsFewer, StateNeedsWhole
@@ -238,6 +239,7 @@ def _cost(ctx: StepContext, asked: Asked, computed: _Computed) -> Cost:
     done = len(computed.found) + len(computed.unable)
     policy = asked.policy if ctx.table.sources.carried is None else in_order(asked.policy)
     policy = within_rate(policy, min(ctx.table.sources.rates.values(), default=0.0))
+    policy = sized(policy, len(asked.slots), DayTakes(computed.seconds / max(1, done)))
     waves = ordered_waves(asked.slots, policy, ctx.table.partition.grain)
     expected = estimate(waves, policy, [PastRun(done, computed.seconds)])
     return Cost(round(expected.seconds, 1), round(expected.run_seconds, 1), round(computed.seconds / done, 4))

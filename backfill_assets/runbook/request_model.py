@@ -161,7 +161,7 @@ class WindowFields(_Fields):
 class WaveFields(_Fields):
     """How the days are cut into waves."""
 
-    max_days: Count = 15
+    max_days: Count = _left_out()
     at_once: Count = 2
     order: Order = str(WaveOrder.CANARY)
     attempts: Count = 3

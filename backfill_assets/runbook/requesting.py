@@ -50,7 +50,7 @@ def ask_for_launched(
     if not plan.rates or request in progress.runs.pending:
         return None
     wave = Window.spanning(days, plan.window.grain)
-    fits = len(days) <= plan.request.waves.max_days and len(days) == len(wave)
+    fits = len(days) <= plan.request.waves.usual_days and len(days) == len(wave)
     pending = ask(ctx, progress, WorkItem(wave=wave), process, launched=True) if fits else None
     if pending is None:
         source, rate = min(plan.rates.items(), key=lambda limit: limit[1])

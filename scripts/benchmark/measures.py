@@ -67,12 +67,13 @@ class Bench:
     def corrections(self) -> dict[str, list[Any]]:
         """By what it is: seconds of the floor, and what each correction in turn with it said."""
         days = self.days
-        found: dict[str, list[Any]] = {"floor": [], "ours": [], "sqlmesh": []}
+        found: dict[str, list[Any]] = {"floor": [], "ours": [], "in_waves": [], "sqlmesh": []}
         restate = self._sqlmesh(days[0], days[-1])
         for _ in range(self.rounds):
             command = [sys.executable, "-W", "ignore", "-m", "benchmark.floor", str(self.place)]
             found["floor"].append(timed(command, self.environment))
             found["ours"].append(told("benchmark.correction", self.environment))
+            found["in_waves"].append(told("benchmark.correction", self.environment, "peers"))
             found["sqlmesh"].append(restate())
         return found
 
@@ -93,7 +94,7 @@ class Bench:
 def staging_vs_floor(bench: Bench) -> Figure:
     """Staging by the driver, beside bare Polars."""
     found = bench.corrections
-    ours = [one["ready"] + one["staged"] - one["staging"] for one in found["ours"]]
+    ours = [one["ready"] + one["staged"] - one["staging"] for one in found["in_waves"]]
     limit = 1.2 + 0.35 * bench.waves / median(found["floor"])
     what = f"{bench.scale} staged in {bench.waves} waves through Dagster, beside bare Polars over the same files; both "
     return Figure("staging_vs_floor", ours, found["floor"], f"{what}from the start of the process{bench.scaled}", limit)
@@ -131,17 +132,23 @@ def staging_vs_dagster_per_partition(bench: Bench) -> Figure:
     days, python = bench.days, python_of("dagster")
     (bench.place / "home-of-peer").mkdir(exist_ok=True)
     theirs_environment = bench.environment | {"DAGSTER_HOME": str(bench.place / "home-of-peer")}
-    correction = str(told("benchmark.waves", bench.environment, "open")["correction"])
-    ours, theirs = list[float](), list[float]()
-    for wave in range(bench.waves):
-        stage = [sys.executable, "-W", "ignore", "-m", "benchmark.waves", "stage", correction, str(wave)]
-        ours.append(timed(stage, bench.environment) * bench.waves)
-        of = str(days[wave * WAVE])
+    ours, theirs, runs = list[float](), list[float](), set[int]()
+    for number in range(bench.rounds + 1):
+        ours.append(0.0)
+        waves = told("benchmark.waves", bench.environment, "open")
+        while waves["left"]:
+            stage = [sys.executable, "-W", "ignore", "-m", "benchmark.waves", "next", waves["correction"]]
+            ours[-1] += timed(stage, bench.environment)
+            waves = told("benchmark.waves", bench.environment, "left", waves["correction"])
+        runs.add(waves["runs"])
+        of = str(days[number * WAVE])
         command = [str(python), str(DAGSTERS_PEER), bench.environment["BACKFILL_LAKE"], str(bench.place / "peer"), of]
         theirs.append(timed(command, theirs_environment) * len(days))
+    told_runs = " to ".join(str(number) for number in sorted({min(runs), max(runs)}))
     what = (
-        f"{bench.scale} in {bench.waves} runs, beside dagster-deltalake-polars with a run for each of {len(days)} "
-        f"partitions, a process for each run; {len(theirs)} partitions were run, the rest is reckoned{bench.scaled}"
+        f"{bench.scale} in the {told_runs} runs that the library makes of them, beside dagster-deltalake-polars with "
+        f"a run for each of {len(days)} partitions, one run at a time on both sides and a process for each; "
+        f"{len(theirs)} partitions were run, the rest is reckoned{bench.scaled}"
     )
     return Figure("staging_vs_dagster_per_partition", ours, theirs, what, 1 / 20)
 

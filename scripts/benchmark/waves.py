@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from benchmark.made import WAVE
 from benchmark.processes import as_users_have_it, seconds_of
@@ -14,6 +16,7 @@ def opened() -> str:
     """Open a correction of all days, abandon what was open before, and return its id."""
     from backfill_assets import runbook
     from backfill_assets.core.plan import Request
+    from backfill_assets.core.waves import WavePolicy
     from backfill_assets.core.window import Window
     from backfill_assets.orchestration.asset.table_definition import tables_in
     from backfill_assets.revenue.definitions import LAKE, defs
@@ -23,12 +26,12 @@ def opened() -> str:
         if not progress.is_closed:
             runbook.abandon(ctx, correction, "measured")
     days = sorted(ctx.records.days(TABLE))
-    return runbook.open_correction(ctx, Request(TABLE, Window(days[0], days[-1]), "measured")).correction
+    request = Request(TABLE, Window(days[0], days[-1]), "measured", waves=WavePolicy(at_once=1))
+    return runbook.open_correction(ctx, request).correction
 
 
-def stage(correction: str, number: int) -> None:
-    """Stage one wave, by a run of Dagster."""
-    as_users_have_it()
+def stage(correction: str, days: Sequence[date] = ()) -> None:
+    """Stage some days by a run of Dagster, or those of the wave that is next as the library cuts them."""
     import dagster as dg
 
     from backfill_assets.command_line.session import prepare_home
@@ -36,15 +39,34 @@ def stage(correction: str, number: int) -> None:
     from backfill_assets.orchestration.asset.table_definition import tables_in
     from backfill_assets.orchestration.instance import tags
     from backfill_assets.orchestration.instance.runner import Runner
-    from backfill_assets.revenue.definitions import LAKE, defs
+    from backfill_assets.revenue.definitions import defs
 
     prepare_home()
-    days = waves_of(sorted(LAKE.records().days(TABLE)))[number]
+    days = days or following(correction)
     runner = Runner(defs, dg.DagsterInstance.get())
     window = Window(days[0], days[-1])
     ran = runner.run_days([tables_in(defs)[TABLE].staged_key], window, {tags.CORRECTION: correction})
     if not ran.success:
         raise SystemExit(str(ran.errors))
+
+
+def following(correction: str) -> Sequence[date]:
+    """The days of the wave that is next; none when all are staged."""
+    from backfill_assets.core.wave_size import waves_now
+    from backfill_assets.core.waves import plan_waves
+    from backfill_assets.revenue.definitions import LAKE
+
+    progress = LAKE.records().ledger.progress(correction)
+    found = plan_waves(progress.missing, waves_now(progress), canary_done=progress.staging.has_come_back)
+    return found[0].days if found else ()
+
+
+def left(correction: str) -> dict[str, Any]:
+    """How many days of a correction are not staged, and how many runs have staged the others."""
+    from backfill_assets.revenue.definitions import LAKE
+
+    progress = LAKE.records().ledger.progress(correction)
+    return {"correction": correction, "left": len(progress.missing), "runs": progress.staging.took.waves}
 
 
 def stage_bare(beside: str, days: list[date]) -> None:
@@ -75,7 +97,7 @@ def beside() -> None:
     correction, waves = opened(), waves_of(sorted(LAKE.records().days(TABLE)))
     taken: dict[str, list[float]] = {"through": [], "bare": []}
     for number in (0, *range(len(waves))):
-        taken["through"].append(seconds_of(lambda number=number: stage(correction, number)))
+        taken["through"].append(seconds_of(lambda number=number: stage(correction, waves[number])))
         taken["bare"].append(seconds_of(lambda number=number: stage_bare("bare", waves[number])))
     print(json.dumps({name: seconds[1:] for name, seconds in taken.items()}))
 
@@ -83,8 +105,11 @@ def beside() -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["open"]:
-            print(json.dumps({"correction": opened()}))
-        case ["stage", correction, number]:
-            stage(correction, int(number))
+            print(json.dumps(left(opened())))
+        case ["left", correction]:
+            print(json.dumps(left(correction)))
+        case ["next", correction]:
+            as_users_have_it()
+            stage(correction)
         case _:
             beside()

@@ -21,6 +21,7 @@ class Cluster:
     A day of ``fails`` cannot be computed at so many tries, one of ``slow`` takes so many times longer, and one of
     ``kills`` ends its run so many times without a word. A slot ``dies`` for good at an hour, with the run on it.
     Somebody writes facts down (``told``) at an hour. Whoever drives looks at once, or every ``seconds_a_tick``.
+    ``runs_seen`` runs of before have told how long a day takes.
     """
 
     slots: int = 30
@@ -32,6 +33,7 @@ class Cluster:
     dies: Mapping[int, float] = field(default_factory=dict[int, float])
     told: Sequence[tuple[float, facts.Fact]] = ()
     seconds_a_tick: int = 0
+    runs_seen: int = 0
 
     def hours_of(self, day: int) -> float:
         """How long a slot is busy with a day."""

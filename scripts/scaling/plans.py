@@ -35,7 +35,13 @@ CASES: Mapping[str, Case] = {
     "30 slots, waves of one day": Case(Cluster()),
     "60 slots": Case(Cluster(slots=60), replace(ONE_BY_ONE, at_once=60)),
     "180 slots": Case(Cluster(slots=180), replace(ONE_BY_ONE, at_once=180)),
-    "30 slots, the request's own waves of 15 days, 2 at once": Case(Cluster(), WavePolicy()),
+    "2 at once, as a request has it by default": Case(Cluster(), WavePolicy()),
+    "30 at once, and nothing said of waves": Case(Cluster(), WavePolicy(at_once=30)),
+    "the same without a canary, and runs of before tell": Case(
+        Cluster(runs_seen=3), WavePolicy(at_once=30, order=WaveOrder.OLDEST)
+    ),
+    "the same, and nothing was ever measured": Case(Cluster(), WavePolicy(at_once=30, order=WaveOrder.OLDEST)),
+    "days of 4 minutes, 30 at once": Case(Cluster(hours=4 / 60), WavePolicy(at_once=30)),
     "the pool of 2 in `dagster.yaml`, 30 asked for": Case(Cluster(slots=2)),
     "a canary first": Case(Cluster(), replace(ONE_BY_ONE, order=WaveOrder.CANARY)),
     "waves of 6 days": Case(Cluster(), replace(ONE_BY_ONE, max_days=6)),

@@ -19,7 +19,7 @@ from backfill_assets.core.events import Event
 from backfill_assets.core.fold import after
 from backfill_assets.core.in_flight import Pending
 from backfill_assets.core.next_step import NextStep
-from backfill_assets.core.plan import Plan, PlannedInputs, Request
+from backfill_assets.core.plan import Plan, PlannedCost, PlannedInputs, Request
 from backfill_assets.core.progress import Progress
 from backfill_assets.core.requirements import RunIsFree, holds
 from backfill_assets.core.steps import WorkItem
@@ -40,7 +40,9 @@ def replay(cluster: Cluster, policy: WavePolicy = ONE_BY_ONE, *, asks_ledger: bo
     """
     window = Window(day_of(0), day_of(cluster.days - 1))
     request = Request("table", window, "simulated", correction=ID, waves=policy)
-    plan = Plan(ID, request, OPENED, "simulated", PlannedInputs({"log": 1}))
+    # What runs of before tell of a day, as far as the cluster has had any.
+    cost = PlannedCost(seconds_per_day=cluster.hours * 3_600, runs_seen=cluster.runs_seen)
+    plan = Plan(ID, request, OPENED, "simulated", PlannedInputs({"log": 1}), cost)
     simulated = _Simulated(cluster, plan, asks_ledger)
     for fact in (facts.Opened(plan), *PREPARED):
         simulated.write(fact)
@@ -206,8 +208,11 @@ class _Simulated:
                 wrong[day] = "It fails."
         right = tuple(day for day in ran.wave if day not in wrong)
         self.staged.update(right)
-        for fact in (*((facts.DaysStaged(right),) if right else ()), *((facts.DaysFailed(wrong),) if wrong else ())):
-            self.write(fact)
+        if right:
+            took = 3_600 * sum(self.cluster.hours_of((day - FIRST).days) for day in right)
+            self.write(facts.DaysStaged(right, seconds=took))
+        if wrong:
+            self.write(facts.DaysFailed(wrong))
         if one.key in self.progress(ID).runs.pending:
             raise RuntimeError(f"{one.key} has ended and is pending.")
 

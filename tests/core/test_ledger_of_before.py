@@ -96,7 +96,8 @@ def flat(progress: Progress) -> dict[str, Any]:
     assert told.pop("extended") is False  # of tables that carry state, which there were none
     assert progress.staging.pace == Pace()  # nobody could change it
     assert progress.staging.spent == Spent()  # nobody measured it
-    del told["pace"], told["spent"]
+    # What was measured then stands in the facts, and was not added up.
+    del told["pace"], told["spent"], told["took"]
     told["version"] = told.pop("swap_count")
     told["ending"] = told["ending"] or ""
     told["owes_notice"] = told["owes_notice"] or ""

@@ -17,6 +17,7 @@ from scripts.scaling.cluster import ONE_BY_ONE, Cluster, Replayed, day_of
 from scripts.scaling.simulated import replay
 
 TEN = replace(ONE_BY_ONE, at_once=10)
+LEFT = WavePolicy(at_once=10)
 PAUSE, RESUME = Paced(paused=True), Paced(paused=False)
 
 
@@ -39,6 +40,16 @@ CASES: dict[str, Case] = {
     "a canary goes alone, and costs a round": Case(sixty(), 28, replace(TEN, order=WaveOrder.CANARY)),
     "waves as long as their share": Case(sixty(), 24, replace(TEN, max_days=6)),
     "waves so long that slots stay idle": Case(sixty(), 60, replace(TEN, max_days=15)),
+    "waves left to the planner": Case(sixty(), 28, LEFT),
+    "waves left to the planner, which knows": Case(sixty(runs_seen=1), 24, replace(LEFT, order=WaveOrder.OLDEST)),
+    "waves left to the planner, which knows nothing": Case(sixty(), 60, replace(LEFT, order=WaveOrder.OLDEST)),
+    "waves left to the planner, days of seconds": Case(sixty(hours=4 / 3_600), 28 / 3_600, LEFT),
+    "waves left to the planner, a run of them dies": Case(sixty(kills={30: 1}, hours=4 / 3_600), 52 / 3_600, LEFT),
+    "waves left to the planner, days of no time": Case(sixty(days=1_001, hours=0.1 / 3_600), 10.1 / 3_600, LEFT),
+    # A wave of 100 days dies, so that its days go in waves of 15, of which the one dies again, twice.
+    "waves left to the planner, one of those kills its runs": Case(
+        sixty(days=1_001, kills={30: 3}, hours=0.1 / 3_600), 13.3 / 3_600, LEFT
+    ),
     "fewer at once than slots": Case(sixty(), 48, replace(TEN, at_once=5)),
     "more at once than slots wait in the queue": Case(sixty(), 24, replace(TEN, at_once=30)),
     "a day fails once": Case(sixty(fails={0: 1}), 28),
@@ -169,7 +180,11 @@ def clusters(draw: st.DrawFn) -> Cluster:
 
 MOST = st.just(5)  # A day may fail twice, kill its run once and lose its slot once: then it is staged.
 POLICIES = st.builds(
-    WavePolicy, max_days=st.integers(1, 4), at_once=st.integers(1, 6), order=st.sampled_from(WaveOrder), attempts=MOST
+    WavePolicy,
+    max_days=st.none() | st.integers(1, 4),
+    at_once=st.integers(1, 6),
+    order=st.sampled_from(WaveOrder),
+    attempts=MOST,
 )
 
 

@@ -5,7 +5,7 @@ The next transform is one line.
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -71,6 +71,20 @@ def test_a_day_in_the_middle_of_a_wave_comes_out_the_same_alone_or_is_told_of(na
     assert day == WRONG.days[4]
     assert bool(told) is bool(found)
     assert found in told
+
+
+@pytest.mark.parametrize(("days", "alone"), [(1, [0]), (15, [7]), (16, [4, 12]), (31, [5, 15, 25]), (45, [7, 22, 37])])
+def test_of_a_longer_wave_one_day_is_computed_alone_in_each_stretch_of_usual_length(
+    days: int, alone: list[int], lake: LakeResource
+) -> None:
+    compute, sources, found = TRANSFORMS["the sum until now"]
+    spec = location(DAYS, compute, sources=sources).compute_spec
+    land(lake, "2026-01-05", "2026-02-28")
+    window = [date(2026, 1, 8) + timedelta(days=number) for number in range(days)]
+    wave = spec.wave(lake.records(), window, correction="20260310")
+    told = tried_alone(spec, lake.records(), wave).alone
+    assert [*told] == [window[number] for number in alone]
+    assert all(found in what for day, what in told.items() if day != window[0])
 
 
 @pytest.mark.dagster

@@ -1,7 +1,8 @@
 """Whether a day comes out the same computed alone and together with others: hidden state, chance and clocks show so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ from backfill_assets.core.audited import Audited, Verdict
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
+from backfill_assets.core.waves import USUAL_DAYS
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.declared import Declared
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Wave
@@ -34,13 +36,11 @@ def tried_alone(
 ) -> TriedWave:
     """Compute one day of a wave again, alone: the middle one, which has days before and after it, where there are any.
 
-    One that differs is computed once more, to tell what is not the same twice from what reads other days.
+    Of a wave longer than usual it is one of each stretch that has as many days as a wave usually has. One that differs
+    is computed once more, to tell what is not the same twice from what reads other days.
     """
-    days = sorted(wave.frames)
-    told: dict[Slot, str] = {}
-    if days:
-        day = days[len(days) // 2]
-        told[day] = _tried(spec, records, wave, day, {"pins": pins, "given": given})
+    options = {"pins": pins, "given": given}
+    told = {day: _tried(spec, records, wave, day, options) for day in _in_the_middle(sorted(wave.frames))}
     return TriedWave(**{one.name: getattr(wave, one.name) for one in fields(wave)}, alone=told)
 
 
@@ -64,6 +64,13 @@ def difference(old: pl.DataFrame, new: pl.DataFrame, columns: Declared, by: Part
     moved = [f"{name} by {sums.change:+f}" for name, sums in found.totals.items() if sums.change]
     rows = found.differing + found.only_old + found.only_new
     return f"{rows:,} of {counted(max(old.height, new.height), 'row')}" + (f", {' and '.join(moved)}" if moved else "")
+
+
+def _in_the_middle(days: Sequence[Slot]) -> list[Slot]:
+    """The middle day of each stretch of some days, none of which is longer than a wave usually is."""
+    number = -(-len(days) // USUAL_DAYS)
+    ends = [len(days) * stretch // number for stretch in range(number + 1)] if number else []
+    return [days[(first + last) // 2] for first, last in pairwise(ends)]
 
 
 def _tried(spec: ComputeSpec, records: Records, wave: Wave, day: Slot, options: Mapping[str, Any]) -> str:

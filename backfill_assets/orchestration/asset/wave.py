@@ -21,6 +21,7 @@ from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, M
 from backfill_assets.orchestration.asset.declared import Declared
 from backfill_assets.orchestration.asset.frames import frame_of, validated
 from backfill_assets.orchestration.asset.guard import Guarded
+from backfill_assets.orchestration.asset.halving import without_failing
 from backfill_assets.orchestration.asset.source import SourcesRead
 from backfill_assets.orchestration.asset.stopwatch import Stopwatch
 from backfill_assets.orchestration.asset.transform import Compute, Taken
@@ -178,22 +179,15 @@ class ComputeSpec:
         live: PartitionColumn,
         reasons: dict[Slot, Failure],
     ) -> dict[Slot, pl.DataFrame]:
-        """The days at once, or one by one where that fails; reasons are added of those that fail."""
+        """The days at once, or without those that fail where that fails; reasons are added of these."""
         sound = sorted(set(days) - reasons.keys())
         try:
             return self._days(snapshots, sound, given, live) if sound else {}
         except OF_EVERY_DAY:
             raise
         except FAULTS as error:  # whatever an author's function raises is the day's reason
-            if len(sound) == 1:
-                reasons[sound[0]] = said(error)
-                return {}
-        frames: dict[Slot, pl.DataFrame] = {}
-        for day in sound:
-            try:
-                frames |= self._days(snapshots, [day], given, live)
-            except FAULTS as alone:
-                reasons[day] = said(alone)
+            frames, failed = without_failing(lambda some: self._days(snapshots, some, given, live), sound, error)
+        reasons |= {day: said(why) for day, why in failed.items()}
         return frames
 
     def _in_order(

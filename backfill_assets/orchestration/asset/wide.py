@@ -11,6 +11,7 @@ import polars as pl
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.slots import Slot
+from backfill_assets.core.waves import USUAL_DAYS
 from backfill_assets.errors.base import counted, fault_told
 from backfill_assets.errors.executing import SharesDiffer, WorkerDied
 from backfill_assets.errors.failure import Failure
@@ -122,7 +123,8 @@ class WideWave:
                 width = self.wide.width_of(executor)
                 shares = shares_of(days, min(width, self.definition.limits.most_readers or width))
                 self._tell(len(days), f"in {counted(len(shares), 'share')} on the executor {self.wide.name}")
-                jobs = [whole.share(share, tries_alone=share == shares[len(shares) // 2]) for share in shares]
+                middle = shares[len(shares) // 2]
+                jobs = [whole.share(one, tries_alone=one == middle or len(one) > USUAL_DAYS) for one in shares]
                 answers |= self._answered(executor, jobs)
             if died := [job for job in jobs if isinstance(answers[job.slots], BrokenExecutor)]:
                 self._tell(sum(len(job.slots) for job in died), "once more, because their workers died")

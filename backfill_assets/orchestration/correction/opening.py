@@ -47,7 +47,9 @@ class Sign(StrEnum):
 class WavesConfig(dg.Config):
     """How the days are cut into waves."""
 
-    max_days: int = Field(default=15, description="The most days in one run.")
+    max_days: int | None = Field(
+        default=None, description="The most days in one run; left empty, so many as are worth starting one."
+    )
     at_once: int = Field(default=2, description="The number of runs at the same time.")
     order: Order = Field(default=Order.canary, description="canary (the newest day alone first), oldest or newest.")
     attempts: int = Field(default=3, description="The number of tries of a day before a person has to look.")
@@ -132,11 +134,15 @@ def request_fields(table: str, config: OpenConfig) -> Mapping[str, Any]:
     window = _filled({"first": told.pop("first"), "last": told.pop("last")})
     expect = told.pop("expect")
     expect = _filled({**expect, "estimate": _filled(expect["estimate"])})
-    return {"table": table, "window": window, "expect": expect, **_filled(told)}
+    return {"table": table, "window": window, "expect": expect, **_filled({**told, "waves": _filled(told["waves"])})}
 
 
 def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not False and value not in ("", [], {})}
+    return {name: value for name, value in fields.items() if not _is_empty(value)}
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value is False or value in ("", [], {})
 
 
 def plan_metadata(plan: Plan) -> Shown:
