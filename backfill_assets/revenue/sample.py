@@ -30,7 +30,7 @@ from backfill_assets.corrections import Plan, Window
 from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.conversions import conversion_of
-from backfill_assets.revenue.sampled_rows import Key, Transactions, all_rows, key_of, staged_rows
+from backfill_assets.revenue.sampled_rows import Transactions, all_rows, key_of, staged_rows
 from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
 from backfill_assets.sources import WHOLE_DAY, raw_manifest
 
@@ -38,11 +38,24 @@ MONEY = 4
 """Decimals of amounts and of USD, which are added up in units of the last one."""
 MOST_LINES = 300_000
 CELLS = ("transactions", "amount", "rate_currency", "rate_usd", "fixing_day", "revenue_usd")
-CELLS_SCHEMA: dict[str, Any] = dict.fromkeys(["day", *FACT_KEY[1:], "column", "expected", "actual"], pl.String) | {
-    "day": pl.Date
+RATE = pl.Decimal(18, 8)
+DERIVED: dict[str, Any] = {
+    "day": pl.Date,
+    "currency": pl.String,
+    "country": pl.String,
+    "transactions": pl.Int64,
+    "amount": pl.Decimal(38, MONEY),
+    "rate_currency": RATE,
+    "rate_usd": RATE,
+    "fixing_day": pl.Date,
+    "revenue_usd": pl.Decimal(38, MONEY),
 }
 
+STAGED = "_staged"
+
 Fixings = Mapping[tuple[str, date], Decimal | None]
+OfDay = tuple[date, str]
+"""A day and a currency."""
 
 
 @dataclass(frozen=True)
@@ -70,27 +83,25 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     """
     plan, records = evidence.plan, evidence.records
     raw = records.snapshot(raw_log.RAW, plan.pins[raw_log.RAW]).scan(plan.days).select(*_RAW_COLUMNS)
-    staged = {key_of(row): row for row in evidence.staged.collect().iter_rows(named=True)}
+    staged = evidence.staged.collect()
     effective = _effective(raw, raw_log.TRANSACTIONS.arrivals(records, plan.pins[raw_log.RAW]))
-    lines = sum(row["transactions"] or 0 for row in staged.values())
+    lines = int(staged["transactions"].sum())
     population = all_rows(effective, staged) if lines <= MOST_LINES else staged_rows(staged)
     drawn = proof_sample(
         population, FACT_KEY, strata=["currency"], seed=plan.correction, lines="lines", most=MOST_LINES
     )
     fixings = fixings_at_opening(records, plan)
     fixed_on = days_fixed(fixings)
-    pairs = {key: rate_pair(fixings, key[1], key[0], fixed_on) for key in map(key_of, drawn.rows.iter_rows(named=True))}
-    rows: dict[Key, dict[str, Any]] = {}
+    of_days = drawn.rows.select("day", "currency").unique().iter_rows()
+    pairs = {(day, currency): rate_pair(fixings, currency, day, fixed_on) for day, currency in of_days}
     transactions = Transactions(effective, drawn.rows)
-    for counted in transactions.in_parts():
-        rows |= _derive(counted, pairs)
-    cells = {key: _cells(staged.get(key), rows.get(key)) for key in pairs}
+    parts = [_derive(counted, pairs) for counted in transactions.in_parts()]
+    compared = _compared(drawn.rows.select(FACT_KEY), pl.concat(parts or [_derived([])]), staged)
     chosen, behind = transactions.to_list(plan)
-    sample = Sample(
-        plan.correction, population.height, len(pairs), transactions.count, _listed(behind, chosen, pairs, cells)
-    )
+    listed = _listed(behind, chosen.select(FACT_KEY).join(compared, on=FACT_KEY, how="left"), pairs)
+    sample = Sample(plan.correction, population.height, drawn.rows.height, transactions.count, listed)
     number = Samples(records.lake).keep(sample)
-    return [_check(cells, sample, number, drawn.power)]
+    return [_check(compared, sample, number, drawn.power)]
 
 
 def fixings_at_opening(records: Records, plan: Plan) -> Fixings:
@@ -178,22 +189,34 @@ def _effective(raw: pl.LazyFrame, manifest: pl.DataFrame) -> pl.LazyFrame:
     return pl.concat([raw.filter(~repeated), last.drop("since")])
 
 
-def _derive(counted: pl.DataFrame, pairs: Mapping[Key, RatePair | None]) -> dict[Key, dict[str, Any]]:
+def _derive(counted: pl.DataFrame, pairs: Mapping[OfDay, RatePair | None]) -> pl.DataFrame:
     """The derived row of each key. Equal amounts of a key are computed once, as often as they are counted."""
-    rows: dict[Key, dict[str, Any]] = {}
+    rows: list[tuple[Any, ...]] = []
     for day, currency, country, amounts, counts in counted.group_by(FACT_KEY).agg("amount", "len").iter_rows():
-        key, pair = (day, currency, country), pairs[day, currency, country]
-        rows[key] = {
-            "transactions": sum(counts),
-            "amount": from_units(sum(map(mul, amounts, counts)), MONEY),
-            "revenue_usd": None,
-        }
+        native, pair = from_units(sum(map(mul, amounts, counts)), MONEY), pairs[day, currency]
+        told: tuple[Any, ...] = (None, None, None, None)
         if pair is not None:
             usd = sum(map(mul, in_usd(amounts, pair), counts))
             fixed = min(pair.currency_fixed, pair.usd_fixed)
-            rows[key] |= {"revenue_usd": from_units(usd, MONEY), "rate_currency": pair.currency}
-            rows[key] |= {"rate_usd": pair.usd, "fixing_day": fixed}
-    return rows
+            told = (pair.currency, pair.usd, fixed, from_units(usd, MONEY))
+        rows.append((day, currency, country, sum(counts), native, *told))
+    return _derived(rows)
+
+
+def _derived(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(DERIVED)
+    return pl.DataFrame(dict(zip(DERIVED, map(list, columns), strict=True)), schema=DERIVED)
+
+
+def _compared(keys: pl.DataFrame, derived: pl.DataFrame, staged: pl.DataFrame) -> pl.DataFrame:
+    """Every cell of some keys as text: as it was derived, and as it is staged (``…_staged``); null where there is none.
+
+    Numbers are told with the same decimals on both sides.
+    """
+    told = [pl.col(name).cast(pl.String) for name in CELLS]
+    right, left = derived.select(*FACT_KEY, *told), staged.select(*FACT_KEY, *told).unique(FACT_KEY, keep="last")
+    found = keys.join(right, on=FACT_KEY, how="left", maintain_order="left")
+    return found.join(left, on=FACT_KEY, how="left", suffix=STAGED, maintain_order="left")
 
 
 def _units(column: str) -> pl.Expr:
@@ -201,27 +224,18 @@ def _units(column: str) -> pl.Expr:
     return pl.col(column).to_physical().cast(pl.Int64)
 
 
-def _cells(staged: Mapping[str, Any] | None, derived: Mapping[str, Any] | None) -> tuple[Cell, ...]:
-    return tuple(Cell(name, _text((staged or {}).get(name)), _text((derived or {}).get(name))) for name in CELLS)
-
-
 def _listed(
-    behind: pl.DataFrame,
-    keys: pl.DataFrame,
-    pairs: Mapping[Key, RatePair | None],
-    cells: Mapping[Key, tuple[Cell, ...]],
+    behind: pl.DataFrame, compared: pl.DataFrame, pairs: Mapping[OfDay, RatePair | None]
 ) -> tuple[SampledRow, ...]:
-    wanted = behind.join(keys.select(FACT_KEY), on=FACT_KEY, how="semi").sort("occurred_at", "transaction_id")
+    wanted = behind.join(compared.select(FACT_KEY), on=FACT_KEY, how="semi").sort("occurred_at", "transaction_id")
     lines = wanted.partition_by(FACT_KEY, as_dict=True)
-    drawn: Iterable[Key] = map(key_of, keys.iter_rows(named=True))
-    return tuple(
-        SampledRow(
-            dict(zip(FACT_KEY, map(str, key), strict=True)),
-            cells[key],
-            tuple(_lines(lines[key], pairs[key])) if key in lines else (),
-        )
-        for key in drawn
-    )
+    listed: list[SampledRow] = []
+    for row in compared.iter_rows(named=True):
+        key = key_of(row)
+        cells = tuple(Cell(name, row[name + STAGED], row[name]) for name in CELLS)
+        told = tuple(_lines(lines[key], pairs[key[:2]])) if key in lines else ()
+        listed.append(SampledRow(dict(zip(FACT_KEY, map(str, key), strict=True)), cells, told))
+    return tuple(listed)
 
 
 def _lines(rows: pl.DataFrame, pair: RatePair | None) -> list[dict[str, str]]:
@@ -243,10 +257,11 @@ def _lines(rows: pl.DataFrame, pair: RatePair | None) -> list[dict[str, str]]:
     ).to_dicts()
 
 
-def _check(cells: Mapping[Key, tuple[Cell, ...]], sample: Sample, number: int, power: float) -> Check:
-    rows = [(*key, cell.column, cell.derived, cell.staged) for key, of_row in cells.items() for cell in of_row]
-    frame = pl.DataFrame(rows, schema=CELLS_SCHEMA, orient="row")
-    found = sample_rederived(frame.lazy(), nothing_to_sample=not sample.population)
+def _check(compared: pl.DataFrame, sample: Sample, number: int, power: float) -> Check:
+    cells = [
+        compared.select(*FACT_KEY, pl.lit(name).alias("column"), expected=name, actual=name + STAGED) for name in CELLS
+    ]
+    found = sample_rederived(pl.concat(cells).lazy(), nothing_to_sample=not sample.population)
     listed = {"rows": len(sample.rows), "rows_derived": sample.derived, "rows_in_all": sample.population}
     detail = {**found.detail, **listed, "transactions_derived": sample.lines_derived, "sample": number}
     detail["power"] = _per_cent(power)
@@ -262,9 +277,3 @@ def _check(cells: Mapping[Key, tuple[Cell, ...]], sample: Sample, number: int, p
 def _per_cent(power: float) -> str:
     """A probability in per cent, to one decimal that it reaches."""
     return f"{math.floor(power * 1000) / 10:.1f}"
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)

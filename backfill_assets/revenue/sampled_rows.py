@@ -25,21 +25,18 @@ def key_of(row: Mapping[str, Any]) -> Key:
     return (row["day"], row["currency"], row["country"])
 
 
-def all_rows(raw: pl.LazyFrame, staged: Mapping[Key, Any]) -> pl.DataFrame:
+def all_rows(raw: pl.LazyFrame, staged: pl.DataFrame) -> pl.DataFrame:
     """Every key of the raw rows that count or of the staged version, with how many rows are behind it."""
     from_raw = raw.group_by(FACT_KEY).agg(lines=pl.len().cast(pl.Int64))
-    there = pl.DataFrame(
-        list(staged), schema=dict(zip(FACT_KEY, (pl.Date, pl.String, pl.String), strict=True)), orient="row"
-    )
+    there = staged.select(FACT_KEY).unique()
     both = from_raw.collect(engine="streaming").join(there, on=FACT_KEY, how="full", coalesce=True)
     return both.with_columns(pl.col("lines").fill_null(0)).sort(FACT_KEY)
 
 
-def staged_rows(staged: Mapping[Key, Mapping[str, Any]]) -> pl.DataFrame:
+def staged_rows(staged: pl.DataFrame) -> pl.DataFrame:
     """Every key of the staged version, with the number of rows that it says are behind it."""
-    rows = [(*key, row["transactions"] or 0) for key, row in staged.items()]
-    schema = {"day": pl.Date, "currency": pl.String, "country": pl.String, "lines": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row").sort(FACT_KEY)
+    lines = pl.col("transactions").fill_null(0).cast(pl.Int64)
+    return staged.select(*FACT_KEY, lines=lines).unique(FACT_KEY, keep="last").sort(FACT_KEY)
 
 
 @dataclass

@@ -55,15 +55,16 @@ def histories(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[tuple[date, str], str
     )
 
 
-def derived(raw: pl.DataFrame, table: dict[tuple[date, str], str]) -> dict[sample.Key, dict[str, object]]:
+def derived(raw: pl.DataFrame, table: dict[tuple[date, str], str]) -> dict[tuple[object, ...], dict[str, object]]:
     known = {(currency, day): Decimal(rate).quantize(Decimal("1.00000000")) for (day, currency), rate in table.items()}
     arrivals = MANIFEST.to_frame().select("day", "arrival", "declared")
     arrivals = pl.concat([arrivals, raw.select("day", "arrival").unique()], how="diagonal")
     effective = sample._effective(raw.lazy(), arrivals)
-    keys = raw.select(FACT_KEY).unique()
-    pairs = {key: sample.rate_pair(known, key[1], key[0]) for key in keys.iter_rows()}
+    of_days = raw.select("day", "currency").unique().iter_rows()
+    pairs = {(day, currency): sample.rate_pair(known, currency, day) for day, currency in of_days}
     counted = effective.select(*FACT_KEY, sample._units("amount")).group_by(*FACT_KEY, "amount").agg(pl.len())
-    return sample._derive(counted.collect(), pairs)
+    rows = sample._derive(counted.collect(), pairs).to_dicts()
+    return {tuple(row[name] for name in FACT_KEY): {name: row[name] for name in sample.CELLS} for row in rows}
 
 
 @given(histories())

@@ -1,6 +1,8 @@
 """Where more transactions are behind a plan than are all derived, a drawn part of the staged rows still tells."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -9,6 +11,7 @@ from backfill_assets.checks import Check, Clause, Evidence, Samples
 from backfill_assets.core.plan import Plan, PlannedInputs, Request
 from backfill_assets.core.window import Window
 from backfill_assets.revenue import fixing_log, raw_log, sample, sampled_rows
+from backfill_assets.revenue.conversions import CONVERSIONS
 from backfill_assets.revenue.fixings import fixings_known, rates_in_force
 from backfill_assets.revenue.pipeline import prove_control_totals
 from backfill_assets.revenue.transforms import daily_revenue
@@ -22,22 +25,29 @@ COUNTRIES = [f"{first}{second}" for first in "ABCD" for second in "ABCD"]
 LAST_DIGIT = pl.lit("0.0001").cast(pl.Decimal(38, 4))
 
 
+Made = tuple[Records, Plan, pl.DataFrame]
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Records, Plan, pl.DataFrame]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Ninety days of two currencies and sixteen countries, and what is right of them."""
-    root = tmp_path_factory.mktemp("many")
+    return made_of(tmp_path_factory.mktemp("many"), DAYS, COUNTRIES, ("EUR", "GBP"))
+
+
+def made_of(root: Path, days: Sequence[date], countries: Sequence[str], currencies: Sequence[str]) -> Made:
+    """A row of each day, country and currency."""
     records = Records(Lake(str(root / "lake")))
     (root / "landing/fx").mkdir(parents=True)
-    lines = [f"{day},1.{1000 + number % 90},0.{8000 + number % 70}," for number, day in enumerate(DAYS)]
+    lines = [f"{day},1.{1000 + number % 90},0.{8000 + number % 70}," for number, day in enumerate(days)]
     (root / "landing/fx/eurofxref-hist.csv").write_text("\n".join(["Date,USD,GBP,", *reversed(lines), ""]))
     fixing_log.ingest_fixings(records, root / "landing", AT)
-    for day in DAYS:
-        drop_parquet(root / "landing", day, [sold(day, place, of) for place in COUNTRIES for of in ("EUR", "GBP")])
-    raw_log.TRANSACTIONS.ingest(records, root / "landing", DAYS, KEY, AT)
-    rates = rates_in_force(fixings_known(records.snapshot("raw_fixings").scan().collect()), DAYS)
+    for day in days:
+        drop_parquet(root / "landing", day, [sold(day, place, of) for place in countries for of in currencies])
+    raw_log.TRANSACTIONS.ingest(records, root / "landing", days, KEY, AT)
+    rates = rates_in_force(fixings_known(records.snapshot("raw_fixings").scan().collect()), days)
     right = daily_revenue(records.snapshot(raw_log.RAW).scan(), rates.lazy()).sort("day", "currency", "country")
     pins = {raw_log.RAW: records.snapshot(raw_log.RAW).commit}
-    request = Request("fct_daily_revenue", Window(DAYS[0], DAYS[-1]), "wrong")
+    request = Request("fct_daily_revenue", Window(days[0], days[-1]), "wrong")
     return records, Plan("a", request, AT, "ada", PlannedInputs(pins)), right
 
 
@@ -46,7 +56,7 @@ def sold(day: date, country: str, currency: str) -> dict[str, object]:
     return transaction(f"{day}{country}{currency}", day, country=country, currency=currency, amount=amount)
 
 
-def proven(made: tuple[Records, Plan, pl.DataFrame], staged: pl.DataFrame) -> Check:
+def proven(made: Made, staged: pl.DataFrame) -> Check:
     records, plan, right = made
     (check,) = sample.prove_sample(Evidence(plan, records, staged.lazy(), right.lazy(), plan.days))
     return check
@@ -102,6 +112,13 @@ def test_a_row_that_nothing_stands_behind_is_among_those_drawn(made):
     strange = right.filter(pl.col("country") == "AA").with_columns(country=pl.lit("ZZ"))
     check = proven(made, pl.concat([right, strange]))
     assert not check.passed
+
+
+def test_currencies_that_the_euro_replaced_come_out_the_same(tmp_path: Path):
+    converted = made_of(tmp_path, DAYS[:2], COUNTRIES[:1], [one.currency for one in CONVERSIONS])
+    check = proven(converted, converted[2])
+    assert {*converted[2]["currency"]} == {one.currency for one in CONVERSIONS}
+    assert check.passed, check.detail["examples"]
 
 
 def test_read_in_parts_everything_is_the_same(made, monkeypatch: pytest.MonkeyPatch):

@@ -22,7 +22,7 @@ ABOUT: dict[Clause, str] = {
     Clause.CONTROL_TOTALS: "Staged counts and amounts equal what the source stated.",
     Clause.CLOSER_TO_LEDGER: "Staged is closer to the external ledger than live.",
     Clause.SAMPLE_REDERIVED: "A sample of rows, derived again from the source, comes out the same.",
-    Clause.SAME_ALONE: "A day of each wave, and of each fifteen of a long one, computed alone as well comes out the same.",
+    Clause.SAME_ALONE: "A day of each wave (one in fifteen), computed alone as well, comes out the same.",
 }
 
 OWN = "A check of the table's own, asked of what is staged."
