@@ -77,6 +77,10 @@ class InBucket:
     def __str__(self) -> str:
         return f"s3://{BUCKET}/{self.key}"
 
+    def at(self, uri: str) -> "InBucket":
+        """What an address in the same bucket leads to."""
+        return InBucket(self.address, uri.removeprefix(f"s3://{BUCKET}/"))
+
     @property
     def name(self) -> str:
         return self.key.rpartition("/")[2]

@@ -8,10 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
 
+import dagster as dg
 import polars as pl
 
+from backfill_assets import LakeResource
 from backfill_assets.orchestration.asset.staging_job import StagingJob, TablesKnown, address_of, reference_of
 from backfill_assets.testing import TestCorrection, TestLake
+from tests.stores import InBucket
 
 FIRST = date(2026, 1, 5)
 NOW = "2026-01-20T06:00:00+00:00"
@@ -132,9 +135,12 @@ class Shop:
 
     def staged_files(self, correction: str) -> tuple[set[str], set[str]]:
         """The data files of a staged version: those that are there, and those that its newest commit names."""
-        folder = Path(self.lake.records.lake.staged_uri(TABLE, correction))
-        there = {str(file.relative_to(folder)) for file in folder.glob("day=*/*.parquet")}
-        snapshot = self.lake.records.staged(TABLE, correction).snapshot() if (folder / "_delta_log").exists() else None
+        uri = self.lake.records.lake.staged_uri(TABLE, correction)
+        folder = self.lake.bucket.at(uri) if isinstance(self.lake, LakeInBucket) else Path(uri)
+        there = {str(file).removeprefix(f"{folder}/") for file in folder.rglob("*.parquet")}
+        there = {path for path in there if path.startswith("day=")}
+        has_log = (folder / "_delta_log").exists()
+        snapshot = self.lake.records.staged(TABLE, correction).snapshot() if has_log else None
         named = {file.path for of in snapshot.files.values() for file in of} if snapshot else set[str]()
         return there, named
 
@@ -152,6 +158,22 @@ class Shop:
         return [entry.user_message for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
 
 
+class LakeInBucket(TestLake):
+    """A lake whose tables lie in a bucket; what else is kept is in a folder."""
+
+    def __init__(self, folder: Path, bucket: InBucket, definitions: dg.Definitions, now: str) -> None:
+        self.bucket = bucket
+        super().__init__(folder, definitions, now=now)
+
+    @property
+    def lake(self) -> LakeResource:
+        return LakeResource(root=str(self.bucket))
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**super()._environment, "BACKFILL_LAKE": str(self.bucket)}
+
+
 def new_shop(
     folder: Path,
     root: Path,
@@ -160,6 +182,7 @@ def new_shop(
     executor: str = "",
     metadata: str = "{}",
     asked: Collection[str] = (),
+    bucket: InBucket | None = None,
 ) -> Shop:
     """A module below a folder that is imported from, with what it is asked from its import on, and its lake."""
     name = f"shop_{uuid.uuid4().hex}"
@@ -170,7 +193,7 @@ def new_shop(
         (folder / "asked" / name / one).touch()
     importlib.invalidate_caches()
     module = importlib.import_module(name)
-    lake = TestLake(root, module.defs, now=NOW)
+    lake = LakeInBucket(root, bucket, module.defs, NOW) if bucket else TestLake(root, module.defs, now=NOW)
     lake.write("orders_log", rows)
     lake.publish(FIRST, FIRST + timedelta(days=7))
     lake.plant(FIRST, FIRST + timedelta(days=7), lambda found: found.with_columns(pl.col("revenue") * 2))
