@@ -24,8 +24,8 @@ class Budget:
     unit: str
 
     def __str__(self) -> str:
-        """As a request spells it."""
-        return f"{self.amount:f} {self.unit}"
+        """As people read it, and as a request may spell it."""
+        return f"{self.amount:f} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
 
     @property
     def is_money(self) -> bool:
@@ -46,8 +46,8 @@ class Budget:
         return f"{amount:.4f} {self.unit}" if amount < 1 else f"{amount:.2f} {self.unit}"
 
     def as_json(self) -> str:
-        """As a request spells it; :meth:`from_json` reads it back."""
-        return str(self)
+        """As the ledger keeps it; :meth:`from_json` reads it back."""
+        return f"{self.amount:f} {self.unit}"
 
     @classmethod
     def from_json(cls, told: str) -> Self:

@@ -152,7 +152,9 @@ def _is_free(histories: Histories, run: RunIsFree) -> bool:
 def _is_let(progress: Progress, wave: Window, histories: Histories) -> bool:
     own = progress.plan.correction
     names = [one.correction for one in progress.plan.chain if one.correction != own and one.correction in histories]
-    return isinstance(may_begin(progress, [wave], [history(histories[name]) for name in names]), tuple)
+    begun = may_begin(progress, [wave], [history(histories[name]) for name in names])
+    # The budget may have been set since the wave was planned, and pay for less of it.
+    return isinstance(begun, tuple) and sum(map(len, begun)) == len(wave)
 
 
 def _bear(progress: Progress, histories: Histories, at: datetime) -> bool:

@@ -175,8 +175,8 @@ def test_nightly_waits_for_no_correction_that_a_person_has_to_let_go_on(what: st
 GIVEN: dict[str, str | None] = {
     "40 XTS": "40 XTS",
     "2.5 core-hours": "2.5 core-hours",
-    "1 core-hour": "1 core-hours",
-    "1core-hours": "1 core-hours",
+    "1 core-hour": "1 core-hour",
+    "1core-hours": "1 core-hour",
     "40": None,
     "XTS 40": None,
     "40 xts": None,
@@ -219,3 +219,22 @@ def test_what_is_spent_exceeds_no_budget_by_more_than_days_cost_beyond_the_mean(
         assert before.core_seconds + a_day * len(begun) <= budget.core_seconds(None) + 1e-6
         told += [facts.DaysStaged((day,), core_seconds=costs[DAYS.index(day)]) for day in begun]
     assert isinstance(step, BudgetSpent) or not progress(of, *told).missing
+
+
+LONG = WorkItem(wave=Window(DAYS[0], DAYS[-1]))
+OF_LONG: dict[str, bool] = {
+    "1 core-hours": True,
+    "0.99 core-hours": False,
+    "0.8 core-hours": False,
+    "0.1 core-hours": False,
+}
+
+
+@pytest.mark.parametrize("budget", OF_LONG)
+def test_a_wave_longer_than_usual_is_begun_whole_or_not_at_all_where_a_budget_came_meanwhile(budget: str) -> None:
+    """Twenty days that nobody had limited are expected to cost a core-hour."""
+    left_open = replace(plan(), request=replace(plan().request, waves=WavePolicy(at_once=1, order=WaveOrder.OLDEST)))
+    told = events(left_open, (0.0, Paced(budget=budget_given(budget))))
+    asked_for = RunIsFree("a", fold(left_open, told).runs.next_key("a", LONG), LONG, T0)
+
+    assert holds(asked_for, {"a": told}) is OF_LONG[budget]
