@@ -5,7 +5,7 @@ from backfill_assets.core.plain import is_formula, neutral, one_line
 from backfill_assets.core.window import month_of, quarter_of
 from backfill_assets.errors.base import as_words, counted, days_listed, fault_told, listed, quoted, verb
 from backfill_assets.errors.failure import Failure
-from backfill_assets.orchestration.asset.wave import said
+from backfill_assets.orchestration.asset.failing_days import said
 from backfill_assets.runbook.context import iso
 
 __all__ = [

@@ -64,8 +64,8 @@ class RunIsPending:
 class RunIsFree:
     """No run of the work item, or of a day of its wave, is in flight, and the key is the next one.
 
-    The sources of a wave bear it at ``at``, the budget pays for it, and nobody has paused the staging; what a person
-    ``launched`` is free of the last two.
+    The sources of a wave bear it at ``at``, the budget pays for it, nobody has paused the staging, and none of its days
+    is staged; what a person ``launched`` is free of the last three.
     """
 
     correction: str
@@ -144,7 +144,9 @@ def _is_free(histories: Histories, run: RunIsFree) -> bool:
         return False
     if run.item.wave is None:
         return True
-    if not (run.launched or _is_let(progress, run.item.wave, histories)):
+    # Whoever planned it may not have seen that another driver, who cut the days otherwise, has staged some of them.
+    is_due = progress.missing.issuperset(run.item.wave.days) and _is_let(progress, run.item.wave, histories)
+    if not (run.launched or is_due):
         return False
     return not progress.plan.rates or _bear(progress, histories, run.at)
 

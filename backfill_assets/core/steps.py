@@ -87,6 +87,10 @@ LANES: dict[Step, Lane] = {
 }
 
 
+WAVE = "wave/"
+"""How the names of waves begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkItem:
     """What one run is for: some steps in order, or the days of a wave. ``name`` is its only spelling."""
@@ -102,7 +106,7 @@ class WorkItem:
     @property
     def name(self) -> str:
         """Readable, and the same whenever the same is asked."""
-        return f"wave/{self.wave}" if self.wave is not None else "+".join(self.steps)
+        return f"{WAVE}{self.wave}" if self.wave is not None else "+".join(self.steps)
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` reads."""

@@ -7,7 +7,8 @@ no slot is idle meanwhile, and less is lost with a run. Between the two a wave h
 from dataclasses import dataclass, replace
 
 from backfill_assets.core.plan import Plan
-from backfill_assets.core.progress import Progress
+from backfill_assets.core.progress import Progress, Took
+from backfill_assets.core.steps import WAVE
 from backfill_assets.core.waves import USUAL_DAYS, WavePolicy
 
 LEAST_SECONDS = 10.0
@@ -53,18 +54,29 @@ def planned_waves(plan: Plan) -> WavePolicy:
 def waves_now(progress: Progress) -> WavePolicy:
     """How the missing days of a correction are cut into waves, by how long the others have taken.
 
-    Once a run has died without a word no wave has more than the usual days, so that fewer are lost with the next.
+    Once the run of a wave has died without a word none has more than the usual days, so that fewer are lost with the
+    next.
     """
     plan, took = progress.plan, progress.staging.took
     policy = replace(plan.request.waves, at_once=progress.staging.pace.at_once or plan.request.waves.at_once)
-    if progress.runs.fruitless:
-        return replace(policy, max_days=min(policy.usual_days, planned_waves(plan).usual_days))
+    if policy.max_days is None and any(name.startswith(WAVE) for name in progress.runs.fruitless):
+        return replace(policy, max_days=min(planned_waves(plan).usual_days, _bearable(took)))
     if not took.days:
         return sized(policy, len(progress.missing), _expected(plan))
-    measured = max(LEAST_SECONDS_OF_DAY, (took.seconds - SECONDS_OF_WAVE * took.waves) / took.days)
+    measured = _of_day(took)
     # A canary alone tells little: what is expected, or guessed, has to be as quick.
     seconds = measured if took.days >= USUAL_DAYS else max(measured, plan.cost.seconds_per_day)
     return sized(policy, len(progress.missing), DayTakes(seconds, _bytes(plan)))
+
+
+def _of_day(took: Took) -> float:
+    return max(LEAST_SECONDS_OF_DAY, (took.seconds - SECONDS_OF_WAVE * took.waves) / took.days)
+
+
+def _bearable(took: Took) -> int:
+    """The most days of a wave by what was measured: a power of two, so that the windows of tries seldom change."""
+    fits = max(1, int(MOST_SECONDS / _of_day(took))) if took.days else USUAL_DAYS
+    return 1 << (fits.bit_length() - 1) if fits < USUAL_DAYS else USUAL_DAYS
 
 
 def _expected(plan: Plan) -> DayTakes:

@@ -98,7 +98,8 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     parts = [_derive(counted, pairs) for counted in transactions.in_parts()]
     compared = _compared(drawn.rows.select(FACT_KEY), pl.concat(parts or [_derived([])]), staged)
     chosen, behind = transactions.to_list(plan)
-    listed = _listed(behind, chosen.select(FACT_KEY).join(compared, on=FACT_KEY, how="left"), pairs)
+    told = chosen.select(FACT_KEY).join(compared, on=FACT_KEY, how="left", nulls_equal=True, maintain_order="left")
+    listed = _listed(behind, told, pairs)
     sample = Sample(plan.correction, population.height, drawn.rows.height, transactions.count, listed)
     number = Samples(records.lake).keep(sample)
     return [_check(compared, sample, number, drawn.power)]
@@ -215,8 +216,8 @@ def _compared(keys: pl.DataFrame, derived: pl.DataFrame, staged: pl.DataFrame) -
     """
     told = [pl.col(name).cast(pl.String) for name in CELLS]
     right, left = derived.select(*FACT_KEY, *told), staged.select(*FACT_KEY, *told).unique(FACT_KEY, keep="last")
-    found = keys.join(right, on=FACT_KEY, how="left", maintain_order="left")
-    return found.join(left, on=FACT_KEY, how="left", suffix=STAGED, maintain_order="left")
+    found = keys.join(right, on=FACT_KEY, how="left", nulls_equal=True, maintain_order="left")
+    return found.join(left, on=FACT_KEY, how="left", nulls_equal=True, suffix=STAGED, maintain_order="left")
 
 
 def _units(column: str) -> pl.Expr:
@@ -261,7 +262,8 @@ def _check(compared: pl.DataFrame, sample: Sample, number: int, power: float) ->
     cells = [
         compared.select(*FACT_KEY, pl.lit(name).alias("column"), expected=name, actual=name + STAGED) for name in CELLS
     ]
-    found = sample_rederived(pl.concat(cells).lazy(), nothing_to_sample=not sample.population)
+    by_row = pl.concat(cells).sort(FACT_KEY, maintain_order=True)
+    found = sample_rederived(by_row.lazy(), nothing_to_sample=not sample.population)
     listed = {"rows": len(sample.rows), "rows_derived": sample.derived, "rows_in_all": sample.population}
     detail = {**found.detail, **listed, "transactions_derived": sample.lines_derived, "sample": number}
     detail["power"] = _per_cent(power)

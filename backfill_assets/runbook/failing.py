@@ -50,12 +50,16 @@ def died(progress: Progress, one: Pending, reason: str, run: str) -> RunEnded | 
 
     It is asked for again as often as the request allows. A wave only once: what killed it may have had nothing to do
     with its days. When it dies again, and where it is one day, the days count as failed and are tried alone, so that
-    a day that kills its process each time stops no other. A canary is there to stop all others.
+    a day that kills its process each time stops no other. A canary is there to stop all others, and the days of a
+    wave that was longer than usual are asked for in shorter ones.
     """
-    again = progress.runs.is_tried_again(one.item, progress.plan.request.waves.attempts)
-    is_canary = progress.plan.request.waves.has_canary and not progress.staging.has_come_back
+    policy = progress.plan.request.waves
+    again = progress.runs.is_tried_again(one.item, policy.attempts)
+    is_canary = policy.has_canary and not progress.staging.has_come_back
     if one.item.wave is None or is_canary:
         return ended(one, reason, run) if again else failed(one, reason, run)
+    if policy.max_days is None and len(one.item.wave) > policy.usual_days:
+        return ended(one, reason, run)
     is_first = len(one.days) > 1 and not progress.runs.fruitless.get(one.item.name, 0)
     if again and is_first:
         return ended(one, reason, run)

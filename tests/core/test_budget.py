@@ -154,6 +154,26 @@ def test_a_wave_that_was_decided_on_is_not_begun_against_what_came_meanwhile(wha
     assert holds(replace(asked_for, launched=True), {"a": told})
 
 
+STAGED_MEANWHILE: dict[str, tuple[tuple[int, int], bool]] = {
+    "none of them": ((9, 12), True),
+    "the first of them": ((1, 5), False),
+    "the last of them": ((8, 12), False),
+    "all of them": ((5, 8), False),
+    "all days": ((1, 20), False),
+}
+
+
+@pytest.mark.parametrize("what", STAGED_MEANWHILE)
+def test_a_wave_is_not_begun_when_another_driver_has_staged_days_of_it_meanwhile(what: str) -> None:
+    """Two who know of other waves that came back cut the days in other places."""
+    (first, last), begins = STAGED_MEANWHILE[what]
+    told = events(plan(), (0.0, staged(first, last, 1.0)))
+    asked_for = RunIsFree("a", fold(plan(), told).runs.next_key("a", WAVE), WAVE, T0)
+
+    assert holds(asked_for, {"a": told}) is begins
+    assert holds(replace(asked_for, launched=True), {"a": told})
+
+
 HELD: dict[str, tuple[facts.Fact, bool]] = {
     "nothing": (Paced(4), True),
     "a pause": (Paced(paused=True), False),

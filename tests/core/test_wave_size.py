@@ -15,10 +15,11 @@ from backfill_assets.core.fold import after
 from backfill_assets.core.next_step import StageWaves, next_step
 from backfill_assets.core.plan import Plan, PlannedCost, Request
 from backfill_assets.core.progress import Progress
-from backfill_assets.core.steps import WorkItem
+from backfill_assets.core.steps import Step, WorkItem
 from backfill_assets.core.wave_size import MOST_DAYS, DayTakes, planned_waves, sized, waves_now
 from backfill_assets.core.waves import USUAL_DAYS, WaveOrder, WavePolicy
 from backfill_assets.core.window import Window
+from backfill_assets.runbook.failing import died
 
 FIRST, NOW = date(2026, 1, 1), datetime(2036, 1, 23, 6, tzinfo=UTC)
 KIB, MIB = 2.0**10, 2.0**20
@@ -131,16 +132,41 @@ def test_the_next_wave_has_so_many_days(name: str) -> None:
 
 def test_once_a_run_has_died_no_wave_is_longer_than_usual_until_somebody_tries_again() -> None:
     quick = told(opened(), CANARY)
-    died = told(quick, *dying(Window(day(0), day(49))))
+    lost = told(quick, *dying(Window(day(0), day(49))))
     assert waves_now(quick).max_days == 50
-    assert waves_now(died).max_days == 15
-    assert waves_now(told(died, facts.RetryRequested())).max_days == 50
+    assert waves_now(lost).max_days == 15
+    assert waves_now(told(lost, facts.RetryRequested())).max_days == 50
 
 
-def test_a_day_that_takes_hours_stays_alone_after_a_run_has_died() -> None:
-    slow = told(opened(cost=PlannedCost(seconds_per_day=14_400.0, runs_seen=1)), staged(999, 999, 14_400.0))
-    died = told(slow, *dying(Window(day(0), day(0))))
-    assert (waves_now(slow).max_days, waves_now(died).max_days) == (1, 1)
+@pytest.mark.parametrize(("seconds", "alive", "dead"), [(14_400.0, 1, 1), (121.0, 5, 4), (61.0, 10, 8), (2.0, 15, 15)])
+@pytest.mark.parametrize("runs_seen", [0, 1])
+def test_after_a_run_has_died_days_that_take_long_go_in_short_waves_all_the_same(
+    seconds: float, alive: int, dead: int, runs_seen: int
+) -> None:
+    cost = PlannedCost(seconds_per_day=seconds - 1 if runs_seen else 0.2, runs_seen=runs_seen)
+    slow = told(opened(cost=cost), staged(999, 999, seconds))
+    lost = told(slow, *dying(Window(day(0), day(0))))
+    assert (waves_now(slow).max_days, waves_now(lost).max_days) == (alive, dead)
+
+
+def test_the_death_of_a_run_of_steps_says_nothing_of_waves() -> None:
+    item = WorkItem(steps=(Step.FREEZE_REPORTS,))
+    lost = facts.RunRequested("k", item), facts.RunEnded(item.step, "k", "Gone.", "r")
+    assert waves_now(told(opened(), *lost, CANARY)).max_days == 50
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_wave_longer_than_usual_that_dies_is_asked_for_in_shorter_ones_however_few_tries_there_are(
+    attempts: int,
+) -> None:
+    quick = told(opened(waves=WavePolicy(at_once=1, attempts=attempts)), CANARY)
+    requested, _ = dying(Window(day(0), day(49)))
+    asked = told(quick, requested)
+    told_of = died(asked, asked.runs.pending["k"], "It was killed.", "run")
+    assert isinstance(told_of, facts.RunEnded)
+    decided = next_step(told(asked, told_of), NOW)
+    assert isinstance(decided, StageWaves)
+    assert {len(wave) for wave in decided.waves[:-1]} == {15}
 
 
 def test_a_budget_is_kept_in_waves_of_usual_length() -> None:

@@ -17,7 +17,7 @@ from backfill_assets.testing import TestCorrection, TestLake
 from tests.stores import InBucket
 
 FIRST = date(2026, 1, 5)
-NOW = "2026-01-20T06:00:00+00:00"
+NOW = "2026-03-20T06:00:00+00:00"
 TABLE = "daily_orders"
 WHOLE = pl.DataFrame(
     {"day": [FIRST + timedelta(days=at) for at in range(8) for _ in range(2)], "market": ["EU", "US"] * 8}
@@ -92,6 +92,8 @@ def daily_orders(orders_log: pl.LazyFrame) -> pl.DataFrame:
     if is_asked("die"):
         die()
     if is_asked("die-always", remove=False):
+        die()
+    if is_asked("die-of-one", remove=False) and "2026-01-07" in rows["day"].cast(pl.String):
         die()
     if is_asked("fail", remove=False) and "2026-01-07" in rows["day"].cast(pl.String):
         raise ValueError("no rate of that day")
@@ -183,6 +185,7 @@ def new_shop(
     metadata: str = "{}",
     asked: Collection[str] = (),
     bucket: InBucket | None = None,
+    days: int = 8,
 ) -> Shop:
     """A module below a folder that is imported from, with what it is asked from its import on, and its lake."""
     name = f"shop_{uuid.uuid4().hex}"
@@ -195,6 +198,7 @@ def new_shop(
     module = importlib.import_module(name)
     lake = LakeInBucket(root, bucket, module.defs, NOW) if bucket else TestLake(root, module.defs, now=NOW)
     lake.write("orders_log", rows)
-    lake.publish(FIRST, FIRST + timedelta(days=7))
-    lake.plant(FIRST, FIRST + timedelta(days=7), lambda found: found.with_columns(pl.col("revenue") * 2))
+    last = FIRST + timedelta(days=days - 1)
+    lake.publish(FIRST, last)
+    lake.plant(FIRST, last, lambda found: found.with_columns(pl.col("revenue") * 2))
     return Shop(module, lake)

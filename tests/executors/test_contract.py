@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from backfill_assets.core.facts import Compared, DaysStaged, Validated
+from backfill_assets.core.waves import USUAL_DAYS
 from backfill_assets.orchestration.asset import wide_comparison
 from backfill_assets.orchestration.asset.executors import VARIABLE
 from backfill_assets.orchestration.asset.staging_job import stage_days
@@ -185,3 +186,23 @@ def compared_of(shop: Shop, correction: str) -> Compared:
         event.fact for event in shop.lake.records.ledger.events(correction) if isinstance(event.fact, Validated)
     ]
     return found.compared
+
+
+def test_what_kills_the_workers_of_a_long_wave_takes_no_more_days_with_it_than_a_wave_usually_has(
+    wide: str, shops: Path, tmp_path: Path
+) -> None:
+    days = [FIRST + timedelta(days=at) for at in range(40)]
+    rows = pl.DataFrame({"day": [one for one in days for _ in range(2)], "market": ["EU", "US"] * 40})
+    shop = new_shop(shops, tmp_path, rows.with_columns(price=pl.int_range(100, 180)), days=40)
+    shop.ask("die-of-one")
+    waves = {"order": "oldest", "attempts": 1, "at_once": 1}
+    correction = shop.lake.correct(days[0], days[-1], reason="Prices were doubled twice.", waves=waves)
+    correction.drive()
+
+    progress = correction.progress
+    assert [line for line in shop.lines() if "Computing 40 days of daily_orders in 2 shares" in line]
+    assert BAD in progress.missing
+    assert len(progress.missing) <= USUAL_DAYS
+    facts = [event.fact for event in shop.lake.records.ledger.events(correction.id)]
+    alone = {day for fact in facts if isinstance(fact, DaysStaged) for day in fact.alone}
+    assert len(alone) >= 2

@@ -114,6 +114,14 @@ def test_a_row_that_nothing_stands_behind_is_among_those_drawn(made):
     assert not check.passed
 
 
+@pytest.mark.parametrize("key", ["country", "currency"])
+def test_a_row_without_a_key_is_no_right_one(made, key: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sample, "MOST_LINES", 300_000)
+    right = made[2]
+    strange = right.head(1).with_columns(pl.lit(None, right.schema[key]).alias(key))
+    assert not proven(made, pl.concat([right, strange])).passed
+
+
 def test_currencies_that_the_euro_replaced_come_out_the_same(tmp_path: Path):
     converted = made_of(tmp_path, DAYS[:2], COUNTRIES[:1], [one.currency for one in CONVERSIONS])
     check = proven(converted, converted[2])

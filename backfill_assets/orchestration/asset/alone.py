@@ -1,8 +1,7 @@
 """Whether a day comes out the same computed alone and together with others: hidden state, chance and clocks show so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -11,9 +10,9 @@ from backfill_assets.core.audited import Audited, Verdict
 from backfill_assets.core.comparison import compare
 from backfill_assets.core.partition_column import PartitionColumn
 from backfill_assets.core.slots import Slot
-from backfill_assets.core.waves import USUAL_DAYS
 from backfill_assets.errors.base import counted
 from backfill_assets.orchestration.asset.declared import Declared
+from backfill_assets.orchestration.asset.failing_days import stretches_of
 from backfill_assets.orchestration.asset.wave import ComputeSpec, Wave
 from backfill_assets.storage.records import Records
 from backfill_assets.storage.snapshot import same_rows
@@ -40,7 +39,7 @@ def tried_alone(
     is computed once more, to tell what is not the same twice from what reads other days.
     """
     options = {"pins": pins, "given": given}
-    told = {day: _tried(spec, records, wave, day, options) for day in _in_the_middle(sorted(wave.frames))}
+    told = {day: _tried(spec, records, wave, day, options) for day in tried_of(wave.frames)}
     return TriedWave(**{one.name: getattr(wave, one.name) for one in fields(wave)}, alone=told)
 
 
@@ -66,11 +65,9 @@ def difference(old: pl.DataFrame, new: pl.DataFrame, columns: Declared, by: Part
     return f"{rows:,} of {counted(max(old.height, new.height), 'row')}" + (f", {' and '.join(moved)}" if moved else "")
 
 
-def _in_the_middle(days: Sequence[Slot]) -> list[Slot]:
-    """The middle day of each stretch of some days, none of which is longer than a wave usually is."""
-    number = -(-len(days) // USUAL_DAYS)
-    ends = [len(days) * stretch // number for stretch in range(number + 1)] if number else []
-    return [days[(first + last) // 2] for first, last in pairwise(ends)]
+def tried_of(days: Collection[Slot]) -> list[Slot]:
+    """The days of a wave that are computed alone as well: the middle one of each stretch that a wave usually is."""
+    return [stretch[len(stretch) // 2] for stretch in stretches_of(sorted(days))]
 
 
 def _tried(spec: ComputeSpec, records: Records, wave: Wave, day: Slot, options: Mapping[str, Any]) -> str:

@@ -18,12 +18,13 @@ from backfill_assets.errors.setup import PartitionsUnusable
 from backfill_assets.errors.state import StateMoved
 from backfill_assets.errors.transform import InputKindUnknown
 from backfill_assets.orchestration.asset.alone import TriedWave
+from backfill_assets.orchestration.asset.failing_days import said
 from backfill_assets.orchestration.asset.frames import FRAMES_GIVEN, giver_of, kind_told, storable
 from backfill_assets.orchestration.asset.guard import Guard
 from backfill_assets.orchestration.asset.options import IO_MANAGER
 from backfill_assets.orchestration.asset.siblings import has_nightly
 from backfill_assets.orchestration.asset.surroundings import page_shown
-from backfill_assets.orchestration.asset.wave import Wave, said, spelled_in, split_days, without_frames
+from backfill_assets.orchestration.asset.wave import Wave, spelled_in, split_days, without_frames
 from backfill_assets.orchestration.asset.writing import as_table_keeps, target_of
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.orchestration.instance.columns import records_of_run

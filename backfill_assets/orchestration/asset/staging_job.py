@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -74,7 +74,7 @@ class StagingJob:
     """A share of a wave: everything that a worker needs to stage it, and nothing but data.
 
     ``asset`` is the correctable asset as ``module:attribute``. ``reads`` say which slots of each source are read,
-    ``known`` what the run knows of tables. Of a share that ``tries_alone`` one day is computed alone as well.
+    ``known`` what the run knows of tables. Of a share that ``tries_alone`` some are computed alone as well.
     """
 
     asset: str
@@ -87,9 +87,9 @@ class StagingJob:
     known: TablesKnown
     tries_alone: bool = False
 
-    def share(self, slots: tuple[Slot, ...], *, tries_alone: bool) -> Self:
-        """Some slots of it."""
-        return replace(self, slots=slots, tries_alone=tries_alone)
+    def shares(self, shares: Iterable[tuple[Slot, ...]], tried: Collection[Slot]) -> list[Self]:
+        """A job for each share; those that hold one of the ``tried`` slots compute one alone as well."""
+        return [replace(self, slots=share, tries_alone=not set(tried).isdisjoint(share)) for share in shares]
 
     def records(self) -> Records:
         """The lake as the run of the wave reads it."""

@@ -1,4 +1,4 @@
-"""Computing the days of a wave: together where all is well, one by one where it is not."""
+"""Computing the days of a wave: together where all is well, without those that fail where it is not."""
 
 import hashlib
 import inspect
@@ -15,13 +15,13 @@ from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.partition_column import BY_DAY, PartitionColumn
 from backfill_assets.core.slots import Slot
 from backfill_assets.errors.correction import SourceDayMissing
-from backfill_assets.errors.failure import Failure, failure_of
+from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.partition_column import ColumnHoldsNoSlots, GrainUnspelled, HoursAmbiguous
 from backfill_assets.errors.transform import ColumnsNotReturned, FrameUnknown, MeasuresInexact, RowsOfOtherDays
 from backfill_assets.orchestration.asset.declared import Declared
+from backfill_assets.orchestration.asset.failing_days import said, without_failing
 from backfill_assets.orchestration.asset.frames import frame_of, validated
 from backfill_assets.orchestration.asset.guard import Guarded
-from backfill_assets.orchestration.asset.halving import without_failing
 from backfill_assets.orchestration.asset.source import SourcesRead
 from backfill_assets.orchestration.asset.stopwatch import Stopwatch
 from backfill_assets.orchestration.asset.transform import Compute, Taken
@@ -186,8 +186,11 @@ class ComputeSpec:
         except OF_EVERY_DAY:
             raise
         except FAULTS as error:  # whatever an author's function raises is the day's reason
-            frames, failed = without_failing(lambda some: self._days(snapshots, some, given, live), sound, error)
-        reasons |= {day: said(why) for day, why in failed.items()}
+            if len(sound) == 1:
+                reasons[sound[0]] = said(error)
+                return {}
+        frames, failed = without_failing(lambda some: self._days(snapshots, some, given, live), sound)
+        reasons |= failed
         return frames
 
     def _in_order(
@@ -281,11 +284,6 @@ def split_days(
 def without_frames(wave: Wave, why: Failure) -> Wave:
     """The wave with none of its days, all of which failed for one reason."""
     return replace(wave, frames={}, reasons={**wave.reasons, **dict.fromkeys(wave.frames, why)})
-
-
-def said(error: BaseException) -> Failure:
-    """Why a day failed; an error that is not ours is unforeseen."""
-    return failure_of(error, "The day")
 
 
 def source_version(*made: Any) -> str:

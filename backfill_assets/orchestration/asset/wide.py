@@ -11,13 +11,14 @@ import polars as pl
 from backfill_assets.core.faults import FAULTS
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.slots import Slot
-from backfill_assets.core.waves import USUAL_DAYS
 from backfill_assets.errors.base import counted, fault_told
 from backfill_assets.errors.executing import SharesDiffer, WorkerDied
 from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.setup import ArgumentUnusable
+from backfill_assets.orchestration.asset.alone import tried_of
 from backfill_assets.orchestration.asset.arguments import described
 from backfill_assets.orchestration.asset.executors import Wide, executor_given
+from backfill_assets.orchestration.asset.failing_days import said, stretches_of
 from backfill_assets.orchestration.asset.guard import Guarded
 from backfill_assets.orchestration.asset.staging_job import (
     ShareStaged,
@@ -30,7 +31,7 @@ from backfill_assets.orchestration.asset.staging_job import (
 )
 from backfill_assets.orchestration.asset.stopwatch import Stopwatch
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.asset.wave import ComputeSpec, said
+from backfill_assets.orchestration.asset.wave import ComputeSpec
 from backfill_assets.orchestration.asset.writing import WrittenWave
 from backfill_assets.orchestration.instance.resources import LakeResource
 from backfill_assets.storage.records import Records
@@ -120,20 +121,24 @@ class WideWave:
         whole = self._job(lake, days)
         try:
             with self.wide.open() as executor:
-                width = self.wide.width_of(executor)
-                shares = shares_of(days, min(width, self.definition.limits.most_readers or width))
+                shares = self._shares_of(days, executor)
                 self._tell(len(days), f"in {counted(len(shares), 'share')} on the executor {self.wide.name}")
-                middle = shares[len(shares) // 2]
-                jobs = [whole.share(one, tries_alone=one == middle or len(one) > USUAL_DAYS) for one in shares]
-                answers |= self._answered(executor, jobs)
-            if died := [job for job in jobs if isinstance(answers[job.slots], BrokenExecutor)]:
-                self._tell(sum(len(job.slots) for job in died), "once more, because their workers died")
+                answers |= self._answered(executor, whole.shares(shares, tried_of(days)))
+            if lost := sorted(day for share in _died(answers) for day in share):
+                answers = {share: answer for share, answer in answers.items() if share not in _died(answers)}
+                self._tell(len(lost), "once more, because their workers died")
+            # What kills a worker takes no more days with it than a wave usually has.
+            for some in stretches_of(lost):
                 with self.wide.open() as executor:
-                    answers |= self._answered(executor, died)
+                    answers |= self._answered(executor, whole.shares(self._shares_of(some, executor), tried_of(days)))
             return self._wave(answers, stopwatch)
         except FAULTS:
             self._delete(answers)
             raise
+
+    def _shares_of(self, days: Collection[Slot], executor: Executor) -> list[Share]:
+        width = self.wide.width_of(executor)
+        return shares_of(days, min(width, self.definition.limits.most_readers or width))
 
     def _job(self, lake: LakeResource, days: Collection[Slot]) -> StagingJob:
         """The whole wave as one job."""
@@ -200,6 +205,11 @@ class WideWave:
                 records = self.records.knowing({self.definition.table: share.partition})
                 table = records.staged(self.definition.table, self.plan.correction, share.schema)
                 table.delete_unnamed([known.file for known in share.days.values()])
+
+
+def _died(answers: Mapping[Share, ShareStaged | BaseException]) -> list[Share]:
+    """The shares of workers that died."""
+    return [share for share, answer in answers.items() if isinstance(answer, BrokenExecutor)]
 
 
 def _schema_of(table: str, shares: Sequence[ShareStaged]) -> pl.Schema:

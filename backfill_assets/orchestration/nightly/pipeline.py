@@ -13,8 +13,8 @@ from backfill_assets.errors.failure import Failure
 from backfill_assets.errors.given import DayBeforeFirst, DayNotOver
 from backfill_assets.errors.setup import ArgumentUnusable
 from backfill_assets.orchestration.asset.arguments import described, refuse_assets
+from backfill_assets.orchestration.asset.failing_days import said
 from backfill_assets.orchestration.asset.table_definition import TableDefinition
-from backfill_assets.orchestration.asset.wave import said
 from backfill_assets.orchestration.instance.clock import now_utc
 from backfill_assets.orchestration.instance.naming import table_of
 from backfill_assets.orchestration.instance.slots import TableSlots
