@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from backfill_assets.core.expectation import Expectation
 from backfill_assets.core.plan import Approval, Request
 from backfill_assets.core.steps import Outcome, Step
+from backfill_assets.core.waves import WavePolicy
 from backfill_assets.core.window import Window
 from backfill_assets.orchestration.instance import tags
 from backfill_assets.runbook import open_correction
@@ -40,6 +41,7 @@ def test_ninety_days_beside_nightly_and_everything_killed_while_staging_and_at_t
         "The FX join used the rate of the previous day.",
         expectation=Expectation.from_request(EXPECTED),
         approval=Approval.AUTOMATIC,
+        waves=WavePolicy(max_days=15),
     )
     correction = open_correction(lake.step_context(NOW), request).correction
     queued: list[float] = []
