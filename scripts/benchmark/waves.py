@@ -106,10 +106,9 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["open"]:
             print(json.dumps(left(opened())))
-        case ["left", correction]:
-            print(json.dumps(left(correction)))
         case ["next", correction]:
             as_users_have_it()
             stage(correction)
+            print(json.dumps(left(correction)))
         case _:
             beside()
