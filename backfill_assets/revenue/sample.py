@@ -5,6 +5,7 @@ Plain integers on plain rows: nothing here is shared with the transform or with 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -95,9 +96,12 @@ def prove_sample(evidence: Evidence) -> Sequence[Check]:
     of_days = drawn.rows.select("day", "currency").unique().iter_rows()
     pairs = {(day, currency): rate_pair(fixings, currency, day, fixed_on) for day, currency in of_days}
     transactions = Transactions(effective, drawn.rows)
-    parts = [_derive(counted, pairs) for counted in transactions.in_parts()]
-    compared = _compared(drawn.rows.select(FACT_KEY), pl.concat(parts or [_derived([])]), staged)
-    chosen, behind = transactions.to_list(plan)
+    # Polars reads, and Python derives what was read before.
+    with ThreadPoolExecutor(1) as beside:
+        derived = [beside.submit(_derive, counted, pairs) for counted in transactions.in_parts()]
+        chosen, behind = transactions.to_list(plan)
+        rows = pl.concat([_derived([]), *(one.result() for one in derived)])
+    compared = _compared(drawn.rows.select(FACT_KEY), rows, staged)
     told = chosen.select(FACT_KEY).join(compared, on=FACT_KEY, how="left", nulls_equal=True, maintain_order="left")
     listed = _listed(behind, told, pairs)
     sample = Sample(plan.correction, population.height, drawn.rows.height, transactions.count, listed)
