@@ -102,7 +102,12 @@ def _waves_told(plan: Plan) -> str:
     """How the days are cut into waves, in words."""
     policy, noun = plan.request.waves, plan.window.grain.value
     most = counted(planned_waves(plan).usual_days, noun)
-    told = f"{most} at most" if policy.max_days else f"{most} at most, or as many as turn out worth a run"
+    if policy.max_days:
+        told = f"{most} at most"
+    elif plan.cost.runs_seen:
+        told = f"about {most} each, by how long a {noun} has taken"
+    else:
+        told = f"{most} each, until it shows how long one takes"
     return f"{told}, {policy.order} first"
 
 
