@@ -6,6 +6,7 @@ no slot is idle meanwhile, and less is lost with a run. Between the two a wave h
 
 from dataclasses import dataclass, replace
 
+from backfill_assets.core.pace import width
 from backfill_assets.core.plan import Plan
 from backfill_assets.core.progress import Progress, Took
 from backfill_assets.core.steps import WAVE
@@ -58,7 +59,7 @@ def waves_now(progress: Progress) -> WavePolicy:
     next.
     """
     plan, took = progress.plan, progress.staging.took
-    policy = replace(plan.request.waves, at_once=progress.staging.pace.at_once or plan.request.waves.at_once)
+    policy = replace(plan.request.waves, at_once=width(progress))
     if policy.max_days is None and any(name.startswith(WAVE) for name in progress.runs.fruitless):
         return replace(policy, max_days=min(planned_waves(plan).usual_days, _bearable(took)))
     if not took.days:

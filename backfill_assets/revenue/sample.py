@@ -32,26 +32,13 @@ from backfill_assets.lake import Records
 from backfill_assets.revenue import raw_log
 from backfill_assets.revenue.conversions import conversion_of
 from backfill_assets.revenue.sampled_rows import Transactions, all_rows, key_of, staged_rows
-from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS
+from backfill_assets.revenue.schemas import FACT_KEY, MAX_FIXING_AGE_DAYS, schema_of
 from backfill_assets.sources import WHOLE_DAY, raw_manifest
 
 MONEY = 4
 """Decimals of amounts and of USD, which are added up in units of the last one."""
 MOST_LINES = 300_000
 CELLS = ("transactions", "amount", "rate_currency", "rate_usd", "fixing_day", "revenue_usd")
-RATE = pl.Decimal(18, 8)
-DERIVED: dict[str, Any] = {
-    "day": pl.Date,
-    "currency": pl.String,
-    "country": pl.String,
-    "transactions": pl.Int64,
-    "amount": pl.Decimal(38, MONEY),
-    "rate_currency": RATE,
-    "rate_usd": RATE,
-    "fixing_day": pl.Date,
-    "revenue_usd": pl.Decimal(38, MONEY),
-}
-
 STAGED = "_staged"
 
 Fixings = Mapping[tuple[str, date], Decimal | None]
@@ -209,8 +196,11 @@ def _derive(counted: pl.DataFrame, pairs: Mapping[OfDay, RatePair | None]) -> pl
 
 
 def _derived(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-    columns = zip(*rows, strict=True) if rows else ((),) * len(DERIVED)
-    return pl.DataFrame(dict(zip(DERIVED, map(list, columns), strict=True)), schema=DERIVED)
+    """Rows of a key and its cells, with the types of those that are staged."""
+    schema = schema_of("fct_daily_revenue")
+    wanted = {name: schema[name] for name in (*FACT_KEY, *CELLS)}
+    columns = zip(*rows, strict=True) if rows else ((),) * len(wanted)
+    return pl.DataFrame(dict(zip(wanted, map(list, columns), strict=True)), schema=wanted)
 
 
 def _compared(keys: pl.DataFrame, derived: pl.DataFrame, staged: pl.DataFrame) -> pl.DataFrame:

@@ -99,7 +99,10 @@ def test_days_whose_workers_die_again_fail_with_a_reason(wide: str, shop: Shop) 
 def test_files_of_a_killed_worker_are_seen_by_nobody_and_deleted_in_the_end(
     wide: str, shops: Path, tmp_path: Path
 ) -> None:
-    shop = new_shop(shops, tmp_path, asked=["die-writing"])
+    assert_files_of_a_killed_worker_go(new_shop(shops, tmp_path, asked=["die-writing"]))
+
+
+def assert_files_of_a_killed_worker_go(shop: Shop) -> None:
     correction = shop.opened()
     correction.to_gate()
     there, named = shop.staged_files(correction.id)
@@ -107,6 +110,7 @@ def test_files_of_a_killed_worker_are_seen_by_nobody_and_deleted_in_the_end(
     assert len(list(shop.asked.glob("die-writing.*.done"))) == 1
     assert len(named) == 8
     assert there > named
+    assert commits(shop, correction.id) == 1
     correction.through()
     assert is_right(shop)
     correction.decommission()

@@ -11,7 +11,7 @@ from backfill_assets.orchestration.asset.executors import VARIABLE
 from tests.clusters import dask_cluster
 from tests.executors.conftest import PROCESSES
 from tests.executors.shops import TABLE, Shop, new_shop
-from tests.executors.test_contract import commits, is_right
+from tests.executors.test_contract import assert_files_of_a_killed_worker_go, commits, is_right
 from tests.stores import ENVIRONMENT, InBucket
 
 pytestmark = [pytest.mark.dagster, pytest.mark.slow]
@@ -47,19 +47,7 @@ def test_files_of_a_killed_worker_are_named_by_nobody_and_deleted_in_the_end(
     shops: Path, tmp_path: Path, bucket: InBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, PROCESSES)
-    shop = new_shop(shops, tmp_path, bucket=bucket, asked=["die-writing"])
-    correction = shop.opened()
-    correction.to_gate()
-    there, named = shop.staged_files(correction.id)
-
-    assert len(list(shop.asked.glob("die-writing.*.done"))) == 1
-    assert len(named) == 8
-    assert there > named
-    assert commits(shop, correction.id) == 1
-    correction.through()
-    correction.decommission()
-    assert is_right(shop)
-    assert not shop.staged_files(correction.id)[0] & (there - named)
+    assert_files_of_a_killed_worker_go(new_shop(shops, tmp_path, bucket=bucket, asked=["die-writing"]))
 
 
 def test_a_wave_of_workers_that_lack_the_keys_of_the_bucket_is_stuck_and_says_what_cannot_be_reached(

@@ -124,9 +124,12 @@ class WideWave:
                 shares = self._shares_of(days, executor)
                 self._tell(len(days), f"in {counted(len(shares), 'share')} on the executor {self.wide.name}")
                 answers |= self._answered(executor, whole.shares(shares, tried_of(days)))
-            if lost := sorted(day for share in _died(answers) for day in share):
-                answers = {share: answer for share, answer in answers.items() if share not in _died(answers)}
+            died = [share for share, answer in answers.items() if isinstance(answer, BrokenExecutor)]
+            lost = sorted(day for share in died for day in share)
+            if lost:
                 self._tell(len(lost), "once more, because their workers died")
+            for share in died:
+                del answers[share]
             # What kills a worker takes no more days with it than a wave usually has.
             for some in stretches_of(lost):
                 with self.wide.open() as executor:
@@ -205,11 +208,6 @@ class WideWave:
                 records = self.records.knowing({self.definition.table: share.partition})
                 table = records.staged(self.definition.table, self.plan.correction, share.schema)
                 table.delete_unnamed([known.file for known in share.days.values()])
-
-
-def _died(answers: Mapping[Share, ShareStaged | BaseException]) -> list[Share]:
-    """The shares of workers that died."""
-    return [share for share, answer in answers.items() if isinstance(answer, BrokenExecutor)]
 
 
 def _schema_of(table: str, shares: Sequence[ShareStaged]) -> pl.Schema:
